@@ -1,0 +1,37 @@
+"""Convert JP2 and TIFF slice stacks to OME-Zarr pyramids in one sweep, under a memory budget."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from hoaconv.convert import plan, stack_to_omezarr
+    from hoaconv.errors import HoaconvError
+    from hoaconv.report import Progress, Report, Watcher
+
+__all__ = [
+    "HoaconvError",
+    "Progress",
+    "Report",
+    "Watcher",
+    "__version__",
+    "plan",
+    "stack_to_omezarr",
+]
+
+_HOMES = {
+    "HoaconvError": "hoaconv.errors",
+    "Progress": "hoaconv.report",
+    "Report": "hoaconv.report",
+    "Watcher": "hoaconv.report",
+    "plan": "hoaconv.convert",
+    "stack_to_omezarr": "hoaconv.convert",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # numba and tensorstore take a while to import: only who converts waits for them.
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'hoaconv' has no attribute {name!r}")

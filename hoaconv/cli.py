@@ -1,0 +1,163 @@
+"""The command line: words to one verb; tables, progress; errors to exit codes.
+
+No option of a verb is declared here: each command is made from the signature of its verb.
+"""
+
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from hoaconv import __version__, convert, demo, show
+from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
+
+__all__ = ["main"]
+
+EXIT_CODES: tuple[tuple[type[HoaconvError], int], ...] = (
+    (SpellingError, 2),
+    (SourceError, 3),
+    (PlanError, 4),
+    (StoreError, 5),
+)
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="hoaconv",
+    help="Convert slice stacks to OME-Zarr pyramids in one sweep, under a memory budget.",
+    epilog="Exit codes: 0 done, 1 a fault of hoaconv, 2 an option that isn't understood, "
+    "3 the source, 4 the plan or the memory budget, 5 the output, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="print the schedule and stop", rich_help_panel="Run")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="print errors alone", rich_help_panel="Run")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="print the schedule too", rich_help_panel="Run")
+]
+
+Command = Callable[..., None]
+
+
+def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
+    """Put the verb's parameters before the command's own, and turn errors to exit codes."""
+    hints = get_type_hints(verb, include_extras=True)
+    declared = [
+        _shown(parameter, word)
+        for parameter in signature(verb).parameters.values()
+        for word in getattr(hints[parameter.name], "__metadata__", ())
+        if isinstance(word, convert.Word)
+    ]
+
+    def take(command: Command) -> Command:
+        @wraps(command)
+        def call(**options: Any) -> None:
+            try:
+                command(**options)
+            except HoaconvError as error:
+                code = next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+                _fail(str(error), code)
+            except KeyboardInterrupt:
+                _fail("interrupted; what was written is removed", INTERRUPTED)
+
+        own = signature(command).parameters.values()
+        parameters = [*declared, *(p for p in own if p.kind is not Parameter.VAR_KEYWORD)]
+        call.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        return call
+
+    return take
+
+
+def _shown(parameter: Parameter, word: convert.Word) -> Parameter:
+    """A verb's parameter as typer wants it: an argument if it is positional, else an option."""
+    name, default = parameter.name, parameter.default
+    if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD:
+        argument = typer.Argument(help=word.help, metavar=name.upper(), show_default=bool(default))
+        kind = str if default is Parameter.empty else str | None
+        return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, argument])
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=word.help,
+        rich_help_panel=word.group,
+        metavar=None if isinstance(default, bool) else word.value,
+        show_default=bool(default),
+    )
+    if isinstance(default, bool):
+        return parameter.replace(annotation=Annotated[bool, option])
+    number = word.value == "N"
+    annotation = Annotated[int | None, option] if number else Annotated[str | None, option]
+    return parameter.replace(annotation=annotation)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"hoaconv: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"hoaconv {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="print the version", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
+
+
+@app.command("stack-to-omezarr")
+@_options_of(convert.stack_to_omezarr)
+def _stack_to_omezarr(
+    *, dry_run: DryRun = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
+) -> None:
+    """Convert a stack of JP2 or TIFF slices to an OME-Zarr pyramid."""
+    if dry_run or verbose:
+        show.schedule(convert.plan(**options))
+    if not dry_run:
+        with show.watcher(quiet) as watcher:
+            report = convert.stack_to_omezarr(**options, watcher=watcher)
+        if not quiet:
+            show.report(report)
+
+
+@app.command("ops")
+@_options_of(convert.list_ops)
+def _ops(**options: Any) -> None:
+    """List the ops, or explain one."""
+    show.ops(convert.list_ops(**options))
+
+
+@app.command("demo")
+@_options_of(demo.demo)
+def _demo(*, quiet: Quiet = False, **options: Any) -> None:
+    """Make a phantom JP2 stack, convert it, and show what came out."""
+    with show.watcher(quiet) as watcher:
+        made = demo.demo(**options, watcher=watcher)
+    if not quiet:
+        show.report(made)
+        show.next_steps(made)
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; a batch system's SIGTERM ends a run as tidily as Ctrl-C."""
+    signal.signal(signal.SIGTERM, _stop)
+    app()

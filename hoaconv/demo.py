@@ -1,0 +1,44 @@
+"""``hoaconv demo``: a phantom stack, converted, for those who have no data at hand."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from hoaconv.convert import Word, stack_to_omezarr
+from hoaconv.errors import StoreError
+from hoaconv.io.phantom import Phantom
+from hoaconv.io.slice_files import write_jp2_stack
+from hoaconv.report import Report, Watcher
+
+__all__ = ["demo"]
+
+SHAPE = (96, 512, 500)
+VOXEL_SIZE = 19.57
+FOLDER = f"{VOXEL_SIZE}um_phantom_jp2_"
+
+
+def demo(
+    folder: Annotated[
+        str | os.PathLike[str], Word("folder to make the demo in", "Run", "DIR")
+    ] = "hoaconv-demo",
+    *,
+    watcher: Watcher | None = None,
+) -> Report:
+    """Write a small phantom JP2 stack into `folder` and convert it with an op.
+
+    The stack is named as the Human Organ Atlas names its own, so that the voxel size is found.
+
+    Raises
+    ------
+    StoreError
+        If the demo's stack is there already or can't be written.
+    """
+    watcher = watcher or Watcher()
+    stack = Path(folder) / FOLDER
+    if stack.exists():
+        raise StoreError(f"{stack} exists: remove it, or name another folder")
+    watcher.note(f"making {SHAPE[0]} JP2 slices of {SHAPE[1]} x {SHAPE[2]} in {stack}")
+    write_jp2_stack(Phantom(SHAPE), stack)
+    return stack_to_omezarr(
+        stack, Path(folder) / "phantom.zarr", ops="gaussian 1.0", watcher=watcher
+    )

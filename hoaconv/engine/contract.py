@@ -1,0 +1,162 @@
+"""What the engine asks of those who read, change, measure and write planes.
+
+The engine knows no file format and no filter: it calls these four.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hoaconv.engine.buffers import Buffers
+from hoaconv.engine.pool import Pool
+from hoaconv.engine.spec import Plane, Slab, Spec
+
+__all__ = ["Core", "Fold", "Op", "Sink", "Source", "Use", "Writer"]
+
+Core = tuple[slice, slice, slice]
+"""The part of a block (z, y, x) whose result is kept."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """Bytes that somebody holds while a sweep runs, and what for."""
+
+    who: str
+    what: str
+    nbytes: int
+
+
+class Source(ABC):
+    """Where planes come from. Building one may read headers, never pixels."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> Spec:
+        """Shape and dtype of all planes."""
+
+    @property
+    @abstractmethod
+    def stored_bytes(self) -> int:
+        """Bytes that reading every plane once takes from disk."""
+
+    @abstractmethod
+    def read(self, z: int, out: Plane) -> None:
+        """Decode plane `z` into `out` (y, x). Called once a plane, from several threads.
+
+        Raises
+        ------
+        SourceError
+            If the plane can't be decoded whole; the message names the file.
+        """
+
+    @abstractmethod
+    def scratch(self) -> int:
+        """Bytes that one worker holds while it reads a plane, besides `out`."""
+
+
+class Op:
+    """Planes to planes. A subclass is a frozen dataclass; its fields are the parameters.
+
+    No padding is ever added: at a volume's end the block is shorter there, so that the op's
+    own boundary mode acts on the true edge. Any legal window and band gives the same bits.
+    """
+
+    word: ClassVar[str]
+
+    @property
+    def halo(self) -> tuple[int, int, int]:
+        """Context (z, y, x) that a voxel of the result needs on each side."""
+        return (0, 0, 0)
+
+    def infer(self, spec: Spec) -> Spec:
+        """Spec of the result. Raises PlanError for an input that the op can't take."""
+        return spec
+
+    def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
+        """Bytes that `apply` allocates for a block of this spec, besides input and output."""
+        return 0
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+        """Write the result for ``block[core]`` into `out`, single-threaded, without the GIL.
+
+        `block` is C-contiguous; `out` is a band of a slab, so each ``out[z]`` is C-contiguous.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.apply")
+
+    def warm(self, spec: Spec) -> None:
+        """Compile the kernels that `apply` calls for planes of this spec."""
+        voxel = Spec((1, 1, 1), spec.dtype)
+        out = np.empty(voxel.shape, self.infer(voxel).dtype)
+        self.apply(np.zeros(voxel.shape, voxel.dtype), (slice(0, 1),) * 3, out)
+
+
+class Fold(ABC):
+    """Planes to one value, tapped while the planes flow on.
+
+    A state is any object that only one thread changes; `merge` joins the workers' states.
+    """
+
+    word: ClassVar[str]
+
+    @abstractmethod
+    def init(self, spec: Spec) -> Any:
+        """A state that has seen nothing."""
+
+    @abstractmethod
+    def step(self, state: Any, block: Plane) -> None:
+        """Take in some rows of a plane, without the GIL."""
+
+    @abstractmethod
+    def merge(self, one: Any, other: Any) -> Any:
+        """One state that has seen what both have seen."""
+
+    @abstractmethod
+    def finish(self, state: Any) -> Mapping[str, Any]:
+        """The value, as JSON takes it."""
+
+    @abstractmethod
+    def state_bytes(self, spec: Spec) -> int:
+        """Bytes of one state; every worker holds one."""
+
+    def warm(self, spec: Spec) -> None:
+        """Compile the kernels that `step` calls for planes of this spec."""
+        self.step(self.init(spec), np.zeros((1, 1), spec.dtype))
+
+
+class Writer(ABC):
+    """An open sink, fed plane by plane in order."""
+
+    @abstractmethod
+    def put(self, plane: Plane) -> None:
+        """Take the next plane (y, x); it may be kept only as long as `Sink.uses` says."""
+
+    @abstractmethod
+    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
+        """All planes have come: write what is left, metadata last. Returns what was made."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """The run has failed: leave nothing that looks complete."""
+
+
+class Sink(ABC):
+    """Where planes go."""
+
+    @abstractmethod
+    def infer(self, spec: Spec) -> Spec:
+        """Spec of what flows on, which is `spec`. Raises PlanError for what can't be stored."""
+
+    @abstractmethod
+    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+        """Every byte that the writer holds."""
+
+    @abstractmethod
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers) -> Writer:
+        """Make ready to take planes."""
+
+    @abstractmethod
+    def warm(self, spec: Spec) -> None:
+        """Compile the kernels that writing planes of this spec calls."""

@@ -1,0 +1,125 @@
+"""What this process may use, and what it uses: CPUs, memory."""
+
+import os
+import sys
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+
+__all__ = ["Peak", "cpus", "memory_limit", "resident"]
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_NO_LIMIT = 1 << 60  # cgroup v1 writes "no limit" as a number about this large
+
+
+def cpus() -> int:
+    """CPUs that this process may run on: affinity and cgroup quota, at least 1."""
+    if sys.platform == "linux":
+        allowed = len(os.sched_getaffinity(0))
+    else:
+        allowed = os.cpu_count() or 1
+    return max(1, min([allowed, *_cgroup_cpus()]))
+
+
+def memory_limit() -> int:
+    """Bytes that this process may use: what is free or its own, and the cgroup's limit."""
+    free = int(psutil.virtual_memory().available) + resident()
+    return min([free, *_cgroup_bytes()])
+
+
+def resident() -> int:
+    """Bytes of this process in memory now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def _cgroup_folders() -> list[Path]:
+    """Folders of this process's cgroups and of their ancestors (v2, then v1's memory and cpu)."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    folders = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        roots = [controllers, ""] if controllers else [""]
+        for root in roots:
+            leaf = _CGROUPS / root / path.lstrip("/")
+            folders += [p for p in (leaf, *leaf.parents) if p.is_relative_to(_CGROUPS)]
+    return folders
+
+
+def _numbers(name: str) -> list[list[int]]:
+    """The numbers in every readable file of this name, of this cgroup and its ancestors."""
+    found = []
+    for folder in _cgroup_folders():
+        try:
+            words = (folder / name).read_text().split()
+        except OSError:
+            continue
+        if words and all(word.lstrip("-").isdigit() for word in words):
+            found.append([int(word) for word in words])
+    return found
+
+
+def _cgroup_bytes() -> list[int]:
+    found = _numbers("memory.max") + _numbers("memory.limit_in_bytes")
+    return [number for (number,) in found if number < _NO_LIMIT]
+
+
+def _cgroup_cpus() -> list[int]:
+    quotas = [pair for pair in _numbers("cpu.max") if len(pair) == 2]
+    v1 = zip(_numbers("cpu.cfs_quota_us"), _numbers("cpu.cfs_period_us"), strict=False)
+    quotas += [[quota, period] for (quota,), (period,) in v1 if quota > 0]
+    return [max(1, -(-quota // period)) for quota, period in quotas]
+
+
+class Peak:
+    """The most memory that this process held while the ``with`` block ran.
+
+    Linux keeps a high-water mark, which is set back at the start. Elsewhere, or where that is
+    not allowed, a thread looks every 20 ms.
+    """
+
+    def __init__(self) -> None:
+        self._most = 0
+        self._exact = False
+        self._over = Event()
+
+    def __enter__(self) -> "Peak":
+        self._exact = _reset_high_water()
+        self._most = resident()
+        if not self._exact:
+            Thread(target=self._watch, name="hoaconv-peak", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._most = self.nbytes
+        self._exact = False
+        self._over.set()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes, so far."""
+        if self._exact:
+            return max(self._most, _high_water())
+        self._most = max(self._most, resident())
+        return self._most
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.02):
+            self._most = max(self._most, resident())
+
+
+def _reset_high_water() -> bool:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return _high_water() <= 1.05 * resident() + 2**24
+
+
+def _high_water() -> int:
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024

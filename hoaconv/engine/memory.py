@@ -1,0 +1,69 @@
+"""The memory model: what every stage of a sweep holds, in bytes, known before the run.
+
+Memory of stages adds up: M{f.g} <= M{f} + M{g} (Sporring and Stansby, 2026). Nothing here is
+a maximum over stages or a lower bound; what is measured rather than derived says so.
+"""
+
+from math import ceil
+
+from hoaconv.engine.contract import Fold, Op, Source, Use
+from hoaconv.engine.schedule import Schedule, Stage
+from hoaconv.engine.spec import Spec
+
+__all__ = ["block_spec", "live_planes", "uses"]
+
+ENGINE_BYTES = 24_000_000
+"""Threads' stacks and arenas, futures, file lists, codec tables: measured on Linux, 20 MB."""
+
+
+def uses(schedule: Schedule) -> tuple[Use, ...]:
+    """Every byte that the schedule's sweep holds, consumer by consumer."""
+    reserved = Use("process", "interpreter, libraries, kernels", schedule.limits.reserved)
+    engine = Use("engine", "threads and bookkeeping", ENGINE_BYTES)
+    stages = (use for i in range(len(schedule.stages)) for use in _stage_uses(schedule, i))
+    return (reserved, engine, *stages)
+
+
+def live_planes(stride: int, readers: tuple[int, ...]) -> int:
+    """Planes alive of a stage that makes `stride` at once for readers of the given windows.
+
+    They are made as one slab, which lives as long as any of its planes: the newest slab and
+    those that the planes still in the widest reader's window lie in.
+    """
+    kept = max(readers, default=1) - 1
+    return stride * (ceil(kept / stride) + 1)
+
+
+def block_spec(schedule: Schedule, stage: Stage) -> Spec:
+    """What one call of an op's `apply` gets: a window of a band and its halo."""
+    spec = schedule.spec_in(stage)
+    rows = min(stage.rows + 2 * stage.halo[1], spec.plane_shape[0])
+    return Spec((min(stage.window, spec.planes), rows, spec.shape[2]), spec.dtype)
+
+
+def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
+    stage, who = schedule.stages[i], str(schedule.stages[i].part)
+    workers, spec = schedule.limits.workers, schedule.spec_of(stage)
+    windows = tuple(schedule.stages[j].window for j in schedule.readers[i])
+    if isinstance(stage.part, Source):
+        planes = min(schedule.ahead + max(windows, default=1), spec.planes)
+        return (
+            Use(who, f"{planes} planes: {schedule.ahead} ahead", planes * spec.plane_bytes),
+            Use(who, f"decoding in {workers} workers", workers * stage.part.scratch()),
+        )
+    if isinstance(stage.part, Op):
+        planes = live_planes(stage.stride, windows)
+        return (
+            Use(who, f"{planes} planes of output", planes * spec.plane_bytes),
+            Use(who, f"bands in {workers + 1} threads", (workers + 1) * _band(schedule, stage)),
+        )
+    if isinstance(stage.part, Fold):
+        size = (workers + 1) * stage.part.state_bytes(schedule.spec_in(stage))
+        return (Use(who, f"states of {workers + 1} threads", size),)
+    return stage.part.uses(schedule.spec_in(stage), workers)
+
+
+def _band(schedule: Schedule, stage: Stage) -> int:
+    block = block_spec(schedule, stage)
+    gathered = block.nbytes if stage.window > 1 else 0
+    return gathered + (stage.part.work(block) if isinstance(stage.part, Op) else 0)

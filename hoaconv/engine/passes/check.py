@@ -1,0 +1,33 @@
+"""The gate: changes nothing, refuses what doesn't fit."""
+
+from hoaconv.engine.contract import Use
+from hoaconv.engine.schedule import Schedule
+from hoaconv.errors import BudgetError
+from hoaconv.units import format_bytes
+
+__all__ = ["check"]
+
+
+def check(draft: Schedule) -> Schedule:
+    """Return the draft as it is.
+
+    Raises
+    ------
+    BudgetError
+        If it holds more than the budget: with the consumers, worst first, and the smallest
+        budget that fits.
+    """
+    if draft.projected <= draft.limits.budget:
+        return draft
+    rows = "\n".join(_row(use) for use in sorted(draft.uses, key=lambda u: -u.nbytes) if use.nbytes)
+    mib = -(-draft.projected // 2**20)
+    raise BudgetError(
+        f"the run needs at least {format_bytes(draft.projected)}, "
+        f"the budget is {format_bytes(draft.limits.budget)}:\n{rows}\n"
+        f"Smallest budget that fits: --budget {mib}MiB. Smaller chunks along z, or fewer "
+        f"workers, need less."
+    )
+
+
+def _row(use: Use) -> str:
+    return f"  {format_bytes(use.nbytes):>8}  {use.who}: {use.what}"

@@ -1,0 +1,41 @@
+"""Shape and dtype of what flows, stage by stage; what can't be is refused here."""
+
+from dataclasses import replace
+
+from hoaconv.engine.contract import Fold, Op, Sink, Source
+from hoaconv.engine.schedule import Schedule, Stage
+from hoaconv.engine.spec import Spec
+from hoaconv.errors import PlanError
+
+__all__ = ["infer"]
+
+
+def infer(draft: Schedule) -> Schedule:
+    """Set every stage's spec.
+
+    Raises
+    ------
+    PlanError
+        If a part refuses what it would get.
+    """
+    for i, stage in enumerate(draft.stages):
+        stages = (*draft.stages[:i], replace(stage, spec=_spec(draft, stage)))
+        draft = draft.with_stages(stages + draft.stages[i + 1 :])
+    return draft
+
+
+def _spec(draft: Schedule, stage: Stage) -> Spec:
+    if isinstance(stage.part, Source):
+        return stage.part.spec
+    spec = draft.spec_in(stage)
+    if isinstance(stage.part, Fold):
+        return spec
+    if isinstance(stage.part, Sink):
+        return stage.part.infer(spec)
+    return _same_shape(stage.part, spec, stage.part.infer(spec))
+
+
+def _same_shape(op: Op, taken: Spec, given: Spec) -> Spec:
+    if taken.shape != given.shape:
+        raise PlanError(f"{op} turns {taken} into {given}; an op must keep the shape")
+    return given

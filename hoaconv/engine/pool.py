@@ -1,0 +1,181 @@
+"""The one pool of threads that does all the work of a run.
+
+Two kinds of work. `submit` starts something that is wanted later: decoding ahead. `map` is
+wanted now: its items go before everything submitted, and the caller works on them too, so
+that it never waits behind a decode that takes seconds.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from functools import partial
+from threading import Condition, Lock, Thread
+from time import perf_counter
+from typing import Any, TypeVar
+
+__all__ = ["Pool"]
+
+T = TypeVar("T")
+
+
+class Pool:
+    """`workers` threads, and the caller's own while it waits in `map`.
+
+    Attributes
+    ----------
+    busy
+        Seconds of work done, by label, summed over threads.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.busy: dict[str, float] = {}
+        self._now: deque[Callable[[], None]] = deque()
+        self._later: deque[Callable[[], None]] = deque()
+        self._futures: set[Future[Any]] = set()
+        self._changed = Condition()
+        self._closed = False
+        self._threads = [
+            Thread(target=self._work, name=f"hoaconv-{i}", daemon=True) for i in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def crew(self) -> int:
+        """Threads that may work at once: the workers and the caller of `map`."""
+        return self.workers + 1
+
+    def submit(self, label: str, function: Callable[..., T], *args: Any) -> "Future[T]":
+        """Start ``function(*args)`` when a worker has nothing more urgent to do."""
+        future: Future[T] = Future()
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the pool is closed")
+            self._futures.add(future)
+            self._later.append(partial(self._fulfil, future, label, function, args))
+            self._changed.notify()
+        future.add_done_callback(self._futures.discard)
+        return future
+
+    def map(self, label: str, function: Callable[[T], object], items: Iterable[T]) -> None:
+        """Call `function` with every item, on all threads and this one; return when all is done.
+
+        The first exception is raised here, after the calls under way have ended.
+        """
+        batch = _Batch(function, items)
+        work = partial(self.timed, label, batch.work)
+        with self._changed:
+            self._now.extend([work] * min(self.workers, batch.left - 1))
+            self._changed.notify_all()
+        work()
+        batch.wait()
+
+    def close(self) -> None:
+        """Drop what hasn't begun, wait for what has, end the threads."""
+        with self._changed:
+            self._closed = True
+            self._now.clear()
+            self._later.clear()
+            self._changed.notify_all()
+        for future in list(self._futures):
+            future.cancel()
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        while self._work_once():
+            pass
+
+    def _work_once(self) -> bool:
+        # A function of its own: a local that outlived the task would keep its planes alive.
+        with self._changed:
+            while not (self._now or self._later):
+                if self._closed:
+                    return False
+                self._changed.wait()
+            task = (self._now or self._later).popleft()
+        task()
+        return True
+
+    def timed(self, label: str, function: Callable[[], None]) -> None:
+        """Call `function` here and now; add the seconds it took to ``busy[label]``."""
+        start = perf_counter()
+        try:
+            function()
+        finally:
+            with self._changed:
+                self.busy[label] = self.busy.get(label, 0.0) + perf_counter() - start
+
+    def _fulfil(
+        self, future: "Future[T]", label: str, function: Callable[..., T], args: tuple[Any, ...]
+    ) -> None:
+        if future.set_running_or_notify_cancel():
+            self.timed(label, partial(_settle, future, function, args))
+
+
+def _settle(future: "Future[T]", function: Callable[..., T], args: tuple[Any, ...]) -> None:
+    try:
+        future.set_result(function(*args))
+    except BaseException as error:  # whatever it is, it belongs to the one who waits
+        future.set_exception(error)
+
+
+class _Batch:
+    """Items that several threads work off together."""
+
+    def __init__(self, function: Callable[[T], object], items: Iterable[T]) -> None:
+        self._function: Callable[[Any], object] | None = function
+        self._items: deque[Any] = deque(items)
+        self._error: BaseException | None = None
+        self._lock = Lock()
+        self._ended = Condition(self._lock)
+        self._running = 0
+
+    @property
+    def left(self) -> int:
+        return len(self._items)
+
+    def work(self) -> None:
+        """Take items until none is left."""
+        while self._work_once():
+            pass
+
+    def _work_once(self) -> bool:
+        with self._lock:
+            if not self._items or self._function is None:
+                return False
+            item, function = self._items.popleft(), self._function
+            self._running += 1
+        error = _error_of(function, item)
+        with self._lock:
+            self._running -= 1
+            if error is not None:
+                self._error = self._error or error
+                self._items.clear()
+            if not self._running:
+                self._ended.notify_all()
+        return True
+
+    def wait(self) -> None:
+        """Wait for the others; forget the function, since a late helper may still hold this."""
+        with self._lock:
+            while self._running:
+                self._ended.wait()
+            self._function = None
+        if self._error is not None:
+            raise self._error
+
+
+def _error_of(function: Callable[[Any], object], item: Any) -> BaseException | None:
+    try:
+        function(item)
+    except BaseException as error:  # raised again where the batch was asked for
+        return error
+    return None

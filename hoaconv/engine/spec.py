@@ -1,0 +1,68 @@
+"""What flows between two stages."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from hoaconv.errors import PlanError
+
+__all__ = ["DTYPES", "Plane", "Slab", "Spec"]
+
+Plane = np.ndarray[tuple[int, int], np.dtype[Any]]
+"""One decoded 2-D array (y, x)."""
+
+Slab = np.ndarray[tuple[int, int, int], np.dtype[Any]]
+"""Consecutive planes in memory (z, y, x)."""
+
+DTYPES = tuple(
+    np.dtype(name)
+    for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+)
+"""The dtypes that may flow; always in the machine's byte order."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Shape (z, y, x) and dtype of a volume that streams by, plane after plane.
+
+    Raises
+    ------
+    PlanError
+        If an axis is empty or the dtype isn't one of `DTYPES`.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dtype", np.dtype(self.dtype).newbyteorder("="))
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise PlanError(f"a volume needs at least one voxel along z, y and x, not {self.shape}")
+        if self.dtype not in DTYPES:
+            known = ", ".join(str(d) for d in DTYPES)
+            raise PlanError(f"volumes of {self.dtype} can't be handled; the dtypes are {known}")
+
+    @property
+    def planes(self) -> int:
+        """How many planes stream by."""
+        return self.shape[0]
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """(y, x)."""
+        return self.shape[1:]
+
+    @property
+    def plane_bytes(self) -> int:
+        """Bytes of one plane."""
+        return prod(self.plane_shape) * self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole volume."""
+        return self.planes * self.plane_bytes
+
+    def __str__(self) -> str:
+        return f"{' x '.join(map(str, self.shape))} {self.dtype}"

@@ -1,0 +1,167 @@
+"""Combinators on iterators: lazy, of any element, and holding what their names say.
+
+Planes weigh 100 MB, so a hidden reference is a bug. ``for x in xs: yield f(x)`` is one: `x`
+stays alive while the consumer works, and while the next element is made. Hence `map` is
+Python's own, which keeps nothing, and the others let go of an element before they yield.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+from hoaconv.errors import PlanError
+
+__all__ = ["Window", "ahead", "flatten", "fold", "map", "tee", "windowed", "zip"]
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+map = map  # noqa: A001, PLW0127 - Python's own holds nothing: part of this vocabulary
+
+
+class Window(NamedTuple):
+    """Consecutive elements, and which of them are the core."""
+
+    items: tuple[Any, ...]
+    core: slice
+
+
+def windowed(items: Iterable[T], w: int, s: int, p: int = 0) -> Iterator[Window]:
+    """Windows of `w` elements that advance by `s`, the first one beginning `p` early.
+
+    The cores, `s` elements each, partition the stream. A window that would reach over either
+    end is shorter there; nothing is padded. Holds `w` elements.
+
+    Examples
+    --------
+    >>> for window in windowed([1, 2, 3, 4], w=4, s=2, p=1):
+    ...     print(window.items, window.items[window.core])
+    (1, 2, 3) (1, 2)
+    (2, 3, 4) (3, 4)
+    """
+    source = iter(items)
+    held: deque[T] = deque()
+    first = core = 0  # positions in the stream of held[0] and of the core's first element
+    while True:
+        _fill(held, source, core - p + w - first)
+        end = first + len(held)
+        if core >= end:
+            return
+        yield Window(tuple(held), slice(core - first, min(core + s, end) - first))
+        core += s
+        while held and first < core - p:
+            held.popleft()
+            first += 1
+
+
+def _fill(held: deque[T], source: Iterator[T], size: int) -> None:
+    while len(held) < size:
+        try:
+            held.append(next(source))
+        except StopIteration:
+            return
+
+
+def flatten(groups: Iterable[Iterable[T]]) -> Iterator[T]:
+    """Elements of the groups, one by one. Holds what is left of the group at hand.
+
+    Examples
+    --------
+    >>> list(flatten([(1, 2), (), (3,)]))
+    [1, 2, 3]
+    """
+    rest: deque[T] = deque()
+    for group in groups:
+        rest.extend(group)
+        del group
+        while rest:
+            yield rest.popleft()
+
+
+def fold(function: Callable[[S, T], S], state: S, items: Iterable[T]) -> S:
+    """Take in every element; holds the state.
+
+    Examples
+    --------
+    >>> fold(lambda total, item: total + item, 0, [1, 2, 3])
+    6
+    """
+    for item in items:
+        state = function(state, item)
+        del item
+    return state
+
+
+def zip(*streams: Iterable[Any]) -> Iterator[tuple[Any, ...]]:  # noqa: A001
+    """Tuples of one element from each stream. Holds nothing.
+
+    Raises
+    ------
+    PlanError
+        When one stream ends before another: nothing is dropped in silence.
+
+    Examples
+    --------
+    >>> list(zip([1, 2], "ab"))
+    [(1, 'a'), (2, 'b')]
+    """
+    sources = [iter(stream) for stream in streams]
+    end = object()
+    while True:
+        items = tuple(next(source, end) for source in sources)
+        if all(item is end for item in items):
+            return
+        if any(item is end for item in items):
+            raise PlanError("streams of unequal length were zipped")
+        taken = [items]
+        del items
+        yield taken.pop()
+
+
+def tee(items: Iterable[T], n: int) -> tuple[Iterator[T], ...]:
+    """`n` streams of the same elements. Holds those that some stream has yet to take.
+
+    Examples
+    --------
+    >>> one, other = tee([1, 2, 3], 2)
+    >>> next(one), next(one), next(other)
+    (1, 2, 1)
+    """
+    source = iter(items)
+    queues: list[deque[T]] = [deque() for _ in range(n)]
+    return tuple(_branch(source, queue, queues) for queue in queues)
+
+
+def _branch(source: Iterator[T], mine: deque[T], queues: list[deque[T]]) -> Iterator[T]:
+    while True:
+        if not mine:
+            try:
+                item = next(source)
+            except StopIteration:
+                return
+            for queue in queues:
+                queue.append(item)
+            del item
+        yield mine.popleft()
+
+
+def ahead(futures: Iterable["Future[T]"], n: int) -> Iterator[T]:
+    """Results in order, with `n` futures begun beyond the one at hand. Holds those `n`.
+
+    `futures` is lazy: taking a future from it starts the work.
+
+    Examples
+    --------
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     list(ahead(map(lambda x: pool.submit(pow, x, 2), [1, 2, 3]), 2))
+    [1, 4, 9]
+    """
+    source = iter(futures)
+    begun: deque[Future[T]] = deque()
+    while True:
+        _fill(begun, source, n + 1)
+        if not begun:
+            return
+        yield begun.popleft().result()

@@ -1,0 +1,38 @@
+"""The errors that hoaconv raises on purpose.
+
+Each message says what was found, what was expected and what to do. Each leaf also is
+the standard library's class that a caller would expect to catch.
+"""
+
+__all__ = [
+    "BudgetError",
+    "HoaconvError",
+    "PlanError",
+    "SourceError",
+    "SpellingError",
+    "StoreError",
+]
+
+
+class HoaconvError(Exception):
+    """What all errors of hoaconv are."""
+
+
+class SpellingError(HoaconvError, ValueError):
+    """A word, number or unit that hoaconv doesn't know."""
+
+
+class SourceError(HoaconvError, OSError):
+    """A slice or stack that can't be read as asked; the message names the file."""
+
+
+class PlanError(HoaconvError, ValueError):
+    """Stages that don't go together: shapes, dtypes, plane counts."""
+
+
+class BudgetError(PlanError):
+    """A run that doesn't fit its memory budget; the message lists the consumers."""
+
+
+class StoreError(HoaconvError, OSError):
+    """An output that can't be made, written or replaced."""

@@ -1,0 +1,122 @@
+"""What a stack is made of: one image file or TIFF page for each plane."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hoaconv.engine.spec import DTYPES, Plane
+from hoaconv.errors import SourceError
+
+__all__ = ["StoredSlice", "blame", "check_alike", "check_plane"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSlice(ABC):
+    """Where one plane is stored, and what its header promises.
+
+    Attributes
+    ----------
+    file
+        The image file.
+    page
+        Which page of a multi-page file, from 0; None for a file of its own.
+    shape
+        (y, x).
+    dtype
+        In the machine's byte order, one of `hoaconv.engine.spec.DTYPES`.
+    stored_bytes
+        Bytes that reading the plane takes from disk.
+    scratch
+        Bytes held while the plane is read, besides the plane itself.
+    """
+
+    file: Path
+    page: int | None = None
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    stored_bytes: int
+    scratch: int
+
+    @property
+    def label(self) -> str:
+        """What an error calls this slice; pages count from 1, as in ImageJ."""
+        return str(self.file) if self.page is None else f"{self.file}, page {self.page + 1}"
+
+    @abstractmethod
+    def read(self, out: Plane) -> None:
+        """Decode into `out`: (y, x), C-contiguous, of this slice's shape and dtype.
+
+        Raises
+        ------
+        SourceError
+            If the plane isn't there whole.
+        """
+
+    def __str__(self) -> str:
+        return f"{self.shape[0]} x {self.shape[1]} {self.dtype}"
+
+
+@contextmanager
+def blame(label: str) -> Iterator[None]:
+    """Turn whatever a parser or codec raises into a SourceError that names the slice.
+
+    Every exception is caught, since damaged files make the libraries below raise every kind:
+    struct.error, TypeError, IndexError, MemoryError for a size that the header made up.
+    """
+    try:
+        yield
+    except SourceError:
+        raise
+    except FileNotFoundError as error:
+        raise SourceError(f"{label}: the file is gone; was it moved or deleted?") from error
+    except PermissionError as error:
+        raise SourceError(f"{label} may not be read by this user; check its permissions") from error
+    except Exception as error:
+        found = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SourceError(
+            f"{label} can't be read ({found:.200}); it may be damaged, cut short, or no image "
+            "of the kind that its name says: open it in an image viewer, or copy it again"
+        ) from error
+
+
+def check_plane(
+    label: str, shape: tuple[int, ...], dtype: np.dtype[Any] | None
+) -> tuple[tuple[int, int], np.dtype[Any]]:
+    """Shape (y, x) and dtype that a header promises, if such planes can flow.
+
+    Raises
+    ------
+    SourceError
+        If `shape` isn't (y, x) with at least one voxel, or `dtype` isn't in `DTYPES`.
+    """
+    if len(shape) != 2 or min(shape) < 1:
+        size = " x ".join(map(str, shape)) or "nothing"
+        raise SourceError(f"{label} holds no plane (y, x): its header says {size}")
+    if dtype is None or dtype not in DTYPES:
+        kind = "1-bit voxels" if dtype == np.bool_ else f"{dtype or 'unknown'} voxels"
+        known = ", ".join(map(str, DTYPES))
+        raise SourceError(f"{label} holds {kind}; hoaconv takes {known}: convert the slices first")
+    return (shape[0], shape[1]), dtype
+
+
+def check_alike(slices: Sequence[StoredSlice]) -> None:
+    """Hold every slice against the first.
+
+    Raises
+    ------
+    SourceError
+        If a shape or dtype differs; the message names the first slice that does.
+    """
+    first = slices[0]
+    odd = [s for s in slices if (s.shape, s.dtype) != (first.shape, first.dtype)]
+    if odd:
+        raise SourceError(
+            f"{odd[0].label} is {odd[0]}, but the first slice, {first.label}, is {first} "
+            f"({len(odd)} of {len(slices)} slices differ from the first); all slices of a stack "
+            "must agree: move the odd ones away, or name the good ones with a pattern"
+        )

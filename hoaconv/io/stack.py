@@ -1,0 +1,158 @@
+"""A stack of slices as a source of planes."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from hoaconv.engine.contract import Source
+from hoaconv.engine.spec import Plane, Spec
+from hoaconv.errors import SpellingError
+from hoaconv.io import jp2, tiff
+from hoaconv.io.files import Found, check_numbering, find_files, kind_of
+from hoaconv.io.slices import StoredSlice, check_alike
+from hoaconv.io.tiff_volume import read_volume
+from hoaconv.io.voxel_size import VoxelSize, choose, from_name
+
+__all__ = ["Stack", "open_stack"]
+
+Header = tuple[StoredSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]
+Headers = tuple[Sequence[StoredSlice], tuple[str, ...], tuple[VoxelSize | None, ...]]
+
+_READERS = 8  # files whose headers are read at once, which hides a file server's latency
+
+
+class Stack(Source):
+    """Slices with equal shape and dtype, whose headers have been checked.
+
+    Attributes
+    ----------
+    path
+        The folder or file that the slices were found by.
+    notes
+        What the run must tell the user: files left out, gaps let through, sizes in conflict.
+    voxel_size
+        As the files or the folder's name tell it, else None.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        slices: Sequence[StoredSlice],
+        notes: Iterable[str] = (),
+        voxel_size: VoxelSize | None = None,
+    ) -> None:
+        check_alike(slices)
+        self.path = path
+        self.notes = tuple(notes)
+        self.voxel_size = voxel_size
+        self._slices = tuple(slices)
+
+    @property
+    def spec(self) -> Spec:
+        """Shape and dtype of all planes."""
+        first = self._slices[0]
+        return Spec((len(self._slices), *first.shape), first.dtype)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that reading every plane once takes from disk."""
+        return sum(stored.stored_bytes for stored in self._slices)
+
+    @property
+    def name(self) -> str:
+        """What an image made of it is called by default: the folder's or file's name."""
+        name = self.path.absolute().name
+        if self.path.is_file():
+            name = re.sub(r"(\.ome)?\.\w+$", "", name, flags=re.IGNORECASE)
+        return re.sub(r"_(jp2|tiff?)_?$", "", name, flags=re.IGNORECASE) or "stack"
+
+    def file_of(self, z: int) -> Path:
+        """The file that plane `z` is in."""
+        return self._slices[z].file
+
+    def read(self, z: int, out: Plane) -> None:
+        """Decode plane `z` into `out` (y, x); safe to call from several threads.
+
+        Raises
+        ------
+        SourceError
+            If the plane can't be decoded whole; the message names the file.
+        ValueError
+            If `out` isn't C-contiguous, or of another shape or dtype than the stack's.
+        """
+        stored = self._slices[z]
+        if out.shape != stored.shape or out.dtype != stored.dtype or not out.flags.c_contiguous:
+            raise ValueError(f"planes are {stored}, C-contiguous; out is {out.shape} {out.dtype}")
+        stored.read(out)
+
+    def scratch(self) -> int:
+        """Bytes that one worker holds while it reads the worst plane, besides `out`."""
+        return max(stored.scratch for stored in self._slices)
+
+    def __repr__(self) -> str:
+        return f"Stack({str(self.path)!r}: {self.spec})"
+
+
+def open_stack(
+    src: str | os.PathLike[str], *, slices: slice | None = None, allow_gaps: bool = False
+) -> Stack:
+    """Find the slices of a stack and check every header; no pixel is decoded.
+
+    Parameters
+    ----------
+    src
+        A folder, a glob pattern, or one file: multi-page TIFF, ImageJ, OME-TIFF, single slice.
+    slices
+        Which slices (pages) to take, in natural order, as Python slices a list.
+    allow_gaps
+        Whether missing numbers between the chosen slices are a note instead of an error.
+
+    Raises
+    ------
+    SourceError
+        If the slices can't be found or read, aren't gray, don't agree, or have a gap.
+    SpellingError
+        If `slices` chooses nothing.
+    """
+    found = find_files(Path(src))
+    chosen = _chosen(slices, len(found.files)) if len(found.files) > 1 else [0]
+    gaps = check_numbering(found.files, chosen, allow_gaps)
+    stored, notes, sizes = _read_headers([found.files[i] for i in chosen])
+    if len(found.files) == 1:
+        stored = [stored[i] for i in _chosen(slices, len(stored))]
+    size, doubts = choose((*sizes, from_name(_named(found))))
+    return Stack(found.path, stored, (*found.notes, *gaps, *notes, *doubts), size)
+
+
+def _chosen(slices: slice | None, count: int) -> list[int]:
+    """Indices that `slices` takes out of `count`."""
+    chosen = list(range(count))[slices or slice(None)]
+    if not chosen:
+        words = "" if slices is None else f"{slices.start}:{slices.stop}:{slices.step}"
+        words = words.replace("None", "")
+        raise SpellingError(f"slices {words} chooses none of {count} slices")
+    return chosen
+
+
+def _read_headers(files: Sequence[Path]) -> Headers:
+    """Headers of all files; notes and voxel sizes of the first."""
+    if len(files) == 1 and kind_of(files[0]) == "TIFF":
+        return read_volume(files[0])
+    read: Callable[[Path], Header] = tiff.read_header if kind_of(files[0]) == "TIFF" else _read_jp2
+    with jp2.quiet(), ThreadPoolExecutor(_READERS) as readers:
+        headers = list(readers.map(read, files))
+    _, notes, sizes = headers[0]
+    return [stored for stored, _, _ in headers], notes, sizes
+
+
+def _read_jp2(file: Path) -> Header:
+    stored, size = jp2.read_header(file)
+    return stored, (), (size,)
+
+
+def _named(found: Found) -> Path:
+    """Whose name may tell a voxel size: an absolute path without suffix."""
+    path = found.path.absolute()
+    return path.with_suffix("") if found.path.is_file() else path

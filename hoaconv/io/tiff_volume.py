@@ -1,0 +1,100 @@
+"""One TIFF file that holds a whole stack: plain pages, ImageJ, OME-TIFF, BigTIFF."""
+
+from pathlib import Path
+from typing import Any
+
+import tifffile
+
+from hoaconv.errors import SourceError
+from hoaconv.io.slices import blame
+from hoaconv.io.tiff import TiffSlice, page_slice, raw_slice, voxel_sizes, white_note
+from hoaconv.io.voxel_size import VoxelSize
+
+__all__ = ["read_volume"]
+
+Header = tuple[list[TiffSlice], tuple[str, ...], tuple[VoxelSize | None, ...]]
+
+
+def read_volume(file: Path) -> Header:
+    """Slices along z, notes and voxel sizes of one file of any number of pages, no pixels.
+
+    Raises
+    ------
+    SourceError
+        If the file is damaged or cut short, or isn't one gray stack of equal pages.
+    """
+    with blame(str(file)), tifffile.TiffFile(file) as tif:
+        if not tif.series:
+            raise SourceError(f"{file} holds no page that can be read")
+        series = tif.series[0]
+        first = series.pages[0]
+        if first is None:
+            raise SourceError(f"{file} lacks its first plane, by its own metadata")
+        page = first.aspage()
+        lone = page_slice(file, page, None if len(tif.pages) == 1 else page.index)
+        depth, notes = _depth(file, series)
+        notes = (*notes, *_left_out(file, tif), *white_note(page))
+        return _slices(tif, series, lone, depth), notes, voxel_sizes(tif)
+
+
+def _depth(file: Path, series: tifffile.TiffPageSeries) -> tuple[int, tuple[str, ...]]:
+    """How many planes, from the one axis longer than 1 besides y and x."""
+    sizes = dict(zip(series.axes, series.shape, strict=True))
+    if not series.axes.endswith("YX"):
+        raise SourceError(f"{file} has the axes {series.axes}; expected planes, as in ZYX")
+    stack = {axis: size for axis, size in sizes.items() if axis not in "YX" and size > 1}
+    for axis in stack.keys() & {"C", "S"}:
+        raise SourceError(f"{file} has {stack[axis]} channels; hoaconv converts 1-channel stacks")
+    if len(stack) > 1:
+        found = " and ".join(f"{size} along {axis}" for axis, size in stack.items())
+        raise SourceError(f"{file} has {found}; hoaconv converts one 3-D stack: split it first")
+    time = stack.get("T")
+    note = f"{file.name} counts {time} points in time; they were taken as planes along z"
+    return next(iter(stack.values()), 1), (note,) if time else ()
+
+
+def _slices(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, lone: TiffSlice, depth: int
+) -> list[TiffSlice]:
+    if depth == 1:
+        return [lone]
+    if len(series.pages) == depth:
+        return [_numbered(tif, lone.file, page, z) for z, page in enumerate(series.pages)]
+    file, offset = lone.file, series.dataoffset
+    if offset is None:
+        raise SourceError(
+            f"{file} keeps {depth} planes in {len(series.pages)} pages and not in one piece; "
+            "write it again with a page for each plane"
+        )
+    last = raw_slice(lone, offset, depth - 1)
+    end, size = (last.data or 0) + last.stored_bytes, file.stat().st_size
+    if end > size:
+        raise SourceError(f"{file} is cut short: {size} bytes, of which its header promises {end}")
+    return [raw_slice(lone, offset, z) for z in range(depth)]
+
+
+def _numbered(tif: tifffile.TiffFile, file: Path, page: Any, z: int) -> TiffSlice:
+    """Plane z, from its own tags: a series takes the first page's for all."""
+    if page is None:
+        raise SourceError(f"{file} lacks plane {z + 1}, by its own metadata")
+    if page.parent is not tif:
+        raise SourceError(
+            f"{file} is one part of an OME-TIFF of several files; name the folder of all parts"
+        )
+    return page_slice(file, page.aspage(), page.index)
+
+
+def _left_out(file: Path, tif: tifffile.TiffFile) -> tuple[str, ...]:
+    """Notes on other series and pyramid levels; pages that belong to neither are an error."""
+    first, *others = tif.series
+    if first.kind == "generic":
+        for page in (series.keyframe for series in others):
+            if not page.is_reduced:
+                shape, own = (" x ".join(map(str, p.shape)) for p in (page, first.keyframe))
+                raise SourceError(
+                    f"{file}, page {page.index + 1} is {shape} {page.dtype}, the first page is "
+                    f"{own} {first.dtype}; all pages of a stack must agree: split the file"
+                )
+    notes = [f"{len(others)} more images in {file.name} were left out"] if others else []
+    levels = len(first.levels) - 1
+    return (*notes, f"{levels} lower levels in {file.name} were left out") if levels else (*notes,)

@@ -1,0 +1,212 @@
+"""The edge of a voxel, from wherever a scanner, ImageJ or a folder's name tells it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isclose, isfinite
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+__all__ = [
+    "VoxelSize",
+    "choose",
+    "from_imagej",
+    "from_metres",
+    "from_name",
+    "from_ome",
+    "from_tiff_tags",
+    "unit_name",
+]
+
+FOLDER = "folder name"
+
+_METRES = {
+    "angstrom": 1e-10,
+    "picometer": 1e-12,
+    "nanometer": 1e-9,
+    "micrometer": 1e-6,
+    "millimeter": 1e-3,
+    "centimeter": 1e-2,
+    "decimeter": 1e-1,
+    "meter": 1.0,
+    "kilometer": 1e3,
+    "inch": 0.0254,
+}
+_SPELLINGS = {
+    "Å": "angstrom",
+    "pm": "picometer",
+    "nm": "nanometer",
+    "um": "micrometer",
+    "µm": "micrometer",
+    "μm": "micrometer",
+    "\\u00b5m": "micrometer",
+    "micron": "micrometer",
+    "microns": "micrometer",
+    "mm": "millimeter",
+    "cm": "centimeter",
+    "dm": "decimeter",
+    "m": "meter",
+    "km": "kilometer",
+    "in": "inch",
+    "inches": "inch",
+    '"': "inch",
+}
+_IN_NAME = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?) ?(nm|um|µm|μm|mm)(?![A-Za-z])")
+_PRINT_DPI = (1, 72, 96, 150, 300)
+
+
+@dataclass(frozen=True)
+class VoxelSize:
+    """Edge of a level-0 voxel.
+
+    Attributes
+    ----------
+    zyx
+        Length along z, y and x, in `unit`.
+    unit
+        A length unit as OME-Zarr spells it: "micrometer", "millimeter", ...
+    origin
+        Where it was found, in words.
+    """
+
+    zyx: tuple[float, float, float]
+    unit: str
+    origin: str
+
+    def __str__(self) -> str:
+        edges = " x ".join(f"{edge:.6g}" for edge in self.zyx)
+        return f"{edges} {self.unit} ({self.origin})"
+
+
+def unit_name(text: str) -> str | None:
+    """A length unit as OME-Zarr spells it, or None for "pixel" and words unknown here.
+
+    Examples
+    --------
+    >>> unit_name("µm"), unit_name("micron"), unit_name("Millimetres"), unit_name("pixel")
+    ('micrometer', 'micrometer', 'millimeter', None)
+    """
+    word = text.strip()
+    known = _SPELLINGS.get(word) or _SPELLINGS.get(word.lower())
+    if known:
+        return known
+    word = word.lower().removesuffix("s").replace("metre", "meter")
+    return word if word in _METRES else None
+
+
+def from_metres(per_metre_y: float, per_metre_x: float, origin: str) -> VoxelSize | None:
+    """Voxel size from points per metre along y and x, in micrometer.
+
+    None for what an image program writes that knows no voxel size: 72, 96, 300 dots an inch.
+    """
+    if not _real(per_metre_y, per_metre_x) or _is_print(per_metre_y, per_metre_x):
+        return None
+    # A JP2 box keeps 16-bit fractions: six digits are what it can say.
+    y, x = (float(f"{1e6 / n:.6g}") for n in (per_metre_y, per_metre_x))
+    return _with_z(None, y, x, "micrometer", origin)
+
+
+def from_tiff_tags(per_unit_y: float, per_unit_x: float, unit: int) -> VoxelSize | None:
+    """Voxel size from a TIFF's YResolution, XResolution and ResolutionUnit (2 inch, 3 cm)."""
+    metre = {2: 1 / 0.0254, 3: 100.0}.get(unit)
+    if metre is None or per_unit_y == per_unit_x == 1:
+        return None
+    return from_metres(per_unit_y * metre, per_unit_x * metre, "TIFF resolution tags")
+
+
+def from_imagej(
+    metadata: Mapping[str, Any], per_unit_y: float, per_unit_x: float
+) -> VoxelSize | None:
+    """Voxel size from ImageJ's metadata and the resolution tags, which are in ImageJ's unit."""
+    unit = unit_name(str(metadata.get("unit", "")))
+    if unit is None or not _real(per_unit_y, per_unit_x):
+        return None
+    y, x = (float(f"{1 / n:.9g}") for n in (per_unit_y, per_unit_x))
+    return _with_z(metadata.get("spacing"), y, x, unit, "ImageJ metadata")
+
+
+def from_ome(xml: str) -> VoxelSize | None:
+    """Voxel size from the first image of an OME-XML text, in the unit of its x."""
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return None  # tifffile takes such a file for a plain TIFF too
+    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+    unit = unit_name(pixels.get("PhysicalSizeXUnit", "µm")) if pixels is not None else None
+    if pixels is None or unit is None:
+        return None
+    z, y, x = (_ome_edge(pixels, axis, unit) for axis in "ZYX")
+    return _with_z(z, y, x, unit, "OME-XML") if y is not None and x is not None else None
+
+
+def from_name(path: Path) -> VoxelSize | None:
+    """Voxel size as the Human Organ Atlas writes it into a folder's name.
+
+    The path's own name is searched, then its folder's and that one's folder's.
+
+    Examples
+    --------
+    >>> print(from_name(Path("19.57um_S-20-29_brain_complete-organ_jp2_")))
+    19.57 x 19.57 x 19.57 micrometer (folder name)
+    """
+    for name in [path.name, *(parent.name for parent in path.parents)][:3]:
+        match = _IN_NAME.search(name)
+        if match and _real(float(match[1])):
+            return VoxelSize((float(match[1]),) * 3, _SPELLINGS[match[2]], FOLDER)
+    return None
+
+
+def choose(found: Iterable[VoxelSize | None]) -> tuple[VoxelSize | None, tuple[str, ...]]:
+    """Choose the first of what was found, with a note for each that disagrees with it."""
+    sizes = [size for size in found if size is not None]
+    if not sizes:
+        return None, ()
+    first = sizes[0]
+    notes = (
+        f"voxel size {first} is used, though another place says {other}: check which is right"
+        for other in sizes[1:]
+        if not _agree(first, other)
+    )
+    return first, tuple(notes)
+
+
+def _agree(one: VoxelSize, other: VoxelSize) -> bool:
+    """Whether two sizes are the same but for rounding; folder names are cut to 2 decimals."""
+    factor = _METRES[one.unit] / _METRES[other.unit]
+    slack = 0.0101 if other.origin == FOLDER else 0.0
+    pairs = zip(one.zyx, other.zyx, strict=True)
+    return all(isclose(a * factor, b, rel_tol=1e-3, abs_tol=slack) for a, b in pairs)
+
+
+def _with_z(z: Any, y: float, x: float, unit: str, origin: str) -> VoxelSize | None:
+    """Complete with z where it is unknown: equal to y if y and x agree, else give up."""
+    if not _real(y, x):
+        return None
+    if isinstance(z, (int, float)) and _real(abs(z)):
+        return VoxelSize((abs(float(z)), y, x), unit, origin)
+    if not isclose(y, x, rel_tol=1e-3):
+        return None
+    return VoxelSize((y, y, x), unit, f"{origin}; z taken equal to y")
+
+
+def _ome_edge(pixels: ElementTree.Element, axis: str, unit: str) -> float | None:
+    """One PhysicalSize attribute in `unit`, or None where it isn't a length."""
+    own = unit_name(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+    try:
+        edge = float(pixels.get(f"PhysicalSize{axis}", ""))
+    except ValueError:
+        return None
+    if own is None or not _real(edge):
+        return None
+    return edge if own == unit else float(f"{edge * _METRES[own] / _METRES[unit]:.9g}")
+
+
+def _real(*lengths: float) -> bool:
+    return all(isfinite(length) and length > 0 for length in lengths)
+
+
+def _is_print(per_metre_y: float, per_metre_x: float) -> bool:
+    """Whether these are dots an inch that image programs write by default."""
+    dots = [per_metre * 0.0254 for per_metre in (per_metre_y, per_metre_x)]
+    return all(any(isclose(d, dpi, rel_tol=5e-4) for dpi in _PRINT_DPI) for d in dots)

@@ -1,0 +1,306 @@
+"""Zarr arrays, written shard by shard through tensorstore; metadata comes last.
+
+zarr v3 (sharded or not) and v2, as in https://zarr-specs.readthedocs.io. While chunks are
+being written there is no metadata at all: a store that was left half-made can't be opened.
+"""
+
+import json
+import os
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+
+from hoaconv.engine.spec import Slab
+from hoaconv.errors import SpellingError, StoreError
+
+__all__ = ["ArraySpec", "ArrayWriter", "Compressor", "write_json"]
+
+BLOSC_NAMES = ("zstd", "lz4", "lz4hc", "zlib", "blosclz")
+SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
+LEVELS = {"zstd": (-131072, 22, 3), "gzip": (0, 9, 5), "blosc": (0, 9, 1)}
+WRITE_BYTES = 1 << 22
+"""Chunks of fewer bytes are written several at a time, so that Python is called less often."""
+
+
+@dataclass(frozen=True)
+class Compressor:
+    """How chunks are packed: ``zstd:3  gzip:5  lz4  blosc-zstd:1:shuffle  none``.
+
+    Raises
+    ------
+    SpellingError
+        From `parse`, if the words name no compressor.
+    """
+
+    codec: str
+    level: int = 0
+    cname: str = ""
+    shuffle: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Compressor":
+        """Compressor from its spelling; ``lz4`` is short for ``blosc-lz4:1:shuffle``."""
+        name, *words = text.strip().lower().split(":")
+        if name == "none" and not words:
+            return cls("none")
+        blosc = "lz4" if name == "lz4" else name.removeprefix("blosc-")
+        if name in ("zstd", "gzip") and len(words) <= 1:
+            return cls(name, _level(text, name, words))
+        if (name == "lz4" or name.startswith("blosc-")) and blosc in BLOSC_NAMES:
+            shuffle = words.pop() if words and words[-1] in SHUFFLES else "shuffle"
+            if len(words) <= 1:
+                return cls("blosc", _level(text, "blosc", words), blosc, shuffle)
+        raise SpellingError(
+            f"compressor {text!r} is not known; write none, zstd:3, gzip:5, lz4, or "
+            f"blosc-NAME:LEVEL:SHUFFLE with NAME one of {', '.join(BLOSC_NAMES)} "
+            f"and SHUFFLE one of {', '.join(SHUFFLES)}"
+        )
+
+    def v3(self, itemsize: int) -> list[dict[str, Any]]:
+        """Codecs of zarr v3 that follow ``bytes``."""
+        if self.codec == "none":
+            return []
+        return [{"name": self.codec, "configuration": self._v3_configuration(itemsize)}]
+
+    def _v3_configuration(self, itemsize: int) -> dict[str, Any]:
+        if self.codec == "blosc":
+            return {
+                "cname": self.cname,
+                "clevel": self.level,
+                "shuffle": self.shuffle,
+                "typesize": itemsize,
+                "blocksize": 0,
+            }
+        return {"level": self.level} | ({"checksum": False} if self.codec == "zstd" else {})
+
+    def v2(self) -> dict[str, Any] | None:
+        """The ``compressor`` of zarr v2."""
+        if self.codec == "none":
+            return None
+        if self.codec == "blosc":
+            shuffle = SHUFFLES.index(self.shuffle)
+            return {
+                "id": "blosc",
+                "cname": self.cname,
+                "clevel": self.level,
+                "shuffle": shuffle,
+                "blocksize": 0,
+            }
+        return {"id": self.codec, "level": self.level}
+
+
+def _level(text: str, kind: str, words: list[str]) -> int:
+    low, high, default = LEVELS[kind]
+    if not words:
+        return default
+    try:
+        level = int(words[0])
+    except ValueError:
+        raise SpellingError(f"{words[0]!r} in compressor {text!r} is not a level") from None
+    if not low <= level <= high:
+        raise SpellingError(f"level {level} in compressor {text!r} is not in {low}..{high}")
+    return level
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One array of a store: shape, chunks and shards are (z, y, x), in voxels.
+
+    `shards` is None where every chunk is an object of its own. Chunks and shards are cut to
+    what the array needs.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, int, int]
+    shards: tuple[int, int, int] | None
+    compressor: Compressor
+    zarr_format: int
+
+    def __post_init__(self) -> None:
+        cut = _map(min, self.chunks, self.shape)
+        object.__setattr__(self, "chunks", cut)
+        if self.shards is not None:
+            whole = _map(lambda n, c: -(-n // c) * c, self.shape, cut)
+            inside = _map(lambda s, c: -(-s // c) * c, self.shards, cut)
+            object.__setattr__(self, "shards", _map(min, inside, whole))
+
+    @property
+    def unit(self) -> tuple[int, int, int]:
+        """What is written whole, once: the shard, else the chunk."""
+        return self.shards or self.chunks
+
+    @property
+    def write_shape(self) -> tuple[int, int, int]:
+        """Voxels written in one call: a unit, or as many chunks along x as are worth a call."""
+        size = prod(self.unit) * self.dtype.itemsize
+        many = max(1, WRITE_BYTES // size)
+        return (*self.unit[:2], self.unit[2] * many)
+
+    def in_flight(self, workers: int) -> int:
+        """Calls under way at once, so that every worker has two chunks to pack."""
+        chunks = prod(self.write_shape) // prod(self.chunks)
+        return max(2, -(-2 * workers // chunks))
+
+    def write_bytes(self, workers: int) -> int:
+        """Bytes held while a layer is being written, besides the layer.
+
+        Whole encoded shards wait for their last chunk; a chunk is copied, then encoded. Data
+        that can't be compressed is assumed.
+        """
+        itemsize, calls = self.dtype.itemsize, self.in_flight(workers)
+        size = prod(_map(min, self.write_shape, self.shape)) * itemsize
+        chunk = prod(self.chunks) * itemsize
+        if self.shards:
+            return calls * size + 3 * workers * chunk
+        return 2 * calls * size + 3 * workers * chunk
+
+    def metadata(self) -> dict[str, Any]:
+        """The array's ``zarr.json`` or ``.zarray``."""
+        return self._v3() if self.zarr_format == 3 else self._v2()
+
+    def _v3(self) -> dict[str, Any]:
+        packed = [_bytes_codec(), *self.compressor.v3(self.dtype.itemsize)]
+        sharding = {
+            "name": "sharding_indexed",
+            "configuration": {
+                "chunk_shape": list(self.chunks),
+                "codecs": packed,
+                "index_codecs": [_bytes_codec(), {"name": "crc32c"}],
+                "index_location": "end",
+            },
+        }
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": list(self.shape),
+            "data_type": self.dtype.name,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.unit)}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": 0,
+            "codecs": [sharding] if self.shards else packed,
+            "dimension_names": ["z", "y", "x"],
+            "attributes": {},
+        }
+
+    def _v2(self) -> dict[str, Any]:
+        return {
+            "zarr_format": 2,
+            "shape": list(self.shape),
+            "chunks": list(self.chunks),
+            "dtype": self.dtype.newbyteorder("<").str,
+            "compressor": self.compressor.v2(),
+            "fill_value": 0,
+            "order": "C",
+            "filters": None,
+            "dimension_separator": "/",
+        }
+
+
+def _bytes_codec() -> dict[str, Any]:
+    return {"name": "bytes", "configuration": {"endian": "little"}}
+
+
+def _map(function: Any, *triples: tuple[int, int, int]) -> tuple[int, int, int]:
+    z, y, x = (function(*values) for values in zip(*triples, strict=True))
+    return z, y, x
+
+
+class ArrayWriter:
+    """Writes layers of an array, unit by unit, a bounded number at once.
+
+    No object is read back: every unit is written whole. All-zero chunks are not stored.
+    """
+
+    def __init__(self, path: Path, spec: ArraySpec, workers: int) -> None:
+        self.path, self.spec = path, spec
+        self._in_flight = spec.in_flight(workers)
+        self._store = ts.open(_open_spec(path, spec, workers)).result()
+
+    def write_layer(self, z: int, layer: Slab) -> None:
+        """Write planes `z` onward; returns when they are stored, so that `layer` is free again.
+
+        Raises
+        ------
+        StoreError
+            If the file system refuses.
+        """
+        begun: deque[Any] = deque()
+        try:
+            for rows, columns in self._regions():
+                part = layer[:, rows, columns]
+                target = self._store[z : z + len(layer), rows, columns]
+                begun.append(target.write(part, can_reference_source_data_indefinitely=True))
+                if len(begun) >= self._in_flight:
+                    begun.popleft().result()
+            while begun:
+                begun.popleft().result()
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.path}: {_reason(error)}") from error
+        finally:
+            _settle(begun)
+
+    def write_metadata(self) -> None:
+        """Make the array readable: to be called when all layers are written."""
+        name = "zarr.json" if self.spec.zarr_format == 3 else ".zarray"
+        write_json(self.path / name, self.spec.metadata())
+        if self.spec.zarr_format == 2:
+            write_json(self.path / ".zattrs", {"_ARRAY_DIMENSIONS": ["z", "y", "x"]})
+
+    def _regions(self) -> Iterator[tuple[slice, slice]]:
+        (_, ny, nx), (_, dy, dx) = self.spec.shape, self.spec.write_shape
+        for y, x in product(range(0, ny, dy), range(0, nx, dx)):
+            yield slice(y, min(y + dy, ny)), slice(x, min(x + dx, nx))
+
+
+def _open_spec(path: Path, spec: ArraySpec, workers: int) -> dict[str, Any]:
+    return {
+        "driver": "zarr3" if spec.zarr_format == 3 else "zarr",
+        "kvstore": {"driver": "file", "path": f"{os.fspath(path)}/"},
+        "metadata": spec.metadata(),
+        "open": True,
+        "assume_metadata": True,  # nothing is read or written before the first layer
+        "context": {
+            "cache_pool": {"total_bytes_limit": 0},
+            "data_copy_concurrency": {"limit": workers},
+            "file_io_concurrency": {"limit": max(4, workers)},
+            "file_io_sync": False,
+        },
+    }
+
+
+def _settle(begun: deque[Any]) -> None:
+    """Wait for writes that nobody asks about any more: they refer to the layer."""
+    for future in begun:
+        future.exception()
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "No space left" in text or "ENOSPC" in text:
+        return "the disk is full; free some space, or write elsewhere"
+    return f"can't be written: {text.splitlines()[0]}"
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file so that it is there whole or not at all.
+
+    Raises
+    ------
+    StoreError
+        If it can't be written.
+    """
+    beside = path.with_name(path.name + ".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path}: {_reason(error)}") from error

@@ -1,0 +1,260 @@
+"""Separable convolution with symmetric weights: z first, then y, then x, row by row.
+
+Every voxel goes through the same additions in the same order whatever the block is cut to, so
+that any window and band gives the same bits. Arithmetic is float32 for integers of up to 16 bits
+and float32, where it errs by less than 0.02 grey values, and float64 for the wider dtypes.
+"""
+
+from collections.abc import Callable
+from math import exp
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+from hoaconv.kernels.rounding import dtype_range, store_row
+from hoaconv.kernels.rows import Flat, Planes, flat_rows
+
+__all__ = ["MODES", "gaussian_radius", "gaussian_weights", "smooth", "smooth_bytes"]
+
+MODES = ("reflect", "nearest", "mirror", "constant")
+"""What lies beyond a volume's end, named and meant as in scipy.ndimage."""
+
+_OUTSIDE = -1
+_NARROW = (types.uint8, types.int8, types.uint16, types.int16)
+
+Slab = np.ndarray[Any, np.dtype[Any]]
+Core = tuple[slice, slice, slice]
+Weights = tuple[Flat, Flat, Flat]
+
+
+def gaussian_radius(sigma: float, truncate: float) -> int:
+    """How far the weights reach, as scipy.ndimage.gaussian_filter has it."""
+    return int(truncate * sigma + 0.5)
+
+
+def gaussian_weights(sigma: float, truncate: float) -> Flat:
+    """Weights (float64) at distance 0, 1, ... radius; with their mirror image they sum to 1."""
+    radius = gaussian_radius(sigma, truncate)
+    if radius == 0:
+        return np.ones(1)
+    half = np.array([exp(-0.5 * (k / sigma) ** 2) for k in range(radius + 1)])
+    return np.asarray(half / (2 * half.sum() - half[0]))
+
+
+def smooth(block: Slab, core: Core, out: Slab, weights: Weights, mode: str, cval: float) -> None:
+    """Convolve ``block[core]`` into `out`.
+
+    Parameters
+    ----------
+    block : (z, y, x) array
+        The core and as much context on each side as the weights reach, less only where the
+        volume ends. Along x it is whole.
+    core : (z, y, x) slices
+        The part to compute.
+    out : (z, y, x) array of block's dtype
+        Of the core's shape. Integers are rounded half to even and saturated.
+    weights : three float64 arrays
+        For z, y and x: the weight at distance 0, 1, 2, ...
+    mode : one of MODES
+        What lies beyond the block's ends.
+    cval : float
+        The value outside, for mode ``constant``.
+    """
+    real = _real(block.dtype)
+    maps = [
+        _sources(part, n, w.size - 1, mode)
+        for part, n, w in zip(core, block.shape, weights, strict=True)
+    ]
+    lo, hi = dtype_range(block.dtype)
+    _smooth(
+        flat_rows(block),
+        flat_rows(out),
+        out.shape,
+        (maps[0], maps[1], maps[2]),
+        (weights[0].astype(real), weights[1].astype(real), weights[2].astype(real)),
+        (real.type(lo), real.type(hi), real.type(cval)),
+        _scratch(block.shape[2], real, [w.size - 1 for w in weights]),
+    )
+
+
+def smooth_bytes(
+    shape: tuple[int, int, int], dtype: np.dtype[Any], radii: tuple[int, int, int]
+) -> int:
+    """Bytes that `smooth` allocates for a block of this shape and dtype."""
+    item = _real(dtype).itemsize
+    ring = (2 * radii[1] + 1) * shape[2] * item
+    line = (shape[2] + 2 * radii[2]) * item
+    where = (max(radii) * 2 + 1) * 8
+    maps = sum(n + 2 * r for n, r in zip(shape, radii, strict=True)) * 8
+    # A map is made by a few array expressions, each holding a temporary of its size.
+    return ring + line + shape[2] * item + where + 4 * maps + sum(radii) * item
+
+
+class _Scratch(NamedTuple):
+    """What the kernel computes in."""
+
+    ring: Flat
+    line: Flat
+    sums: Flat
+    at: Flat
+
+
+def _scratch(nx: int, real: np.dtype[Any], radii: list[int]) -> _Scratch:
+    return _Scratch(
+        np.empty((2 * radii[1] + 1) * nx, real),
+        np.empty(nx + 2 * radii[2], real),
+        np.empty(nx, real),
+        np.empty(2 * max(radii) + 1, np.int64),
+    )
+
+
+def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype to compute in."""
+    narrow = dtype.itemsize <= 2 or dtype == np.float32
+    return np.dtype(np.float32 if narrow else np.float64)
+
+
+def _sources(part: slice, n: int, radius: int, mode: str) -> Flat:
+    """Index into the block for each position from `radius` before the core to as far after it."""
+    start, stop, _ = part.indices(n)
+    at = np.arange(start - radius, stop + radius)
+    if mode == "constant":
+        at[(at < 0) | (at >= n)] = _OUTSIDE
+        return at
+    if mode == "nearest" or n == 1:
+        return np.clip(at, 0, n - 1)
+    period, last = (2 * n, 2 * n - 1) if mode == "reflect" else (2 * n - 2, 2 * n - 2)
+    at %= period
+    return np.where(at < n, at, last - at)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _smooth(
+    source: Planes, target: Planes, shape: Any, maps: Any, weights: Any, limits: Any, scratch: Any
+) -> None:
+    """For each row of the core: a ring of z-passed rows, their y-pass in `line`, its x-pass."""
+    wz, wy, wx = weights
+    lo, hi, cval = limits
+    ring, line, sums, at = scratch
+    flat, z_step, y_step = target
+    nz, ny, nx = shape
+    turn, wide = 2 * wy.size - 1, wx.size - 1
+    for z in range(nz):
+        for y in range(ny + turn - 1):
+            slot = y % turn * nx
+            _z_pass(source, maps, z, y, wz, cval, at, ring[slot : slot + nx])
+            if y < turn - 1:
+                continue
+            for k in range(turn):
+                at[k] = (y + 1 + k) % turn * nx
+            _weigh(ring, at, wy, cval, line[wide : wide + nx])
+            _pad(line, maps[2], wide, nx, cval)
+            for k in range(2 * wide + 1):
+                at[k] = k
+            _weigh(line, at, wx, cval, sums)
+            begin = z * z_step + (y - turn + 1) * y_step
+            store_row(sums, lo, hi, flat[begin : begin + nx])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _z_pass(
+    source: Planes, maps: Any, z: int, y: int, weights: Any, cval: Any, at: Any, sums: Any
+) -> None:
+    flat, z_step, y_step = source
+    from_z, from_y, _ = maps
+    if from_y[y] == _OUTSIDE:
+        sums[:] = cval
+        return
+    for k in range(2 * weights.size - 1):
+        plane = from_z[z + k]
+        at[k] = _OUTSIDE if plane == _OUTSIDE else plane * z_step + from_y[y] * y_step
+    _weigh(flat, at, weights, cval, sums)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _pad(line: Any, from_x: Any, radius: int, nx: int, cval: Any) -> None:
+    """Fill both ends of a line whose middle holds a row."""
+    for k in range(radius):
+        for end in (k, k + radius + nx):
+            index = from_x[end]
+            line[end] = cval if index == _OUTSIDE else line[radius + index]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _weigh(flat: Any, at: Any, weights: Any, cval: Any, sums: Any) -> None:
+    """Sum over k of ``weights[k] * (row at[r - k] + row at[r + k])``, where r is the radius.
+
+    Three pairs go in one sweep, so that a sum is loaded and stored a third as often.
+    """
+    n, radius = sums.size, weights.size - 1
+    centre = flat[at[radius] : at[radius] + n]
+    for x in range(n):
+        sums[x] = weights[0] * weights.dtype.type(centre[x])
+    inside = at[: 2 * radius + 1].min() >= 0
+    k = 1
+    while inside and k + 2 <= radius:
+        _add_three(flat, at, radius, k, weights, sums)
+        k += 3
+    while k <= radius:
+        if inside:
+            _add_pair(flat, at[radius - k], at[radius + k], weights[k], sums)
+        else:
+            _add_outer(flat, at[radius - k], at[radius + k], weights[k], cval, sums)
+        k += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add_three(flat: Any, at: Any, radius: int, k: int, weights: Any, sums: Any) -> None:
+    n = sums.size
+    l1, l2, l3 = at[radius - k], at[radius - k - 1], at[radius - k - 2]
+    r1, r2, r3 = at[radius + k], at[radius + k + 1], at[radius + k + 2]
+    a1, a2, a3 = flat[l1 : l1 + n], flat[l2 : l2 + n], flat[l3 : l3 + n]
+    b1, b2, b3 = flat[r1 : r1 + n], flat[r2 : r2 + n], flat[r3 : r3 + n]
+    w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2]
+    for x in range(n):
+        total = sums[x] + w1 * _pair(a1[x], b1[x], w1)
+        total += w2 * _pair(a2[x], b2[x], w2)
+        sums[x] = total + w3 * _pair(a3[x], b3[x], w3)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add_pair(flat: Any, left: int, right: int, weight: Any, sums: Any) -> None:
+    one, other = flat[left : left + sums.size], flat[right : right + sums.size]
+    for x in range(sums.size):
+        sums[x] += weight * _pair(one[x], other[x], weight)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add_outer(flat: Any, left: int, right: int, weight: Any, cval: Any, sums: Any) -> None:
+    """A pair of which one row or both lie outside the volume."""
+    for x in range(sums.size):
+        one = cval if left == _OUTSIDE else sums.dtype.type(flat[left + x])
+        other = cval if right == _OUTSIDE else sums.dtype.type(flat[right + x])
+        sums[x] += weight * (one + other)
+
+
+def _pair(one: Any, other: Any, weight: Any) -> Any:
+    """The sum of two voxels in the dtype of `weight`."""
+    raise NotImplementedError("_pair works inside compiled kernels only")
+
+
+@overload(_pair, strict=False)
+def _pair_of(one: Any, other: Any, weight: Any) -> Callable[..., Any]:  # noqa: ARG001
+    if one in _NARROW:
+        return _pair_narrow
+    return _pair_single if weight == types.float32 else _pair_double
+
+
+def _pair_narrow(one: Any, other: Any, weight: Any) -> Any:  # noqa: ARG001
+    # Summed as integers, which is exact, a pair needs one conversion in place of two.
+    return np.float32(np.int32(np.int32(one) + np.int32(other)))
+
+
+def _pair_single(one: Any, other: Any, weight: Any) -> Any:  # noqa: ARG001
+    return np.float32(one) + np.float32(other)
+
+
+def _pair_double(one: Any, other: Any, weight: Any) -> Any:  # noqa: ARG001
+    return np.float64(one) + np.float64(other)

@@ -1,0 +1,97 @@
+"""Each voxel by itself: a linear map with a change of dtype, a comparison, a clip."""
+
+from math import ceil, floor
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from hoaconv.kernels.rounding import dtype_range, store_row
+from hoaconv.kernels.rows import Planes, flat_rows
+
+__all__ = ["above", "at_least", "at_most", "clip", "linear", "linear_bytes"]
+
+Slab = np.ndarray[Any, np.dtype[Any]]
+
+
+def linear(block: Slab, out: Slab, lo: float, span: float, gain: float, base: float) -> None:
+    """Write ``(block - lo) * gain / span + base`` into `out`, computed in float64.
+
+    Parameters
+    ----------
+    block, out : (z, y, x) arrays
+        Of one shape and any dtype. Into an integer `out` values are rounded half to even and
+        saturated, and NaN becomes 0.
+    lo, span, gain, base : float
+        With 0, 1, 1, 0 this is a cast, exact for every integer of up to 32 bits.
+    """
+    least, greatest = dtype_range(out.dtype)
+    row = np.empty(block.shape[2])
+    terms = (lo, span, gain, base, least, greatest)
+    _linear(flat_rows(block), flat_rows(out), block.shape, terms, row)
+
+
+def linear_bytes(nx: int) -> int:
+    """Bytes that `linear` allocates for blocks of `nx` columns."""
+    return nx * 8
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _linear(source: Planes, target: Planes, shape: Any, terms: Any, row: Any) -> None:
+    flat, z_step, y_step = source
+    into, z_next, y_next = target
+    lo, span, gain, base, least, greatest = terms
+    nz, ny, nx = shape
+    for z in range(nz):
+        for y in range(ny):
+            voxels = flat[z * z_step + y * y_step : z * z_step + y * y_step + nx]
+            for x in range(nx):
+                row[x] = (np.float64(voxels[x]) - lo) * gain / span + base
+            begin = z * z_next + y * y_next
+            store_row(row, least, greatest, into[begin : begin + nx])
+
+
+def above(block: Slab, out: Slab, value: float) -> None:
+    """Write 1 into `out` (uint8) where a voxel is greater than `value`, else 0; NaN gives 0.
+
+    NumPy compares as fast as memory gives, so there is nothing to compile.
+    """
+    bound = at_most(value, block.dtype)
+    if bound is None:
+        out[...] = 1
+    else:
+        np.greater(block, bound, out=out.view(np.bool_))
+
+
+def clip(block: Slab, out: Slab, lo: float, hi: float) -> None:
+    """Hold voxels within lo..hi, where the dtype must have a value; NaN stays NaN."""
+    np.clip(block, at_least(lo, block.dtype), at_most(hi, block.dtype), out=out)
+
+
+def at_most(value: float, dtype: np.dtype[Any]) -> np.generic | None:
+    """Greatest value of the dtype that is not greater than `value`; None if all are.
+
+    Examples
+    --------
+    >>> at_most(2.7, np.dtype("uint8")), at_most(1e9, np.dtype("int8"))
+    (np.uint8(2), np.int8(127))
+    """
+    if dtype.kind == "f":
+        return -_float_from(-value, dtype)
+    least, greatest = dtype_range(dtype)
+    return None if value < least else dtype.type(floor(min(value, greatest)))
+
+
+def at_least(value: float, dtype: np.dtype[Any]) -> np.generic | None:
+    """Least value of the dtype that is not less than `value`; None if all are."""
+    if dtype.kind == "f":
+        return _float_from(value, dtype)
+    least, greatest = dtype_range(dtype)
+    return None if value > greatest else dtype.type(ceil(max(value, least)))
+
+
+def _float_from(value: float, dtype: np.dtype[Any]) -> np.floating[Any]:
+    """Least float of the dtype that is not less than `value`."""
+    with np.errstate(over="ignore"):
+        near: np.floating[Any] = dtype.type(value)
+        return near if float(near) >= value else np.nextafter(near, dtype.type(np.inf))

@@ -1,0 +1,91 @@
+"""Every op there is, by its word."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from hoaconv.engine.contract import Op
+from hoaconv.errors import SpellingError
+from hoaconv.ops import pointwise, smooth
+from hoaconv.ops.declare import EXAMPLES, OPS, Declared, kind_of
+from hoaconv.units import did_you_mean
+
+__all__ = [
+    "FAMILIES",
+    "Parameter",
+    "catalogue",
+    "describe",
+    "example",
+    "lookup",
+    "summary",
+    "usage",
+]
+
+FAMILIES = (smooth, pointwise)
+"""The modules whose ops make the catalogue: importing one registers them."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A row of an op's help; `default` is empty where a value must be given."""
+
+    name: str
+    kind: str
+    default: str
+    help: str
+
+
+def catalogue() -> Mapping[str, type[Op]]:
+    """Every op by its word, in the order of words."""
+    return MappingProxyType(dict(sorted(OPS.items())))
+
+
+def lookup(word: str) -> type[Declared]:
+    """The op of a word.
+
+    Raises
+    ------
+    SpellingError
+        If there is none; the message has the closest words and the list.
+    """
+    if word not in OPS:
+        raise SpellingError(
+            f"there is no op {word!r}{did_you_mean(word, OPS)}; "
+            f"the ops are {', '.join(catalogue())}"
+        )
+    return OPS[word]
+
+
+def describe(word: str) -> tuple[Parameter, ...]:
+    """The parameters of an op, in their order."""
+    return tuple(
+        Parameter(f.name, kind_of(f).name, _default(f), f.metadata["help"])
+        for f in fields(lookup(word))
+    )
+
+
+def example(word: str) -> str:
+    """A spelling of the op."""
+    return EXAMPLES[lookup(word).word]
+
+
+def summary(word: str) -> str:
+    """What the op does, in one line."""
+    return (lookup(word).__doc__ or "").partition("\n")[0]
+
+
+def usage(word: str) -> str:
+    """How the op is written.
+
+    Examples
+    --------
+    >>> usage("rescale")
+    'rescale LO HI [dtype=uint8]'
+    """
+    words = [f"[{p.name}={p.default}]" if p.default else p.name.upper() for p in describe(word)]
+    return " ".join([word, *words])
+
+
+def _default(parameter: "Field[Any]") -> str:
+    return "" if parameter.default is MISSING else kind_of(parameter).spell(parameter.default)

@@ -1,0 +1,154 @@
+"""How an op is declared: once, as a frozen dataclass whose fields are its parameters.
+
+The same fields are the Python arguments, the words on the command line, the help and the row in
+the docs. A field names its kind; the kind takes a Python value or its spelling, and spells it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from math import isnan
+from typing import Any, TypeVar
+
+import numpy as np
+
+from hoaconv.engine.contract import Op
+from hoaconv.engine.spec import DTYPES
+from hoaconv.errors import SpellingError
+
+__all__ = [
+    "DTYPE",
+    "EXAMPLES",
+    "NUMBER",
+    "OPS",
+    "PER_AXIS",
+    "Declared",
+    "Kind",
+    "choice",
+    "kind_of",
+    "param",
+    "register",
+    "spell_number",
+]
+
+OPS: dict[str, type["Declared"]] = {}
+"""Every op by its word."""
+
+EXAMPLES: dict[str, str] = {}
+"""A spelling of every op, for the docs and the tests."""
+
+D = TypeVar("D", bound="type[Declared]")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a parameter may be.
+
+    `accept` makes the one form that is kept from a value or a spelling of it, or raises
+    ValueError with what was expected; `spell` is its inverse.
+    """
+
+    name: str
+    accept: Callable[[Any], Any]
+    spell: Callable[[Any], str]
+
+
+def spell_number(value: float) -> str:
+    """The shortest decimal that reads back as the same float.
+
+    Examples
+    --------
+    >>> spell_number(20000.0), spell_number(0.5)
+    ('20000', '0.5')
+    """
+    return repr(float(value)).removesuffix(".0")
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError("a number") from None
+    if isnan(number):
+        raise ValueError("a number, not nan")
+    return number
+
+
+def _per_axis(value: Any) -> tuple[float, float, float]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Sequence | np.ndarray):
+        parts = (parts,)
+    if len(parts) not in {1, 3}:
+        raise ValueError("one number, or three for z,y,x")
+    numbers = [_number(part) for part in parts]
+    return (numbers[0], numbers[len(parts) // 2], numbers[-1])
+
+
+def _spell_per_axis(value: tuple[float, float, float]) -> str:
+    numbers = [spell_number(number) for number in value]
+    return numbers[0] if len(set(numbers)) == 1 else ",".join(numbers)
+
+
+def _dtype(value: Any) -> str:
+    known = f"one of {', '.join(map(str, DTYPES))}"
+    try:
+        name = np.dtype("none" if value is None else value).name
+    except TypeError:
+        raise ValueError(known) from None
+    if name not in map(str, DTYPES):
+        raise ValueError(known)
+    return str(name)
+
+
+def choice(*words: str) -> Kind:
+    """One of some words."""
+
+    def accept(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return str(value)
+
+    return Kind("|".join(words), accept, str)
+
+
+NUMBER = Kind("number", _number, spell_number)
+PER_AXIS = Kind("number or z,y,x", _per_axis, _spell_per_axis)
+DTYPE = Kind("dtype", _dtype, str)
+
+
+def param(kind: Kind, help: str, default: Any = MISSING) -> Any:
+    """A parameter of an op: a dataclass field with its kind and one line of help."""
+    return field(default=default, metadata={"kind": kind, "help": help})
+
+
+def kind_of(parameter: "Field[Any]") -> Kind:
+    """The kind of a field that `param` made."""
+    kind: Kind = parameter.metadata["kind"]
+    return kind
+
+
+@dataclass(frozen=True)
+class Declared(Op):
+    """An op that brings its fields to the form of their kinds, so that equal means equal."""
+
+    def __post_init__(self) -> None:
+        for parameter in fields(self):
+            value, kind = getattr(self, parameter.name), kind_of(parameter)
+            try:
+                object.__setattr__(self, parameter.name, kind.accept(value))
+            except ValueError as expected:
+                raise SpellingError(
+                    f"{self.word}: {parameter.name} should be {expected}, not {value!r}"
+                ) from None
+
+
+def register(example: str) -> Callable[[D], D]:
+    """Put an op into the catalogue under its word, with a spelling of it as example."""
+
+    def enter(op: D) -> D:
+        if op.word in OPS:
+            raise ValueError(f"two ops are called {op.word}")
+        OPS[op.word] = op
+        EXAMPLES[op.word] = example
+        return op
+
+    return enter

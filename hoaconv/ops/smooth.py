@@ -1,0 +1,79 @@
+"""Ops that smooth."""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import ClassVar
+
+from hoaconv.engine.contract import Core
+from hoaconv.engine.spec import Slab, Spec
+from hoaconv.errors import SpellingError
+from hoaconv.kernels.gaussian import (
+    MODES,
+    gaussian_radius,
+    gaussian_weights,
+    smooth,
+    smooth_bytes,
+)
+from hoaconv.ops.declare import NUMBER, PER_AXIS, Declared, Kind, choice, param, register
+
+__all__ = ["Gaussian"]
+
+
+def _boundary() -> Kind:
+    """A boundary mode, with a reason for the one of scipy.ndimage that is missing."""
+    kind = choice(*MODES)
+
+    def accept(value: object) -> str:
+        if value == "wrap":
+            raise ValueError(f"one of {', '.join(MODES)} (the far side isn't in memory in a sweep)")
+        return str(kind.accept(value))
+
+    return Kind(kind.name, accept, kind.spell)
+
+
+@register("gaussian 1.5")
+@dataclass(frozen=True)
+class Gaussian(Declared):
+    """Smooth with a gaussian.
+
+    As scipy.ndimage.gaussian_filter, but integers are rounded half to even and saturated.
+    """
+
+    word: ClassVar[str] = "gaussian"
+
+    sigma: float | tuple[float, float, float] = param(
+        PER_AXIS, "standard deviation in voxels; 0 leaves an axis alone"
+    )
+    mode: str = param(_boundary(), "what lies beyond the volume's ends", "reflect")
+    cval: float = param(NUMBER, "the value there, for mode=constant", 0.0)
+    truncate: float = param(NUMBER, "how many sigmas the weights reach", 4.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not all(isfinite(s) and s >= 0 for s in self._sigmas):
+            raise SpellingError(
+                f"gaussian: sigma should be 0 or more, not {PER_AXIS.spell(self.sigma)}"
+            )
+        if not isfinite(self.truncate) or self.truncate < 0:
+            raise SpellingError(f"gaussian: truncate should be 0 or more, not {self.truncate}")
+        if not isfinite(self.cval):
+            raise SpellingError(f"gaussian: cval should be finite, not {self.cval}")
+
+    @property
+    def _sigmas(self) -> tuple[float, float, float]:
+        return self.sigma if isinstance(self.sigma, tuple) else (self.sigma,) * 3
+
+    @property
+    def halo(self) -> tuple[int, int, int]:
+        """How far the weights reach (z, y, x)."""
+        z, y, x = (gaussian_radius(sigma, self.truncate) for sigma in self._sigmas)
+        return (z, y, x)
+
+    def work(self, spec: Spec) -> int:
+        """Rows already smoothed along z, as many as the weights reach over, and a few more."""
+        return smooth_bytes(spec.shape, spec.dtype, self.halo)
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+        """Smooth ``block[core]`` into `out`."""
+        z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in self._sigmas)
+        smooth(block, core, out, (z, y, x), self.mode, self.cval)

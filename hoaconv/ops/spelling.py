@@ -1,0 +1,105 @@
+"""Ops as people write them, ``gaussian 1.5 mode=nearest | threshold 20000``, and back."""
+
+from collections.abc import Iterable
+from dataclasses import MISSING, fields
+
+from hoaconv.engine.contract import Op
+from hoaconv.errors import SpellingError
+from hoaconv.ops.catalogue import lookup, usage
+from hoaconv.ops.declare import kind_of
+from hoaconv.units import did_you_mean
+
+__all__ = ["parse_op", "parse_ops", "spell", "spell_ops"]
+
+
+def parse_op(text: str) -> Op:
+    """An op from its word and its parameters, in their order or by ``name=value``.
+
+    Raises
+    ------
+    SpellingError
+        For an unknown op or parameter, too many or too few of these, or a value that is none.
+
+    Examples
+    --------
+    >>> parse_op("gaussian 1.5 mode=nearest")
+    Gaussian(sigma=(1.5, 1.5, 1.5), mode='nearest', cval=0.0, truncate=4.0)
+    """
+    words = text.split()
+    if not words:
+        raise SpellingError("there is no op in an empty text; write one like 'gaussian 1.5'")
+    word, *rest = words
+    op = lookup(word)
+    values = _bind(word, rest, [f.name for f in fields(op)])
+    missing = [f.name for f in fields(op) if f.default is MISSING and f.name not in values]
+    if missing:
+        raise SpellingError(f"{word} needs {' and '.join(missing)}; {_written(word)}")
+    return op(**values)
+
+
+def parse_ops(text: str) -> tuple[Op, ...]:
+    """Ops from their spellings with ``|`` between; none from an empty text.
+
+    Raises
+    ------
+    SpellingError
+        As `parse_op`, and where nothing stands between two ``|``.
+    """
+    if not text.strip():
+        return ()
+    stages = text.split("|")
+    if not all(stage.strip() for stage in stages):
+        raise SpellingError(f"there is no op before, after or between two | in {text!r}")
+    return tuple(parse_op(stage) for stage in stages)
+
+
+def spell(op: Op) -> str:
+    """The shortest text that `parse_op` reads as this op.
+
+    Examples
+    --------
+    >>> spell(parse_op("gaussian 2,1.0,1 cval=0"))
+    'gaussian 2,1,1'
+    """
+    words = [op.word]
+    for parameter in fields(op):  # type: ignore[arg-type]
+        value = getattr(op, parameter.name)
+        spelled = kind_of(parameter).spell(value)
+        if parameter.default is MISSING:
+            words.append(spelled)
+        elif value != parameter.default:
+            words.append(f"{parameter.name}={spelled}")
+    return " ".join(words)
+
+
+def spell_ops(ops: Iterable[Op]) -> str:
+    """The shortest text that `parse_ops` reads as these ops."""
+    return " | ".join(spell(op) for op in ops)
+
+
+def _bind(word: str, rest: list[str], names: list[str]) -> dict[str, str]:
+    """Spelled values by the parameters that they are for."""
+    values: dict[str, str] = {}
+    for place, text in enumerate(rest):
+        name, equals, value = text.partition("=")
+        if not equals:
+            name, value = _name_at(word, place, names, text), text
+            if any("=" in earlier for earlier in rest[:place]):
+                raise SpellingError(f"{word}: {text!r} must stand before any name=value")
+        elif name not in names:
+            hint = did_you_mean(name, names)
+            raise SpellingError(f"{word} has no parameter {name!r}{hint}; {_written(word)}")
+        if name in values:
+            raise SpellingError(f"{word}: {name} is given twice")
+        values[name] = value
+    return values
+
+
+def _name_at(word: str, place: int, names: list[str], text: str) -> str:
+    if place >= len(names):
+        raise SpellingError(f"{word}: {text!r} is one value too many; {_written(word)}")
+    return names[place]
+
+
+def _written(word: str) -> str:
+    return f"write it like: {usage(word)}"

@@ -1,0 +1,156 @@
+"""The sink that makes planes an OME-Zarr image: every level in the same sweep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hoaconv.engine.buffers import Buffers
+from hoaconv.engine.contract import Sink, Use, Writer
+from hoaconv.engine.pool import Pool
+from hoaconv.engine.spec import Plane, Spec
+from hoaconv.errors import PlanError, StoreError
+from hoaconv.io.folder import Claim, check_free, sizes
+from hoaconv.io.zarr import ArraySpec, ArrayWriter, Compressor, write_json
+from hoaconv.kernels.downsample import downsample
+from hoaconv.pyramid.cascade import Cascade, layer_planes
+from hoaconv.pyramid.levels import Level, levels
+from hoaconv.pyramid.metadata import ImageInfo, attributes, window_of
+
+__all__ = ["OmeZarr"]
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class OmeZarr(Sink):
+    """An OME-Zarr image at `path`; chunks, shards and factors are (z, y, x).
+
+    See `hoaconv.stack_to_omezarr` for what the fields mean.
+    """
+
+    path: Path
+    image: ImageInfo
+    chunks: Triple
+    shards: Triple | None
+    compressor: Compressor
+    ngff: str = "0.5"
+    factors: Triple | None = None
+    level_count: int | None = None
+    overwrite: bool = False
+    provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def infer(self, spec: Spec) -> Spec:
+        """Spec as it is. Raises StoreError where the output stands in the way."""
+        self.arrays(spec)
+        check_free(self.path, overwrite=self.overwrite)
+        return spec
+
+    def levels(self, spec: Spec) -> tuple[Level, ...]:
+        """Shapes and factors of the pyramid."""
+        edges = self.image.voxel_size or (1.0, 1.0, 1.0)
+        return levels(spec.shape, self.chunks, edges, self.factors, self.level_count)
+
+    def arrays(self, spec: Spec) -> tuple[ArraySpec, ...]:
+        """The array of each level."""
+        return tuple(self._array(level, spec) for level in self.levels(spec))
+
+    def _array(self, level: Level, spec: Spec) -> ArraySpec:
+        zarr_format = 3 if self.ngff == "0.5" else 2
+        return ArraySpec(
+            level.shape, spec.dtype, self.chunks, self.shards, self.compressor, zarr_format
+        )
+
+    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+        """A layer buffer a level, and what encoding one layer holds."""
+        found, arrays = self.levels(spec), self.arrays(spec)
+        groups = [level.step[0] for level in found[1:]] + [1]
+        layers = tuple(
+            _layer_use(self.path.name, i, array, layer_planes(array, group))
+            for i, (array, group) in enumerate(zip(arrays, groups, strict=True))
+        )
+        encoding = max(array.write_bytes(workers) for array in arrays)  # one layer at a time
+        return (*layers, Use(self.path.name, "encoding chunks on their way to disk", encoding))
+
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers) -> "OmeZarrWriter":
+        """Claim the folder. Raises StoreError where that isn't possible."""
+        return OmeZarrWriter(self, spec, pool, buffers)
+
+    def warm(self, spec: Spec) -> None:
+        """Compile the downsampling of this dtype for each distinct step."""
+        for step in {level.step for level in self.levels(spec)[1:]}:
+            plane = np.zeros((1, 1), spec.dtype)
+            downsample(self.image.method, (plane,) * step[0], 1, *step[1:], np.empty_like(plane))
+
+    def __str__(self) -> str:
+        return self.path.name
+
+
+def _layer_use(who: str, i: int, array: ArraySpec, planes: int) -> Use:
+    size = planes * prod(array.shape[1:]) * array.dtype.itemsize
+    return Use(who, f"level {i}, a layer of {planes} planes", size)
+
+
+class OmeZarrWriter(Writer):
+    """An `OmeZarr` being written."""
+
+    def __init__(self, sink: OmeZarr, spec: Spec, pool: Pool, buffers: Buffers) -> None:
+        self._sink, self._spec = sink, spec
+        self._levels = sink.levels(spec)
+        self._claim = Claim(sink.path, overwrite=sink.overwrite)
+        self._arrays = [
+            ArrayWriter(sink.path / str(i), array, pool.workers)
+            for i, array in enumerate(sink.arrays(spec))
+        ]
+        below: tuple[Level, Cascade] | None = None
+        for level, array in zip(reversed(self._levels), reversed(self._arrays), strict=True):
+            self._top = Cascade(array, pool, buffers, sink.image.method, below)
+            below = (level, self._top)
+
+    def put(self, plane: Plane) -> None:
+        """Take the next plane (y, x); it is copied."""
+        self._top.put(plane)
+
+    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Write the metadata, the image's own last. Returns a row a level, files and bytes."""
+        if self._top.planes != self._spec.planes:
+            raise PlanError(f"{self._top.planes} planes came of {self._spec.planes}")
+        for array in self._arrays:
+            array.write_metadata()
+        self._write_root(folds)
+        self._claim.finish()
+        files, nbytes = sizes(self._sink.path)
+        rows = [self._row(i) for i in range(len(self._levels))]
+        return {"path": str(self._sink.path), "levels": rows, "files": files, "bytes": nbytes}
+
+    def abort(self) -> None:
+        """Remove what was written."""
+        try:
+            self._claim.abandon()
+        except OSError as error:
+            raise StoreError(f"{self._sink.path}: what was written stays: {error}") from error
+
+    def _write_root(self, folds: Mapping[str, Any]) -> None:
+        sink = self._sink
+        window = window_of(self._spec.dtype, folds.get("histogram", {}))
+        values = attributes(sink.image, self._levels, sink.ngff, window, sink.provenance)
+        if sink.ngff == "0.5":
+            group = {"zarr_format": 3, "node_type": "group", "attributes": values}
+            write_json(sink.path / "zarr.json", group)
+            return
+        write_json(sink.path / ".zattrs", values)
+        write_json(sink.path / ".zgroup", {"zarr_format": 2})
+
+    def _row(self, i: int) -> dict[str, Any]:
+        level, array = self._levels[i], self._arrays[i].spec
+        return {
+            "level": i,
+            "shape": level.shape,
+            "factor": level.factor,
+            "chunks": array.chunks,
+            "shards": array.shards,
+            "bytes": prod(level.shape) * array.dtype.itemsize,
+        }

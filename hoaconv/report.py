@@ -1,0 +1,90 @@
+"""What a run tells: while it goes, and when it is done."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["Progress", "Report", "Watcher"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: slices read of all, bytes they hold, seconds, memory held now."""
+
+    planes: int
+    total: int
+    plane_bytes: int
+    plane_voxels: int
+    seconds: float
+    memory: int
+
+    @property
+    def seconds_left(self) -> float:
+        """At the rate so far."""
+        return self.seconds / self.planes * (self.total - self.planes)
+
+
+class Watcher:
+    """Gets told what happens; this one keeps it to itself."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
+    def progress(self, progress: Progress) -> None:
+        """Called for every slice."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a conversion made and took.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of level 0, zyx.
+    voxel_size, unit
+        Edge of a level-0 voxel, zyx; None where unknown.
+    levels
+        A row a level: shape, factor, chunks, shards, bytes.
+    bytes_read, bytes_raw, bytes_written
+        Of the slices as stored, of the slices decoded, of the output.
+    seconds, projected, measured
+        Wall time; most bytes of memory by the model, and as the process showed.
+    busy
+        Seconds of work by kind, summed over threads.
+    folds
+        What was measured on the way, by name.
+    """
+
+    source: str
+    output: str
+    version: str
+    ops: str
+    options: Mapping[str, Any]
+    shape: tuple[int, int, int]
+    dtype: str
+    voxel_size: tuple[float, float, float] | None
+    unit: str | None
+    levels: tuple[Mapping[str, Any], ...]
+    files: int
+    bytes_read: int
+    bytes_raw: int
+    bytes_written: int
+    seconds: float
+    workers: int
+    budget: int
+    projected: int
+    measured: int
+    busy: Mapping[str, float] = field(default_factory=dict)
+    folds: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ratio(self) -> float:
+        """Bytes of the slices decoded, per byte of the output."""
+        return self.bytes_raw / max(1, self.bytes_written)
+
+    def to_json(self) -> str:
+        """All of it, for machines."""
+        return json.dumps(asdict(self), indent=2, default=str) + "\n"

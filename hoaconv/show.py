@@ -1,0 +1,189 @@
+"""What the terminal shows: tables on stdout, notes and progress on stderr."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from hoaconv.convert import Schedule
+from hoaconv.report import Progress, Report, Watcher
+from hoaconv.units import format_bytes, format_seconds
+
+__all__ = ["next_steps", "ops", "report", "schedule", "watcher"]
+
+LOG_SECONDS = 60.0
+
+
+@contextmanager
+def watcher(quiet: bool) -> Iterator[Watcher]:
+    """What fits where stderr goes: a bar on a terminal, a line a minute in a log, or nothing."""
+    if quiet:
+        yield Watcher()
+    elif sys.stderr.isatty():
+        with _OnTerminal() as terminal:
+            yield terminal
+    else:
+        yield _InLog()
+
+
+def _rate(progress: Progress) -> str:
+    """Rate, time left, memory."""
+    done, seconds = progress.planes, max(progress.seconds, 1e-9)
+    return (
+        f"{progress.plane_bytes * done / seconds / 1e6:.0f} MB/s, "
+        f"{progress.plane_voxels * done / seconds / 1e6:.1f} Mvoxel/s, "
+        f"{format_seconds(progress.seconds_left)} left, "
+        f"{format_bytes(progress.memory)} memory"
+    )
+
+
+class _InLog(Watcher):
+    """Notes at once, progress once a minute."""
+
+    def __init__(self) -> None:
+        self._last = monotonic()
+
+    def note(self, text: str) -> None:
+        print(f"hoaconv: {text}", file=sys.stderr, flush=True)
+
+    def progress(self, progress: Progress) -> None:
+        if monotonic() - self._last >= LOG_SECONDS:
+            self._last = monotonic()
+            self.note(f"slice {progress.planes} of {progress.total}, {_rate(progress)}")
+
+
+class _OnTerminal(Watcher):
+    """A bar on stderr."""
+
+    def __init__(self) -> None:
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} slices"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:3.0f} %"),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None, visible=False)
+
+    def __enter__(self) -> "_OnTerminal":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def note(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False)
+
+    def progress(self, progress: Progress) -> None:
+        self._bar.update(
+            self._task,
+            completed=progress.planes,
+            total=progress.total,
+            description=_rate(progress),
+            visible=True,
+        )
+
+
+def _print(*things: Any) -> None:
+    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(*things, sep="\n")
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A plain table; a column whose name ends in ``>`` holds numbers."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        right = column.endswith(">")
+        table.add_column(column.rstrip(">"), justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _triple(values: Any) -> str:
+    return "-" if values is None else " x ".join(map(str, values))
+
+
+def schedule(made: Schedule) -> None:
+    """Stages, then who holds how much memory."""
+    stages = _table("sweep", "stage", "window>", "stride>", "halo>", "gives", "plane>")
+    for stage in made.stages:
+        spec = made.spec_of(stage)
+        sizes = (stage.window, stage.stride, _triple(stage.halo))
+        shown = [str(size) if stage.kind == "op" else "-" for size in sizes]
+        stages.add_row(str(stage.part), *shown, str(spec), format_bytes(spec.plane_bytes))
+    memory = _table("\nmemory", "who", "what", "bytes>")
+    for use in made.uses:
+        memory.add_row(use.who, use.what, format_bytes(use.nbytes))
+    memory.add_row("", "projected", format_bytes(made.projected))
+    memory.add_row("", "budget", format_bytes(made.limits.budget))
+    _print(stages, memory, *(f"note: {note}" for note in made.notes))
+
+
+def report(made: Report) -> None:
+    """What was made, how long it took, what it held."""
+    table = _table(f"\n{made.output}", "level", "shape zyx>", "voxel size>", "chunks>", "shards>", "raw>")
+    for row in made.levels:
+        table.add_row(
+            str(row["level"]),
+            _triple(row["shape"]),
+            _edges(made, row),
+            _triple(row["chunks"]),
+            _triple(row["shards"]),
+            format_bytes(row["bytes"]),
+        )
+    rate = made.bytes_raw / made.seconds / 1e6
+    voxels = made.shape[0] * made.shape[1] * made.shape[2] / made.seconds / 1e6
+    over = " (over the projection: please report this)" if made.measured > made.projected else ""
+    _print(
+        table,
+        f"\nread     {format_bytes(made.bytes_read)} of slices, "
+        f"{format_bytes(made.bytes_raw)} decoded to {made.dtype}",
+        f"written  {format_bytes(made.bytes_written)} in {made.files} files, "
+        f"{made.ratio:.2f} x smaller than the decoded slices",
+        f"time     {format_seconds(made.seconds)}, {rate:.0f} MB/s, {voxels:.1f} Mvoxel/s, "
+        f"{made.workers} workers",
+        f"memory   {format_bytes(made.projected)} projected, "
+        f"{format_bytes(made.measured)} measured{over}",
+    )
+
+
+def _edges(made: Report, row: Mapping[str, Any]) -> str:
+    if made.voxel_size is None:
+        return "-"
+    edges = [f"{v * f:.6g}" for v, f in zip(made.voxel_size, row["factor"], strict=True)]
+    return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {made.unit}"
+
+
+def ops(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """A line an op; with its parameters where only one is shown."""
+    table = _table("", "op", "what it does", "example")
+    for word, row in rows.items():
+        table.add_row(word, row["summary"], row["example"])
+    _print(table)
+    if len(rows) != 1:
+        return
+    (only,) = rows.values()
+    parameters = _table(f"\n{only['usage']}", "parameter", "takes", "default", "meaning")
+    for parameter in only["parameters"]:
+        parameters.add_row(*(str(parameter[key]) for key in ("name", "kind", "default", "help")))
+    _print(parameters)
+
+
+def next_steps(made: Report) -> None:
+    """Commands to try on what the demo made."""
+    source, output = made.source, made.output.removesuffix(".zarr")
+    _print(
+        "\nNext, try:",
+        f"  hoaconv stack-to-omezarr {source} {output}-mask.zarr "
+        '--ops "gaussian 1.5 | threshold 20000" --downsample mode',
+        f"  hoaconv stack-to-omezarr {source} {output}-0.4.zarr --ngff 0.4 --dry-run",
+        "  hoaconv ops",
+        "  hoaconv stack-to-omezarr --help",
+    )

@@ -1,0 +1,71 @@
+"""Counts against numpy.unique, keys against the order of floats."""
+
+import numpy as np
+import pytest
+
+from hoaconv.engine.spec import DTYPES
+from hoaconv.kernels.histogram import (
+    LANES,
+    NAN_BIN,
+    bin_count,
+    bin_values,
+    count,
+    count_keys,
+    is_exact,
+)
+
+EXACT = [dtype for dtype in DTYPES if is_exact(dtype)]
+KEYED = [dtype for dtype in DTYPES if not is_exact(dtype)]
+
+
+def keyed(block):
+    bins, extremes = np.zeros((LANES, 1 << 16), np.int64), np.array([np.inf, -np.inf])
+    count_keys(block, bins, extremes)
+    return bins.sum(axis=0), extremes
+
+
+@pytest.mark.parametrize("dtype", EXACT, ids=str)
+def test_counts_every_value(dtype):
+    info = np.iinfo(dtype)
+    rng = np.random.default_rng(0)
+    larger = rng.integers(info.min, info.max, (7, 60), dtype, endpoint=True)
+    larger[0, :5], larger[1, :5] = info.min, info.max
+    for block in (larger, larger[2:5, :3], larger[:, 1:54]):
+        bins = np.zeros((LANES, bin_count(dtype)), np.int64)
+        count(block, bins)
+        count(block, bins)
+        values, counts = np.unique(block, return_counts=True)
+        seen = bins.sum(axis=0)
+        np.testing.assert_array_equal(bin_values(dtype)[seen > 0], values)
+        np.testing.assert_array_equal(seen[seen > 0], 2 * counts)
+
+
+def test_keys_rise_with_the_value_and_bins_are_a_128th_wide():
+    rng = np.random.default_rng(1)
+    values = rng.normal(0, 1, 4000) * 10.0 ** rng.integers(-30, 30, 4000)
+    values = np.sort(values.astype(np.float32))
+    ends = bin_values(np.dtype("float32"))
+    keys = [int(np.flatnonzero(keyed(v.reshape(1, 1))[0])[0]) for v in values]
+    assert keys == sorted(keys)
+    low = ends[keys]
+    assert (np.abs(low) <= np.abs(values)).all()
+    assert (np.abs(values - low) <= np.abs(low) / 128).all()
+
+
+@pytest.mark.parametrize("dtype", KEYED, ids=str)
+def test_keyed_bins_hold_every_voxel_and_extremes_are_exact(dtype):
+    rng = np.random.default_rng(2)
+    block = (rng.normal(0, 1e6, (9, 33)) ** 2).astype(dtype)
+    bins, extremes = keyed(block[:, 1:])
+    assert bins.sum() == block[:, 1:].size
+    assert tuple(extremes) == (block[:, 1:].min(), block[:, 1:].max())
+
+
+def test_every_nan_is_counted_apart_and_infinities_are_the_outermost_bins():
+    patterns = np.array([0x7F800001, 0xFF800001, 0x7FC00000, 0xFFC00000], np.uint32)
+    block = np.append(patterns.view(np.float32), np.float32([np.inf, -np.inf, 0])).reshape(1, -1)
+    bins, extremes = keyed(block)
+    assert bins[NAN_BIN] == 4
+    assert tuple(extremes) == (-np.inf, np.inf)
+    values = bin_values(np.dtype("float32"))
+    assert sorted(values[(bins > 0) & ~np.isnan(values)]) == [-np.inf, 0, np.inf]
