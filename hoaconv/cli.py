@@ -42,7 +42,7 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="print errors alone", rich_help_panel="Run")
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="print the schedule too", rich_help_panel="Run")
+    bool, typer.Option("--verbose", "-v", help="print the schedule first", rich_help_panel="Run")
 ]
 
 Command = Callable[..., None]
@@ -84,7 +84,9 @@ def _shown(parameter: Parameter, word: convert.Word) -> Parameter:
     if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD:
         argument = typer.Argument(help=word.help, metavar=name.upper(), show_default=bool(default))
         kind = str if default is Parameter.empty else str | None
-        return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, argument])
+        return Parameter(
+            name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, argument]
+        )
     option = typer.Option(
         f"--{name.replace('_', '-')}",
         help=word.help,
@@ -126,31 +128,31 @@ def _stack_to_omezarr(
     *, dry_run: DryRun = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
 ) -> None:
     """Convert a stack of JP2 or TIFF slices to an OME-Zarr pyramid."""
-    if dry_run or verbose:
-        show.schedule(convert.plan(**options))
-    if not dry_run:
-        with show.watcher(quiet) as watcher:
-            report = convert.stack_to_omezarr(**options, watcher=watcher)
-        if not quiet:
-            show.report(report)
+    with show.watcher(quiet=quiet, verbose=verbose) as watcher:
+        if dry_run:
+            show.show_schedule(convert.plan(**options, watcher=watcher))
+            return
+        report = convert.stack_to_omezarr(**options, watcher=watcher)
+    if not quiet:
+        show.show_report(report)
 
 
 @app.command("ops")
 @_options_of(convert.list_ops)
 def _ops(**options: Any) -> None:
     """List the ops, or explain one."""
-    show.ops(convert.list_ops(**options))
+    show.show_ops(convert.list_ops(**options))
 
 
 @app.command("demo")
 @_options_of(demo.demo)
 def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     """Make a phantom JP2 stack, convert it, and show what came out."""
-    with show.watcher(quiet) as watcher:
+    with show.watcher(quiet=quiet) as watcher:
         made = demo.demo(**options, watcher=watcher)
     if not quiet:
-        show.report(made)
-        show.next_steps(made)
+        show.show_report(made)
+        show.show_next_steps(made)
 
 
 def _stop(*_: object) -> None:

@@ -17,40 +17,28 @@ from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import Outcome, run, warm
 from hoaconv.engine.schedule import Limits, Schedule
-from hoaconv.errors import SpellingError, StoreError
+from hoaconv.errors import StoreError
 from hoaconv.io.stack import Stack, open_stack
-from hoaconv.io.voxel_size import VoxelSize, unit_name
-from hoaconv.io.zarr import Compressor
-from hoaconv.kernels.downsample import METHODS
 from hoaconv.ops.catalogue import catalogue, describe, example, lookup, summary, usage
 from hoaconv.ops.measure import Histogram
-from hoaconv.ops.spelling import parse_ops, spell_ops
-from hoaconv.pyramid.metadata import UNITS, ImageInfo
+from hoaconv.ops.spelling import spell_ops
+from hoaconv.options import (
+    Output,
+    PathLike,
+    Word,
+    choose_voxel_size,
+    take_budget,
+    take_ops,
+    take_report_path,
+    take_workers,
+)
 from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.report import Progress, Report, Watcher
-from hoaconv.units import (
-    did_you_mean,
-    parse_bytes,
-    parse_range,
-    parse_triple,
-    parse_whole_triple,
-)
+from hoaconv.units import parse_range
 
 __all__ = ["Schedule", "Word", "list_ops", "plan", "stack_to_omezarr"]
 
 P = ParamSpec("P")
-PathLike = str | os.PathLike[str]
-BUDGET_SHARE = 0.6
-CHUNKS, SHARDS, UNSHARDED = (64, 64, 64), (64, 1024, 1024), (128, 128, 128)
-
-
-@dataclass(frozen=True)
-class Word:
-    """How a parameter shows on the command line: its help, the group it stands in, its value."""
-
-    help: str
-    group: str = ""
-    value: str = "TEXT"
 
 
 def stack_to_omezarr(
@@ -58,28 +46,43 @@ def stack_to_omezarr(
     dst: Annotated[PathLike, Word("the OME-Zarr to make, such as brain.zarr")],
     *,
     ops: Annotated[
-        str | Sequence[Op], Word("ops to apply on the way, such as 'gaussian 1.5 | threshold 20000'", "Ops", "OPS")
+        str | Sequence[Op],
+        Word("ops to apply on the way, such as 'gaussian 1.5 | threshold 20000'", "Ops", "OPS"),
     ] = "",
     range: Annotated[
-        str | slice | None, Word("slices to take, START:STOP:STEP as in Python; default all", "Input", "RANGE")
+        str | slice | None,
+        Word("slices to take, START:STOP:STEP as in Python; default all", "Input", "RANGE"),
     ] = None,
     allow_gaps: Annotated[bool, Word("accept missing numbers among the slices", "Input")] = False,
     voxel_size: Annotated[
         str | float | Sequence[float] | None,
-        Word("edge of a voxel, one number or z,y,x; default from the files or the folder's name", "Input", "SIZE"),
+        Word(
+            "edge of a voxel, one number or z,y,x; default from the files or the folder's name",
+            "Input",
+            "SIZE",
+        ),
     ] = None,
     unit: Annotated[
-        str | None, Word("unit of the voxel size; default micrometer, or the files'", "Input", "UNIT")
+        str | None,
+        Word("unit of the voxel size; default micrometer, or the files'", "Input", "UNIT"),
     ] = None,
     chunks: Annotated[
         str | int | Sequence[int] | None,
-        Word("chunk shape, one number or z,y,x; default 64, or 128 without shards", "Output", "SHAPE"),
+        Word(
+            "chunk shape, one number or z,y,x; default 64, or 128 without shards", "Output", "SHAPE"
+        ),
     ] = None,
     shards: Annotated[
         str | int | Sequence[int] | None,
-        Word("shard shape z,y,x, or none; default 64,1024,1024, and none for NGFF 0.4", "Output", "SHAPE"),
+        Word(
+            "shard shape z,y,x, or none; default 64,1024,1024, and none for NGFF 0.4",
+            "Output",
+            "SHAPE",
+        ),
     ] = None,
-    ngff: Annotated[str, Word("version of OME-NGFF: 0.5 (zarr v3) or 0.4 (zarr v2)", "Output", "VERSION")] = "0.5",
+    ngff: Annotated[
+        str, Word("version of OME-NGFF: 0.5 (zarr v3) or 0.4 (zarr v2)", "Output", "VERSION")
+    ] = "0.5",
     compressor: Annotated[
         str, Word("zstd:3, blosc-zstd:1:shuffle, lz4, gzip:5 or none", "Output", "NAME")
     ] = "blosc-zstd:1:shuffle",
@@ -88,20 +91,29 @@ def stack_to_omezarr(
     ] = None,
     overwrite: Annotated[bool, Word("replace DST if it is a zarr store", "Output")] = False,
     levels: Annotated[
-        int | None, Word("pyramid levels, level 0 included; default until one fits a chunk", "Pyramid", "N")
+        int | None,
+        Word("pyramid levels, level 0 included; default until one fits a chunk", "Pyramid", "N"),
     ] = None,
     downsample: Annotated[
-        str, Word("how voxels become one: mean, mode (labels), max, min, nearest", "Pyramid", "METHOD")
+        str,
+        Word("how voxels become one: mean, mode (labels), max, min, nearest", "Pyramid", "METHOD"),
     ] = "mean",
     factors: Annotated[
         str | int | Sequence[int] | None,
-        Word("downsampling per level, z,y,x; default 2, long voxel edges wait", "Pyramid", "FACTORS"),
+        Word(
+            "downsampling per level, z,y,x; default 2, long voxel edges wait", "Pyramid", "FACTORS"
+        ),
     ] = None,
     budget: Annotated[
-        str | int | None, Word("memory that the process may hold; default 60 % of what is free", "Run", "BYTES")
+        str | int | None,
+        Word("memory that the process may hold; default 60 % of what is free", "Run", "BYTES"),
     ] = None,
-    workers: Annotated[int | None, Word("threads; default all CPUs of this process", "Run", "N")] = None,
-    report: Annotated[PathLike | None, Word("write the report here, as JSON", "Run", "FILE")] = None,
+    workers: Annotated[
+        int | None, Word("threads; default all CPUs of this process", "Run", "N")
+    ] = None,
+    report: Annotated[
+        PathLike | None, Word("write the report here, as JSON", "Run", "FILE")
+    ] = None,
     watcher: Watcher | None = None,
 ) -> Report:
     """Convert a stack of JP2 or TIFF slices to an OME-Zarr pyramid, in one sweep.
@@ -220,6 +232,7 @@ class _Conversion:
     watcher: Watcher
 
     def run(self) -> Report:
+        self.watcher.planned(self.schedule)
         outcome = run(self.schedule, self._on_plane())
         made = self._report(outcome)
         if self.report:
@@ -272,25 +285,42 @@ class _Conversion:
 
 def _prepare(options: Mapping[str, Any]) -> _Conversion:
     """All that can be known before the first slice is decoded, and all that can be refused."""
-    o = options
-    watcher = o["watcher"] or Watcher()
-    ops = parse_ops(o["ops"]) if isinstance(o["ops"], str) else tuple(o["ops"])
-    report = _report_path(o["report"])
-    budget, workers = _budget(o["budget"]), _workers(o["workers"])
-    make_sink = _sink_maker(o, spell_ops(ops))
-    slices = parse_range(o["range"]) if o["range"] else None
-    stack = open_stack(o["src"], slices=slices, allow_gaps=o["allow_gaps"])
-    voxel_size, note = _voxel_size(o["voxel_size"], o["unit"], stack.voxel_size)
-    sink = make_sink(stack, voxel_size)
+    watcher = options["watcher"] or Watcher()
+    report = take_report_path(options["report"])
+    budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
+    ops, output = take_ops(options["ops"]), Output.take(options)
+    slices = parse_range(options["range"]) if options["range"] else None
+    stack = open_stack(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
+    size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack.voxel_size)
+    sink = output.sink(stack.name, size, _provenance(options, spell_ops(ops)))
     notes = (*stack.notes, note)
     for text in notes:
         watcher.note(text)
     planned = Plan.read(stack)
-    for part in (*ops, Histogram(), sink):
-        planned = planned | part
+    for op in ops:
+        planned |= op
+    planned = planned | Histogram() | sink
+    machine.share_malloc_arenas()
     _warm(planned, watcher)
-    limits = Limits(budget, workers, machine.resident())
-    return _Conversion(stack, sink, schedule(planned, limits), notes, report, watcher)
+    made = schedule(planned, Limits(budget, workers, machine.resident()))
+    return _Conversion(stack, sink, made, notes, report, watcher)
+
+
+def _provenance(options: Mapping[str, Any], ops: str) -> dict[str, Any]:
+    """What the output tells of how it was made: the options that were given, as given."""
+    left_out = {"src", "dst", "ops", "watcher", "report"}
+    defaults = {name: p.default for name, p in signature(stack_to_omezarr).parameters.items()}
+    given = {
+        name: value if isinstance(value, str | int | float) else str(value)
+        for name, value in options.items()
+        if name not in left_out and value != defaults[name]
+    }
+    return {
+        "version": __version__,
+        "source": os.fspath(options["src"]),
+        "ops": ops,
+        "options": given,
+    }
 
 
 def _warm(planned: Plan, watcher: Watcher) -> None:
@@ -302,129 +332,8 @@ def _warm(planned: Plan, watcher: Watcher) -> None:
         slow.cancel()
 
 
-def _sink_maker(
-    o: Mapping[str, Any], ops: str
-) -> Callable[[Stack, tuple[tuple[float, float, float], str] | None], OmeZarr]:
-    """Check the options of the output before any header is read."""
-    path = _output_path(o["dst"], o["src"])
-    ngff, method = str(o["ngff"]), o["downsample"]
-    if ngff not in ("0.5", "0.4"):
-        raise SpellingError(f"NGFF version {ngff!r} is not known; write 0.5 or 0.4")
-    if method not in METHODS:
-        known = ", ".join(METHODS)
-        raise SpellingError(f"downsample {method!r} is not one of {known}{did_you_mean(method, METHODS)}")
-    if o["levels"] is not None and o["levels"] < 1:
-        raise SpellingError(f"levels {o['levels']} is less than 1, level 0 alone")
-    chunks, shards = _grid(o["chunks"], o["shards"], ngff)
-    compressor = Compressor.parse(o["compressor"])
-    factors = None if o["factors"] is None else parse_whole_triple(o["factors"], "factors")
-
-    def make(stack: Stack, voxel_size: tuple[tuple[float, float, float], str] | None) -> OmeZarr:
-        edges, unit = voxel_size or (None, None)
-        return OmeZarr(
-            path=path,
-            image=ImageInfo(o["name"] or stack.name, method, edges, unit),
-            chunks=chunks,
-            shards=shards,
-            compressor=compressor,
-            ngff=ngff,
-            factors=factors,
-            level_count=o["levels"],
-            overwrite=o["overwrite"],
-            provenance=_provenance(o, ops),
-        )
-
-    return make
-
-
-def _provenance(o: Mapping[str, Any], ops: str) -> dict[str, Any]:
-    """What the output tells of how it was made: options that were given, as they were given."""
-    left_out = {"src", "dst", "ops", "watcher", "report"}
-    defaults = {n: p.default for n, p in signature(stack_to_omezarr).parameters.items()}
-    given = {n: v for n, v in o.items() if n not in left_out and v != defaults[n]}
-    plain = {n: v if isinstance(v, str | int | float | bool) else str(v) for n, v in given.items()}
-    return {"version": __version__, "source": os.fspath(o["src"]), "ops": ops, "options": plain}
-
-
-def _grid(
-    chunks: Any, shards: Any, ngff: str
-) -> tuple[tuple[int, int, int], tuple[int, int, int] | None]:
-    """Chunks and shards as asked, else the defaults; shards hold whole chunks."""
-    sharded = shards is not None and shards != "none"
-    if sharded and ngff == "0.4":
-        raise SpellingError("NGFF 0.4 has no shards; drop --shards or take --ngff 0.5")
-    if shards == "none" or ngff == "0.4":
-        return (UNSHARDED if chunks is None else parse_whole_triple(chunks, "chunks")), None
-    inner = CHUNKS if chunks is None else parse_whole_triple(chunks, "chunks")
-    if not sharded:
-        z, y, x = (max(c, s // c * c) for c, s in zip(inner, SHARDS, strict=True))
-        return inner, (z, y, x)
-    outer = parse_whole_triple(shards, "shards")
-    if any(s % c for s, c in zip(outer, inner, strict=True)):
-        raise SpellingError(f"shards {outer} don't hold whole chunks {inner}; write multiples")
-    return inner, outer
-
-
-def _budget(text: str | int | None) -> int:
-    return int(BUDGET_SHARE * machine.memory_limit()) if text is None else parse_bytes(text)
-
-
-def _workers(count: int | None) -> int:
-    if count is not None and count < 1:
-        raise SpellingError(f"workers {count} can't work; write 1 or more")
-    return count or machine.cpus()
-
-
-def _output_path(dst: PathLike, src: PathLike) -> Path:
-    if "://" in os.fspath(dst):
-        raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
-    path, source = Path(dst).resolve(), Path(src).resolve()
-    if source.is_dir() and path.is_relative_to(source):
-        raise StoreError(f"{dst} lies inside the source {src}; write beside it")
-    if source.is_relative_to(path):
-        raise StoreError(f"the source {src} lies inside {dst}, which would be replaced")
-    return Path(dst)
-
-
-def _report_path(path: PathLike | None) -> Path | None:
-    if path is not None and not Path(path).absolute().parent.is_dir():
-        raise StoreError(f"the report can't be written: there is no folder {Path(path).parent}")
-    return None if path is None else Path(path)
-
-
 def _write_text(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StoreError(f"the report {path} can't be written: {error.strerror}") from error
-
-
-def _voxel_size(
-    size: Any, unit: str | None, found: VoxelSize | None
-) -> tuple[tuple[tuple[float, float, float], str] | None, str]:
-    """The voxel size to write, and where it is from, in words."""
-    if size is None and found is None:
-        if unit is not None:
-            raise SpellingError(f"unit {unit!r} needs a voxel size: the source tells none")
-        return None, "voxel size unknown: neither files nor folder tell; see --voxel-size"
-    if size is None and found is not None:
-        named = found.unit if unit is None else _unit(unit)
-        return (found.zyx, named), f"voxel size {_spell(found.zyx, named)} from {found.origin}"
-    edges = parse_triple(size, "voxel size")
-    named = _unit(unit or (found.unit if found else "micrometer"))
-    note = f"voxel size {_spell(edges, named)} as given"
-    if found and (found.zyx, found.unit) != (edges, named):
-        note += f"; {found.origin} says {_spell(found.zyx, found.unit)}"
-    return (edges, named), note
-
-
-def _spell(zyx: tuple[float, float, float], unit: str) -> str:
-    edges = [f"{v:g}" for v in zyx]
-    return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {unit}"
-
-
-def _unit(text: str) -> str:
-    name = unit_name(text) or text
-    if name not in UNITS:
-        raise SpellingError(f"unit {text!r} is not a length of OME-NGFF{did_you_mean(text, UNITS)}")
-    return name

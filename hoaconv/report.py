@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from hoaconv.engine.schedule import Schedule
+
 __all__ = ["Progress", "Report", "Watcher"]
 
 
@@ -30,6 +32,9 @@ class Watcher:
 
     def note(self, text: str) -> None:
         """Something that the user should know."""
+
+    def planned(self, schedule: Schedule) -> None:
+        """How the run will go; called before it begins."""
 
     def progress(self, progress: Progress) -> None:
         """Called for every slice."""

@@ -15,21 +15,21 @@ from hoaconv.convert import Schedule
 from hoaconv.report import Progress, Report, Watcher
 from hoaconv.units import format_bytes, format_seconds
 
-__all__ = ["next_steps", "ops", "report", "schedule", "watcher"]
+__all__ = ["show_next_steps", "show_ops", "show_report", "show_schedule", "watcher"]
 
 LOG_SECONDS = 60.0
 
 
 @contextmanager
-def watcher(quiet: bool) -> Iterator[Watcher]:
+def watcher(*, quiet: bool, verbose: bool = False) -> Iterator[Watcher]:
     """What fits where stderr goes: a bar on a terminal, a line a minute in a log, or nothing."""
     if quiet:
         yield Watcher()
     elif sys.stderr.isatty():
-        with _OnTerminal() as terminal:
+        with _OnTerminal(verbose) as terminal:
             yield terminal
     else:
-        yield _InLog()
+        yield _InLog(verbose)
 
 
 def _rate(progress: Progress) -> str:
@@ -43,10 +43,22 @@ def _rate(progress: Progress) -> str:
     )
 
 
-class _InLog(Watcher):
+class _Shown(Watcher):
+    """Shows the schedule where that is wanted."""
+
+    def __init__(self, verbose: bool) -> None:
+        self._verbose = verbose
+
+    def planned(self, schedule: Schedule) -> None:
+        if self._verbose:
+            show_schedule(schedule)
+
+
+class _InLog(_Shown):
     """Notes at once, progress once a minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, verbose: bool) -> None:
+        super().__init__(verbose)
         self._last = monotonic()
 
     def note(self, text: str) -> None:
@@ -58,10 +70,11 @@ class _InLog(Watcher):
             self.note(f"slice {progress.planes} of {progress.total}, {_rate(progress)}")
 
 
-class _OnTerminal(Watcher):
+class _OnTerminal(_Shown):
     """A bar on stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, verbose: bool) -> None:
+        super().__init__(verbose)
         self._bar = Bar(
             SpinnerColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f} slices"),
@@ -110,7 +123,7 @@ def _triple(values: Any) -> str:
     return "-" if values is None else " x ".join(map(str, values))
 
 
-def schedule(made: Schedule) -> None:
+def show_schedule(made: Schedule) -> None:
     """Stages, then who holds how much memory."""
     stages = _table("sweep", "stage", "window>", "stride>", "halo>", "gives", "plane>")
     for stage in made.stages:
@@ -126,9 +139,11 @@ def schedule(made: Schedule) -> None:
     _print(stages, memory, *(f"note: {note}" for note in made.notes))
 
 
-def report(made: Report) -> None:
+def show_report(made: Report) -> None:
     """What was made, how long it took, what it held."""
-    table = _table(f"\n{made.output}", "level", "shape zyx>", "voxel size>", "chunks>", "shards>", "raw>")
+    table = _table(
+        f"\n{made.output}", "level", "shape zyx>", "voxel size>", "chunks>", "shards>", "raw>"
+    )
     for row in made.levels:
         table.add_row(
             str(row["level"]),
@@ -161,7 +176,7 @@ def _edges(made: Report, row: Mapping[str, Any]) -> str:
     return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {made.unit}"
 
 
-def ops(rows: Mapping[str, Mapping[str, Any]]) -> None:
+def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:
     """A line an op; with its parameters where only one is shown."""
     table = _table("", "op", "what it does", "example")
     for word, row in rows.items():
@@ -176,7 +191,7 @@ def ops(rows: Mapping[str, Mapping[str, Any]]) -> None:
     _print(parameters)
 
 
-def next_steps(made: Report) -> None:
+def show_next_steps(made: Report) -> None:
     """Commands to try on what the demo made."""
     source, output = made.source, made.output.removesuffix(".zarr")
     _print(

@@ -1,0 +1,1 @@
+"""The sweep engine: plan, passes, schedule, generators. Knows no file format and no filter."""

@@ -27,10 +27,15 @@ class Buffers:
         self._free: dict[int, deque[memoryview]] = {}
         self._lock = Lock()
 
-    def take(self, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray[Any, Any]:
-        """Return a C-contiguous array with arbitrary contents; its last view returns the memory."""
+    def take(
+        self, shape: tuple[int, ...], dtype: DTypeLike, room: tuple[int, ...] = ()
+    ) -> np.ndarray[Any, Any]:
+        """Return a C-contiguous array with arbitrary contents; its last view returns the memory.
+
+        Arrays of varying shapes share memory if each is given the `room` of the largest.
+        """
         dtype = np.dtype(dtype)
-        nbytes = prod(shape) * dtype.itemsize
+        nbytes = prod(room or shape) * dtype.itemsize
         free = self._free.setdefault(nbytes, deque())
         try:
             memory = free.pop()
@@ -38,7 +43,7 @@ class Buffers:
             memory = self._allocate(nbytes)
         # numpy lets a view of a view refer to the array that owns the memory. Here that is a
         # memoryview, so every view refers to `root`, and `root` lives as long as any of them.
-        root = np.frombuffer(memory, dtype)
+        root = np.frombuffer(memory, dtype, prod(shape))
         weakref.finalize(root, free.append, memory).atexit = False
         return root.reshape(shape)
 

@@ -101,6 +101,9 @@ class Fold(ABC):
 
     word: ClassVar[str]
 
+    def __str__(self) -> str:
+        return self.word
+
     @abstractmethod
     def init(self, spec: Spec) -> Any:
         """A state that has seen nothing."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Op, Sink, Source, Writer
+from hoaconv.engine.memory import block_spec
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.schedule import Schedule, Stage
 from hoaconv.engine.spec import Plane, Slab
@@ -121,11 +122,14 @@ class _Apply:
         self._op, self._sweep = op, sweep
         self._given = sweep.schedule.spec_of(stage)
         self._halo = stage.halo[1]
+        self._slab = (stage.stride, *self._given.plane_shape)
+        self._block = block_spec(sweep.schedule, stage).shape
         self._bands = bands(self._given.plane_shape[0], stage.rows)
 
     def __call__(self, window: Window) -> Slab:
         depth = window.core.stop - window.core.start
-        out = self._sweep.buffers.take((depth, *self._given.plane_shape), self._given.dtype)
+        shape = (depth, *self._given.plane_shape)
+        out = self._sweep.buffers.take(shape, self._given.dtype, self._slab)
         self._sweep.pool.map(str(self._op), partial(self._band, window, out), self._bands)
         return out
 
@@ -141,7 +145,7 @@ class _Apply:
         if len(planes) == 1:
             return planes[0][None, rows]
         shape = (len(planes), rows.stop - rows.start, planes[0].shape[1])
-        block = self._sweep.buffers.take(shape, planes[0].dtype)
+        block = self._sweep.buffers.take(shape, planes[0].dtype, self._block)
         for plane, place in zip(planes, block, strict=True):
             place[...] = plane[rows]
         return block

@@ -1,5 +1,6 @@
 """Run a schedule: open, sweep, close, or clean up after what went wrong."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -72,8 +73,7 @@ def _sweep(sweep: Sweep) -> tuple[tuple[Mapping[str, Any], ...], Mapping[str, An
             sweep.writers[i] = stage.part.open(spec, sweep.pool, sweep.buffers)
         elif isinstance(stage.part, Fold):
             sweep.taps[i] = Tap(sweep, stage)
-    for _ in zip(*lower(sweep)):
-        pass
+    deque(zip(*lower(sweep)), maxlen=0)  # a loop's variable would keep the last plane alive
     folds = {sweep.schedule.stages[i].part.word: tap.finish() for i, tap in sweep.taps.items()}  # type: ignore[union-attr]
     return tuple(writer.close(folds) for writer in sweep.writers.values()), folds
 

@@ -17,7 +17,7 @@ __all__ = ["Window", "ahead", "flatten", "fold", "map", "tee", "windowed", "zip"
 T = TypeVar("T")
 S = TypeVar("S")
 
-map = map  # noqa: A001, PLW0127 - Python's own holds nothing: part of this vocabulary
+map = map  # noqa: PLW0127 - Python's own holds nothing: part of this vocabulary
 
 
 class Window(NamedTuple):
@@ -31,7 +31,8 @@ def windowed(items: Iterable[T], w: int, s: int, p: int = 0) -> Iterator[Window]
     """Windows of `w` elements that advance by `s`, the first one beginning `p` early.
 
     The cores, `s` elements each, partition the stream. A window that would reach over either
-    end is shorter there; nothing is padded. Holds `w` elements.
+    end is shorter there; nothing is padded. Holds the elements that the next window shares with
+    the last one: w - s of them.
 
     Examples
     --------
@@ -48,11 +49,12 @@ def windowed(items: Iterable[T], w: int, s: int, p: int = 0) -> Iterator[Window]
         end = first + len(held)
         if core >= end:
             return
-        yield Window(tuple(held), slice(core - first, min(core + s, end) - first))
+        window = [Window(tuple(held), slice(core - first, min(core + s, end) - first))]
         core += s
         while held and first < core - p:
             held.popleft()
             first += 1
+        yield window.pop()
 
 
 def _fill(held: deque[T], source: Iterator[T], size: int) -> None:
@@ -93,7 +95,7 @@ def fold(function: Callable[[S, T], S], state: S, items: Iterable[T]) -> S:
     return state
 
 
-def zip(*streams: Iterable[Any]) -> Iterator[tuple[Any, ...]]:  # noqa: A001
+def zip(*streams: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
     """Tuples of one element from each stream. Holds nothing.
 
     Raises

@@ -91,6 +91,9 @@ class Stack(Source):
         """Bytes that one worker holds while it reads the worst plane, besides `out`."""
         return max(stored.scratch for stored in self._slices)
 
+    def __str__(self) -> str:
+        return self.path.name
+
     def __repr__(self) -> str:
         return f"Stack({str(self.path)!r}: {self.spec})"
 

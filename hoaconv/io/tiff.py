@@ -1,10 +1,12 @@
 """TIFF pages: headers with tifffile, pixels straight from the file or through its codecs."""
 
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from struct import unpack
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,16 @@ from hoaconv.errors import SourceError
 from hoaconv.io.slices import StoredSlice, blame, check_plane
 from hoaconv.io.voxel_size import VoxelSize, from_imagej, from_ome, from_tiff_tags
 
-__all__ = ["TiffSlice", "page_slice", "raw_slice", "read_header", "voxel_sizes", "white_note"]
+__all__ = [
+    "TiffSlice",
+    "check_chain",
+    "page_slice",
+    "promised_planes",
+    "raw_slice",
+    "read_header",
+    "voxel_sizes",
+    "white_note",
+]
 
 _PASS = 1 << 20  # coded bytes read at once where a page has many strips or tiles
 _GRAY = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK)
@@ -82,10 +93,11 @@ def read_header(file: Path) -> tuple[TiffSlice, tuple[str, ...], tuple[VoxelSize
         voxels of a dtype that can't flow.
     """
     with blame(str(file)), tifffile.TiffFile(file) as tif:
-        pages = len(tif.pages)
-        if pages != 1:
+        check_chain(file, tif)
+        planes = max(len(tif.pages), promised_planes(tif))
+        if planes != 1:
             raise SourceError(
-                f"{file} has {pages} pages; in a folder or pattern of several files each must "
+                f"{file} has {planes} planes; in a folder or pattern of several files each must "
                 "hold one slice: convert the multi-page file by itself"
             )
         page = tif.pages.first
@@ -134,6 +146,42 @@ def raw_slice(first: TiffSlice, offset: int, number: int) -> TiffSlice:
         swapped=first.swapped,
         scratch=0,
     )
+
+
+def check_chain(file: Path, tif: tifffile.TiffFile) -> None:
+    """Hold that the last page found says that it is the last.
+
+    Each page tells where the next one is. tifffile drops what it can't find there, as in a
+    file cut short, and logs a line: the stack would be shorter, and nobody would know.
+
+    Raises
+    ------
+    SourceError
+        If a page is announced that isn't there.
+    """
+    layout, handle = tif.tiff, tif.filehandle
+    handle.seek(tif.pages[-1].offset)
+    (tags,) = unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+    handle.seek(tags * layout.tagsize, os.SEEK_CUR)
+    following = handle.read(layout.offsetsize)
+    if any(following):
+        raise SourceError(
+            f"{file} is cut short or damaged: after page {len(tif.pages)} comes another, which "
+            f"isn't where the file says, at byte {unpack(layout.offsetformat, following)[0]}; "
+            "copy it again"
+        )
+
+
+def promised_planes(tif: tifffile.TiffFile) -> int:
+    """How many planes the metadata of ImageJ or tifffile promises; both may keep one page for all.
+
+    tifffile takes such a file for a single plane where it was cut short, without an error.
+    """
+    if tif.imagej_metadata is not None:
+        return int(tif.imagej_metadata.get("images", 1))
+    shapes = [data.get("shape", ()) for data in tif.shaped_metadata or ()]
+    page = tif.pages.first
+    return prod(shapes[0]) // max(1, prod(page.shape)) if len(shapes) == 1 else 1
 
 
 def white_note(page: tifffile.TiffPage) -> tuple[str, ...]:

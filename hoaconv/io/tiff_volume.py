@@ -7,7 +7,15 @@ import tifffile
 
 from hoaconv.errors import SourceError
 from hoaconv.io.slices import blame
-from hoaconv.io.tiff import TiffSlice, page_slice, raw_slice, voxel_sizes, white_note
+from hoaconv.io.tiff import (
+    TiffSlice,
+    check_chain,
+    page_slice,
+    promised_planes,
+    raw_slice,
+    voxel_sizes,
+    white_note,
+)
 from hoaconv.io.voxel_size import VoxelSize
 
 __all__ = ["read_volume"]
@@ -24,6 +32,7 @@ def read_volume(file: Path) -> Header:
         If the file is damaged or cut short, or isn't one gray stack of equal pages.
     """
     with blame(str(file)), tifffile.TiffFile(file) as tif:
+        check_chain(file, tif)
         if not tif.series:
             raise SourceError(f"{file} holds no page that can be read")
         series = tif.series[0]
@@ -33,6 +42,7 @@ def read_volume(file: Path) -> Header:
         page = first.aspage()
         lone = page_slice(file, page, None if len(tif.pages) == 1 else page.index)
         depth, notes = _depth(file, series)
+        _check_promise(file, tif, series.kind, depth)
         notes = (*notes, *_left_out(file, tif), *white_note(page))
         return _slices(tif, series, lone, depth), notes, voxel_sizes(tif)
 
@@ -44,13 +54,28 @@ def _depth(file: Path, series: tifffile.TiffPageSeries) -> tuple[int, tuple[str,
         raise SourceError(f"{file} has the axes {series.axes}; expected planes, as in ZYX")
     stack = {axis: size for axis, size in sizes.items() if axis not in "YX" and size > 1}
     for axis in stack.keys() & {"C", "S"}:
-        raise SourceError(f"{file} has {stack[axis]} channels; hoaconv converts 1-channel stacks")
+        raise SourceError(
+            f"{file} has {stack[axis]} channels (axes {series.axes}); hoaconv converts 1-channel "
+            "stacks: split them, or if they are planes, write the file again with axes ZYX"
+        )
     if len(stack) > 1:
         found = " and ".join(f"{size} along {axis}" for axis, size in stack.items())
         raise SourceError(f"{file} has {found}; hoaconv converts one 3-D stack: split it first")
     time = stack.get("T")
     note = f"{file.name} counts {time} points in time; they were taken as planes along z"
     return next(iter(stack.values()), 1), (note,) if time else ()
+
+
+def _check_promise(file: Path, tif: tifffile.TiffFile, kind: str, depth: int) -> None:
+    """Refuse a file whose metadata speaks of more than tifffile could find in it."""
+    promised = promised_planes(tif)
+    if promised > depth:
+        raise SourceError(
+            f"{file} is cut short or damaged: its metadata promises {promised} planes, of which "
+            f"{depth} can be found; copy it again"
+        )
+    if tif.is_ome and kind != "ome":
+        raise SourceError(f"{file} has OME-XML that can't be made sense of; write it again")
 
 
 def _slices(

@@ -191,14 +191,15 @@ def _sum_rows(planes: Any, step: int, row: int, rows: int, count: int, sums: Any
     n = sums.size
     sums[:] = 0
     for p in range(count):
+        plane = planes[p]
         for r in range(row, row + rows - 1, 2):
-            one = planes[p][r * step : r * step + n]
-            other = planes[p][(r + 1) * step : (r + 1) * step + n]
+            one = plane[r * step : r * step + n]
+            other = plane[(r + 1) * step : (r + 1) * step + n]
             for x in range(n):
                 sums[x] += sums.dtype.type(one[x]) + sums.dtype.type(other[x])
         if rows % 2:
             last = (row + rows - 1) * step
-            one = planes[p][last : last + n]
+            one = plane[last : last + n]
             for x in range(n):
                 sums[x] += sums.dtype.type(one[x])
 
@@ -235,12 +236,14 @@ def _extreme(
     count, fy, fx = cell
     ny, nx = shape
     for row in range(0, ny, fy):
-        best[:] = planes[0][row * step : row * step + nx]
         for p in range(count):
+            plane = planes[p]
             for r in range(row, min(row + fy, ny)):
-                line = planes[p][r * step : r * step + nx]
+                line = plane[r * step : r * step + nx]
+                first = p == 0 and r == row
                 for x in range(nx):
-                    best[x] = line[x] if _beats(line[x], best[x], greatest) else best[x]
+                    wins = first or _beats(line[x], best[x], greatest)
+                    best[x] = line[x] if wins else best[x]
         for x in range(0, nx, fx):
             top = best[x]
             for k in range(x + 1, min(x + fx, nx)):
@@ -262,9 +265,10 @@ def _mode(planes: Any, shape: Any, step: int, cell: Any, voxels: Any, out: Any, 
         for x in range(0, nx, fx):
             n = 0
             for p in range(count):
+                plane = planes[p]
                 for r in range(row, min(row + fy, ny)):
                     for k in range(x, min(x + fx, nx)):
-                        n = _insert(voxels, n, planes[p][r * step + k])
+                        n = _insert(voxels, n, plane[r * step + k])
             out[row // fy * to + x // fx] = _longest_run(voxels, n)
 
 

@@ -45,7 +45,8 @@ def bin_values(dtype: np.dtype[Any]) -> Flat:
         return np.arange(first, first + bin_count(dtype)).astype(dtype)
     keys = np.arange(1 << 16, dtype=np.uint32)
     upper = np.where(keys & _SIGN, keys ^ _SIGN, keys ^ 0xFFFF).astype(np.uint32)
-    return (upper << 16).view(np.float32).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of the patterns that are no number
+        return (upper << 16).view(np.float32).astype(np.float64)
 
 
 def count(block: Plane, bins: Plane) -> None:

@@ -69,7 +69,7 @@ def _number(value: Any) -> float:
     except (TypeError, ValueError):
         raise ValueError("a number") from None
     if isnan(number):
-        raise ValueError("a number, not nan")
+        raise ValueError("a number that is one")
     return number
 
 
@@ -139,6 +139,18 @@ class Declared(Op):
                 raise SpellingError(
                     f"{self.word}: {parameter.name} should be {expected}, not {value!r}"
                 ) from None
+
+    def __str__(self) -> str:
+        """Return the spelling, without what is default anyway."""
+        words = [self.word]
+        for parameter in fields(self):
+            value = getattr(self, parameter.name)
+            spelled = kind_of(parameter).spell(value)
+            if parameter.default is MISSING:
+                words.append(spelled)
+            elif value != parameter.default:
+                words.append(f"{parameter.name}={spelled}")
+        return " ".join(words)
 
 
 def register(example: str) -> Callable[[D], D]:

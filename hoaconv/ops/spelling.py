@@ -6,7 +6,6 @@ from dataclasses import MISSING, fields
 from hoaconv.engine.contract import Op
 from hoaconv.errors import SpellingError
 from hoaconv.ops.catalogue import lookup, usage
-from hoaconv.ops.declare import kind_of
 from hoaconv.units import did_you_mean
 
 __all__ = ["parse_op", "parse_ops", "spell", "spell_ops"]
@@ -54,26 +53,18 @@ def parse_ops(text: str) -> tuple[Op, ...]:
 
 
 def spell(op: Op) -> str:
-    """The shortest text that `parse_op` reads as this op.
+    """The text, without what is default anyway, that `parse_op` reads as this op.
 
     Examples
     --------
     >>> spell(parse_op("gaussian 2,1.0,1 cval=0"))
     'gaussian 2,1,1'
     """
-    words = [op.word]
-    for parameter in fields(op):  # type: ignore[arg-type]
-        value = getattr(op, parameter.name)
-        spelled = kind_of(parameter).spell(value)
-        if parameter.default is MISSING:
-            words.append(spelled)
-        elif value != parameter.default:
-            words.append(f"{parameter.name}={spelled}")
-    return " ".join(words)
+    return str(op)
 
 
 def spell_ops(ops: Iterable[Op]) -> str:
-    """The shortest text that `parse_ops` reads as these ops."""
+    """The text that `parse_ops` reads as these ops."""
     return " | ".join(spell(op) for op in ops)
 
 

@@ -13,11 +13,14 @@ from hoaconv.pyramid.levels import Level
 
 __all__ = ["UNITS", "ImageInfo", "attributes", "window_of"]
 
+_PREFIXES = (
+    *("yocto", "zepto", "atto", "femto", "pico", "nano", "micro", "milli", "centi", "deci"),
+    *("", "hecto", "kilo", "mega", "giga", "tera", "peta", "exa", "zetta", "yotta"),
+)
 UNITS = (
-    "angstrom attometer centimeter decimeter exameter femtometer foot gigameter hectometer inch "
-    "kilometer megameter meter micrometer mile millimeter nanometer parsec petameter picometer "
-    "terameter yard yoctometer yottameter zeptometer zettameter"
-).split()
+    *(f"{prefix}meter" for prefix in _PREFIXES),
+    *("angstrom", "foot", "inch", "mile", "parsec", "yard"),
+)
 """Units of length that NGFF allows."""
 
 
@@ -115,5 +118,6 @@ def window_of(dtype: np.dtype[Any], histogram: Mapping[str, Any]) -> dict[str, f
     if not all(isinstance(value, int | float) for value in (*seen, *ends)):
         return None
     low, high = ends if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    start, end = seen if seen[0] < seen[1] else ends
-    return {"min": float(low), "max": float(high), "start": float(start), "end": float(end)}
+    start, end = ends if seen[0] == seen[1] else seen
+    values = {"min": low, "max": high, "start": start, "end": end}
+    return {name: float(value) for name, value in values.items() if value is not None}

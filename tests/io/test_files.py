@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hoaconv.errors import SourceError
 from hoaconv.io.files import check_numbering, find_files
+from hoaconv.io.stack import open_stack
 
 
 def make(folder, *names):
@@ -61,18 +62,18 @@ def test_mixed_kinds_name_both_and_the_way_out(tmp_path):
 
 def test_missing_source_points_to_names_like_it(tmp_path):
     make(tmp_path / "brain_slices", "a_1.tif")
-    with pytest.raises(SourceError, match="does not exist.*brain_slices"):
+    with pytest.raises(SourceError, match=r"does not exist.*brain_slices"):
         find_files(tmp_path / "brain_slice")
-    with pytest.raises(SourceError, match="does not exist.*brain_slices"):
+    with pytest.raises(SourceError, match=r"does not exist.*brain_slices"):
         find_files(tmp_path / "brain_slise" / "deeper")
     with pytest.raises(SourceError, match="holds no name like it"):
         find_files(tmp_path / "zzz")
 
 
 def test_folders_without_images_say_what_they_hold(tmp_path):
-    with pytest.raises(SourceError, match="empty.*\\.jp2"):
+    with pytest.raises(SourceError, match=r"empty.*\.jp2"):
         find_files(make(tmp_path / "empty"))
-    with pytest.raises(SourceError, match=r"among 1 files \(a.png\)"):
+    with pytest.raises(SourceError, match=r"among 1 files \(a\.png\)"):
         find_files(make(tmp_path / "png", "a.png"))
     make(tmp_path / "up" / "scan1", "a.tif")
     with pytest.raises(SourceError, match=r"1 folders \(scan1\)"):
@@ -139,3 +140,10 @@ def test_order_does_not_depend_on_the_folder_listing(tmp_path):
     random.Random(1).shuffle(names)
     make(tmp_path, *names)
     assert [f.name for f in find_files(tmp_path).files] == [f"s{n}.tif" for n in range(30)]
+
+
+def test_link_to_nowhere_is_no_gap_but_found_and_refused(tmp_path):
+    (tmp_path / "s_1.jp2").symlink_to(tmp_path / "gone.jp2")
+    assert [f.name for f in find_files(tmp_path).files] == ["s_1.jp2"]
+    with pytest.raises(SourceError, match=r"s_1\.jp2: the file is gone"):
+        open_stack(tmp_path)

@@ -108,7 +108,7 @@ def test_white_zero_is_told_and_kept(tmp_path):
 
 def test_several_pages_are_refused_among_slices(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.stack([PLANE] * 3), photometric="minisblack")
-    with pytest.raises(SourceError, match=r"a\.tif has 3 pages"):
+    with pytest.raises(SourceError, match=r"a\.tif has 3 planes"):
         read_header(tmp_path / "a.tif")
 
 

@@ -1,0 +1,1 @@
+"""Sources and sinks: slices in JP2 and TIFF, zarr arrays, folders."""

@@ -1,0 +1,1 @@
+"""Numeric work on arrays: numba functions, single-threaded, without the GIL."""

@@ -1,0 +1,1 @@
+"""The catalogue of ops: one small class an op, one file a family."""

@@ -1,0 +1,203 @@
+"""What the user asked for, checked and turned into what the floors below take."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hoaconv.engine import machine
+from hoaconv.engine.contract import Op
+from hoaconv.errors import SpellingError, StoreError
+from hoaconv.io.voxel_size import VoxelSize, unit_name
+from hoaconv.io.zarr import Compressor
+from hoaconv.kernels.downsample import METHODS
+from hoaconv.ops.spelling import parse_ops
+from hoaconv.pyramid.metadata import UNITS, ImageInfo
+from hoaconv.pyramid.sink import OmeZarr
+from hoaconv.units import did_you_mean, parse_bytes, parse_triple, parse_whole_triple
+
+__all__ = [
+    "Output",
+    "PathLike",
+    "Word",
+    "choose_voxel_size",
+    "take_budget",
+    "take_ops",
+    "take_report_path",
+    "take_workers",
+]
+
+PathLike = str | os.PathLike[str]
+Triple = tuple[int, int, int]
+
+BUDGET_SHARE = 0.6
+CHUNKS, SHARDS, UNSHARDED = (64, 64, 64), (64, 1024, 1024), (128, 128, 128)
+
+
+@dataclass(frozen=True)
+class Word:
+    """How a verb's parameter shows on the command line: help, group of options, kind of value."""
+
+    help: str
+    group: str = "Options"
+    value: str = "TEXT"
+
+
+@dataclass(frozen=True)
+class Output:
+    """The options of an output, checked before any header is read."""
+
+    path: Path
+    name: str | None
+    ngff: str
+    chunks: Triple
+    shards: Triple | None
+    compressor: Compressor
+    levels: int | None
+    method: str
+    factors: Triple | None
+    overwrite: bool
+
+    @classmethod
+    def take(cls, options: Mapping[str, Any]) -> "Output":
+        """From a verb's options, by their names.
+
+        Raises
+        ------
+        SpellingError
+            For an option that isn't understood.
+        StoreError
+            If source and output lie inside each other.
+        """
+        o = options
+        ngff = _one_of("NGFF version", str(o["ngff"]), ("0.5", "0.4"))
+        chunks, shards = _grid(o["chunks"], o["shards"], ngff)
+        if o["levels"] is not None and o["levels"] < 1:
+            raise SpellingError(f"levels {o['levels']} is less than 1, which is level 0 alone")
+        return cls(
+            path=_output_path(o["dst"], o["src"]),
+            name=o["name"],
+            ngff=ngff,
+            chunks=chunks,
+            shards=shards,
+            compressor=Compressor.parse(o["compressor"]),
+            levels=o["levels"],
+            method=_one_of("downsample method", o["downsample"], tuple(METHODS)),
+            factors=o["factors"] and parse_whole_triple(o["factors"], "factors"),
+            overwrite=o["overwrite"],
+        )
+
+    def sink(self, name: str, size: VoxelSize | None, provenance: Mapping[str, Any]) -> OmeZarr:
+        """The sink, now that the source has told its name and voxel size."""
+        edges, unit = (size.zyx, size.unit) if size else (None, None)
+        return OmeZarr(
+            path=self.path,
+            image=ImageInfo(self.name or name, self.method, edges, unit),
+            chunks=self.chunks,
+            shards=self.shards,
+            compressor=self.compressor,
+            ngff=self.ngff,
+            factors=self.factors,
+            level_count=self.levels,
+            overwrite=self.overwrite,
+            provenance=provenance,
+        )
+
+
+def _one_of(what: str, word: str, known: tuple[str, ...]) -> str:
+    if word not in known:
+        hint = did_you_mean(word, known)
+        raise SpellingError(f"{what} {word!r} is none of {', '.join(known)}{hint}")
+    return word
+
+
+def _grid(chunks: Any, shards: Any, ngff: str) -> tuple[Triple, Triple | None]:
+    """Chunks and shards as asked, else the defaults; shards hold whole chunks."""
+    if shards not in (None, "none") and ngff == "0.4":
+        raise SpellingError("NGFF 0.4 has no shards; drop --shards or take --ngff 0.5")
+    if shards == "none" or ngff == "0.4":
+        return (UNSHARDED if chunks is None else parse_whole_triple(chunks, "chunks")), None
+    inner = CHUNKS if chunks is None else parse_whole_triple(chunks, "chunks")
+    if shards is None:  # about the default's size, in whole chunks
+        z, y, x = (max(c, s // c * c) for c, s in zip(inner, SHARDS, strict=True))
+        return inner, (z, y, x)
+    outer = parse_whole_triple(shards, "shards")
+    if any(s % c for s, c in zip(outer, inner, strict=True)):
+        raise SpellingError(f"shards {outer} don't hold whole chunks {inner}; write multiples")
+    return inner, outer
+
+
+def _output_path(dst: PathLike, src: PathLike) -> Path:
+    if "://" in os.fspath(dst):
+        raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
+    path, source = Path(dst).resolve(), Path(src).resolve()
+    if source.is_dir() and path.is_relative_to(source):
+        raise StoreError(f"{dst} lies inside the source {src}; write beside it")
+    if source.is_relative_to(path):
+        raise StoreError(f"the source {src} lies inside {dst}, which would be replaced")
+    return Path(dst)
+
+
+def take_ops(ops: str | Sequence[Op]) -> tuple[Op, ...]:
+    """Ops, spelled or not. Raises SpellingError."""
+    return parse_ops(ops) if isinstance(ops, str) else tuple(ops)
+
+
+def take_budget(text: str | int | None) -> int:
+    """Bytes; by default a share of what this process may use. Raises SpellingError."""
+    return int(BUDGET_SHARE * machine.memory_limit()) if text is None else parse_bytes(text)
+
+
+def take_workers(count: int | None) -> int:
+    """Threads; by default the CPUs that this process may use. Raises SpellingError."""
+    if count is not None and count < 1:
+        raise SpellingError(f"{count} workers can't work; write 1 or more")
+    return count or machine.cpus()
+
+
+def take_report_path(path: PathLike | None) -> Path | None:
+    """Where to write the report. Raises StoreError if there is no such folder."""
+    if path is not None and not Path(path).absolute().parent.is_dir():
+        raise StoreError(f"the report can't be written: there is no folder {Path(path).parent}")
+    return None if path is None else Path(path)
+
+
+def choose_voxel_size(
+    size: str | float | Sequence[float] | None, unit: str | None, found: VoxelSize | None
+) -> tuple[VoxelSize | None, str]:
+    """The voxel size to write, and a note that says where it is from.
+
+    Options win over what the source tells; the note says so where they differ.
+
+    Raises
+    ------
+    SpellingError
+        If size or unit can't be read, or there is a unit and no size.
+    """
+    if size is None and found is None:
+        if unit is not None:
+            raise SpellingError(f"unit {unit!r} needs --voxel-size: the source tells none")
+        return None, "voxel size unknown: neither files nor folder tell; see --voxel-size"
+    if found is not None and size is None and unit is None:
+        return found, f"voxel size {_spell(found)}, from {found.origin}"
+    edges = found.zyx if found and size is None else parse_triple(size or 0, "voxel size")
+    default = found.unit if found else "micrometer"
+    chosen = VoxelSize(edges, default if unit is None else _unit(unit), "option")
+    note = f"voxel size {_spell(chosen)}, as given"
+    if found and (found.zyx, found.unit) != (chosen.zyx, chosen.unit):
+        note += f"; {found.origin} says {_spell(found)}"
+    return chosen, note
+
+
+def _spell(size: VoxelSize) -> str:
+    edges = [f"{v:g}" for v in size.zyx]
+    return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {size.unit}"
+
+
+def _unit(text: str) -> str:
+    name = unit_name(text) or text
+    if name not in UNITS:
+        hint = did_you_mean(text, UNITS)
+        raise SpellingError(f"unit {text!r} is not a length that OME-NGFF knows{hint}")
+    return name
