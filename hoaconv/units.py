@@ -141,7 +141,7 @@ def parse_range(text: str | slice) -> slice:
         numbers = [int(part) if part.strip() else None for part in parts]
     except ValueError:
         numbers = []
-    if len(numbers) not in (2, 3) or (len(numbers) == 3 and (numbers[2] or 1) < 1):
+    if len(numbers) not in (2, 3) or any(n is not None and n < 1 for n in numbers[2:]):
         raise SpellingError(f"range {text!r} is not START:STOP or START:STOP:STEP, as in 100:200:2")
     return slice(*numbers)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Op, Sink, Source, Writer
 from hoaconv.engine.memory import block_spec
@@ -149,14 +150,3 @@ class _Apply:
         for plane, place in zip(planes, block, strict=True):
             place[...] = plane[rows]
         return block
-
-
-def bands(rows: int, size: int) -> tuple[slice, ...]:
-    """Rows of a plane, cut into bands.
-
-    Examples
-    --------
-    >>> bands(5, 2)
-    (slice(0, 2, None), slice(2, 4, None), slice(4, 5, None))
-    """
-    return tuple(slice(y, min(y + size, rows)) for y in range(0, rows, size))

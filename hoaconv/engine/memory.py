@@ -24,14 +24,18 @@ def uses(schedule: Schedule) -> tuple[Use, ...]:
     return (reserved, engine, *stages)
 
 
-def live_planes(stride: int, readers: tuple[int, ...]) -> int:
-    """Planes alive of a stage that makes `stride` at once for readers of the given windows.
+def live_planes(stride: int, kept: int) -> int:
+    """Planes alive of a stage that makes `stride` at once, of which readers keep `kept`.
 
-    They are made as one slab, which lives as long as any of its planes: the newest slab and
-    those that the planes still in the widest reader's window lie in.
+    They are made as one slab, which lives as long as any of its planes: the newest slab, and
+    those that the planes still kept when it is made lie in.
+
+    Examples
+    --------
+    >>> live_planes(4, 1), live_planes(4, 2), live_planes(1, 7)
+    (4, 8, 7)
     """
-    kept = max(readers, default=1) - 1
-    return stride * (ceil(kept / stride) + 1)
+    return stride * (ceil((kept - 1) / stride) + 1)
 
 
 def block_spec(schedule: Schedule, stage: Stage) -> Spec:
@@ -41,18 +45,35 @@ def block_spec(schedule: Schedule, stage: Stage) -> Spec:
     return Spec((min(stage.window, spec.planes), rows, spec.shape[2]), spec.dtype)
 
 
+def _kept(schedule: Schedule, i: int) -> int:
+    """Planes of stage `i` that its readers keep at once.
+
+    One reader keeps its window. Of several, the one that looks furthest ahead, all along its
+    branch, makes the tee keep for the others what they have yet to take.
+    """
+    readers = schedule.readers[i]
+    if len(readers) == 1:
+        return schedule.stages[readers[0]].window
+    return max((_reach(schedule, j) for j in readers), default=1)
+
+
+def _reach(schedule: Schedule, i: int) -> int:
+    further = (_reach(schedule, j) for j in schedule.readers[i])
+    return schedule.stages[i].window + max(further, default=0)
+
+
 def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
     stage, who = schedule.stages[i], str(schedule.stages[i].part)
     workers, spec = schedule.limits.workers, schedule.spec_of(stage)
-    windows = tuple(schedule.stages[j].window for j in schedule.readers[i])
+    kept = _kept(schedule, i)
     if isinstance(stage.part, Source):
-        planes = min(schedule.ahead + max(windows, default=1), spec.planes)
+        planes = min(schedule.ahead + kept, spec.planes)
         return (
             Use(who, f"{planes} planes: {schedule.ahead} ahead", planes * spec.plane_bytes),
             Use(who, f"decoding in {workers} workers", workers * stage.part.scratch()),
         )
     if isinstance(stage.part, Op):
-        planes = live_planes(stage.stride, windows)
+        planes = live_planes(stage.stride, kept)
         return (
             Use(who, f"{planes} planes of output", planes * spec.plane_bytes),
             Use(who, f"bands in {workers + 1} threads", (workers + 1) * _band(schedule, stage)),

@@ -115,6 +115,12 @@ class ArraySpec:
 
     `shards` is None where every chunk is an object of its own. Chunks and shards are cut to
     what the array needs.
+
+    Raises
+    ------
+    SpellingError
+        For plain zstd in zarr v2: tensorstore leaves the size out of the frame's header, and
+        zarr-python, with numcodecs before 0.16, then can't read it.
     """
 
     shape: tuple[int, int, int]
@@ -125,6 +131,12 @@ class ArraySpec:
     zarr_format: int
 
     def __post_init__(self) -> None:
+        if self.zarr_format == 2 and self.compressor.codec == "zstd":
+            raise SpellingError(
+                "plain zstd in zarr v2 can't be read by every reader; write "
+                f"--compressor blosc-zstd:{min(max(self.compressor.level, 1), 9)}:shuffle, "
+                "or take --ngff 0.5"
+            )
         cut = _map(min, self.chunks, self.shape)
         object.__setattr__(self, "chunks", cut)
         if self.shards is not None:

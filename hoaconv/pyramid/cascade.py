@@ -7,8 +7,8 @@ that was written is read again.
 
 from functools import partial
 
+from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.lower import bands
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane
 from hoaconv.io.zarr import ArraySpec, ArrayWriter

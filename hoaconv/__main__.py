@@ -1,0 +1,5 @@
+"""``python -m hoaconv`` is ``hoaconv``."""
+
+from hoaconv.cli import main
+
+main()

@@ -1,0 +1,57 @@
+"""What this process may use."""
+
+import os
+
+import numpy as np
+import psutil
+import pytest
+
+from hoaconv.engine import machine
+
+
+def test_cpus_and_memory_are_those_of_this_machine_or_fewer() -> None:
+    assert 1 <= machine.cpus() <= (os.cpu_count() or 1)
+    assert machine.resident() < machine.memory_limit() <= psutil.virtual_memory().total * 1.01
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus", "limit"),
+    [
+        ({"a/cpu.max": "150000 100000", "a/memory.max": "max"}, [2], []),
+        (
+            {"a/cpu.max": "max 100000", "memory.max": "1000000", "a/memory.max": "5000"},
+            [],
+            [5000, 1000000],
+        ),
+        ({"cpu/a/cpu.cfs_quota_us": "50000", "cpu/a/cpu.cfs_period_us": "100000"}, [1], []),
+        ({"cpu/a/cpu.cfs_quota_us": "-1", "cpu/a/cpu.cfs_period_us": "100000"}, [], []),
+        ({"memory/a/memory.limit_in_bytes": "9223372036854771712"}, [], []),
+        ({}, [], []),
+    ],
+)
+def test_cgroup_limits_are_read(tmp_path, monkeypatch, files, cpus, limit) -> None:
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    folders = [tmp_path / "a", tmp_path, tmp_path / "cpu/a", tmp_path / "memory/a"]
+    monkeypatch.setattr(machine, "_cgroup_folders", lambda: folders)
+    assert machine._cgroup_cpus() == cpus
+    assert machine._cgroup_bytes() == limit
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_peak_sees_memory_that_is_gone_again(monkeypatch, exact: bool) -> None:
+    if not exact:
+        monkeypatch.setattr(machine, "_reset_high_water", lambda: False)
+    with machine.Peak() as small:
+        pass
+    with machine.Peak() as large:
+        block = np.ones(200_000_000, np.uint8)
+        for _ in range(8):
+            block += 1  # long enough for the thread that looks every 20 ms
+        del block
+    assert large.nbytes >= small.nbytes + 150_000_000
+    with machine.Peak() as after:
+        pass
+    assert after.nbytes < large.nbytes - 100_000_000

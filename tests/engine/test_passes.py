@@ -1,0 +1,120 @@
+"""Passes are pure and idempotent; the schedule they end in fits, or is refused with reasons."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from in_memory import Add, Box, InMemory, Keep, Total
+
+from hoaconv.engine.passes import PASSES, schedule
+from hoaconv.engine.passes.fuse import Fused, fuse
+from hoaconv.engine.passes.infer import infer
+from hoaconv.engine.plan import Node, Plan
+from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.errors import BudgetError, PlanError
+from hoaconv.units import parse_bytes
+
+SOURCE = InMemory(np.zeros((50, 64, 32), np.uint16))
+PLENTY = Limits(1 << 40, 2)
+
+ops = st.one_of(
+    st.builds(Add, st.integers(0, 3)),
+    st.builds(Box, st.tuples(*[st.integers(0, 3)] * 3)),
+)
+
+
+def plan_of(parts: list) -> Plan:
+    plan = Plan.read(SOURCE)
+    for part in parts:
+        plan |= part
+    return plan | Total() | Keep()
+
+
+@given(st.lists(ops, max_size=5))
+def test_every_pass_is_idempotent(parts: list) -> None:
+    draft = Schedule.draft(plan_of(parts), PLENTY)
+    for step in PASSES:
+        once = step(draft)
+        assert step(once) == once, step.__name__
+        draft = once
+
+
+@given(st.lists(ops, min_size=1, max_size=6))
+def test_fusing_keeps_the_ops_and_their_order(parts: list) -> None:
+    fused = fuse(infer(Schedule.draft(plan_of(parts), PLENTY)))
+    flat = [
+        op
+        for s in fused.stages
+        if s.kind == "op"
+        for op in (s.part.ops if isinstance(s.part, Fused) else (s.part,))
+    ]
+    assert flat == parts
+    pairs = pairwise(fused.stages)
+    assert not any(a.kind == b.kind == "op" and b.halo == (0, 0, 0) for a, b in pairs)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(ops, max_size=4), st.integers(1, 4))
+def test_a_schedule_fits_or_names_the_smallest_budget_that_does(parts: list, workers: int) -> None:
+    plan = plan_of(parts)
+    with pytest.raises(BudgetError) as caught:
+        schedule(plan, Limits(1, workers))
+    words = str(caught.value)
+    smallest = parse_bytes(words.split("--budget ")[1].split(maxsplit=1)[0].rstrip("."))
+    made = schedule(plan, Limits(smallest, workers))
+    assert made.projected <= smallest
+    with pytest.raises(BudgetError):
+        schedule(plan, Limits(max(1, smallest - 2**20), workers))
+
+
+@given(st.lists(ops, max_size=4))
+def test_more_budget_never_means_less_ahead_or_smaller_strides(parts: list) -> None:
+    plan = plan_of(parts)
+    full = schedule(plan, PLENTY)
+    before = (0, 0)
+    for share in (0.2, 0.4, 0.6, 0.8, 1.0):
+        try:
+            made = schedule(plan, Limits(int(full.projected * share), 2))
+        except BudgetError:
+            continue
+        now = (max(s.stride for s in made.stages), made.ahead)
+        assert now[0] >= before[0]
+        assert now[1] >= before[1]
+        before = now
+
+
+def test_a_budget_error_lists_the_consumers_worst_first() -> None:
+    with pytest.raises(BudgetError) as caught:
+        schedule(plan_of([Box((2, 2, 2))]), Limits(1000, 2))
+    sizes = [line.split()[:2] for line in str(caught.value).splitlines()[1:-1]]
+    numbers = [parse_bytes("".join(size)) for size in sizes]
+    assert numbers == sorted(numbers, reverse=True)
+    assert "box" in str(caught.value)
+
+
+def test_infer_refuses_an_op_that_changes_the_shape() -> None:
+    class Crop(Box):
+        def infer(self, spec):
+            return type(spec)((1, 1, 1), spec.dtype)
+
+    with pytest.raises(PlanError, match="keep the shape"):
+        schedule(Plan.read(SOURCE) | Crop() | Keep(), PLENTY)
+
+
+def test_fuse_leaves_a_tee_alone() -> None:
+    root = Node(SOURCE)
+    box = Node(Box(), (root,))
+    ends = (Node(Keep(), (Node(Add(1), (box,)),)), Node(Keep(), (box,)))
+    made = schedule(Plan(ends), PLENTY)
+    assert [str(s.part) for s in made.stages].count("box (1, 1, 1)") == 1
+    assert not any(isinstance(s.part, Fused) for s in made.stages)
+
+
+def test_a_plan_is_a_value() -> None:
+    one, other = (Plan.read(SOURCE) | Box() | Add(1) for _ in range(2))
+    assert one == other
+    assert str(one) == "memory | box (1, 1, 1) | add 1"
+    assert one != Plan.read(SOURCE) | Box() | Add(2)
+    assert not SOURCE.reads

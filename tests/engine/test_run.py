@@ -1,0 +1,136 @@
+"""Whatever windows, bands, depths and workers a schedule has, the planes are the same."""
+
+import threading
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from in_memory import Add, Box, InMemory, Keep, Total, box_sum
+
+from hoaconv.engine.memory import block_spec, uses
+from hoaconv.engine.passes import schedule
+from hoaconv.engine.plan import Node, Plan
+from hoaconv.engine.run import Sweep, run
+from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.errors import SourceError, StoreError
+
+shapes = st.tuples(st.integers(1, 17), st.integers(1, 19), st.integers(1, 5))
+radii = st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2))
+
+
+def volume_of(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 200, shape, dtype=np.int32)
+
+
+def with_sizes(made: Schedule, stride: int, rows: int, ahead: int) -> Schedule:
+    """The schedule with other sizes than `fit` has chosen."""
+    stages = tuple(
+        replace(s, stride=stride if s.kind == "op" else 1, rows=rows) for s in made.stages
+    )
+    changed = replace(made, stages=stages, ahead=ahead)
+    return replace(changed, uses=uses(changed))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=shapes,
+    first=radii,
+    second=radii,
+    stride=st.integers(1, 6),
+    rows=st.integers(1, 20),
+    ahead=st.integers(0, 5),
+    workers=st.integers(1, 3),
+)
+def test_streamed_is_whole_bit_for_bit(shape, first, second, stride, rows, ahead, workers) -> None:
+    volume, sink = volume_of(shape), Keep()
+    plan = Plan.read(InMemory(volume)) | Box(first) | Add(3) | Box(second) | Total() | sink
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers)), stride, rows, ahead)
+    outcome = run(made)
+    want = box_sum(box_sum(volume, first) + 3, second)
+    assert np.array_equal(sink.volume, want)
+    assert outcome.folds["total"]["sum"] == int(want.astype(np.int64).sum())
+    assert sink.ended == ["closed"]
+
+
+def test_every_plane_is_read_once_whatever_the_number_of_readers() -> None:
+    source, one, other = InMemory(volume_of((23, 9, 4))), Keep(), Keep()
+    root = Node(source)
+    ends = (
+        Node(one, (Node(Box((3, 1, 1)), (root,)),)),
+        Node(other, (Node(Add(5), (root,)),)),
+    )
+    run(schedule(Plan(ends), Limits(1 << 30, 2)))
+    assert sorted(source.reads) == list(range(23))
+    assert np.array_equal(one.volume, box_sum(source.volume, (3, 1, 1)))
+    assert np.array_equal(other.volume, source.volume + 5)
+
+
+def test_a_bad_slice_ends_the_run_and_leaves_no_thread() -> None:
+    sink = Keep()
+    plan = Plan.read(InMemory(volume_of((40, 8, 8)), bad=21)) | Box() | sink
+    with pytest.raises(SourceError, match="slice 21"):
+        run(schedule(plan, Limits(1 << 30, 3)))
+    assert sink.ended == ["aborted"]
+    assert not [t for t in threading.enumerate() if t.name.startswith("hoaconv")]
+
+
+def test_a_sink_that_can_not_be_opened_aborts_those_that_were() -> None:
+    class Shut(Keep):
+        def open(self, spec, pool, buffers):
+            raise StoreError("shut")
+
+    fine, root = Keep(), Node(InMemory(volume_of((3, 3, 3))))
+    plan = Plan((Node(fine, (root,)), Node(Shut(), (root,))))
+    with pytest.raises(StoreError, match="shut"):
+        run(schedule(plan, Limits(1 << 30, 1)))
+    assert fine.ended == ["aborted"]
+
+
+def test_on_plane_hears_of_every_plane() -> None:
+    heard: list[int] = []
+    plan = Plan.read(InMemory(volume_of((7, 2, 2)))) | Keep()
+    run(schedule(plan, Limits(1 << 30, 2)), lambda: heard.append(1))
+    assert len(heard) == 7
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    stride=st.integers(1, 8),
+    radius=st.integers(0, 4),
+    later=st.integers(0, 4),
+    ahead=st.integers(0, 6),
+    workers=st.integers(1, 3),
+    branch=st.booleans(),
+)
+def test_buffers_hold_what_the_model_says_or_less(
+    stride, radius, later, ahead, workers, branch
+) -> None:
+    """The law under all others: planes, slabs and blocks are counted, to the byte."""
+    root = Node(InMemory(volume_of((60, 16, 8))))
+    deep = Node(Box((later, 1, 0)), (Node(Box((radius, 1, 1)), (root,)),))
+    ends = [Node(Keep(), (deep,))]
+    if branch:
+        ends.append(Node(Keep(), (Node(Add(1), (root,)),)))
+    made = schedule(Plan(tuple(ends)), Limits(1 << 30, workers))
+    made = with_sizes(made, stride, 5, ahead)
+    sweeps: list[Sweep] = []
+
+    def watched(*args, **kwargs) -> Sweep:
+        sweeps.append(Sweep(*args, **kwargs))
+        return sweeps[-1]
+
+    with patch("hoaconv.engine.run.Sweep", watched):
+        run(made)
+    assert sweeps[0].buffers.held <= buffer_bytes(made)
+
+
+def buffer_bytes(made: Schedule) -> int:
+    """What the model counts, less what doesn't come from the buffers: ops' own scratch."""
+    others = ("process", "engine", "keep")
+    counted = sum(use.nbytes for use in made.uses if use.who not in others)
+    ops = [s for s in made.stages if s.kind == "op"]
+    own = sum(s.part.work(block_spec(made, s)) for s in ops)
+    return counted - (made.limits.workers + 1) * own

@@ -1,0 +1,154 @@
+"""A source, ops, a fold and a sink that live in memory: the engine knows no others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hoaconv.engine.buffers import Buffers
+from hoaconv.engine.contract import Core, Fold, Op, Sink, Source, Use, Writer
+from hoaconv.engine.pool import Pool
+from hoaconv.engine.spec import Plane, Slab, Spec
+from hoaconv.errors import SourceError
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory(Source):
+    """A volume (z, y, x); plane `bad` can't be read."""
+
+    volume: Slab
+    bad: int = -1
+    reads: list[int] = field(default_factory=list)
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(self.volume.shape, self.volume.dtype)
+
+    @property
+    def stored_bytes(self) -> int:
+        return self.volume.nbytes
+
+    def read(self, z: int, out: Plane) -> None:
+        self.reads.append(z)
+        if z == self.bad:
+            raise SourceError(f"slice {z} is bad")
+        out[...] = self.volume[z]
+
+    def scratch(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return "memory"
+
+
+@dataclass(frozen=True)
+class Box(Op):
+    """Sum of a box of voxels cut at the volume's edges: exact, and needs its whole halo."""
+
+    word: ClassVar[str] = "box"
+    radius: tuple[int, int, int] = (1, 1, 1)
+
+    @property
+    def halo(self) -> tuple[int, int, int]:
+        return self.radius
+
+    def infer(self, spec: Spec) -> Spec:
+        return Spec(spec.shape, np.dtype("int32"))
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+        whole = box_sum(block, self.radius)
+        out[...] = whole[core]
+
+    def work(self, spec: Spec) -> int:
+        return 12 * int(np.prod(spec.shape))
+
+    def __str__(self) -> str:
+        return f"box {self.radius}"
+
+
+def box_sum(volume: Slab, radius: tuple[int, int, int]) -> Slab:
+    """The oracle too: differences of cumulative sums."""
+    total = volume.astype(np.int32)
+    for axis, r in enumerate(radius):
+        n = total.shape[axis]
+        sums = np.concatenate([np.zeros_like(total.take([0], axis)), total.cumsum(axis)], axis)
+        high = np.minimum(np.arange(n) + r + 1, n)
+        low = np.maximum(np.arange(n) - r, 0)
+        total = (sums.take(high, axis) - sums.take(low, axis)).astype(np.int32)
+    return total
+
+
+@dataclass(frozen=True)
+class Add(Op):
+    """Pointwise."""
+
+    word: ClassVar[str] = "add"
+    value: int = 1
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+        np.add(block[core], self.value, out=out, casting="unsafe")
+
+    def __str__(self) -> str:
+        return f"add {self.value}"
+
+
+class Total(Fold):
+    word: ClassVar[str] = "total"
+
+    def init(self, spec: Spec) -> list[int]:
+        return [0]
+
+    def step(self, state: list[int], block: Plane) -> None:
+        state[0] += int(block.sum())
+
+    def merge(self, one: list[int], other: list[int]) -> list[int]:
+        return [one[0] + other[0]]
+
+    def finish(self, state: list[int]) -> Mapping[str, Any]:
+        return {"sum": state[0]}
+
+    def state_bytes(self, spec: Spec) -> int:
+        return 8
+
+
+@dataclass(frozen=True, eq=False)
+class Keep(Sink):
+    """Copies every plane; says how it ended."""
+
+    planes: list[Plane] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+
+    def infer(self, spec: Spec) -> Spec:
+        return spec
+
+    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+        return (Use("keep", "everything", spec.nbytes),)
+
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers) -> Writer:
+        return _Keeper(self)
+
+    def warm(self, spec: Spec) -> None:
+        pass
+
+    @property
+    def volume(self) -> Slab:
+        return np.stack(self.planes)
+
+    def __str__(self) -> str:
+        return "keep"
+
+
+class _Keeper(Writer):
+    def __init__(self, sink: Keep) -> None:
+        self.sink = sink
+
+    def put(self, plane: Plane) -> None:
+        self.sink.planes.append(plane.copy())
+
+    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.sink.ended.append("closed")
+        return {"planes": len(self.sink.planes)}
+
+    def abort(self) -> None:
+        self.sink.ended.append("aborted")

@@ -1,0 +1,75 @@
+"""An output folder is claimed, finished or given up; nothing of the user's is lost."""
+
+import json
+
+import pytest
+
+from hoaconv.errors import StoreError
+from hoaconv.io.folder import MARK, Claim, check_free, sizes
+
+
+def zarr_at(path):
+    (path / "0" / "c").mkdir(parents=True)
+    (path / "zarr.json").write_text("{}")
+    (path / "0" / "c" / "1").write_bytes(b"12345")
+    return path
+
+
+def test_a_claim_marks_the_folder_until_it_is_finished(tmp_path) -> None:
+    claim = Claim(tmp_path / "a" / "b.zarr", overwrite=False)
+    assert "pid" in json.loads((claim.path / MARK).read_text())
+    with pytest.raises(StoreError, match="did not finish"):
+        check_free(claim.path, overwrite=False)
+    claim.finish()
+    assert not list(claim.path.iterdir())
+
+
+def test_giving_up_removes_what_was_made_and_no_more(tmp_path) -> None:
+    (tmp_path / "a").mkdir()
+    claim = Claim(tmp_path / "a" / "b" / "c.zarr", overwrite=False)
+    zarr_at(claim.path)
+    claim.abandon()
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+    assert not list((tmp_path / "a").iterdir())
+
+
+def test_an_empty_folder_is_free_and_stays_when_the_run_gives_up(tmp_path) -> None:
+    (tmp_path / "out").mkdir()
+    Claim(tmp_path / "out", overwrite=False).abandon()
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_exists_is_refused_unless_overwriting(tmp_path) -> None:
+    path = zarr_at(tmp_path / "x.zarr")
+    with pytest.raises(StoreError, match="--overwrite"):
+        check_free(path, overwrite=False)
+    Claim(path, overwrite=True).finish()
+    assert not list(path.iterdir())
+
+
+def test_overwriting_takes_zarr_stores_and_unfinished_runs_only(tmp_path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_text("meow")
+    with pytest.raises(StoreError, match="not a zarr store"):
+        Claim(tmp_path / "photos", overwrite=True)
+    assert (tmp_path / "photos" / "cat.jpg").exists()
+    Claim(tmp_path / "killed.zarr", overwrite=False)
+    Claim(tmp_path / "killed.zarr", overwrite=True).finish()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="is a file"):
+        check_free(tmp_path / "file", overwrite=True)
+
+
+def test_a_link_inside_is_removed_not_followed(tmp_path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    path = zarr_at(tmp_path / "x.zarr")
+    (path / "link").symlink_to(outside)
+    Claim(path, overwrite=True).finish()
+    assert (outside / "precious").exists()
+
+
+def test_sizes(tmp_path) -> None:
+    zarr_at(tmp_path / "x.zarr")
+    assert sizes(tmp_path) == (2, 7)

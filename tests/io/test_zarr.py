@@ -1,0 +1,133 @@
+"""Arrays that zarr-python reads back: every format, codec, dtype, odd shapes."""
+
+import json
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hoaconv.errors import SpellingError, StoreError
+from hoaconv.io.zarr import BLOSC_NAMES, SHUFFLES, ArraySpec, ArrayWriter, Compressor
+
+COMPRESSORS = [
+    "none",
+    "zstd",
+    "zstd:5",
+    "gzip:1",
+    "lz4",
+    "blosc-zstd:1:shuffle",
+    "blosc-lz4hc:3:bitshuffle",
+]
+DTYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
+
+
+def written(path, volume, chunks, shards, compressor, zarr_format, workers=2):
+    spec = ArraySpec(
+        volume.shape, volume.dtype, chunks, shards, Compressor.parse(compressor), zarr_format
+    )
+    writer = ArrayWriter(path, spec, workers)
+    depth = spec.unit[0]
+    for z in range(0, len(volume), depth):
+        writer.write_layer(z, np.ascontiguousarray(volume[z : z + depth]))
+    assert not list(path.glob("z*.json")), "metadata comes last"
+    writer.write_metadata()
+    return spec
+
+
+def volume_of(shape, dtype="uint16"):
+    values = np.random.default_rng(1).integers(0, 120, shape)
+    return values.astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("compressor", "zarr_format", "shards"),
+    [(name, 3, shards) for name in COMPRESSORS for shards in (None, (8, 16, 16))]
+    + [(name, 2, None) for name in COMPRESSORS if not name.startswith("zstd")],
+)
+def test_reads_back(tmp_path, compressor, zarr_format, shards) -> None:
+    volume = volume_of((21, 19, 37))
+    written(tmp_path / "0", volume, (4, 8, 8), shards, compressor, zarr_format)
+    array = zarr.open_array(tmp_path / "0", mode="r")
+    assert array.metadata.zarr_format == zarr_format
+    assert np.array_equal(array[:], volume)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_every_dtype(tmp_path, dtype, zarr_format) -> None:
+    volume = volume_of((3, 5, 7), dtype)
+    written(tmp_path / "0", volume, (2, 2, 2), None, "gzip", zarr_format)
+    array = zarr.open_array(tmp_path / "0", mode="r")
+    assert array.dtype == volume.dtype
+    assert np.array_equal(array[:], volume)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 300, 2), (70, 3, 3), (9, 64, 65)])
+def test_chunks_and_shards_are_cut_to_the_array(tmp_path, shape) -> None:
+    volume = volume_of(shape, "uint8") + 1
+    spec = written(tmp_path / "0", volume, (64, 64, 64), (64, 256, 256), "lz4", 3)
+    assert all(c <= n for c, n in zip(spec.chunks, shape, strict=True))
+    assert all(s % c == 0 for s, c in zip(spec.unit, spec.chunks, strict=True))
+    assert np.array_equal(zarr.open_array(tmp_path / "0", mode="r")[:], volume)
+
+
+def test_chunks_of_zeros_are_not_stored(tmp_path) -> None:
+    volume = np.zeros((8, 32, 32), np.uint16)
+    volume[0, 0, 0] = 1
+    written(tmp_path / "0", volume, (8, 16, 16), None, "none", 3)
+    objects = [p for p in (tmp_path / "0" / "c").rglob("*") if p.is_file()]
+    assert len(objects) == 1
+    assert np.array_equal(zarr.open_array(tmp_path / "0", mode="r")[:], volume)
+
+
+def test_v3_metadata_names_the_axes(tmp_path) -> None:
+    written(tmp_path / "0", volume_of((2, 2, 2)), (2, 2, 2), None, "zstd:3", 3)
+    metadata = json.loads((tmp_path / "0" / "zarr.json").read_text())
+    assert metadata["dimension_names"] == ["z", "y", "x"]
+    assert zarr.open_array(tmp_path / "0", mode="r").metadata.dimension_names == ("z", "y", "x")
+
+
+@given(st.sampled_from(BLOSC_NAMES), st.integers(0, 9), st.sampled_from(SHUFFLES))
+def test_blosc_spellings(name, level, shuffle) -> None:
+    made = Compressor.parse(f"blosc-{name}:{level}:{shuffle}")
+    assert made == Compressor("blosc", level, name, shuffle)
+    assert made.v3(2)[0]["configuration"]["typesize"] == 2
+
+
+def test_short_spellings() -> None:
+    assert Compressor.parse("lz4") == Compressor("blosc", 1, "lz4", "shuffle")
+    assert Compressor.parse(" ZSTD:7 ") == Compressor("zstd", 7)
+    assert Compressor.parse("none").v3(2) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "zst",
+        "zstd:x",
+        "zstd:99",
+        "gzip:11",
+        "blosc-zip",
+        "none:1",
+        "lz4:1:2:3",
+        "blosc",
+        "zstd:1:2",
+    ],
+)
+def test_what_is_no_compressor(text) -> None:
+    with pytest.raises(SpellingError, match="compressor"):
+        Compressor.parse(text)
+
+
+def test_a_path_that_can_not_be_written_is_named(tmp_path) -> None:
+    (tmp_path / "0").write_text("a file stands in the way")
+    with pytest.raises(StoreError, match=str(tmp_path / "0")):
+        written(tmp_path / "0", volume_of((2, 2, 2)), (2, 2, 2), None, "none", 3)
+
+
+def test_plain_zstd_in_v2_is_refused() -> None:
+    with pytest.raises(SpellingError, match="blosc-zstd"):
+        ArraySpec((2, 2, 2), np.dtype("uint8"), (2, 2, 2), None, Compressor.parse("zstd:3"), 2)

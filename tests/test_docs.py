@@ -1,0 +1,76 @@
+"""README and docs do what they say: commands and code are run in order, in an empty folder."""
+
+import doctest
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hoaconv
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"```(console|python)\n(.*?)```", re.DOTALL)
+
+
+def run(arguments: list[str], folder: Path) -> None:
+    done = subprocess.run(
+        arguments, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_runs(page: Path, tmp_path: Path) -> None:
+    for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind == "python":
+            run([sys.executable, "-c", text], tmp_path)
+            continue
+        for line in text.splitlines():
+            if line.startswith("$ hoaconv "):
+                words = shlex.split(line.removeprefix("$ hoaconv "))
+                run([sys.executable, "-m", "hoaconv", *words], tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_readme_fits_a_screen_and_ci_runs_its_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 60
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    commands = [
+        line for line in readme.splitlines() if line.startswith((".venv/", "python3 -m venv"))
+    ]
+    assert len(commands) == 2
+    for command in commands:
+        assert command in ci
+
+
+def test_examples_in_docstrings() -> None:
+    folder = Path(hoaconv.__file__).parent
+    modules = [p.relative_to(folder.parent) for p in folder.rglob("*.py") if p.stem != "__main__"]
+    names = [".".join(p.with_suffix("").parts).removesuffix(".__init__") for p in modules]
+    results = [doctest.testmod(importlib.import_module(name)) for name in names]
+    assert sum(r.attempted for r in results) > 20
+    assert not sum(r.failed for r in results)
+
+
+def test_every_option_is_told_in_help(capsys) -> None:
+    from inspect import signature
+
+    from typer.testing import CliRunner
+
+    from hoaconv.cli import app
+
+    text = CliRunner().invoke(app, ["stack-to-omezarr", "--help"], env={"COLUMNS": "200"}).output
+    for name in signature(hoaconv.stack_to_omezarr).parameters:
+        if name not in ("src", "dst", "watcher"):
+            assert f"--{name.replace('_', '-')}" in text
