@@ -41,11 +41,6 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
-    @property
-    def crew(self) -> int:
-        """Threads that may work at once: the workers and the caller of `map`."""
-        return self.workers + 1
-
     def submit(self, label: str, function: Callable[..., T], *args: Any) -> "Future[T]":
         """Start ``function(*args)`` when a worker has nothing more urgent to do."""
         future: Future[T] = Future()

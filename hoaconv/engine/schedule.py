@@ -110,16 +110,3 @@ class Schedule:
     def with_stages(self, stages: tuple[Stage, ...]) -> "Schedule":
         """The same with other stages."""
         return replace(self, stages=stages)
-
-    def table(self) -> list[tuple[str, ...]]:
-        """A row a stage: what, window, stride, halo, what flows out, bytes of a plane."""
-        return [
-            (
-                str(stage.part),
-                str(stage.window) if stage.kind == "op" else "-",
-                str(stage.stride) if stage.kind == "op" else "-",
-                ",".join(map(str, stage.halo)) if stage.kind == "op" else "-",
-                str(stage.spec),
-            )
-            for stage in self.stages
-        ]
