@@ -1,0 +1,103 @@
+"""Rounds: the jobs that read the same stack take turns, so that drift meets all alike."""
+
+import json
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.jobs import Job, Place
+from tests.benchmarks.measure import Usage, measure
+from tests.benchmarks.stacks import ROOT, Data, make, shape_of
+
+__all__ = ["Bench", "Run", "rehearse", "run_rounds"]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all runs share: where data and outputs lie, the size, threads, rounds."""
+
+    folder: Path
+    size: str
+    workers: int
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One job in one round.
+
+    Attributes
+    ----------
+    own
+        Seconds as the job tells them, without imports and planning; None if it failed.
+    told
+        All numbers of its report.
+    """
+
+    job: str
+    round: int
+    usage: Usage
+    own: float | None
+    told: dict[str, float] = field(default_factory=dict)
+    last_words: str = ""
+
+
+def rehearse(bench: Bench, jobs: Sequence[Job]) -> Iterator[Run]:
+    """Run every job once on a tiny stack: kernels get compiled, and a broken job shows early."""
+    tiny = replace(bench, size="tiny")
+    for job in jobs:
+        stack = "jp2" if job.stack == "wide" else job.stack
+        yield _run(tiny, job, make(stack, shape_of(stack, "tiny"), bench.folder), 0)
+
+
+def run_rounds(bench: Bench, jobs: Sequence[Job]) -> Iterator[Run]:
+    """Rounds of A B C, A B C, ... for the jobs of each stack in turn."""
+    for stack in dict.fromkeys(job.stack for job in jobs):
+        data = make(stack, shape_of(stack, bench.size), bench.folder)
+        turns = [job for job in jobs if job.stack == stack]
+        _read_once(data)
+        for number in range(1, bench.rounds + 1):
+            for job in turns:
+                yield _run(bench, job, data, number)
+
+
+def _read_once(data: Data) -> None:
+    """Fill the page cache, so that the first job isn't alone in waiting for the disk."""
+    for file in sorted(data.path.iterdir()):
+        file.read_bytes()
+
+
+def _run(bench: Bench, job: Job, data: Data, number: int) -> Run:
+    print(f"round {number} of {bench.rounds}: {job.name}", file=sys.stderr)
+    output = bench.folder / "benchmark-output"
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir()
+    place = Place(
+        python=sys.executable,
+        scripts=Path(sysconfig.get_path("scripts")),
+        src=data.path,
+        dst=output / "volume.zarr",
+        report=output / "report.json",
+        workers=bench.workers,
+        quarter=data.shape[0] // 4,
+    )
+    os.sync()  # what earlier jobs have left to write must not slow this one
+    try:
+        usage = measure(job.command(place), ROOT, output / "log.txt")
+        return _result(job, number, usage, output)
+    finally:
+        shutil.rmtree(output)
+
+
+def _result(job: Job, number: int, usage: Usage, output: Path) -> Run:
+    if usage.exit != 0:
+        log = (output / "log.txt").read_text(errors="replace").strip()
+        return Run(job.name, number, usage, None, last_words=log[-1000:])
+    told: dict[str, Any] = json.loads((output / "report.json").read_text())
+    numbers = {name: value for name, value in told.items() if isinstance(value, int | float)}
+    return Run(job.name, number, usage, numbers["seconds"], numbers)

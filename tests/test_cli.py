@@ -1,0 +1,268 @@
+"""Options and sources: what works, and what bad ones get: one message, an exit code, no store."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from invoking import PLAN, SOURCE, SPELLING, STORE, looks_complete, refused, run
+from typer.testing import CliRunner
+
+from hoaconv import show
+from hoaconv.cli import app
+from hoaconv.io.stack import Stack
+
+# It works
+
+
+def test_a_run_says_what_it_made(tiffs, out):
+    result = run(tiffs, out, "--voxel-size", "2")
+    assert result.exit_code == 0
+    assert "37 x 67 x 53" in result.stdout
+    assert "projected" in result.stdout
+    assert "voxel size 2 micrometer, as given" in result.stderr
+    assert looks_complete(out)
+
+
+def test_quiet_says_nothing(tiffs, out):
+    result = run(tiffs, out, "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_a_dry_run_shows_the_schedule_and_writes_nothing(tiffs, out):
+    result = run(tiffs, out, "--dry-run", "--ops", "gaussian 1.5")
+    assert result.exit_code == 0
+    assert "gaussian 1.5" in result.stdout
+    assert "projected" in result.stdout
+    assert not out.exists()
+
+
+def test_verbose_shows_the_schedule_and_runs(tiffs, out):
+    result = run(tiffs, out, "-v")
+    assert "who" in result.stdout
+    assert looks_complete(out)
+
+
+def test_a_log_gets_a_line_a_minute(tiffs, out, monkeypatch):
+    now = iter(range(0, 100_000, 7))
+    monkeypatch.setattr(show, "monotonic", lambda: next(now))
+    result = run(tiffs, out)
+    lines = [line for line in result.stderr.splitlines() if "slice " in line]
+    assert 0 < len(lines) <= 37 * 14 // 60 + 1
+    assert all("MB/s" in line and "left" in line and "memory" in line for line in lines)
+
+
+def test_the_report_is_json(tiffs, out, tmp_path):
+    assert run(tiffs, out, "--report", tmp_path / "r.json").exit_code == 0
+    assert json.loads((tmp_path / "r.json").read_text())["output"] == str(out)
+
+
+@pytest.mark.parametrize(
+    "name", ["a name with spaces", "ünïcodé 日本", "[1]", "-x", "%d", "[red]b", "[/b]"]
+)
+def test_any_name_will_do(make_tiffs, volume, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    make_tiffs(tmp_path / name, volume[:3])
+    result = run("--", name, f"{name}.zarr")
+    assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(zarr.open_group(f"{name}.zarr", mode="r")["0"][:], volume[:3])
+    assert name in result.stdout
+
+
+@pytest.mark.parametrize("suffix", [".TIF", ".TIFF", ".tiff"])
+def test_suffixes_in_any_case_and_other_files_with_a_note(volume, tmp_path, out, suffix):
+    for z in range(3):
+        tifffile.imwrite(tmp_path / f"s{z}{suffix}", volume[z])
+    (tmp_path / "log.txt").write_text("hello")
+    result = run(tmp_path, tmp_path.parent / f"{suffix}.zarr")
+    assert result.exit_code == 0
+    assert "log.txt" in result.stderr
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--budgte", "4GiB"], ["--budgte", "--budget"]),
+        (["--budget", "lots"], ["'lots'", "8GiB"]),
+        (["--budget", "0"], ["'0'"]),
+        (["--workers", "0"], ["workers"]),
+        (["--workers", "two"], ["--workers"]),
+        (["--chunks", "0"], ["chunks '0'"]),
+        (["--chunks", "64,64"], ["chunks '64,64'", "z,y,x"]),
+        (["--chunks", "1.5"], ["whole"]),
+        (["--shards", "100"], ["shards", "multiples"]),
+        (["--shards", "non"], ["shards 'non'"]),
+        (["--ngff", "0.6"], ["'0.6'", "0.5, 0.4"]),
+        (["--ngff", "0.4", "--shards", "64"], ["0.4 has no shards"]),
+        (["--levels", "0"], ["levels 0"]),
+        (["--levels", "99"], ["99 levels are too many"]),
+        (["--downsample", "men"], ["did you mean 'mean'?"]),
+        (["--factors", "1"], ["factors", "2 or 1,2,2"]),
+        (["--factors", "0"], ["factors '0'"]),
+        (["--factors", "1000"], ["factors", "1000"]),
+        (["--factors", "40"], ["factors", "40"]),
+        (["--factors", "1e99"], ["factors"]),
+        (["--voxel-size", "-1"], ["voxel size '-1'"]),
+        (["--voxel-size", "nan"], ["voxel size 'nan'"]),
+        (["--voxel-size", "1,2"], ["voxel size '1,2'"]),
+        (["--unit", "um"], ["--voxel-size"]),
+        (["--voxel-size", "1", "--unit", "micrmeter"], ["did you mean 'micrometer'?"]),
+        (["--compressor", "zst"], ["'zst'", "zstd:3"]),
+        (["--compressor", "zstd:99"], ["99"]),
+        (["--range", "5"], ["'5'", "100:200:2"]),
+        (["--range", "a:b"], ["'a:b'"]),
+        (["--range", "::-1"], ["'::-1'"]),
+        (["--range", "::0"], ["'::0'"]),
+        (["--range", "100:200"], ["100:200", "37 slices"]),
+        (["--ops", "gausian 1.5"], ["'gausian'", "did you mean 'gaussian'?"]),
+        (["--ops", "gaussian"], ["sigma", "gaussian SIGMA"]),
+        (["--ops", "gaussian x"], ["sigma", "'x'"]),
+        (["--ops", "gaussian -1"], ["sigma", "-1"]),
+        (["--ops", "gaussian 1 |"], ["|"]),
+        (["--ops", "gaussian 1 mod=nearest"], ["did you mean 'mode'?"]),
+        (["--ops", "cast uint24"], ["uint24", "uint16"]),
+        (["--ops", "clip 5 1"], ["clip", "5..1"]),
+    ],
+    ids=" ".join,
+)
+def test_an_option_that_is_not_understood(tiffs, out, words, said):
+    refused(run(tiffs, out, *words), SPELLING, *said)
+    assert not out.exists()
+
+
+def test_a_command_or_argument_that_is_not_there():
+    refused(run("only-src"), SPELLING, "DST")
+    refused(run("a", "b", "c"), SPELLING, "c")
+    refused(CliRunner().invoke(app, ["stack-to-omezar"]), SPELLING, "stack-to-omezarr")
+
+
+def test_an_op_that_cant_take_the_dtype(tiffs, out):
+    refused(run(tiffs, out, "--ops", "clip 70000 80000"), PLAN, "clip", "uint16")
+
+
+def test_a_budget_that_is_too_small_names_one_that_fits(tiffs, out):
+    text = refused(run(tiffs, out, "--budget", "1MB"), PLAN, "1.00 MB", "level 0, a layer")
+    fits = text.split("--budget ")[1].split("MiB")[0]
+    # A few more, by which this process may grow in between.
+    assert run(tiffs, out, "--budget", f"{int(fits) + 8}MiB").exit_code == 0
+
+
+# Source
+
+
+def test_a_source_that_is_missing_points_at_the_next_best(tiffs, out):
+    refused(run(tiffs.with_name("tifs"), out), SOURCE, "tifs does not exist", "tiffs")
+
+
+@pytest.mark.parametrize("option", [[], ["--overwrite"]])
+def test_a_name_that_is_too_long(tiffs, tmp_path, out, option):
+    refused(run(tmp_path / ("x" * 300), out, *option), SOURCE, "xxx", "too long")
+    refused(run(tiffs, tmp_path / ("x" * 300), *option), STORE, "xxx", "too long")
+
+
+def test_a_folder_without_slices(tmp_path, out):
+    refused(run(tmp_path, tmp_path.parent / "o.zarr"), SOURCE, tmp_path, "empty")
+    (tmp_path / "notes.txt").write_text("")
+    refused(run(tmp_path, tmp_path.parent / "o.zarr"), SOURCE, "notes.txt")
+    refused(run(f"{tmp_path}/*.jp2", out), SOURCE, "*.jp2")
+
+
+def test_two_kinds_of_image_in_one_folder(make_tiffs, make_jp2s, volume, tmp_path, out):
+    make_tiffs(tmp_path / "in", volume[:2])
+    make_jp2s(tmp_path / "in", volume[:2])
+    refused(run(tmp_path / "in", out), SOURCE, "2 JPEG 2000 and 2 TIFF")
+
+
+def test_gaps_are_listed_or_allowed(make_tiffs, volume, tmp_path, out):
+    src = make_tiffs(tmp_path / "in", volume[:9])
+    for z in (3, 4, 7):
+        (src / f"slice_{z:04d}.tif").unlink()
+    refused(run(src, out), SOURCE, "3 slices are missing: 3 to 4, 7", "--allow-gaps")
+    assert run(src, out, "--allow-gaps").exit_code == 0
+    assert zarr.open_group(out, mode="r")["0"].shape[0] == 6
+
+
+def no_bytes(file):
+    file.write_bytes(b"")
+
+
+def cut_short(file):
+    file.write_bytes(file.read_bytes()[:-500])
+
+
+def garbage(file):
+    file.write_bytes(np.random.default_rng(1).bytes(5000))
+
+
+def a_tail_of_zeros(file):
+    """What a copy leaves that reserved its space and then was stopped."""
+    kept = file.stat().st_size // 2
+    file.write_bytes(file.read_bytes()[:kept] + bytes(kept))
+
+
+def gone(file):
+    file.unlink()
+    file.symlink_to("/nowhere/at/all")
+
+
+TIFF_DAMAGE = [no_bytes, cut_short, garbage, gone]
+
+
+@pytest.mark.parametrize("damage", TIFF_DAMAGE)
+def test_a_damaged_tiff_in_the_middle(make_tiffs, volume, tmp_path, out, damage):
+    src = make_tiffs(tmp_path / "in", volume)
+    damage(src / "slice_0020.tif")
+    refused(run(src, out), SOURCE, src / "slice_0020.tif")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("damage", [*TIFF_DAMAGE, a_tail_of_zeros])
+def test_a_damaged_jp2_in_the_middle(make_jp2s, volume, tmp_path, out, damage):
+    src = make_jp2s(tmp_path / "in", volume)
+    damage(src / "slice_0020.jp2")
+    refused(run(src, out), SOURCE, src / "slice_0020.jp2")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("compression", ["lzw", "deflate", "packbits", "zstd"])
+def test_damage_that_only_decoding_shows(make_tiffs, tmp_path, out, compression):
+    flat = np.arange(12 * 60 * 50, dtype="uint16").reshape(12, 60, 50) // 100
+    src = make_tiffs(tmp_path / "in", flat, compression=compression)
+    file = src / "slice_0007.tif"
+    with tifffile.TiffFile(file) as tif:
+        start = tif.pages[0].dataoffsets[0]
+    data = bytearray(file.read_bytes())
+    data[start : start + 40] = b"\xff" * 40
+    file.write_bytes(data)
+    refused(run(src, out, "--ops", "gaussian 1"), SOURCE, file)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("odd", [np.zeros((68, 53), "uint16"), np.zeros((67, 53), "uint8")])
+def test_a_slice_of_another_shape_or_dtype(make_tiffs, volume, tmp_path, out, odd):
+    src = make_tiffs(tmp_path / "in", volume)
+    tifffile.imwrite(src / "slice_0020.tif", odd)
+    found = f"{odd.shape[0]} x {odd.shape[1]} {odd.dtype}"
+    refused(run(src, out), SOURCE, "slice_0020.tif", found, "67 x 53 uint16")
+
+
+def test_rgb(tmp_path, out):
+    tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((9, 9, 3), "uint8"), photometric="rgb")
+    refused(run(tmp_path / "rgb.tif", out), SOURCE, "rgb.tif", "3 channels")
+
+
+def test_a_slice_that_vanishes_midway(make_tiffs, volume, tmp_path, out, monkeypatch):
+    src, read = make_tiffs(tmp_path / "in", volume), Stack.read
+
+    def vanishing(self, z, plane):
+        if z == 20:
+            self.file_of(z).unlink()
+        read(self, z, plane)
+
+    monkeypatch.setattr(Stack, "read", vanishing)
+    refused(run(src, out, "--chunks", "8"), SOURCE, "slice_0020.tif", "gone")
+    assert not out.exists()

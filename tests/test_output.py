@@ -1,0 +1,220 @@
+"""Outputs that are in the way, full disks, signals: nothing is lost, nothing looks complete."""
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+import zarr
+from invoking import INTERRUPTED, SOURCE, SPELLING, STORE, looks_complete, refused, run
+
+from hoaconv.io import folder
+from hoaconv.io.folder import MARK
+
+SLOW = """
+import sys, time
+from hoaconv.io.stack import Stack
+from hoaconv import cli
+read = Stack.read
+def slow(self, z, out):
+    time.sleep(0.06)
+    read(self, z, out)
+Stack.read = slow
+sys.argv[0] = "hoaconv"
+cli.main()
+"""
+
+
+# Output
+
+
+def test_an_output_that_is_in_the_way(tiffs, tmp_path):
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "thesis.txt").write_text("precious")
+    for option in ([], ["--overwrite"]):
+        refused(run(tiffs, tmp_path / "file", *option), STORE, tmp_path / "file", "is a file")
+        refused(run(tiffs, tmp_path / "file" / "o.zarr", *option), STORE, tmp_path / "file")
+        refused(run(tiffs, tmp_path / "folder", *option), STORE, tmp_path / "folder")
+    assert (tmp_path / "file").read_text() == "precious"
+    assert (tmp_path / "folder" / "thesis.txt").read_text() == "precious"
+
+
+def test_an_output_that_exists_is_replaced_when_asked_for(tiffs, out):
+    assert run(tiffs, out, "--ngff", "0.4").exit_code == 0
+    before = sorted(out.rglob("*"))
+    refused(run(tiffs, out), STORE, out, "--overwrite")
+    assert sorted(out.rglob("*")) == before
+    assert run(tiffs, out, "--overwrite").exit_code == 0
+    assert not list(out.rglob(".z*"))
+
+
+def test_an_output_inside_the_source_or_around_it(make_tiffs, volume, tmp_path, monkeypatch):
+    src = make_tiffs(tmp_path / "in", volume[:3])
+    monkeypatch.chdir(tmp_path)
+    for dst in (src, src / "o.zarr", "in/deep/o.zarr", ".", "..", "in/../in/o.zarr"):
+        for option in ([], ["--overwrite"]):
+            refused(run(src, dst, *option), STORE, dst)
+    (tmp_path / "link").symlink_to(src)
+    refused(run("link", "in/o.zarr"), STORE, "in/o.zarr")
+    refused(run("in", "link/o.zarr"), STORE, "link/o.zarr")
+    assert len(list(src.iterdir())) == 3
+
+
+@pytest.mark.parametrize("pattern", ["in/*.tif", "i?/*.tif", "**/*.tif"])
+def test_an_output_never_replaces_the_slices_that_a_pattern_names(
+    make_tiffs, volume, tmp_path, monkeypatch, pattern
+):
+    src = make_tiffs(tmp_path / "in", volume[:3])
+    (src / "zarr.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    refused(run(pattern, "in", "--overwrite"), STORE, "in")
+    assert len(list(src.glob("*.tif"))) == 3
+
+
+def test_a_report_that_cant_be_written_is_refused_before_the_run(tiffs, tmp_path, out):
+    refused(run(tiffs, out, "--report", tmp_path / "nowhere" / "r.json"), STORE, "nowhere")
+    refused(run(tiffs, out, "--report", tmp_path), STORE, tmp_path)
+    assert not out.exists()
+
+
+def test_an_output_name_that_is_no_utf8(tiffs, tmp_path):
+    dst = os.fsdecode(os.fsencode(tmp_path / "o") + b"\xff.zarr")
+    result = run(tiffs, dst)
+    assert result.exit_code in (0, SPELLING, STORE), result.exception
+    assert os.path.exists(dst) == (result.exit_code == 0)
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_no_folder(tiffs, out, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folder.json, "dump", full)
+    refused(run(tiffs, out), STORE, out, "space")
+    assert not out.exists()
+
+
+def test_a_store_half_erased_can_still_be_overwritten(tiffs, out, monkeypatch):
+    assert run(tiffs, out).exit_code == 0
+
+    def stopped(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(folder.shutil, "rmtree", stopped)
+    refused(run(tiffs, out, "--overwrite"), STORE, out)
+    assert not looks_complete(out)
+    monkeypatch.undo()
+    assert run(tiffs, out, "--overwrite").exit_code == 0
+    assert looks_complete(out)
+
+
+def test_a_name_with_a_failed_run_before_it_is_free_again(make_tiffs, volume, tmp_path, out):
+    src = make_tiffs(tmp_path / "in", volume, compression="lzw")
+    file = src / "slice_0020.tif"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:200] + b"\xff" * 200 + whole[400:])
+    refused(run(src, tmp_path / "deep" / "er" / "o.zarr"), SOURCE, file)
+    assert not (tmp_path / "deep").exists()
+
+
+def test_a_failed_run_leaves_no_thread_and_no_open_file(make_tiffs, volume, tmp_path, out):
+    src = make_tiffs(tmp_path / "in", volume, compression="lzw")
+    (src / "slice_0020.tif").write_bytes((src / "slice_0020.tif").read_bytes()[:-9] + b"\xff" * 9)
+    refused(run(src, out), SOURCE, "slice_0020.tif")  # whatever is opened once for all is open now
+    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        refused(run(src, out), SOURCE, "slice_0020.tif")
+    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before
+
+
+# Processes
+
+
+def start(*args, slow=True, **options):
+    words = ["-c", SLOW] if slow else ["-m", "hoaconv"]
+    return subprocess.Popen(
+        [sys.executable, *words, "stack-to-omezarr", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def wait_for(happened, seconds=30):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it didn't happen"
+        time.sleep(0.01)
+
+
+def started(out):
+    """Whether a run has written a chunk and is still at it."""
+    return (out / MARK).exists() and any(f.is_file() for f in out.glob("0/c/*/*/*"))
+
+
+@pytest.fixture
+def slow(tiffs, out):
+    """A run that takes seconds, midway: slices are decoded slowly, one layer is written."""
+    process = start(tiffs, out, "--workers", "1", "--chunks", "4,32,32", "--shards", "none")
+    wait_for(partial(started, out))
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_midway_removes_what_was_written(slow, out, number):
+    slow.send_signal(number)
+    stdout, stderr = slow.communicate(timeout=20)
+    assert slow.returncode == INTERRUPTED
+    assert "interrupted" in stderr
+    assert "Traceback" not in stderr
+    assert stdout == ""
+    assert not out.exists()
+
+
+def test_sigkill_leaves_nothing_that_looks_complete(slow, tiffs, out):
+    slow.kill()
+    slow.communicate(timeout=20)
+    assert out.exists()
+    assert not looks_complete(out)
+    refused(run(tiffs, out), STORE, out, "did not finish", "--overwrite")
+    assert run(tiffs, out, "--overwrite").exit_code == 0
+    assert looks_complete(out)
+
+
+def test_two_runs_into_one_output_leave_one_whole_store(slow, tiffs, volume, out):
+    refused(run(tiffs, out), STORE, out)
+    refused(run(tiffs, out, "--overwrite"), STORE, out)  # the other one is alive
+    _, stderr = slow.communicate(timeout=30)
+    assert slow.returncode == 0, stderr
+    np.testing.assert_array_equal(zarr.open_group(out, mode="r")["0"][:], volume)
+
+
+def test_a_full_disk_midway(make_tiffs, make_volume, tmp_path, out):
+    src = make_tiffs(tmp_path / "in", make_volume((16, 300, 300)))
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100_000, 100_000))
+    process = start(src, out, "--compressor", "none", slow=False, preexec_fn=limit)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == STORE, stderr
+    assert str(out) in stderr
+    assert "Traceback" not in stderr
+    assert "tensorstore/" not in stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("where", ["| true", ">&-", ">/dev/full"])
+def test_a_closed_or_full_stdout_harms_no_store(tiffs, out, where):
+    hoaconv = f"'{sys.executable}' -m hoaconv"
+    command = f"{hoaconv} stack-to-omezarr '{tiffs}' '{out}' {where}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert looks_complete(out)
