@@ -2,7 +2,11 @@
 
     Plan.read(source) | Gaussian(1.5) | Histogram() | sink
 
-A `Node` with two readers is a tee. Folds and sinks let the planes flow on.
+A `Node` with two readers is a tee. Folds and sinks let the planes flow on. ``one & other`` puts
+two plans into one sweep:
+
+    planes = Plan.read(source)
+    (planes | Gaussian(1.5) | sink) & (planes | Gaussian(1.5) | Threshold(9) | labels)
 """
 
 from dataclasses import dataclass
@@ -39,6 +43,15 @@ class Plan:
         (end,) = self.ends
         return Plan((Node(part, (end,)),))
 
+    def __and__(self, other: "Plan") -> "Plan":
+        """Both, in one sweep: what they have in common is done once.
+
+        Common is what is the same node, or an equal op on the same node: two branches that
+        both begin with ``Gaussian(1.5)`` share it.
+        """
+        known: dict[tuple[object, tuple[int, ...]], Node] = {}
+        return Plan(tuple(_shared(end, known) for end in self.ends + other.ends))
+
     def nodes(self) -> tuple[Node, ...]:
         """Every node once, inputs before their readers."""
         order: dict[int, Node] = {}
@@ -48,6 +61,14 @@ class Plan:
 
     def __str__(self) -> str:
         return " | ".join(str(node.part) for node in self.nodes())
+
+
+def _shared(node: Node, known: dict[tuple[object, tuple[int, ...]], Node]) -> Node:
+    """The node in `known` that does the same, or this one with shared inputs."""
+    inputs = tuple(_shared(needed, known) for needed in node.inputs)
+    part = node.part
+    same = part if isinstance(part, Op) else id(part)  # ops are values, the others are not
+    return known.setdefault((same, tuple(map(id, inputs))), Node(part, inputs))
 
 
 def _visit(node: Node, order: dict[int, Node]) -> None:
