@@ -7,15 +7,20 @@ two plans into one sweep:
 
     planes = Plan.read(source)
     (planes | Gaussian(1.5) | sink) & (planes | Gaussian(1.5) | Threshold(9) | labels)
+
+and a join makes one stream of both (Python's ``&`` binds tighter than ``|``):
+
+    (planes | Gaussian(1)) & (planes | Gaussian(2)) | Combine(numpy.subtract) | sink
 """
 
 from dataclasses import dataclass
 
-from hoaconv.engine.contract import Fold, Op, Sink, Source
+from hoaconv.engine.contract import Fold, Join, Op, Sink, Source
+from hoaconv.errors import PlanError
 
 __all__ = ["Node", "Part", "Plan"]
 
-Part = Source | Op | Fold | Sink
+Part = Source | Op | Join | Fold | Sink
 """What may stand in a plan."""
 
 
@@ -38,10 +43,17 @@ class Plan:
         """Begin with the planes of `source`."""
         return cls((Node(source),))
 
-    def __or__(self, part: Op | Fold | Sink) -> "Plan":
-        """Go on with `part`; the plan must have a single end."""
-        (end,) = self.ends
-        return Plan((Node(part, (end,)),))
+    def __or__(self, part: Op | Join | Fold | Sink) -> "Plan":
+        """Go on with `part`: a join takes all ends, anything else the only one.
+
+        Raises
+        ------
+        PlanError
+            If there are several ends and `part` is no join.
+        """
+        if len(self.ends) > 1 and not isinstance(part, Join):
+            raise PlanError(f"{part} takes one stream, but the plan has {len(self.ends)} ends")
+        return Plan((Node(part, self.ends),))
 
     def __and__(self, other: "Plan") -> "Plan":
         """Both, in one sweep: what they have in common is done once.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast
 
-from hoaconv.engine.contract import Fold, Sink, Source
+from hoaconv.engine.contract import Fold, Join, Sink, Source
 from hoaconv.engine.lower import Sweep, Tap, lower
 from hoaconv.engine.machine import Peak
 from hoaconv.engine.passes.infer import infer
@@ -110,5 +110,5 @@ def warm(plan: Plan) -> None:
     """Compile, or load from disk, the kernels that a plan needs, so that its run meets none."""
     draft = infer(Schedule.draft(plan, Limits(budget=0, workers=1)))
     for stage in draft.stages:
-        if not isinstance(stage.part, Source):
+        if not isinstance(stage.part, Source | Join):
             stage.part.warm(draft.spec_in(stage))
