@@ -65,7 +65,7 @@ def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
                 command(**options)
             except HoaconvError as error:
                 code = next(code for kind, code in EXIT_CODES if isinstance(error, kind))
-                _fail(str(error), code)
+                _fail("\n".join([str(error), *getattr(error, "__notes__", ())]), code)
             except KeyboardInterrupt:
                 _fail("interrupted; what was written is removed", INTERRUPTED)
 
@@ -96,6 +96,8 @@ def _shown(parameter: Parameter, word: convert.Word) -> Parameter:
     )
     if isinstance(default, bool):
         return parameter.replace(annotation=Annotated[bool, option])
+    if isinstance(default, tuple):
+        return parameter.replace(annotation=Annotated[list[str], option], default=list(default))
     number = word.value == "N"
     annotation = Annotated[int | None, option] if number else Annotated[str | None, option]
     return parameter.replace(annotation=annotation)

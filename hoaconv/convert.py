@@ -1,40 +1,17 @@
 """The verbs: what hoaconv does, as functions. The command line is made from their signatures."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import wraps
 from inspect import signature
-from pathlib import Path
-from threading import Timer
-from time import perf_counter
 from typing import Annotated, Any, ParamSpec, TypeVar
 
-from hoaconv import __version__
-from hoaconv.engine import machine
+from hoaconv.conversion import Conversion, prepare
 from hoaconv.engine.contract import Op
-from hoaconv.engine.passes import schedule
-from hoaconv.engine.plan import Plan
-from hoaconv.engine.run import Outcome, run, warm
-from hoaconv.engine.schedule import Limits, Schedule
-from hoaconv.errors import StoreError
-from hoaconv.io.stack import Stack, open_stack
+from hoaconv.engine.schedule import Schedule
 from hoaconv.ops.catalogue import catalogue, describe, example, lookup, summary, usage
-from hoaconv.ops.measure import Histogram
-from hoaconv.ops.spelling import spell_ops
-from hoaconv.options import (
-    Output,
-    PathLike,
-    Word,
-    choose_voxel_size,
-    take_budget,
-    take_ops,
-    take_report_path,
-    take_workers,
-)
-from hoaconv.pyramid.sink import OmeZarr
-from hoaconv.report import Progress, Report, Watcher
-from hoaconv.units import parse_range
+from hoaconv.options import PathLike, Word
+from hoaconv.report import Report, Watcher
 
 __all__ = ["Schedule", "Word", "list_ops", "plan", "stack_to_omezarr"]
 
@@ -49,6 +26,18 @@ def stack_to_omezarr(
         str | Sequence[Op],
         Word("ops to apply on the way, such as 'gaussian 1.5 | threshold 20000'", "Ops", "OPS"),
     ] = "",
+    label: Annotated[
+        Mapping[str, Any] | Sequence[str],
+        Word(
+            'also write a label image: NAME="gaussian 1.5 | threshold 20000"; repeatable',
+            "Ops",
+            'NAME="OPS"',
+        ),
+    ] = (),
+    also: Annotated[
+        Mapping[str, Any] | Sequence[str],
+        Word('also write another image: OTHER.zarr="OPS"; repeatable', "Ops", 'PATH="OPS"'),
+    ] = (),
     range: Annotated[
         str | slice | None,
         Word("slices to take, START:STOP:STEP as in Python; default all", "Input", "RANGE"),
@@ -128,6 +117,9 @@ def stack_to_omezarr(
         The folder to make; its metadata is written last.
     ops
         Ops in the command line's spelling or as objects; see ``hoaconv ops``.
+    label, also
+        More outputs of the same sweep, ops by name or path: label images under ``labels/``, and
+        other images. Their ops begin at the slices, as `ops` does; what they share is done once.
     range
         Slices to take, in natural order.
     allow_gaps
@@ -167,7 +159,11 @@ def stack_to_omezarr(
     >>> import hoaconv
     >>> hoaconv.stack_to_omezarr("slices/", "brain.zarr", ops="gaussian 1.5")  # doctest: +SKIP
     """
-    return _prepare(locals()).run()
+    return _prepared(locals()).run()
+
+
+def _prepared(options: Mapping[str, Any]) -> Conversion:
+    return prepare(options, _given(options))
 
 
 R = TypeVar("R")
@@ -195,7 +191,7 @@ def plan(options: Mapping[str, Any]) -> Schedule:
 
     Headers are read, no pixels; nothing is written. Raises what the run would raise by then.
     """
-    return _prepare(options).schedule
+    return _prepared(options).schedule
 
 
 def list_ops(
@@ -220,120 +216,12 @@ def list_ops(
     }
 
 
-@dataclass(frozen=True)
-class _Conversion:
-    """A conversion ready to run."""
-
-    stack: Stack
-    sink: OmeZarr
-    schedule: Schedule
-    notes: tuple[str, ...]
-    report: Path | None
-    watcher: Watcher
-
-    def run(self) -> Report:
-        self.watcher.planned(self.schedule)
-        outcome = run(self.schedule, self._on_plane())
-        made = self._report(outcome)
-        if self.report:
-            _write_text(self.report, made.to_json())
-        return made
-
-    def _on_plane(self) -> Callable[[], None]:
-        spec, start = self.stack.spec, perf_counter()
-        voxels = spec.plane_shape[0] * spec.plane_shape[1]
-        done = 0
-
-        def tell() -> None:
-            nonlocal done
-            done += 1
-            seconds, memory = perf_counter() - start, machine.resident()
-            progress = Progress(done, spec.planes, spec.plane_bytes, voxels, seconds, memory)
-            self.watcher.progress(progress)
-
-        return tell
-
-    def _report(self, outcome: Outcome) -> Report:
-        (made,), sink, limits = outcome.made, self.sink, self.schedule.limits
-        spec = self.schedule.spec_of(self.schedule.stages[-1])
-        provenance = sink.provenance
-        return Report(
-            source=provenance["source"],
-            output=str(sink.path),
-            version=__version__,
-            ops=provenance["ops"],
-            options=provenance["options"],
-            shape=spec.shape,
-            dtype=str(spec.dtype),
-            voxel_size=sink.image.voxel_size,
-            unit=sink.image.unit,
-            levels=tuple(made["levels"]),
-            files=made["files"],
-            bytes_read=self.stack.stored_bytes,
-            bytes_raw=self.stack.spec.nbytes,
-            bytes_written=made["bytes"],
-            seconds=outcome.seconds,
-            workers=limits.workers,
-            budget=limits.budget,
-            projected=self.schedule.projected,
-            measured=outcome.measured,
-            busy=outcome.busy,
-            folds=outcome.folds,
-            notes=self.notes,
-        )
-
-
-def _prepare(options: Mapping[str, Any]) -> _Conversion:
-    """All that can be known before the first slice is decoded, and all that can be refused."""
-    watcher = options["watcher"] or Watcher()
-    report = take_report_path(options["report"])
-    budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
-    ops, output = take_ops(options["ops"]), Output.take(options)
-    slices = parse_range(options["range"]) if options["range"] else None
-    stack = open_stack(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
-    size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack.voxel_size)
-    sink = output.sink(stack.name, size, _provenance(options, spell_ops(ops)))
-    notes = (*stack.notes, note)
-    for text in notes:
-        watcher.note(text)
-    planned = Plan.read(stack)
-    for op in ops:
-        planned |= op
-    planned = planned | Histogram() | sink
-    machine.share_malloc_arenas()
-    _warm(planned, watcher)
-    made = schedule(planned, Limits(budget, workers, machine.resident()))
-    return _Conversion(stack, sink, made, notes, report, watcher)
-
-
-def _provenance(options: Mapping[str, Any], ops: str) -> dict[str, Any]:
-    """What the output tells of how it was made: the options that were given, as given."""
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, as JSON takes them: what the output tells of how it was made."""
     left_out = {"src", "dst", "ops", "watcher", "report"}
     defaults = {name: p.default for name, p in signature(stack_to_omezarr).parameters.items()}
-    given = {
+    return {
         name: value if isinstance(value, str | int | float) else str(value)
         for name, value in options.items()
-        if name not in left_out and value != defaults[name]
+        if name not in left_out and value != defaults[name] and (value or defaults[name])
     }
-    return {
-        "version": __version__,
-        "source": os.fspath(options["src"]),
-        "ops": ops,
-        "options": given,
-    }
-
-
-def _warm(planned: Plan, watcher: Watcher) -> None:
-    slow = Timer(1.0, watcher.note, ["compiling kernels; they are kept on disk for the next run"])
-    slow.start()
-    try:
-        warm(planned)
-    finally:
-        slow.cancel()
-
-
-def _write_text(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"the report {path} can't be written: {error.strerror}") from error

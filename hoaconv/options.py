@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.units import did_you_mean, parse_bytes, parse_triple, parse_whole_triple
 
 __all__ = [
+    "Branches",
     "Output",
     "PathLike",
     "Word",
     "choose_voxel_size",
+    "take_branches",
     "take_budget",
     "take_ops",
     "take_report_path",
@@ -30,6 +32,7 @@ __all__ = [
 
 PathLike = str | os.PathLike[str]
 Triple = tuple[int, int, int]
+Branches = Mapping[str, tuple[Op, ...]]
 
 BUDGET_SHARE = 0.6
 CHUNKS, SHARDS, UNSHARDED = (64, 64, 64), (64, 1024, 1024), (128, 128, 128)
@@ -58,10 +61,12 @@ class Output:
     method: str
     factors: Triple | None
     overwrite: bool
+    labels: tuple[str, ...] = ()
+    is_label: bool = False
 
     @classmethod
     def take(cls, options: Mapping[str, Any]) -> "Output":
-        """From a verb's options, by their names.
+        """From a verb's options, by their names: the main output.
 
         Raises
         ------
@@ -102,7 +107,36 @@ class Output:
             level_count=self.levels,
             overwrite=self.overwrite,
             provenance=provenance,
+            labels=self.labels,
+            is_label=self.is_label,
         )
+
+    def label(self, name: str) -> "Output":
+        """A label image of this one, by the same grid; its pyramid takes the commonest value.
+
+        Raises
+        ------
+        SpellingError
+            If the name can't be a folder's.
+        """
+        if name in (".", "..") or "/" in name or "\\" in name:
+            raise SpellingError(f"label {name!r} can't be the name of a folder")
+        path = self.path / "labels" / name
+        return replace(self, path=path, name=name, method="mode", labels=(), is_label=True)
+
+    def beside(self, dst: PathLike, src: PathLike) -> "Output":
+        """Another image, by the same options.
+
+        Raises
+        ------
+        StoreError
+            If it and this one or the source lie inside each other.
+        """
+        path = _output_path(dst, src)
+        here, there = self.path.resolve(), path.resolve()
+        if here.is_relative_to(there) or there.is_relative_to(here):
+            raise StoreError(f"{dst} and {self.path} lie inside each other; write beside it")
+        return replace(self, path=path, labels=())
 
 
 def _one_of(what: str, word: str, known: tuple[str, ...]) -> str:
@@ -137,6 +171,27 @@ def _output_path(dst: PathLike, src: PathLike) -> Path:
     if source.is_relative_to(path):
         raise StoreError(f"the source {src} lies inside {dst}, which would be replaced")
     return Path(dst)
+
+
+def take_branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> Branches:
+    """Names and ops of ``NAME=OPS`` words, or of a mapping.
+
+    Raises
+    ------
+    SpellingError
+        If a word has no ``=``, a name is no name or given twice, or the ops aren't understood.
+    """
+    if isinstance(branches, str):
+        branches = [branches]
+    if not isinstance(branches, Mapping):
+        pairs = [word.partition("=") for word in branches]
+        if not all(name.strip() and equals for name, equals, _ in pairs):
+            raise SpellingError(f'{option} is written NAME="OPS", as in bone="threshold 20000"')
+        names = [name.strip() for name, _, _ in pairs]
+        if len(set(names)) < len(names):
+            raise SpellingError(f"{option} names one output twice: {', '.join(names)}")
+        branches = {name.strip(): ops for name, _, ops in pairs}
+    return {name: take_ops(ops) for name, ops in branches.items()}
 
 
 def take_ops(ops: str | Sequence[Op]) -> tuple[Op, ...]:

@@ -52,8 +52,12 @@ class Report:
         Edge of a level-0 voxel, zyx; None where unknown.
     levels
         A row a level: shape, factor, chunks, shards, bytes.
-    bytes_read, bytes_raw, bytes_written
-        Of the slices as stored, of the slices decoded, of the output.
+    others
+        Other outputs of the same sweep, labels included: path, ops, levels, files, bytes.
+    files, bytes_written
+        Of all outputs.
+    bytes_read, bytes_raw
+        Of the slices as stored, and decoded.
     seconds, projected, measured
         Wall time; most bytes of memory by the model, and as the process showed.
     busy
@@ -72,6 +76,7 @@ class Report:
     voxel_size: tuple[float, float, float] | None
     unit: str | None
     levels: tuple[Mapping[str, Any], ...]
+    others: tuple[Mapping[str, Any], ...]
     files: int
     bytes_read: int
     bytes_raw: int

@@ -153,11 +153,15 @@ def show_report(made: Report) -> None:
             _triple(row["shards"]),
             format_bytes(row["bytes"]),
         )
+    others = [
+        f"\n{row['path']}: {len(row['levels'])} levels of {row['ops']}" for row in made.others
+    ]
     rate = made.bytes_raw / made.seconds / 1e6
     voxels = made.shape[0] * made.shape[1] * made.shape[2] / made.seconds / 1e6
     over = " (over the projection: please report this)" if made.measured > made.projected else ""
     _print(
         table,
+        *others,
         f"\nread     {format_bytes(made.bytes_read)} of slices, "
         f"{format_bytes(made.bytes_raw)} decoded to {made.dtype}",
         f"written  {format_bytes(made.bytes_written)} in {made.files} files, "

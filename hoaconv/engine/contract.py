@@ -14,7 +14,7 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab, Spec
 
-__all__ = ["Core", "Fold", "Op", "Sink", "Source", "Use", "Writer"]
+__all__ = ["Core", "Fold", "Join", "Op", "Sink", "Source", "Use", "Writer"]
 
 Core = tuple[slice, slice, slice]
 """The part of a block (z, y, x) whose result is kept."""
@@ -91,6 +91,22 @@ class Op:
         voxel = Spec((1, 1, 1), spec.dtype)
         out = np.empty(voxel.shape, self.infer(voxel).dtype)
         self.apply(np.zeros(voxel.shape, voxel.dtype), (slice(0, 1),) * 3, out)
+
+
+class Join(ABC):
+    """Planes of several streams to one: what follows a zip. Needs no context."""
+
+    @abstractmethod
+    def infer(self, *specs: Spec) -> Spec:
+        """Spec of the result. Raises PlanError for inputs that don't go together."""
+
+    @abstractmethod
+    def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
+        """Write the result for the same rows of every stream's plane into `out`."""
+
+    @abstractmethod
+    def work(self, *specs: Spec) -> int:
+        """Bytes that `apply` allocates for planes of these specs, besides input and output."""
 
 
 class Fold(ABC):

@@ -8,12 +8,12 @@ from typing import Any
 
 from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, Op, Sink, Source, Writer
+from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Writer
 from hoaconv.engine.memory import block_spec
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.schedule import Schedule, Stage
 from hoaconv.engine.spec import Plane, Slab
-from hoaconv.engine.stream import Window, ahead, flatten, map, tee, windowed
+from hoaconv.engine.stream import Window, ahead, flatten, map, tee, windowed, zip
 
 __all__ = ["Sweep", "lower"]
 
@@ -75,7 +75,7 @@ def lower(sweep: Sweep) -> tuple[Planes, ...]:
             ends.append(made)
             continue
         branches = tee(made, len(readers[i])) if len(readers[i]) > 1 else (made,)
-        waiting.update({(i, j): branch for j, branch in zip(readers[i], branches, strict=True)})
+        waiting.update({(i, j): branch for j, branch in zip(readers[i], branches)})
     return tuple(ends)
 
 
@@ -83,6 +83,8 @@ def _lower(sweep: Sweep, i: int, stage: Stage, taken: list[Planes]) -> Planes:
     part = stage.part
     if isinstance(part, Source):
         return _read(sweep, part)
+    if isinstance(part, Join):
+        return map(_Combine(sweep, stage, part), zip(*taken))
     (planes,) = taken
     if isinstance(part, Op):
         windows = windowed(planes, stage.window, stage.stride, stage.halo[0])
@@ -147,6 +149,23 @@ class _Apply:
             return planes[0][None, rows]
         shape = (len(planes), rows.stop - rows.start, planes[0].shape[1])
         block = self._sweep.buffers.take(shape, planes[0].dtype, self._block)
-        for plane, place in zip(planes, block, strict=True):
+        for plane, place in zip(planes, block):
             place[...] = plane[rows]
         return block
+
+
+class _Combine:
+    """One join of the planes that stand at the same z."""
+
+    def __init__(self, sweep: Sweep, stage: Stage, join: Join) -> None:
+        self._join, self._sweep = join, sweep
+        self._given = sweep.schedule.spec_of(stage)
+        self._bands = bands(self._given.plane_shape[0], stage.rows)
+
+    def __call__(self, planes: tuple[Plane, ...]) -> Plane:
+        out = self._sweep.buffers.take(self._given.plane_shape, self._given.dtype)
+        self._sweep.pool.map(str(self._join), partial(self._band, planes, out), self._bands)
+        return out
+
+    def _band(self, planes: tuple[Plane, ...], out: Plane, rows: slice) -> None:
+        self._join.apply(tuple(plane[rows] for plane in planes), out[rows])

@@ -6,7 +6,7 @@ a maximum over stages or a lower bound; what is measured rather than derived say
 
 from math import ceil
 
-from hoaconv.engine.contract import Fold, Op, Source, Use
+from hoaconv.engine.contract import Fold, Join, Op, Source, Use
 from hoaconv.engine.schedule import Schedule, Stage
 from hoaconv.engine.spec import Spec
 
@@ -77,6 +77,13 @@ def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
         return (
             Use(who, f"{planes} planes of output", planes * spec.plane_bytes),
             Use(who, f"bands in {workers + 1} threads", (workers + 1) * _band(schedule, stage)),
+        )
+    if isinstance(stage.part, Join):
+        specs = (schedule.spec_of(schedule.stages[j]) for j in stage.inputs)
+        own = (workers + 1) * stage.part.work(*specs)
+        return (
+            Use(who, f"{kept} planes of output", kept * spec.plane_bytes),
+            Use(who, f"bands in {workers + 1} threads", own),
         )
     if isinstance(stage.part, Fold):
         size = (workers + 1) * stage.part.state_bytes(schedule.spec_in(stage))

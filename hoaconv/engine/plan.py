@@ -2,16 +2,25 @@
 
     Plan.read(source) | Gaussian(1.5) | Histogram() | sink
 
-A `Node` with two readers is a tee. Folds and sinks let the planes flow on.
+A `Node` with two readers is a tee. Folds and sinks let the planes flow on. ``one & other`` puts
+two plans into one sweep:
+
+    planes = Plan.read(source)
+    (planes | Gaussian(1.5) | sink) & (planes | Gaussian(1.5) | Threshold(9) | labels)
+
+and a join makes one stream of both (Python's ``&`` binds tighter than ``|``):
+
+    (planes | Gaussian(1)) & (planes | Gaussian(2)) | Combine(numpy.subtract) | sink
 """
 
 from dataclasses import dataclass
 
-from hoaconv.engine.contract import Fold, Op, Sink, Source
+from hoaconv.engine.contract import Fold, Join, Op, Sink, Source
+from hoaconv.errors import PlanError
 
 __all__ = ["Node", "Part", "Plan"]
 
-Part = Source | Op | Fold | Sink
+Part = Source | Op | Join | Fold | Sink
 """What may stand in a plan."""
 
 
@@ -34,10 +43,26 @@ class Plan:
         """Begin with the planes of `source`."""
         return cls((Node(source),))
 
-    def __or__(self, part: Op | Fold | Sink) -> "Plan":
-        """Go on with `part`; the plan must have a single end."""
-        (end,) = self.ends
-        return Plan((Node(part, (end,)),))
+    def __or__(self, part: Op | Join | Fold | Sink) -> "Plan":
+        """Go on with `part`: a join takes all ends, anything else the only one.
+
+        Raises
+        ------
+        PlanError
+            If there are several ends and `part` is no join.
+        """
+        if len(self.ends) > 1 and not isinstance(part, Join):
+            raise PlanError(f"{part} takes one stream, but the plan has {len(self.ends)} ends")
+        return Plan((Node(part, self.ends),))
+
+    def __and__(self, other: "Plan") -> "Plan":
+        """Both, in one sweep: what they have in common is done once.
+
+        Common is what is the same node, or an equal op on the same node: two branches that
+        both begin with ``Gaussian(1.5)`` share it.
+        """
+        known: dict[tuple[object, tuple[int, ...]], Node] = {}
+        return Plan(tuple(_shared(end, known) for end in self.ends + other.ends))
 
     def nodes(self) -> tuple[Node, ...]:
         """Every node once, inputs before their readers."""
@@ -48,6 +73,14 @@ class Plan:
 
     def __str__(self) -> str:
         return " | ".join(str(node.part) for node in self.nodes())
+
+
+def _shared(node: Node, known: dict[tuple[object, tuple[int, ...]], Node]) -> Node:
+    """The node in `known` that does the same, or this one with shared inputs."""
+    inputs = tuple(_shared(needed, known) for needed in node.inputs)
+    part = node.part
+    same = part if isinstance(part, Op) else id(part)  # ops are values, the others are not
+    return known.setdefault((same, tuple(map(id, inputs))), Node(part, inputs))
 
 
 def _visit(node: Node, order: dict[int, Node]) -> None:

@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
-from hoaconv.engine.contract import Fold, Sink, Source
+from hoaconv.engine.contract import Fold, Join, Sink, Source
 from hoaconv.engine.lower import Sweep, Tap, lower
 from hoaconv.engine.machine import Peak
 from hoaconv.engine.passes.infer import infer
@@ -14,6 +14,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.stream import zip
+from hoaconv.errors import StoreError
 
 __all__ = ["Outcome", "run", "warm"]
 
@@ -24,18 +25,18 @@ class Outcome:
 
     Attributes
     ----------
-    made
-        What the sinks say of what they wrote.
+    outputs
+        What each sink says of what it wrote, by the sink.
     folds
-        Values of the folds, by word.
+        Values of the folds, by word, for each sink: those that its planes went through.
     seconds, measured
         Wall time, and the most bytes that the process held.
     busy
         Seconds of work by kind, summed over threads.
     """
 
-    made: tuple[Mapping[str, Any], ...]
-    folds: Mapping[str, Any]
+    outputs: Mapping[Sink, Mapping[str, Any]]
+    folds: Mapping[Sink, Mapping[str, Any]]
     seconds: float
     measured: int
     busy: Mapping[str, float]
@@ -56,17 +57,19 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
     sweep = Sweep(schedule, pool, on_plane=on_plane)
     with Peak() as peak:
         try:
-            made, folds = _sweep(sweep)
-        except BaseException:
+            outputs, folds = _sweep(sweep)
+        except BaseException as error:
             pool.close()  # nobody writes any more when what was written is removed
-            for writer in sweep.writers.values():
-                writer.abort()
+            _abort(sweep, error)
             raise
         pool.close()
-    return Outcome(made, folds, perf_counter() - start, peak.nbytes, pool.busy)
+    return Outcome(outputs, folds, perf_counter() - start, peak.nbytes, pool.busy)
 
 
-def _sweep(sweep: Sweep) -> tuple[tuple[Mapping[str, Any], ...], Mapping[str, Any]]:
+Values = dict[Sink, Mapping[str, Any]]
+
+
+def _sweep(sweep: Sweep) -> tuple[Values, Values]:
     for i, stage in enumerate(sweep.schedule.stages):
         if isinstance(stage.part, Sink):
             spec = sweep.schedule.spec_in(stage)
@@ -74,13 +77,38 @@ def _sweep(sweep: Sweep) -> tuple[tuple[Mapping[str, Any], ...], Mapping[str, An
         elif isinstance(stage.part, Fold):
             sweep.taps[i] = Tap(sweep, stage)
     deque(zip(*lower(sweep)), maxlen=0)  # a loop's variable would keep the last plane alive
-    folds = {sweep.schedule.stages[i].part.word: tap.finish() for i, tap in sweep.taps.items()}  # type: ignore[union-attr]
-    return tuple(writer.close(folds) for writer in sweep.writers.values()), folds
+    values = {i: tap.finish() for i, tap in sweep.taps.items()}
+    outputs: Values = {}
+    folds: Values = {}
+    for i, writer in sweep.writers.items():
+        sink = cast(Sink, sweep.schedule.stages[i].part)
+        folds[sink] = _folds_before(sweep.schedule, i, values)
+        outputs[sink] = writer.close(folds[sink])
+    return outputs, folds
+
+
+def _folds_before(
+    schedule: Schedule, i: int, values: Mapping[int, Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Values of the folds that a stage's planes went through, by word."""
+    found: dict[str, Any] = {}
+    for j in schedule.stages[i].inputs:
+        found |= _folds_before(schedule, j, values)
+    part = schedule.stages[i].part
+    return found | {part.word: values[i]} if isinstance(part, Fold) else found
+
+
+def _abort(sweep: Sweep, error: BaseException) -> None:
+    for writer in sweep.writers.values():
+        try:
+            writer.abort()
+        except StoreError as left:
+            error.add_note(str(left))
 
 
 def warm(plan: Plan) -> None:
     """Compile, or load from disk, the kernels that a plan needs, so that its run meets none."""
     draft = infer(Schedule.draft(plan, Limits(budget=0, workers=1)))
     for stage in draft.stages:
-        if not isinstance(stage.part, Source):
+        if not isinstance(stage.part, Source | Join):
             stage.part.warm(draft.spec_in(stage))

@@ -6,12 +6,21 @@ A schedule is also the draft that the passes work on: each takes one and returns
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from hoaconv.engine.contract import Fold, Op, Sink, Source, Use
+from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Use
 from hoaconv.engine.plan import Part, Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
 
 __all__ = ["Limits", "Schedule", "Stage"]
+
+
+_KINDS: dict[str, type] = {
+    "source": Source,
+    "op": Op,
+    "join": Join,
+    "fold": Fold,
+    "sink": Sink,
+}
 
 
 @dataclass(frozen=True)
@@ -57,9 +66,8 @@ class Stage:
 
     @property
     def kind(self) -> str:
-        """One of source, op, fold, sink."""
-        kinds: dict[str, type] = {"source": Source, "op": Op, "fold": Fold, "sink": Sink}
-        return next(name for name, kind in kinds.items() if isinstance(self.part, kind))
+        """One of source, op, join, fold, sink."""
+        return next(name for name, kind in _KINDS.items() if isinstance(self.part, kind))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from hoaconv.pyramid.levels import Level
 
-__all__ = ["UNITS", "ImageInfo", "attributes", "window_of"]
+__all__ = ["UNITS", "ImageInfo", "as_label", "attributes", "label_list", "window_of"]
 
 _PREFIXES = (
     *("yocto", "zepto", "atto", "femto", "pico", "nano", "micro", "milli", "centi", "deci"),
@@ -62,6 +62,24 @@ def attributes(
         **omero,
         "hoaconv": dict(provenance),
     }
+
+
+def as_label(values: Mapping[str, Any], ngff: str) -> dict[str, Any]:
+    """Attributes of an image as those of a label image two groups below its source.
+
+    The spec wants colors; label 1, which a threshold marks, is yellow.
+    """
+    colors = [{"label-value": 1, "rgba": [255, 255, 0, 255]}]
+    mark = {"colors": colors, "source": {"image": "../../"}}
+    if ngff == "0.5":
+        return {**values, "ome": {**values["ome"], "image-label": mark}}
+    return {**values, "image-label": {"version": "0.4", **mark}}
+
+
+def label_list(names: Sequence[str], ngff: str) -> dict[str, Any]:
+    """Attributes of the group ``labels``."""
+    listed = {"labels": list(names)}
+    return {"ome": {"version": "0.5", **listed}} if ngff == "0.5" else listed
 
 
 def _axes(image: ImageInfo) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ from hoaconv.io.zarr import ArraySpec, ArrayWriter, Compressor, write_json
 from hoaconv.kernels.downsample import downsample
 from hoaconv.pyramid.cascade import Cascade, layer_planes
 from hoaconv.pyramid.levels import Level, levels
-from hoaconv.pyramid.metadata import ImageInfo, attributes, window_of
+from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
 
 __all__ = ["OmeZarr"]
 
@@ -42,11 +42,29 @@ class OmeZarr(Sink):
     level_count: int | None = None
     overwrite: bool = False
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    labels: tuple[str, ...] = ()
+    """Names of label images that other sinks of the sweep write under ``labels/``."""
+    is_label: bool = False
+    """Whether this is such a label image: the folder is then claimed by the image's sink."""
 
     def infer(self, spec: Spec) -> Spec:
-        """Spec as it is. Raises StoreError where the output stands in the way."""
+        """Spec as it is.
+
+        Raises
+        ------
+        StoreError
+            If the output stands in the way.
+        PlanError
+            If labels would not be whole numbers.
+        """
         self.arrays(spec)
-        check_free(self.path, overwrite=self.overwrite)
+        if not self.is_label:
+            check_free(self.path, overwrite=self.overwrite)
+        elif spec.dtype.kind == "f":
+            raise PlanError(
+                f"label {self.path.name} would be {spec.dtype}; labels are whole numbers: "
+                "end its ops with a threshold or a cast"
+            )
         return spec
 
     def levels(self, spec: Spec) -> tuple[Level, ...]:
@@ -69,11 +87,11 @@ class OmeZarr(Sink):
         found, arrays = self.levels(spec), self.arrays(spec)
         groups = [level.step[0] for level in found[1:]] + [1]
         layers = tuple(
-            _layer_use(self.path.name, i, array, layer_planes(array, group))
+            _layer_use(str(self), i, array, layer_planes(array, group))
             for i, (array, group) in enumerate(zip(arrays, groups, strict=True))
         )
         encoding = max(array.write_bytes(workers) for array in arrays)  # one layer at a time
-        return (*layers, Use(self.path.name, "encoding chunks on their way to disk", encoding))
+        return (*layers, Use(str(self), "encoding chunks on their way to disk", encoding))
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers) -> "OmeZarrWriter":
         """Claim the folder. Raises StoreError where that isn't possible."""
@@ -86,7 +104,17 @@ class OmeZarr(Sink):
             downsample(self.image.method, (plane,) * step[0], 1, *step[1:], np.empty_like(plane))
 
     def __str__(self) -> str:
-        return self.path.name
+        return f"label {self.path.name}" if self.is_label else self.path.name
+
+
+def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> None:
+    """Write a group's metadata; in zarr v2 the file that makes it a group comes last."""
+    if ngff == "0.5":
+        group = {"zarr_format": 3, "node_type": "group", "attributes": dict(values)}
+        write_json(path / "zarr.json", group)
+        return
+    write_json(path / ".zattrs", dict(values))
+    write_json(path / ".zgroup", {"zarr_format": 2})
 
 
 def _layer_use(who: str, i: int, array: ArraySpec, planes: int) -> Use:
@@ -100,7 +128,6 @@ class OmeZarrWriter(Writer):
     def __init__(self, sink: OmeZarr, spec: Spec, pool: Pool, buffers: Buffers) -> None:
         self._sink, self._spec = sink, spec
         self._levels = sink.levels(spec)
-        self._claim = Claim(sink.path, overwrite=sink.overwrite)
         self._arrays = [
             ArrayWriter(sink.path / str(i), array, pool.workers)
             for i, array in enumerate(sink.arrays(spec))
@@ -109,6 +136,7 @@ class OmeZarrWriter(Writer):
         for level, array in zip(reversed(self._levels), reversed(self._arrays), strict=True):
             self._top = Cascade(array, pool, buffers, sink.image.method, below)
             below = (level, self._top)
+        self._claim = None if sink.is_label else Claim(sink.path, overwrite=sink.overwrite)
 
     def put(self, plane: Plane) -> None:
         """Take the next plane (y, x); it is copied."""
@@ -121,7 +149,8 @@ class OmeZarrWriter(Writer):
         for array in self._arrays:
             array.write_metadata()
         self._write_root(folds)
-        self._claim.finish()
+        if self._claim:
+            self._claim.finish()
         files, nbytes = sizes(self._sink.path)
         rows = [self._row(i) for i in range(len(self._levels))]
         return {"path": str(self._sink.path), "levels": rows, "files": files, "bytes": nbytes}
@@ -129,20 +158,20 @@ class OmeZarrWriter(Writer):
     def abort(self) -> None:
         """Remove what was written."""
         try:
-            self._claim.abandon()
+            if self._claim:
+                self._claim.abandon()
         except OSError as error:
             raise StoreError(f"{self._sink.path}: what was written stays: {error}") from error
 
     def _write_root(self, folds: Mapping[str, Any]) -> None:
         sink = self._sink
         window = window_of(self._spec.dtype, folds.get("histogram", {}))
+        if sink.labels:
+            write_group(sink.path / "labels", sink.ngff, label_list(sink.labels, sink.ngff))
         values = attributes(sink.image, self._levels, sink.ngff, window, sink.provenance)
-        if sink.ngff == "0.5":
-            group = {"zarr_format": 3, "node_type": "group", "attributes": values}
-            write_json(sink.path / "zarr.json", group)
-            return
-        write_json(sink.path / ".zattrs", values)
-        write_json(sink.path / ".zgroup", {"zarr_format": 2})
+        if sink.is_label:
+            values = as_label(values, sink.ngff)
+        write_group(sink.path, sink.ngff, values)
 
     def _row(self, i: int) -> dict[str, Any]:
         level, array = self._levels[i], self._arrays[i].spec

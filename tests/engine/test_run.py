@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Add, Box, InMemory, Keep, Total, box_sum
 
+from hoaconv.engine.combine import Combine
 from hoaconv.engine.memory import block_spec, uses
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Node, Plan
 from hoaconv.engine.run import Sweep, run
 from hoaconv.engine.schedule import Limits, Schedule
-from hoaconv.errors import SourceError, StoreError
+from hoaconv.errors import PlanError, SourceError, StoreError
 
 shapes = st.tuples(st.integers(1, 17), st.integers(1, 19), st.integers(1, 5))
 radii = st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2))
@@ -51,7 +52,7 @@ def test_streamed_is_whole_bit_for_bit(shape, first, second, stride, rows, ahead
     outcome = run(made)
     want = box_sum(box_sum(volume, first) + 3, second)
     assert np.array_equal(sink.volume, want)
-    assert outcome.folds["total"]["sum"] == int(want.astype(np.int64).sum())
+    assert outcome.folds[sink]["total"]["sum"] == int(want.astype(np.int64).sum())
     assert sink.ended == ["closed"]
 
 
@@ -66,6 +67,54 @@ def test_every_plane_is_read_once_whatever_the_number_of_readers() -> None:
     assert sorted(source.reads) == list(range(23))
     assert np.array_equal(one.volume, box_sum(source.volume, (3, 1, 1)))
     assert np.array_equal(other.volume, source.volume + 5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=shapes,
+    one=radii,
+    other=radii,
+    deeper=radii,
+    stride=st.integers(1, 6),
+    rows=st.integers(1, 20),
+    workers=st.integers(1, 2),
+)
+def test_branches_at_different_windows_rejoin(
+    shape, one, other, deeper, stride, rows, workers
+) -> None:
+    volume, sink = volume_of(shape), Keep()
+    source = InMemory(volume)
+    planes = Plan.read(source)
+    branches = (planes | Box(one) | Box(deeper)) & (planes | Box(other)) & (planes | Add(1))
+    pairs = Plan(branches.ends[:2]) | Combine(np.subtract)
+    plan = pairs & Plan(branches.ends[2:]) | Combine(np.maximum) | sink
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers)), stride, rows, 2)
+    sweeps: list[Sweep] = []
+    with patch("hoaconv.engine.run.Sweep", recording(sweeps)):
+        run(made)
+    want = box_sum(box_sum(volume, one), deeper) - box_sum(volume, other)
+    assert np.array_equal(sink.volume, np.maximum(want, volume + 1))
+    assert sorted(source.reads) == list(range(shape[0]))
+    assert sweeps[0].buffers.held <= buffer_bytes(made)
+
+
+def test_a_zip_of_unequal_streams_is_refused_before_the_run() -> None:
+    short, long = InMemory(volume_of((4, 3, 3))), InMemory(volume_of((5, 3, 3)))
+    plan = Plan.read(short) & Plan.read(long) | Combine(np.add) | Keep()
+    with pytest.raises(PlanError, match=r"4 x 3 x 3.*5 x 3 x 3"):
+        schedule(plan, Limits(1 << 30, 1))
+    assert not short.reads
+    with pytest.raises(PlanError, match="2 ends"):
+        Plan.read(short) & Plan.read(long) | Keep()
+
+
+def test_equal_beginnings_of_branches_are_done_once() -> None:
+    planes, one, other = Plan.read(InMemory(volume_of((9, 5, 5)))), Keep(), Keep()
+    plan = (planes | Box() | one) & (planes | Box() | Add(2) | other)
+    made = schedule(plan, Limits(1 << 30, 1))
+    assert [str(stage.part) for stage in made.stages].count("box (1, 1, 1)") == 1
+    run(made)
+    assert np.array_equal(one.volume + 2, other.volume)
 
 
 def test_a_bad_slice_ends_the_run_and_leaves_no_thread() -> None:
@@ -117,14 +166,19 @@ def test_buffers_hold_what_the_model_says_or_less(
     made = schedule(Plan(tuple(ends)), Limits(1 << 30, workers))
     made = with_sizes(made, stride, 5, ahead)
     sweeps: list[Sweep] = []
+    with patch("hoaconv.engine.run.Sweep", recording(sweeps)):
+        run(made)
+    assert sweeps[0].buffers.held <= buffer_bytes(made)
 
-    def watched(*args, **kwargs) -> Sweep:
+
+def recording(sweeps: list[Sweep]):
+    """`Sweep`, noting those that are made."""
+
+    def make(*args, **kwargs) -> Sweep:
         sweeps.append(Sweep(*args, **kwargs))
         return sweeps[-1]
 
-    with patch("hoaconv.engine.run.Sweep", watched):
-        run(made)
-    assert sweeps[0].buffers.held <= buffer_bytes(made)
+    return make
 
 
 def buffer_bytes(made: Schedule) -> int:
@@ -132,5 +186,7 @@ def buffer_bytes(made: Schedule) -> int:
     others = ("process", "engine", "keep")
     counted = sum(use.nbytes for use in made.uses if use.who not in others)
     ops = [s for s in made.stages if s.kind == "op"]
+    joins = [s for s in made.stages if s.kind == "join"]
     own = sum(s.part.work(block_spec(made, s)) for s in ops)
+    own += sum(s.part.work(*(made.spec_of(made.stages[i]) for i in s.inputs)) for s in joins)
     return counted - (made.limits.workers + 1) * own

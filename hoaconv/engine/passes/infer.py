@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hoaconv.engine.contract import Fold, Op, Sink, Source
+from hoaconv.engine.contract import Fold, Join, Op, Sink, Source
 from hoaconv.engine.schedule import Schedule, Stage
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
@@ -30,6 +30,8 @@ def _spec(draft: Schedule, stage: Stage) -> Spec:
     spec = draft.spec_in(stage)
     if isinstance(stage.part, Fold):
         return spec
+    if isinstance(stage.part, Join):
+        return stage.part.infer(*(draft.spec_of(draft.stages[i]) for i in stage.inputs))
     if isinstance(stage.part, Sink):
         return stage.part.infer(spec)
     return _same_shape(stage.part, spec, stage.part.infer(spec))

@@ -1,0 +1,191 @@
+"""A conversion from options to report: all that can be refused is refused before it runs."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Timer
+from time import perf_counter
+from typing import Any
+
+from hoaconv import __version__
+from hoaconv.engine import machine
+from hoaconv.engine.contract import Op
+from hoaconv.engine.passes import schedule
+from hoaconv.engine.plan import Plan
+from hoaconv.engine.run import Outcome, run, warm
+from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.errors import SpellingError, StoreError
+from hoaconv.io.stack import Stack, open_stack
+from hoaconv.ops.measure import Histogram
+from hoaconv.ops.spelling import spell_ops
+from hoaconv.options import (
+    Branches,
+    Output,
+    choose_voxel_size,
+    take_branches,
+    take_budget,
+    take_ops,
+    take_report_path,
+    take_workers,
+)
+from hoaconv.pyramid.sink import OmeZarr
+from hoaconv.report import Progress, Report, Watcher
+from hoaconv.units import parse_range
+
+__all__ = ["Conversion", "prepare"]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A stack and what is to be made of it, scheduled and ready to run.
+
+    `sinks` are the outputs with their ops; the main image comes last, and is closed last.
+    """
+
+    stack: Stack
+    sinks: Mapping[OmeZarr, tuple[Op, ...]]
+    schedule: Schedule
+    notes: tuple[str, ...]
+    options: Mapping[str, Any]
+    report: Path | None
+    watcher: Watcher
+
+    def run(self) -> Report:
+        """Convert; write the report where one was asked for."""
+        self.watcher.planned(self.schedule)
+        made = self._report(run(self.schedule, self._on_plane()))
+        if self.report:
+            _write_text(self.report, made.to_json())
+        return made
+
+    def _on_plane(self) -> Callable[[], None]:
+        spec, start = self.stack.spec, perf_counter()
+        voxels = spec.plane_shape[0] * spec.plane_shape[1]
+        done = 0
+
+        def tell() -> None:
+            nonlocal done
+            done += 1
+            seconds, memory = perf_counter() - start, machine.resident()
+            progress = Progress(done, spec.planes, spec.plane_bytes, voxels, seconds, memory)
+            self.watcher.progress(progress)
+
+        return tell
+
+    def _report(self, outcome: Outcome) -> Report:
+        *others, main = self.sinks
+        made, limits = outcome.outputs[main], self.schedule.limits
+        outside = [sink for sink in others if not sink.is_label]  # labels lie in the main image
+        spec = self.schedule.spec_of(self.schedule.stages[-1])
+        return Report(
+            source=main.provenance["source"],
+            output=str(main.path),
+            version=__version__,
+            ops=main.provenance["ops"],
+            options=self.options,
+            shape=spec.shape,
+            dtype=str(spec.dtype),
+            voxel_size=main.image.voxel_size,
+            unit=main.image.unit,
+            levels=tuple(made["levels"]),
+            others=tuple(
+                {**outcome.outputs[sink], "ops": spell_ops(self.sinks[sink])} for sink in others
+            ),
+            files=made["files"] + sum(outcome.outputs[sink]["files"] for sink in outside),
+            bytes_read=self.stack.stored_bytes,
+            bytes_raw=self.stack.spec.nbytes,
+            bytes_written=made["bytes"] + sum(outcome.outputs[s]["bytes"] for s in outside),
+            seconds=outcome.seconds,
+            workers=limits.workers,
+            budget=limits.budget,
+            projected=self.schedule.projected,
+            measured=outcome.measured,
+            busy=outcome.busy,
+            folds=outcome.folds[main],
+            notes=self.notes,
+        )
+
+
+def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
+    """Check options, then headers, then memory.
+
+    Parameters
+    ----------
+    options
+        All parameters of `hoaconv.stack_to_omezarr`, by name.
+    given
+        Those that are not the default, for the output's provenance.
+
+    Raises
+    ------
+    SpellingError, SourceError, PlanError, BudgetError, StoreError
+        As `hoaconv.stack_to_omezarr` does.
+    """
+    watcher = options["watcher"] or Watcher()
+    report = take_report_path(options["report"])
+    budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
+    outputs = _outputs(options)
+    slices = parse_range(options["range"]) if options["range"] else None
+    stack = open_stack(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
+    size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack.voxel_size)
+    notes = (*stack.notes, note)
+    for text in notes:
+        watcher.note(text)
+    common = {"version": __version__, "source": os.fspath(options["src"]), "options": given}
+    sinks = {
+        output.sink(stack.name, size, {**common, "ops": spell_ops(ops)}): ops
+        for output, ops in outputs.items()
+    }
+    planned = _plan(stack, sinks)
+    machine.share_malloc_arenas()
+    _warm(planned, watcher)
+    made = schedule(planned, Limits(budget, workers, machine.resident()))
+    return Conversion(stack, sinks, made, notes, given, report, watcher)
+
+
+def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Op, ...]]:
+    """Labels and other images, then the main one."""
+    ops, main = take_ops(options["ops"]), Output.take(options)
+    labels: Branches = take_branches(options["label"], "--label")
+    others: Branches = take_branches(options["also"], "--also")
+    images = {main.beside(path, options["src"]): branch for path, branch in others.items()}
+    if len({output.path.resolve() for output in images}) < len(others):
+        raise SpellingError(f"--also names one output twice: {', '.join(others)}")
+    return {
+        **{main.label(name): branch for name, branch in labels.items()},
+        **images,
+        replace(main, labels=tuple(labels)): ops,
+    }
+
+
+def _plan(stack: Stack, sinks: Mapping[OmeZarr, tuple[Op, ...]]) -> Plan:
+    """One sweep that feeds every sink."""
+    root = Plan.read(stack)
+    plans = [_chain(root, ops, sink) for sink, ops in sinks.items()]
+    whole = plans[0]
+    for plan in plans[1:]:
+        whole &= plan
+    return whole
+
+
+def _chain(plan: Plan, ops: tuple[Op, ...], sink: OmeZarr) -> Plan:
+    for op in ops:
+        plan |= op
+    return plan | sink if sink.is_label else plan | Histogram() | sink
+
+
+def _warm(planned: Plan, watcher: Watcher) -> None:
+    slow = Timer(1.0, watcher.note, ["compiling kernels; they are kept on disk for the next run"])
+    slow.start()
+    try:
+        warm(planned)
+    finally:
+        slow.cancel()
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"the report {path} can't be written: {error.strerror}") from error

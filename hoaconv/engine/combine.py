@@ -1,0 +1,61 @@
+"""Two streams combined by a function: what rejoins parallel branches."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hoaconv.engine.contract import Join
+from hoaconv.engine.spec import Plane, Spec
+from hoaconv.errors import PlanError
+
+__all__ = ["Combine"]
+
+
+@dataclass(frozen=True)
+class Combine(Join):
+    """Voxel by voxel, ``function(one, other)``; the dtype is numpy's for the two.
+
+    Integers wrap around as numpy's do: cast the branches first where that is not wanted.
+
+    Parameters
+    ----------
+    function
+        A numpy ufunc of two inputs, such as ``numpy.subtract`` or ``numpy.maximum``.
+
+    Examples
+    --------
+    >>> Combine(np.subtract).infer(Spec((1, 2, 2), "uint8"), Spec((1, 2, 2), "float32")).dtype
+    dtype('float32')
+    """
+
+    function: np.ufunc
+
+    def infer(self, *specs: Spec) -> Spec:
+        """Shapes must be equal.
+
+        Raises
+        ------
+        PlanError
+            If they aren't: a zip of unequal lengths would drop planes.
+        """
+        if len(specs) != self.function.nin:
+            raise PlanError(f"{self} takes {self.function.nin} streams, not {len(specs)}")
+        if len({spec.shape for spec in specs}) > 1:
+            raise PlanError(f"{self} can't zip {' and '.join(map(str, specs))}: shapes differ")
+        return Spec(specs[0].shape, self._dtype(*(spec.dtype for spec in specs)))
+
+    def _dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        found = self.function.resolve_dtypes((*dtypes, None))[-1]
+        return np.dtype("uint8") if found == np.bool_ else found
+
+    def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
+        """Write the function's values into `out` (y, x)."""
+        self.function(*planes, out=out, casting="unsafe")
+
+    def work(self, *specs: Spec) -> int:
+        """Bytes of numpy's casting buffers."""
+        return np.getbufsize() * 8 * (len(specs) + 1)
+
+    def __str__(self) -> str:
+        return self.function.__name__
