@@ -17,13 +17,13 @@ from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, 
 
 __all__ = ["main"]
 
+OUTPUT, INTERRUPTED = 5, 130
 EXIT_CODES: tuple[tuple[type[HoaconvError], int], ...] = (
     (SpellingError, 2),
     (SourceError, 3),
     (PlanError, 4),
-    (StoreError, 5),
+    (StoreError, OUTPUT),
 )
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="hoaconv",
@@ -68,6 +68,8 @@ def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
                 _fail("\n".join([str(error), *getattr(error, "__notes__", ())]), code)
             except KeyboardInterrupt:
                 _fail("interrupted; what was written is removed", INTERRUPTED)
+            except OSError as error:
+                _fail(f"{error.filename or 'output'}: {error.strerror or error}", OUTPUT)
 
         own = signature(command).parameters.values()
         parameters = [*declared, *(p for p in own if p.kind is not Parameter.VAR_KEYWORD)]
@@ -130,6 +132,8 @@ def _stack_to_omezarr(
     *, dry_run: DryRun = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
 ) -> None:
     """Convert a stack of JP2 or TIFF slices to an OME-Zarr pyramid."""
+    if dry_run and options["report"]:
+        raise SpellingError("--report tells of a run, and --dry-run makes none; drop one of them")
     with show.watcher(quiet=quiet, verbose=verbose) as watcher:
         if dry_run:
             show.show_schedule(convert.plan(**options, watcher=watcher))
@@ -158,10 +162,14 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
 
 
 def _stop(*_: object) -> None:
+    """End the run; a second signal doesn't disturb the cleaning up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main() -> None:
     """Run the command line; a batch system's SIGTERM ends a run as tidily as Ctrl-C."""
+    signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     app()

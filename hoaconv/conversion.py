@@ -22,6 +22,7 @@ from hoaconv.ops.spelling import spell_ops
 from hoaconv.options import (
     Branches,
     Output,
+    check_apart,
     choose_voxel_size,
     take_branches,
     take_budget,
@@ -128,6 +129,8 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     outputs = _outputs(options)
     slices = parse_range(options["range"]) if options["range"] else None
     stack = open_stack(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
+    for output in outputs:
+        check_apart(output.path, stack.files)
     size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack.voxel_size)
     notes = (*stack.notes, note)
     for text in notes:
@@ -188,4 +191,6 @@ def _write_text(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise StoreError(f"the report {path} can't be written: {error.strerror}") from error
+        raise StoreError(
+            f"the report {path} can't be written: {error.strerror}; the output is complete"
+        ) from error

@@ -53,7 +53,7 @@ def stack_to_omezarr(
     ] = None,
     unit: Annotated[
         str | None,
-        Word("unit of the voxel size; default micrometer, or the files'", "Input", "UNIT"),
+        Word("unit of --voxel-size; default micrometer", "Input", "UNIT"),
     ] = None,
     chunks: Annotated[
         str | int | Sequence[int] | None,

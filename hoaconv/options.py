@@ -1,8 +1,10 @@
 """What the user asked for, checked and turned into what the floors below take."""
 
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,8 @@ from hoaconv.engine.contract import Op
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.voxel_size import VoxelSize, unit_name
 from hoaconv.io.zarr import Compressor
-from hoaconv.kernels.downsample import METHODS
-from hoaconv.ops.spelling import parse_ops
+from hoaconv.kernels.downsample import MAX_CELL, METHODS
+from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.pyramid.metadata import UNITS, ImageInfo
 from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.units import did_you_mean, parse_bytes, parse_triple, parse_whole_triple
@@ -22,6 +24,7 @@ __all__ = [
     "Output",
     "PathLike",
     "Word",
+    "check_apart",
     "choose_voxel_size",
     "take_branches",
     "take_budget",
@@ -78,18 +81,16 @@ class Output:
         o = options
         ngff = _one_of("NGFF version", str(o["ngff"]), ("0.5", "0.4"))
         chunks, shards = _grid(o["chunks"], o["shards"], ngff)
-        if o["levels"] is not None and o["levels"] < 1:
-            raise SpellingError(f"levels {o['levels']} is less than 1, which is level 0 alone")
         return cls(
             path=_output_path(o["dst"], o["src"]),
             name=o["name"],
             ngff=ngff,
             chunks=chunks,
             shards=shards,
-            compressor=Compressor.parse(o["compressor"]),
-            levels=o["levels"],
-            method=_one_of("downsample method", o["downsample"], tuple(METHODS)),
-            factors=o["factors"] and parse_whole_triple(o["factors"], "factors"),
+            compressor=Compressor.parse(str(o["compressor"])),
+            levels=None if o["levels"] is None else _count(o["levels"], "levels"),
+            method=_one_of("downsample method", str(o["downsample"]), tuple(METHODS)),
+            factors=_factors(o["factors"]),
             overwrite=o["overwrite"],
         )
 
@@ -162,15 +163,57 @@ def _grid(chunks: Any, shards: Any, ngff: str) -> tuple[Triple, Triple | None]:
     return inner, outer
 
 
+def _factors(factors: Any) -> Triple | None:
+    if factors is None:
+        return None
+    taken = parse_whole_triple(factors, "factors")
+    if prod(taken) > MAX_CELL:
+        raise SpellingError(f"factors {factors} make one voxel of more than {MAX_CELL}; take less")
+    return taken
+
+
+def _count(number: Any, what: str) -> int:
+    try:
+        count = operator.index(number)
+    except TypeError:
+        raise SpellingError(f"{what} {number!r} is not a whole number") from None
+    if count < 1:
+        raise SpellingError(f"{what} {count} is less than 1")
+    return count
+
+
 def _output_path(dst: PathLike, src: PathLike) -> Path:
+    """The output, if it can be one and the source doesn't lie in it, nor it in the source."""
+    if not os.fspath(dst) or not os.fspath(src):
+        raise SpellingError("source and output need a name; was a shell variable empty?")
     if "://" in os.fspath(dst):
         raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
-    path, source = Path(dst).resolve(), Path(src).resolve()
-    if source.is_dir() and path.is_relative_to(source):
-        raise StoreError(f"{dst} lies inside the source {src}; write beside it")
-    if source.is_relative_to(path):
-        raise StoreError(f"the source {src} lies inside {dst}, which would be replaced")
-    return Path(dst)
+    path, source = Path(dst), Path(src)
+    try:
+        os.fspath(path).encode()
+        if os.path.isdir(source):  # unlike Path.is_dir, False for what can't be a name
+            check_apart(path, [source / "slice"])
+    except UnicodeEncodeError:
+        raise StoreError(f"{os.fspath(dst)!r} is not UTF-8; a store's name has to be") from None
+    except OSError as error:
+        raise StoreError(f"{dst} can't be used: {error.strerror}") from error
+    return path
+
+
+def check_apart(output: Path, files: Sequence[Path]) -> None:
+    """Refuse an output among the slices, or slices inside the output, which may be erased.
+
+    Raises
+    ------
+    StoreError
+        If so. A lone file, a multi-page TIFF say, may have the output beside it.
+    """
+    there = output.resolve()
+    for folder in {file.parent.resolve() for file in files}:
+        if folder.is_relative_to(there):
+            raise StoreError(f"the slices in {folder} lie inside {output}, which would be replaced")
+        if there.is_relative_to(folder) and (len(files) > 1 or not files[0].is_file()):
+            raise StoreError(f"{output} lies inside the source {folder}; write beside it")
 
 
 def take_branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> Branches:
@@ -194,9 +237,11 @@ def take_branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> B
     return {name: take_ops(ops) for name, ops in branches.items()}
 
 
-def take_ops(ops: str | Sequence[Op]) -> tuple[Op, ...]:
-    """Ops, spelled or not. Raises SpellingError."""
-    return parse_ops(ops) if isinstance(ops, str) else tuple(ops)
+def take_ops(ops: str | Sequence[Op | str]) -> tuple[Op, ...]:
+    """Ops, spelled in one text or each by itself, or not. Raises SpellingError."""
+    if isinstance(ops, str):
+        return parse_ops(ops)
+    return tuple(parse_op(op) if isinstance(op, str) else op for op in ops)
 
 
 def take_budget(text: str | int | None) -> int:
@@ -206,16 +251,21 @@ def take_budget(text: str | int | None) -> int:
 
 def take_workers(count: int | None) -> int:
     """Threads; by default the CPUs that this process may use. Raises SpellingError."""
-    if count is not None and count < 1:
-        raise SpellingError(f"{count} workers can't work; write 1 or more")
-    return count or machine.cpus()
+    return machine.cpus() if count is None else _count(count, "workers")
 
 
 def take_report_path(path: PathLike | None) -> Path | None:
-    """Where to write the report. Raises StoreError if there is no such folder."""
-    if path is not None and not Path(path).absolute().parent.is_dir():
-        raise StoreError(f"the report can't be written: there is no folder {Path(path).parent}")
-    return None if path is None else Path(path)
+    """Where to write the report. Raises StoreError if that can be seen to be impossible."""
+    if path is None:
+        return None
+    file = Path(path)
+    if file.is_dir():
+        raise StoreError(f"the report {file} can't be written: it is a folder; name a file")
+    if not file.absolute().parent.is_dir():
+        raise StoreError(f"the report can't be written: there is no folder {file.parent}")
+    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
+        raise StoreError(f"the report {file} can't be written: no permission")
+    return file
 
 
 def choose_voxel_size(
@@ -230,19 +280,18 @@ def choose_voxel_size(
     SpellingError
         If size or unit can't be read, or there is a unit and no size.
     """
-    if size is None and found is None:
-        if unit is not None:
-            raise SpellingError(f"unit {unit!r} needs --voxel-size: the source tells none")
+    named = _unit(unit or "micrometer")
+    if size is None and unit is not None:
+        raise SpellingError(f"unit {unit} is that of --voxel-size; give both")
+    if size is not None:
+        chosen = VoxelSize(parse_triple(size, "voxel size"), named, "option")
+        note = f"voxel size {_spell(chosen)}, as given"
+        if found and (found.zyx, found.unit) != (chosen.zyx, chosen.unit):
+            note += f"; the source says {_spell(found)} ({found.origin})"
+        return chosen, note
+    if found is None:
         return None, "voxel size unknown: neither files nor folder tell; see --voxel-size"
-    if found is not None and size is None and unit is None:
-        return found, f"voxel size {_spell(found)}, from {found.origin}"
-    edges = found.zyx if found and size is None else parse_triple(size or 0, "voxel size")
-    default = found.unit if found else "micrometer"
-    chosen = VoxelSize(edges, default if unit is None else _unit(unit), "option")
-    note = f"voxel size {_spell(chosen)}, as given"
-    if found and (found.zyx, found.unit) != (chosen.zyx, chosen.unit):
-        note += f"; {found.origin} says {_spell(found)}"
-    return chosen, note
+    return found, f"voxel size {_spell(found)}, from {found.origin}"
 
 
 def _spell(size: VoxelSize) -> str:

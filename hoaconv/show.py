@@ -1,5 +1,6 @@
 """What the terminal shows: tables on stdout, notes and progress on stderr."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from hoaconv.convert import Schedule
+from hoaconv.errors import StoreError
 from hoaconv.report import Progress, Report, Watcher
 from hoaconv.units import format_bytes, format_seconds
 
@@ -23,7 +25,7 @@ LOG_SECONDS = 60.0
 @contextmanager
 def watcher(*, quiet: bool, verbose: bool = False) -> Iterator[Watcher]:
     """What fits where stderr goes: a bar on a terminal, a line a minute in a log, or nothing."""
-    if quiet:
+    if quiet or sys.stderr is None:
         yield Watcher()
     elif sys.stderr.isatty():
         with _OnTerminal(verbose) as terminal:
@@ -107,7 +109,16 @@ class _OnTerminal(_Shown):
 
 
 def _print(*things: Any) -> None:
-    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(*things, sep="\n")
+    if sys.stdout is None:  # closed by who started us
+        return
+    console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+    try:
+        console.print(*things, sep="\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no second error at exit
+        words = f"the summary can't be printed: {error.strerror}; what was made is complete"
+        raise StoreError(words) from error
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -165,12 +176,16 @@ def show_report(made: Report) -> None:
         f"\nread     {format_bytes(made.bytes_read)} of slices, "
         f"{format_bytes(made.bytes_raw)} decoded to {made.dtype}",
         f"written  {format_bytes(made.bytes_written)} in {made.files} files, "
-        f"{made.ratio:.2f} x smaller than the decoded slices",
+        f"{_compared(made.ratio)} than the decoded slices",
         f"time     {format_seconds(made.seconds)}, {rate:.0f} MB/s, {voxels:.1f} Mvoxel/s, "
         f"{made.workers} workers",
         f"memory   {format_bytes(made.projected)} projected, "
         f"{format_bytes(made.measured)} measured{over}",
     )
+
+
+def _compared(ratio: float) -> str:
+    return f"{ratio:.2f} x smaller" if ratio >= 1 else f"{1 / ratio:.2f} x larger"
 
 
 def _edges(made: Report, row: Mapping[str, Any]) -> str:

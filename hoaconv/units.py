@@ -90,20 +90,21 @@ def parse_triple(text: str | float | Sequence[float], what: str) -> tuple[float,
     >>> parse_triple("19.57", "voxel size"), parse_triple((1, 2, 2), "factors")
     ((19.57, 19.57, 19.57), (1.0, 2.0, 2.0))
     """
-    parts: Sequence[str | float]
-    if isinstance(text, str):
-        parts = text.split(",")
-    else:
-        parts = [text] if isinstance(text, int | float) else text
     try:
-        values = [float(part) for part in parts]
-    except ValueError:
+        values = [float(part) for part in _parts(text)]
+    except (TypeError, ValueError):
         values = []
     if len(values) == 1:
         values *= 3
     if len(values) != 3 or not all(isfinite(v) and v > 0 for v in values):
         raise SpellingError(f"{what} {text!r} is not a positive number, nor three such: z,y,x")
     return values[0], values[1], values[2]
+
+
+def _parts(text: str | float | Sequence[float]) -> Iterable[str | float]:
+    if isinstance(text, str):
+        return text.split(",")
+    return text if isinstance(text, Iterable) else [text]  # numpy's numbers too
 
 
 def parse_whole_triple(text: str | int | Sequence[int], what: str) -> tuple[int, int, int]:

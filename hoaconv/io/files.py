@@ -56,24 +56,26 @@ def find_files(src: Path) -> Found:
     SourceError
         If there is no such thing, no image in it, or images of both kinds.
     """
-    if src.is_file():
-        return _found([src], src)
-    if src.is_dir():
-        return _found(_listed(src), src)
-    if has_magic(str(src)):
-        return _matched(src)
-    raise SourceError(f"{src} does not exist{_near(src)}")
+    try:
+        if src.is_file():
+            return _found([src], src)
+        if src.is_dir():
+            return _found(_listed(src), src)
+        if has_magic(str(src)):
+            return _matched(src)
+        raise SourceError(f"{src} does not exist{_near(src)}")
+    except SourceError:
+        raise
+    except OSError as error:
+        raise SourceError(f"{error.filename or src} can't be read: {error.strerror}") from error
 
 
 def _listed(folder: Path) -> list[Path]:
     files: list[Path] = []
     folders: list[Path] = []
-    try:
-        with os.scandir(folder) as entries:  # it knows folders without asking about each file
-            for entry in entries:
-                (folders if entry.is_dir() else files).append(Path(entry.path))
-    except OSError as error:
-        raise SourceError(f"{folder} can't be listed: {error.strerror}") from error
+    with os.scandir(folder) as entries:  # it knows folders without asking about each file
+        for entry in entries:
+            (folders if entry.is_dir() else files).append(Path(entry.path))
     if not any(kind_of(file) and not _is_litter(file) for file in files):
         names = [path.name for path in folders if not _is_litter(path)]
         raise SourceError(f"{folder} holds no image{_instead(names, files)}")

@@ -2,14 +2,24 @@
 
 import json
 import os
+import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from socket import gethostname
+from typing import Any
+from uuid import uuid4
+
+from psutil import pid_exists
 
 from hoaconv.errors import StoreError
 
 __all__ = ["Claim", "check_free", "sizes"]
 
 MARK = ".hoaconv-unfinished"
+_OF_STORES = re.compile(r"\..*|\d+(\.\d+)*|README.*|LICENSE.*", re.IGNORECASE)
+"""Other files at a store's root: hidden ones, chunks of an array, what it is and whose."""
+
 ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
 
@@ -19,26 +29,47 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     StoreError
-        If `path` is a file, or holds something and `overwrite` is false, or holds something
-        that isn't a zarr store.
+        If `path` is a file, is being written by a run that is alive, or holds something and
+        either `overwrite` is false or it isn't a zarr store alone.
     """
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise StoreError(f"{path} is a file; the output is a folder, such as brain.zarr")
-    names = set(os.listdir(path))
-    if not names:
-        return
-    if overwrite and not names & {MARK, *ZARR_FILES}:
-        raise StoreError(f"{path} is not a zarr store, so it is not overwritten; name another")
-    if not overwrite and MARK in names:
-        raise StoreError(f"{path} was left by a run that did not finish; --overwrite replaces it")
-    if not overwrite:
+    try:
+        names = set(os.listdir(path)) if path.exists() else set()
+    except NotADirectoryError:
+        raise StoreError(f"{path} is a file; the output is a folder, such as brain.zarr") from None
+    except OSError as error:
+        raise StoreError(f"{path} can't be used: {error.strerror}") from error
+    if MARK in names:
+        _check_mark(path, overwrite=overwrite)
+    elif names and not overwrite:
         raise StoreError(f"{path} exists; name another output, or replace it with --overwrite")
+    elif names:
+        _check_store(path, names)
+
+
+def _check_mark(path: Path, *, overwrite: bool) -> None:
+    mark = _read_mark(path)
+    pid = mark.get("pid")
+    if isinstance(pid, int) and mark.get("host") == gethostname() and pid_exists(pid):
+        raise StoreError(f"{path} is being written by another run (process {pid}); let it finish")
+    if not overwrite:
+        raise StoreError(f"{path} was left by a run that did not finish; --overwrite replaces it")
+
+
+def _check_store(path: Path, names: set[str]) -> None:
+    """What is overwritten is a zarr store and holds nothing else."""
+    if not names & set(ZARR_FILES):
+        raise StoreError(f"{path} is not a zarr store, so it is not overwritten; name another")
+    files = {entry.name for entry in os.scandir(path) if not entry.is_dir()}
+    strange = sorted(name for name in files - set(ZARR_FILES) if not _OF_STORES.fullmatch(name))
+    if strange:
+        raise StoreError(
+            f"{path} holds {strange[0]}, which is no part of a zarr store, so it is not "
+            "overwritten; move that away, or name another output"
+        )
 
 
 class Claim:
-    """A folder with a mark in it that says that a run is at work, or died.
+    """A folder with a mark in it that says which run is at work there, or died.
 
     Raises
     ------
@@ -49,25 +80,63 @@ class Claim:
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         check_free(path, overwrite=overwrite)
         self.path = path
+        self._mark = {"host": gethostname(), "pid": os.getpid(), "token": uuid4().hex}
         self._made = _missing(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            _erase(path)
-            with (path / MARK).open("x", encoding="utf-8") as mark:
-                json.dump({"pid": os.getpid()}, mark)
+            self._take()
+            _erase(path, but=MARK)
         except OSError as error:
+            with suppress(OSError):  # the first error is the one to tell
+                self._release()
+                self._leave()
             raise StoreError(f"{path} can't be made: {error.strerror or error}") from error
+
+    def _take(self) -> None:
+        """Put the mark there before anything is erased: a half-erased store stays ours."""
+        (self.path / MARK).unlink(missing_ok=True)
+        with (self.path / MARK).open("x", encoding="utf-8") as file:
+            json.dump(self._mark, file)
 
     def finish(self) -> None:
         """The output is whole."""
-        (self.path / MARK).unlink(missing_ok=True)
+        if self._is_ours():
+            (self.path / MARK).unlink()
 
     def abandon(self) -> None:
         """Remove what was made; the mark goes last, so that a second failure still shows it."""
-        _erase(self.path, but=MARK)
-        self.finish()
+        if not self._is_ours():
+            return
+        try:
+            _erase(self.path, but=MARK)
+        finally:
+            self._release()
+        self._leave(unmarked=True)
+
+    def _release(self) -> None:
+        """Leave the mark, as that of a run that is over."""
+        if (self.path / MARK).exists():
+            (self.path / MARK).write_bytes(b"")
+
+    def _leave(self, *, unmarked: bool = False) -> None:
+        """Remove the mark from a folder that is empty but for it, and the folders made."""
+        if unmarked or self._made:
+            (self.path / MARK).unlink(missing_ok=True)
         for folder in self._made:
-            folder.rmdir()
+            if folder.exists():
+                folder.rmdir()
+
+    def _is_ours(self) -> bool:
+        return _read_mark(self.path) == self._mark
+
+
+def _read_mark(path: Path) -> dict[str, Any]:
+    """Who claimed the folder; empty where nobody did, or the mark was never finished."""
+    try:
+        mark = json.loads((path / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return mark if isinstance(mark, dict) else {}
 
 
 def _missing(path: Path) -> list[Path]:

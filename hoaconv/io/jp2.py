@@ -22,6 +22,10 @@ __all__ = ["Jp2Slice", "quiet", "read_header"]
 _EXACT_BITS = 24  # OpenJPEG 2.5 gives back 24 bits exactly, and no longer 25
 
 
+_EOC = b"\xff\xd9"
+_PADDING = 64  # zeros that some programs append
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jp2Slice(StoredSlice):
     """One JP2 file or bare codestream."""
@@ -98,11 +102,23 @@ def _dtype(file: Path, bits: int, signed: bool) -> np.dtype[Any]:
 
 
 def _check_whole(file: Path, boxes: list[Any], size: int) -> None:
-    """Find a file cut short before anything is decoded: its codestream box says how long it is."""
-    end = max((b.offset + b.length for b in boxes if b.box_id == "jp2c"), default=0)
+    """Find a file cut short before anything is decoded.
+
+    Its codestream box says how long it is, and a codestream ends in the marker EOC (ISO/IEC
+    15444-1, A.4.4). A copy that was stopped may have the length, but ends in zeros.
+    """
+    end = max((b.offset + b.length for b in boxes if b.box_id == "jp2c"), default=size)
     if end > size:
         raise SourceError(
             f"{file} is cut short: {size} bytes, of which its header promises {end}; copy it again"
+        )
+    with file.open("rb") as stored:
+        stored.seek(max(0, end - len(_EOC) - _PADDING))
+        tail = stored.read(min(end, len(_EOC) + _PADDING))
+    if not tail.rstrip(b"\0").endswith(_EOC):
+        raise SourceError(
+            f"{file} is damaged: its codestream doesn't end as it should, so something is missing "
+            "or overwritten; copy it again"
         )
 
 

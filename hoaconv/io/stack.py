@@ -68,6 +68,11 @@ class Stack(Source):
             name = re.sub(r"(\.ome)?\.\w+$", "", name, flags=re.IGNORECASE)
         return re.sub(r"_(jp2|tiff?)_?$", "", name, flags=re.IGNORECASE) or "stack"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the planes are in, each once."""
+        return tuple(dict.fromkeys(stored.file for stored in self._slices))
+
     def file_of(self, z: int) -> Path:
         """The file that plane `z` is in."""
         return self._slices[z].file

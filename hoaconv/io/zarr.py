@@ -6,6 +6,7 @@ being written there is no metadata at all: a store that was left half-made can't
 
 import json
 import os
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ __all__ = ["ArraySpec", "ArrayWriter", "Compressor", "write_json"]
 BLOSC_NAMES = ("zstd", "lz4", "lz4hc", "zlib", "blosclz")
 SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
 LEVELS = {"zstd": (-131072, 22, 3), "gzip": (0, 9, 5), "blosc": (0, 9, 1)}
+_OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
+"""How tensorstore tells what the file system said, amid its own source locations."""
+
 WRITE_BYTES = 1 << 22
 """Chunks of fewer bytes are written several at a time, so that Python is called less often."""
 
@@ -295,10 +299,11 @@ def _settle(begun: deque[Any]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error)
-    if "No space left" in text or "ENOSPC" in text:
+    found = _OS_ERROR.search(str(error))
+    text = found[1] if found else str(error).splitlines()[0]
+    if "No space left" in text:
         return "the disk is full; free some space, or write elsewhere"
-    return f"can't be written: {text.splitlines()[0]}"
+    return f"can't be written: {text}"
 
 
 def write_json(path: Path, value: object) -> None:

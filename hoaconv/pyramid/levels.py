@@ -39,7 +39,8 @@ def levels(
     """Levels of a pyramid, level 0 first; shapes are rounded up.
 
     Without `factors` each axis is halved, but one with long voxels waits until the others
-    have nearly caught up. Without `count`, levels are added until one fits into a chunk.
+    have nearly caught up. Without `count`, levels are added until one fits into a chunk, along
+    the axes that shrink.
 
     Raises
     ------
@@ -54,18 +55,19 @@ def levels(
     if factors is not None and (min(factors) < 1 or max(factors) < 2):
         raise SpellingError(f"factors {factors} shrink nothing; write 2 or 1,2,2")
     made = [Level(shape, (1, 1, 1), (1, 1, 1))]
-    while not _done(made, chunks, count):
+    while not _done(made, chunks, factors, count):
         if made[-1].shape == (1, 1, 1):
             raise SpellingError(f"{count} levels are too many: level {len(made) - 1} is one voxel")
         made.append(_next(made[-1], voxel_size, factors))
     return tuple(made)
 
 
-def _done(made: list[Level], chunks: Triple, count: int | None) -> bool:
+def _done(made: list[Level], chunks: Triple, factors: Triple | None, count: int | None) -> bool:
+    """Enough levels: as many as were asked for, or the axes that shrink fit into a chunk."""
     if count is not None:
         return len(made) >= count
-    fits = all(n <= c for n, c in zip(made[-1].shape, chunks, strict=True))
-    return fits or made[-1].shape == (1, 1, 1)
+    axes = zip(made[-1].shape, chunks, factors or (2, 2, 2), strict=True)
+    return all(n <= c or n == 1 or f == 1 for n, c, f in axes)
 
 
 def _next(level: Level, voxel_size: tuple[float, float, float], factors: Triple | None) -> Level:

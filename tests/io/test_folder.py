@@ -1,6 +1,9 @@
 """An output folder is claimed, finished or given up; nothing of the user's is lost."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -18,10 +21,20 @@ def zarr_at(path):
 def test_a_claim_marks_the_folder_until_it_is_finished(tmp_path) -> None:
     claim = Claim(tmp_path / "a" / "b.zarr", overwrite=False)
     assert "pid" in json.loads((claim.path / MARK).read_text())
-    with pytest.raises(StoreError, match="did not finish"):
-        check_free(claim.path, overwrite=False)
+    for overwrite in (False, True):
+        with pytest.raises(StoreError, match=f"another run.*{os.getpid()}"):
+            check_free(claim.path, overwrite=overwrite)
     claim.finish()
     assert not list(claim.path.iterdir())
+
+
+def test_what_was_taken_over_is_left_alone(tmp_path) -> None:
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+    (claim.path / MARK).write_text('{"token": "somebody else"}')
+    (claim.path / "theirs").write_text("x")
+    claim.abandon()
+    claim.finish()
+    assert len(list(claim.path.iterdir())) == 2
 
 
 def test_giving_up_removes_what_was_made_and_no_more(tmp_path) -> None:
@@ -53,11 +66,24 @@ def test_overwriting_takes_zarr_stores_and_unfinished_runs_only(tmp_path) -> Non
     with pytest.raises(StoreError, match="not a zarr store"):
         Claim(tmp_path / "photos", overwrite=True)
     assert (tmp_path / "photos" / "cat.jpg").exists()
-    Claim(tmp_path / "killed.zarr", overwrite=False)
-    Claim(tmp_path / "killed.zarr", overwrite=True).finish()
+    (tmp_path / "x.zarr").mkdir()
+    (tmp_path / "x.zarr" / "zarr.json").write_text("{}")
+    (tmp_path / "x.zarr" / "thesis.doc").write_text("precious")
+    with pytest.raises(StoreError, match=r"thesis\.doc"):
+        Claim(tmp_path / "x.zarr", overwrite=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="is a file"):
         check_free(tmp_path / "file", overwrite=True)
+
+
+def test_a_killed_run_can_be_overwritten(tmp_path) -> None:
+    code = "import sys; from pathlib import Path; from hoaconv.io.folder import Claim; "
+    code += "Claim(Path(sys.argv[1]), overwrite=False)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.zarr")], check=True)
+    with pytest.raises(StoreError, match="did not finish"):
+        Claim(tmp_path / "x.zarr", overwrite=False)
+    Claim(tmp_path / "x.zarr", overwrite=True).finish()
+    assert not list((tmp_path / "x.zarr").iterdir())
 
 
 def test_a_link_inside_is_removed_not_followed(tmp_path) -> None:

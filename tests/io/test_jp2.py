@@ -61,15 +61,24 @@ def test_truncated_file_is_found_in_the_header(tmp_path):
             read_header(file)
 
 
-def test_truncated_codestream_is_found_by_the_decoder(tmp_path):
-    plane = random_plane("uint16", 16)
-    file = write(tmp_path / "a.j2k", plane, codecformat="j2k")
+def test_truncated_codestream_is_found_before_anything_is_decoded(tmp_path):
+    file = write(tmp_path / "a.j2k", random_plane("uint16", 16), codecformat="j2k")
     whole = file.read_bytes()
     for cut in (1, 2, len(whole) // 2):
         file.write_bytes(whole[:-cut])
-        stored, _ = read_header(file)
-        with pytest.raises(SourceError, match=r"a\.j2k can't be read"):
-            stored.read(np.empty_like(plane))
+        with pytest.raises(SourceError, match=r"a\.j2k is damaged"):
+            read_header(file)
+    file.write_bytes(whole + bytes(12))  # padding does no harm
+    read_header(file)
+
+
+def test_a_file_cut_after_its_header_was_read_is_found_by_the_decoder(tmp_path):
+    plane = random_plane("uint16", 16)
+    file = write(tmp_path / "a.j2k", plane, codecformat="j2k")
+    stored, _ = read_header(file)
+    file.write_bytes(file.read_bytes()[:-500])
+    with pytest.raises(SourceError, match=r"a\.j2k can't be read"):
+        stored.read(np.empty_like(plane))
 
 
 @pytest.mark.parametrize(

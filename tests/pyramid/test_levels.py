@@ -58,7 +58,7 @@ def test_one_voxel_has_one_level() -> None:
     [
         ((4, 4, 4), (1, 1, 1), None, "shrink nothing"),
         ((4, 4, 4), None, 9, "too many"),
-        ((500, 1, 1), (1, 2, 2), None, "can't shrink"),
+        ((500, 1, 1), (1, 2, 2), 2, "can't shrink"),
     ],
 )
 def test_what_can_not_be(shape, factors, count, words) -> None:
