@@ -103,7 +103,7 @@ class Conversion:
             projected=self.schedule.projected,
             measured=outcome.measured,
             busy=outcome.busy,
-            folds=outcome.folds[main],
+            folds=made["folds"],
             notes=self.notes,
         )
 

@@ -147,6 +147,7 @@ def show_schedule(made: Schedule) -> None:
         memory.add_row(use.who, use.what, format_bytes(use.nbytes))
     memory.add_row("", "projected", format_bytes(made.projected))
     memory.add_row("", "budget", format_bytes(made.limits.budget))
+    memory.add_row("", "smallest budget that fits", format_bytes(made.least))
     _print(stages, memory, *(f"note: {note}" for note in made.notes))
 
 

@@ -26,9 +26,10 @@ class Outcome:
     Attributes
     ----------
     outputs
-        What each sink says of what it wrote, by the sink.
+        What each sink says of what it wrote, by the sink; under ``"folds"`` the values, by word,
+        of the folds that its planes went through.
     folds
-        Values of the folds, by word, for each sink: those that its planes went through.
+        Values of all folds, in the plan's order.
     seconds, measured
         Wall time, and the most bytes that the process held.
     busy
@@ -36,7 +37,7 @@ class Outcome:
     """
 
     outputs: Mapping[Sink, Mapping[str, Any]]
-    folds: Mapping[Sink, Mapping[str, Any]]
+    folds: tuple[Mapping[str, Any], ...]
     seconds: float
     measured: int
     busy: Mapping[str, float]
@@ -66,10 +67,9 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
     return Outcome(outputs, folds, perf_counter() - start, peak.nbytes, pool.busy)
 
 
-Values = dict[Sink, Mapping[str, Any]]
-
-
-def _sweep(sweep: Sweep) -> tuple[Values, Values]:
+def _sweep(
+    sweep: Sweep,
+) -> tuple[Mapping[Sink, Mapping[str, Any]], tuple[Mapping[str, Any], ...]]:
     for i, stage in enumerate(sweep.schedule.stages):
         if isinstance(stage.part, Sink):
             spec = sweep.schedule.spec_in(stage)
@@ -78,13 +78,12 @@ def _sweep(sweep: Sweep) -> tuple[Values, Values]:
             sweep.taps[i] = Tap(sweep, stage)
     deque(zip(*lower(sweep)), maxlen=0)  # a loop's variable would keep the last plane alive
     values = {i: tap.finish() for i, tap in sweep.taps.items()}
-    outputs: Values = {}
-    folds: Values = {}
+    outputs: dict[Sink, Mapping[str, Any]] = {}
     for i, writer in sweep.writers.items():
         sink = cast(Sink, sweep.schedule.stages[i].part)
-        folds[sink] = _folds_before(sweep.schedule, i, values)
-        outputs[sink] = writer.close(folds[sink])
-    return outputs, folds
+        folds = _folds_before(sweep.schedule, i, values)
+        outputs[sink] = {**writer.close(folds), "folds": folds}
+    return outputs, tuple(values.values())
 
 
 def _folds_before(

@@ -79,6 +79,8 @@ class Schedule:
     ahead: int = 1
     notes: tuple[str, ...] = ()
     uses: tuple[Use, ...] = field(default=(), compare=False)
+    least: int = field(default=0, compare=False)
+    """Bytes of the smallest budget that would fit, set by the pass `fit`."""
 
     @classmethod
     def draft(cls, plan: Plan, limits: Limits) -> "Schedule":

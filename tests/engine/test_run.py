@@ -52,7 +52,7 @@ def test_streamed_is_whole_bit_for_bit(shape, first, second, stride, rows, ahead
     outcome = run(made)
     want = box_sum(box_sum(volume, first) + 3, second)
     assert np.array_equal(sink.volume, want)
-    assert outcome.folds[sink]["total"]["sum"] == int(want.astype(np.int64).sum())
+    assert outcome.outputs[sink]["folds"]["total"]["sum"] == int(want.astype(np.int64).sum())
     assert sink.ended == ["closed"]
 
 

@@ -20,7 +20,7 @@ def check(draft: Schedule) -> Schedule:
     if draft.projected <= draft.limits.budget:
         return draft
     rows = "\n".join(_row(use) for use in sorted(draft.uses, key=lambda u: -u.nbytes) if use.nbytes)
-    mib = -(-draft.projected // 2**20)
+    mib = -(-draft.least // 2**20)
     raise BudgetError(
         f"the run needs at least {format_bytes(draft.projected)}, "
         f"the budget is {format_bytes(draft.limits.budget)}:\n{rows}\n"

@@ -18,11 +18,11 @@ MIN_BAND_ROWS = 32
 
 def fit(draft: Schedule) -> Schedule:
     """Take the first choice that fits; if none does, the smallest, which `check` then refuses."""
-    for stride, ahead in _choices(draft):
-        chosen = _with(draft, stride, ahead)
-        if chosen.projected <= draft.limits.budget:
-            break
-    return chosen
+    choices = _choices(draft)
+    least = _with(draft, *choices[-1])
+    fitting = (_with(draft, *choice) for choice in choices)
+    chosen = next((c for c in fitting if c.projected <= draft.limits.budget), least)
+    return replace(chosen, least=least.projected)
 
 
 def _choices(draft: Schedule) -> list[tuple[int, int]]:

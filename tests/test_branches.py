@@ -1,0 +1,138 @@
+"""Label images and further images: what several runs would make, from one reading."""
+
+import numpy as np
+import ome_zarr_models.v05.image_label
+import ome_zarr_models.v05.labels
+import pytest
+import tensorstore as ts
+from invoking import PLAN, SOURCE, SPELLING, STORE, refused, run
+from reading import all_equal, levels_of, ome_of, opened
+
+import hoaconv
+from hoaconv.io.stack import Stack
+
+OPS = "gaussian 1"
+LABEL = "gaussian 1 | threshold 30000"
+ALSO = "rescale 0 60000 uint8"
+
+
+@pytest.fixture(scope="module")
+def made(tiffs, tmp_path_factory):
+    """An image with two labels, and another image."""
+    folder = tmp_path_factory.mktemp("branches")
+    report = hoaconv.stack_to_omezarr(
+        tiffs,
+        folder / "main.zarr",
+        ops=OPS,
+        label={"bone": LABEL, "all of it": "threshold 0"},
+        also=[f"{folder / 'other.zarr'}={ALSO}"],
+        chunks=16,
+        shards="none",
+    )
+    return folder, report
+
+
+def alone(tiffs, path, ops, **options):
+    hoaconv.stack_to_omezarr(tiffs, path, ops=ops, chunks=16, shards="none", **options)
+    return levels_of(path)
+
+
+def test_every_output_is_what_a_run_of_its_own_makes(made, tiffs, tmp_path) -> None:
+    folder, _ = made
+    all_equal(levels_of(folder / "main.zarr"), alone(tiffs, tmp_path / "m", OPS))
+    all_equal(levels_of(folder / "other.zarr"), alone(tiffs, tmp_path / "o", ALSO))
+    label = alone(tiffs, tmp_path / "l", LABEL, downsample="mode")
+    all_equal(levels_of(folder / "main.zarr" / "labels" / "bone"), label)
+
+
+def test_labels_shrink_by_the_commonest_value(made) -> None:
+    levels = levels_of(made[0] / "main.zarr" / "labels" / "bone")
+    for large, small in zip(levels, levels[1:], strict=False):
+        want = ts.downsample(ts.array(large), [2, 2, 2], "mode").read().result()
+        np.testing.assert_array_equal(small, want)
+
+
+def test_labels_are_labels_to_others(made) -> None:
+    root = opened(made[0] / "main.zarr")
+    ome_zarr_models.v05.labels.Labels.from_zarr(root["labels"])
+    assert ome_of(made[0] / "main.zarr" / "labels")["labels"] == ["bone", "all of it"]
+    for name in ("bone", "all of it"):
+        label = ome_zarr_models.v05.image_label.ImageLabel.from_zarr(root["labels"][name])
+        assert label.ome_attributes.image_label.source.image == "../../"
+    image = ome_zarr_models.v05.image.Image.from_zarr(root)
+    assert len(image.ome_attributes.multiscales[0].datasets) == len(
+        levels_of(made[0] / "main.zarr")
+    )
+
+
+def test_label_metadata_of_ngff_0_4(tiffs, out) -> None:
+    hoaconv.stack_to_omezarr(tiffs, out, ngff="0.4", label={"bone": LABEL})
+    assert dict(opened(out)["labels"].attrs) == {"labels": ["bone"]}
+    mark = dict(opened(out)["labels/bone"].attrs)["image-label"]
+    assert mark["version"] == "0.4"
+    assert mark["source"] == {"image": "../../"}
+
+
+def test_the_report_tells_of_every_output(made) -> None:
+    folder, report = made
+    assert [row["ops"] for row in report.others] == [LABEL, "threshold 0", ALSO]
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    assert report.files == len(files)
+    assert report.bytes_written == sum(p.stat().st_size for p in files)
+
+
+def test_every_slice_is_decoded_once(tiffs, volume, tmp_path, monkeypatch) -> None:
+    decoded, read = [], Stack.read
+
+    def counted(self, z, out):
+        decoded.append(z)
+        read(self, z, out)
+
+    monkeypatch.setattr(Stack, "read", counted)
+    labels = {f"l{i}": f"gaussian {i} | threshold 9000" for i in range(1, 4)}
+    hoaconv.stack_to_omezarr(tiffs, tmp_path / "o", ops="clip 0 9", label=labels)
+    assert sorted(decoded) == list(range(len(volume)))
+
+
+def test_equal_beginnings_are_done_once(tiffs, out) -> None:
+    made = hoaconv.plan(tiffs, out, ops="gaussian 2", label={"a": "gaussian 2 | threshold 9"})
+    assert [str(stage.part) for stage in made.stages].count("gaussian 2") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--label", "bone"], SPELLING, "NAME="),
+        (["--label", "=threshold 1"], SPELLING, "NAME="),
+        (["--label", "a/b=threshold 1"], SPELLING, "a/b"),
+        (["--label", "..=threshold 1"], SPELLING, ".."),
+        (["--label", "a=threshold 1", "--label", "a=threshold 2"], SPELLING, "twice"),
+        (["--label", "a=treshold 1"], SPELLING, "did you mean 'threshold'"),
+        (["--label", "a=cast float32"], PLAN, "whole numbers"),
+        (["--also", "threshold 1"], SPELLING, "--also"),
+    ],
+)
+def test_branches_that_are_not_understood(tiffs, out, words, code, message) -> None:
+    refused(run(tiffs, out, *words), code, message)
+    assert not out.exists()
+
+
+def test_outputs_may_not_lie_inside_each_other(tiffs, out) -> None:
+    for other in (out, out / "inner.zarr", out.parent):
+        refused(run(tiffs, out, "--also", f"{other}=clip 0 1"), STORE, "inside each other")
+    twice = [
+        f"--also={out.parent / 'a'}=clip 0 1",
+        f"--also={out.parent / '.' / 'b/../a'}=clip 0 2",
+    ]
+    refused(run(tiffs, out, *twice), SPELLING, "twice")
+
+
+def test_a_failed_run_removes_every_output(make_tiffs, volume, tmp_path, out) -> None:
+    src = make_tiffs(tmp_path / "in", volume, compression="lzw")
+    bad = src / "slice_0020.tif"
+    bad.write_bytes(bad.read_bytes()[:-9] + b"\xff" * 9)
+    other = tmp_path / "other.zarr"
+    words = ["--label", f"bone={LABEL}", "--also", f"{other}=clip 0 9"]
+    refused(run(src, out, *words), SOURCE, "slice_0020.tif")
+    assert not out.exists()
+    assert not other.exists()
