@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -143,8 +144,18 @@ class _Keeper(Writer):
     def __init__(self, sink: Keep) -> None:
         self.sink = sink
 
-    def put(self, plane: Plane) -> None:
-        self.sink.planes.append(plane.copy())
+        self.plane: Plane | None = None
+        self.lock = Lock()
+
+    def take(self, plane: Plane, rows: slice) -> None:
+        with self.lock:
+            if self.plane is None:
+                self.plane = np.zeros_like(plane)
+        self.plane[rows] = plane[rows]
+
+    def advance(self) -> None:
+        self.sink.planes.append(self.plane)
+        self.plane = None
 
     def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
         self.sink.ended.append("closed")

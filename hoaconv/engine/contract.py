@@ -146,11 +146,18 @@ class Fold(ABC):
 
 
 class Writer(ABC):
-    """An open sink, fed plane by plane in order."""
+    """An open sink, fed plane by plane in order, each plane band by band."""
 
     @abstractmethod
-    def put(self, plane: Plane) -> None:
-        """Take the next plane (y, x); it may be kept only as long as `Sink.uses` says."""
+    def take(self, plane: Plane, rows: slice) -> None:
+        """Take a band of the next plane (y, x), which is complete; called from several threads.
+
+        The plane must not be kept: copy what is needed.
+        """
+
+    @abstractmethod
+    def advance(self) -> None:
+        """All bands of the plane are taken; called from the thread that runs the sweep."""
 
     @abstractmethod
     def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,9 +1,9 @@
 """From schedule to generators: each stage becomes combinators on iterators of planes."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 from hoaconv.engine.bands import bands
@@ -38,39 +38,63 @@ class Tap:
     def __init__(self, sweep: Sweep, stage: Stage) -> None:
         self._fold: Fold = stage.part  # type: ignore[assignment]
         self._spec = sweep.schedule.spec_in(stage)
-        self._bands = bands(self._spec.plane_shape[0], stage.rows)
-        self._pool = sweep.pool
-        self._states: deque[Any] = deque()
+        self._states: dict[int, Any] = {}
 
-    def take(self, plane: Plane) -> Plane:
-        """Take a plane in and give it on."""
-        self._pool.map(self._fold.word, partial(self._step, plane), self._bands)
-        return plane
+    def take(self, plane: Plane, rows: slice) -> None:
+        """Take a band in; each thread's state lies in its core's cache."""
+        thread = get_ident()
+        if thread not in self._states:
+            self._states[thread] = self._fold.init(self._spec)
+        self._fold.step(self._states[thread], plane[rows])
+
+    def advance(self) -> None:
+        """Nothing is left to do for a plane."""
 
     def finish(self) -> Mapping[str, Any]:
         """The value of all planes."""
         state = self._fold.init(self._spec)
         while self._states:
-            state = self._fold.merge(state, self._states.popleft())
+            state = self._fold.merge(state, self._states.popitem()[1])
         return self._fold.finish(state)
 
-    def _step(self, plane: Plane, rows: slice) -> None:
-        try:
-            state = self._states.pop()
-        except IndexError:
-            state = self._fold.init(self._spec)
-        self._fold.step(state, plane[rows])
-        self._states.append(state)
+
+class _Pass:
+    """Planes on their way through taps and writers: one round of bands for all of them.
+
+    A band that the histogram has counted is still in cache when it is copied and downsampled.
+    """
+
+    def __init__(self, sweep: Sweep, rows: tuple[slice, ...]) -> None:
+        self._pool, self._rows = sweep.pool, rows
+        self._takers: list[Tap | Writer] = []
+        self._label = ""
+
+    def __call__(self, plane: Plane) -> Plane:
+        self._pool.map(self._label, partial(self._take, plane), self._rows)
+        for taker in self._takers:
+            taker.advance()
+        return plane
+
+    def _take(self, plane: Plane, rows: slice) -> None:
+        for taker in self._takers:
+            taker.take(plane, rows)
+
+    def add(self, name: str, taker: Tap | Writer) -> "_Pass":
+        """Let another one see the planes, after those before it."""
+        self._takers.append(taker)
+        self._label = f"{self._label}, {name}" if self._label else name
+        return self
 
 
 def lower(sweep: Sweep) -> tuple[Planes, ...]:
     """The streams at the schedule's ends; pulling them to exhaustion is the run."""
     readers = sweep.schedule.readers
     waiting: dict[tuple[int, int], Planes] = {}
+    passes: dict[int, _Pass] = {}
     ends: list[Planes] = []
     for i, stage in enumerate(sweep.schedule.stages):
         taken = [waiting.pop((j, i)) for j in stage.inputs]
-        made = _lower(sweep, i, stage, taken)
+        made = _lower(sweep, i, stage, taken, passes)
         if not readers[i]:
             ends.append(made)
             continue
@@ -79,7 +103,9 @@ def lower(sweep: Sweep) -> tuple[Planes, ...]:
     return tuple(ends)
 
 
-def _lower(sweep: Sweep, i: int, stage: Stage, taken: list[Planes]) -> Planes:
+def _lower(
+    sweep: Sweep, i: int, stage: Stage, taken: list[Planes], passes: dict[int, _Pass]
+) -> Planes:
     part = stage.part
     if isinstance(part, Source):
         return _read(sweep, part)
@@ -89,9 +115,21 @@ def _lower(sweep: Sweep, i: int, stage: Stage, taken: list[Planes]) -> Planes:
     if isinstance(part, Op):
         windows = windowed(planes, stage.window, stage.stride, stage.halo[0])
         return flatten(map(_Apply(sweep, stage, part), windows))
-    if isinstance(part, Sink):
-        return map(partial(_put, sweep.writers[i]), planes)
-    return map(sweep.taps[i].take, planes)
+    return _pass_on(sweep, i, stage, planes, passes)
+
+
+def _pass_on(
+    sweep: Sweep, i: int, stage: Stage, planes: Planes, passes: dict[int, _Pass]
+) -> Planes:
+    """Give the planes to a tap or a writer; to the same pass as the one before, if it has one."""
+    (before,) = stage.inputs
+    taker = sweep.writers[i] if isinstance(stage.part, Sink) else sweep.taps[i]
+    if before in passes and len(sweep.schedule.readers[before]) == 1:
+        passes[i] = passes[before].add(str(stage.part), taker)
+        return planes
+    rows = bands(sweep.schedule.spec_in(stage).plane_shape[0], stage.rows)
+    passes[i] = _Pass(sweep, rows).add(str(stage.part), taker)
+    return map(passes[i], planes)
 
 
 def _read(sweep: Sweep, source: Source) -> Planes:
@@ -110,11 +148,6 @@ def _decode(source: Source, z: int, out: Plane) -> Plane:
 
 def _seen(on_plane: Callable[[], None], plane: Plane) -> Plane:
     on_plane()
-    return plane
-
-
-def _put(writer: Writer, plane: Plane) -> Plane:
-    writer.put(plane)
     return plane
 
 

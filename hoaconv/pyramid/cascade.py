@@ -60,47 +60,68 @@ class Cascade:
         self.planes = 0
         """Planes taken so far."""
 
-    def put(self, plane: Plane) -> None:
-        """Take a plane (y, x); it is copied."""
-        slot = self.slot()
+    def take(self, plane: Plane, rows: slice) -> None:
+        """Copy a band of the next plane, and downsample it if it completes a group.
 
-        def copy(rows: slice) -> None:
-            slot[rows] = plane[rows]
+        The group's earlier planes are in the layer; of this one other bands may not be yet, so
+        it is read where it comes from.
+        """
+        self.slot()[rows] = plane[rows]
+        count = self._completes()
+        if count:
+            fy = self._step[1]
+            cells = slice(-(-rows.start // fy), -(-rows.stop // fy))
+            self._shrink((*self._newest(count - 1), plane), count, cells)
 
-        self._pool.map("gather", copy, bands(len(plane), BAND_ROWS))
-        self.filled()
+    def advance(self) -> None:
+        """The plane in `slot` is whole and downsampled: pass on, write what is complete."""
+        completed = self._completes()
+        self.planes += 1
+        depth = self._array.spec.unit[0]
+        if completed and self._below:
+            self._below.fill()
+        if self.planes == self._array.spec.shape[0] or self.planes % depth == 0:
+            self._write((self.planes - 1) % depth + 1)
+
+    def fill(self) -> None:
+        """The level above has filled `slot`: downsample, then as `advance`."""
+        count = self._completes()
+        if count and self._below:
+            planes = (*self._newest(count - 1), self.slot())
+            size = max(1, BAND_ROWS // self._step[1])
+            self._pool.map(
+                "downsample",
+                partial(self._shrink, planes, count),
+                bands(len(self._below.slot()), size),
+            )
+        self.advance()
 
     def slot(self) -> Plane:
         """Where the next plane goes."""
         slot: Plane = self._layer[self.planes % len(self._layer)]
         return slot
 
-    def filled(self) -> None:
-        """The plane in `slot` is whole: pass on and write what is complete with it."""
-        self.planes += 1
-        last = self.planes == self._array.spec.shape[0]
-        group, depth = self._step[0], self._array.spec.unit[0]
-        if self._below and (last or self.planes % group == 0):
-            self._shrink((self.planes - 1) % group + 1)
-        if last or self.planes % depth == 0:
-            self._write((self.planes - 1) % depth + 1)
+    def _completes(self) -> int:
+        """Planes of the group that the plane in `slot` completes; 0 if it doesn't."""
+        if self._below is None:
+            return 0
+        count = self.planes % self._step[0] + 1
+        last = self.planes + 1 == self._array.spec.shape[0]
+        return count if last or count == self._step[0] else 0
 
-    def _shrink(self, count: int) -> None:
-        """Downsample the last `count` planes into the next level's slot."""
+    def _newest(self, count: int) -> tuple[Plane, ...]:
+        """The `count` planes before the one in `slot`."""
+        places = range(self.planes - count, self.planes)
+        return tuple(self._layer[z % len(self._layer)] for z in places)
+
+    def _shrink(self, planes: tuple[Plane, ...], count: int, cells: slice) -> None:
+        """Downsample a group of planes into rows `cells` of the next level's slot."""
         if self._below is None:
             return
         fz, fy, fx = self._step
-        newest = range(self.planes - count, self.planes)
-        planes = [self._layer[z % len(self._layer)] for z in newest]
-        planes += planes[-1:] * (fz - count)
-        slot = self._below.slot()
-
-        def shrink(rows: slice) -> None:
-            taken = tuple(plane[rows.start * fy : rows.stop * fy] for plane in planes)
-            downsample(self._method, taken, count, fy, fx, slot[rows])
-
-        self._pool.map("downsample", shrink, bands(len(slot), BAND_ROWS // fy))
-        self._below.filled()
+        filled = planes + planes[-1:] * (fz - count)
+        taken = tuple(plane[cells.start * fy : cells.stop * fy] for plane in filled)
+        downsample(self._method, taken, count, fy, fx, self._below.slot()[cells])
 
     def _write(self, count: int) -> None:
         """Write the layer's last `count` planes, which are whole."""

@@ -138,9 +138,13 @@ class OmeZarrWriter(Writer):
             below = (level, self._top)
         self._claim = None if sink.is_label else Claim(sink.path, overwrite=sink.overwrite)
 
-    def put(self, plane: Plane) -> None:
-        """Take the next plane (y, x); it is copied."""
-        self._top.put(plane)
+    def take(self, plane: Plane, rows: slice) -> None:
+        """Take a band of the next plane (y, x); it is copied."""
+        self._top.take(plane, rows)
+
+    def advance(self) -> None:
+        """All bands of the plane are taken."""
+        self._top.advance()
 
     def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write the metadata, the image's own last. Returns a row a level, files and bytes."""
