@@ -13,7 +13,7 @@ from hoaconv.engine.memory import block_spec
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.schedule import Schedule, Stage
 from hoaconv.engine.spec import Plane, Slab
-from hoaconv.engine.stream import Window, ahead, flatten, map, tee, windowed, zip
+from hoaconv.engine.stream import Window, ahead, flatten, initialize, map, tee, windowed, zip
 
 __all__ = ["Sweep", "lower"]
 
@@ -137,7 +137,7 @@ def _read(sweep: Sweep, source: Source) -> Planes:
         out = sweep.buffers.take(source.spec.plane_shape, source.spec.dtype)
         return sweep.pool.submit("decode", _decode, source, z, out)
 
-    begun = map(start, range(source.spec.planes))
+    begun = initialize(source.spec.planes, start)
     return map(partial(_seen, sweep.on_plane), ahead(begun, sweep.schedule.ahead))
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from hoaconv.errors import PlanError
 
-__all__ = ["Window", "ahead", "flatten", "fold", "map", "tee", "windowed", "zip"]
+__all__ = ["Window", "ahead", "flatten", "fold", "initialize", "map", "tee", "windowed", "zip"]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -25,6 +25,17 @@ class Window(NamedTuple):
 
     items: tuple[Any, ...]
     core: slice
+
+
+def initialize(depth: int, function: Callable[[int], T]) -> Iterator[T]:
+    """A stream of ``function(0)`` to ``function(depth - 1)``, each made when it is taken.
+
+    Examples
+    --------
+    >>> list(initialize(3, lambda z: z * z))
+    [0, 1, 4]
+    """
+    return map(function, range(depth))
 
 
 def windowed(items: Iterable[T], w: int, s: int, p: int = 0) -> Iterator[Window]:
