@@ -143,6 +143,22 @@ def _stack_to_omezarr(
         show.show_report(report)
 
 
+@app.command("plan")
+@_options_of(convert.plan)
+def _plan(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+    **options: Any,
+) -> None:
+    """Print how a conversion would go, and what memory it would take; read headers alone."""
+    with show.watcher(quiet=as_json) as watcher:
+        made = convert.plan(**options, watcher=watcher)
+    if as_json:
+        show.show_json(made.describe())
+    else:
+        show.show_schedule(made)
+
+
 @app.command("ops")
 @_options_of(convert.list_ops)
 def _ops(**options: Any) -> None:

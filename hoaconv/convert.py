@@ -64,7 +64,7 @@ def stack_to_omezarr(
     shards: Annotated[
         str | int | Sequence[int] | None,
         Word(
-            "shard shape z,y,x, or none; default 64,1024,1024, and none for NGFF 0.4",
+            "shard shape z,y,x, or none; default one chunk thick and 1024 wide, none for NGFF 0.4",
             "Output",
             "SHAPE",
         ),
@@ -179,6 +179,10 @@ def _options_of(verb: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable
             bound.apply_defaults()
             return function(bound.arguments)
 
+        call.__annotations__ = {
+            **verb.__annotations__,
+            "return": function.__annotations__["return"],
+        }
         call.__signature__ = signature(verb)  # type: ignore[attr-defined]
         return call
 

@@ -38,7 +38,8 @@ Triple = tuple[int, int, int]
 Branches = Mapping[str, tuple[Op, ...]]
 
 BUDGET_SHARE = 0.6
-CHUNKS, SHARDS, UNSHARDED = (64, 64, 64), (64, 1024, 1024), (128, 128, 128)
+CHUNKS, UNSHARDED = (64, 64, 64), (128, 128, 128)
+SHARD_WIDTH = 1024
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,9 @@ def _grid(chunks: Any, shards: Any, ngff: str) -> tuple[Triple, Triple | None]:
     if shards == "none" or ngff == "0.4":
         return (UNSHARDED if chunks is None else parse_whole_triple(chunks, "chunks")), None
     inner = CHUNKS if chunks is None else parse_whole_triple(chunks, "chunks")
-    if shards is None:  # about the default's size, in whole chunks
-        z, y, x = (max(c, s // c * c) for c, s in zip(inner, SHARDS, strict=True))
-        return inner, (z, y, x)
+    if shards is None:  # one chunk thick, since the layer is; about as wide as asked, whole chunks
+        y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
+        return inner, (inner[0], y, x)
     outer = parse_whole_triple(shards, "shards")
     if any(s % c for s, c in zip(outer, inner, strict=True)):
         raise SpellingError(f"shards {outer} don't hold whole chunks {inner}; write multiples")

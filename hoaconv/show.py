@@ -1,5 +1,6 @@
 """What the terminal shows: tables on stdout, notes and progress on stderr."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from hoaconv.errors import StoreError
 from hoaconv.report import Progress, Report, Watcher
 from hoaconv.units import format_bytes, format_seconds
 
-__all__ = ["show_next_steps", "show_ops", "show_report", "show_schedule", "watcher"]
+__all__ = ["show_json", "show_next_steps", "show_ops", "show_report", "show_schedule", "watcher"]
 
 LOG_SECONDS = 60.0
 
@@ -112,13 +113,21 @@ def _print(*things: Any) -> None:
     if sys.stdout is None:  # closed by who started us
         return
     console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
-    try:
+    with _at_the_end():
         console.print(*things, sep="\n")
+
+
+@contextmanager
+def _at_the_end() -> Iterator[None]:
+    """Print what comes when all work is done: whoever reads it may have gone, a disk be full."""
+    try:
+        yield
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no second error at exit
-        words = f"the summary can't be printed: {error.strerror}; what was made is complete"
-        raise StoreError(words) from error
+        if not isinstance(error, BrokenPipeError):
+            words = f"the summary can't be printed: {error.strerror}; what was made is complete"
+            raise StoreError(words) from error
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -148,7 +157,20 @@ def show_schedule(made: Schedule) -> None:
     memory.add_row("", "projected", format_bytes(made.projected))
     memory.add_row("", "budget", format_bytes(made.limits.budget))
     memory.add_row("", "smallest budget that fits", format_bytes(made.least))
-    _print(stages, memory, *(f"note: {note}" for note in made.notes))
+    _print(
+        stages,
+        memory,
+        f"\nreads    {format_bytes(made.bytes_read)} of slices, "
+        f"writes {format_bytes(made.bytes_raw)} before compression, and the levels below, "
+        f"in at most {made.files} files",
+        *(f"why      {note}" for note in made.notes),
+    )
+
+
+def show_json(value: object) -> None:
+    """A value for machines."""
+    with _at_the_end():
+        print(json.dumps(value, indent=2))
 
 
 def show_report(made: Report) -> None:

@@ -123,6 +123,9 @@ class Keep(Sink):
     def infer(self, spec: Spec) -> Spec:
         return spec
 
+    def files(self, spec: Spec) -> int:
+        return 0
+
     def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
         return (Use("keep", "everything", spec.nbytes),)
 

@@ -54,6 +54,20 @@ def test_readme_fits_a_screen_and_ci_runs_its_commands() -> None:
         assert command in ci
 
 
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_example_runs(example: Path, tmp_path: Path) -> None:
+    run([sys.executable, str(example)], tmp_path)
+
+
+def test_the_brain_s_table_is_what_the_example_prints(tmp_path: Path) -> None:
+    example = ROOT / "examples" / "plan_the_brain.py"
+    done = subprocess.run([sys.executable, example], capture_output=True, text=True, check=True)
+    page = (ROOT / "docs" / "memory.md").read_text(encoding="utf-8")
+    assert len(done.stdout.splitlines()) == 13
+    for line in done.stdout.splitlines():
+        assert line in page
+
+
 def test_examples_in_docstrings() -> None:
     folder = Path(hoaconv.__file__).parent
     modules = [p.relative_to(folder.parent) for p in folder.rglob("*.py") if p.stem != "__main__"]

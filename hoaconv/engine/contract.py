@@ -180,6 +180,10 @@ class Sink(ABC):
         """Every byte that the writer holds."""
 
     @abstractmethod
+    def files(self, spec: Spec) -> int:
+        """Files that will be written, at most."""
+
+    @abstractmethod
     def open(self, spec: Spec, pool: Pool, buffers: Buffers) -> Writer:
         """Make ready to take planes."""
 

@@ -3,8 +3,9 @@
 A schedule is also the draft that the passes work on: each takes one and returns one.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Use
 from hoaconv.engine.plan import Part, Plan
@@ -112,6 +113,51 @@ class Schedule:
     def projected(self) -> int:
         """Bytes that the run will hold at most, by the model."""
         return sum(use.nbytes for use in self.uses)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes that the sources' slices take on disk."""
+        return sum(s.part.stored_bytes for s in self.stages if isinstance(s.part, Source))
+
+    @property
+    def bytes_raw(self) -> int:
+        """Bytes of level 0 of all outputs, not compressed."""
+        return sum(self.spec_in(s).nbytes for s in self.stages if isinstance(s.part, Sink))
+
+    @property
+    def files(self) -> int:
+        """Files that will be written, at most."""
+        sinks = [(s.part, self.spec_in(s)) for s in self.stages if isinstance(s.part, Sink)]
+        return sum(sink.files(spec) for sink, spec in sinks)
+
+    def describe(self) -> dict[str, Any]:
+        """All of it, as JSON takes it."""
+        return {
+            "stages": [self._row(stage) for stage in self.stages],
+            "memory": [asdict(use) for use in self.uses],
+            "projected": self.projected,
+            "smallest_budget": self.least,
+            **asdict(self.limits),
+            "ahead": self.ahead,
+            "bytes_read": self.bytes_read,
+            "bytes_raw": self.bytes_raw,
+            "files": self.files,
+            "notes": list(self.notes),
+        }
+
+    def _row(self, stage: Stage) -> dict[str, Any]:
+        spec = self.spec_of(stage)
+        return {
+            "stage": str(stage.part),
+            "kind": stage.kind,
+            "inputs": list(stage.inputs),
+            "window": stage.window,
+            "stride": stage.stride,
+            "halo": list(stage.halo),
+            "rows": stage.rows,
+            "shape": list(spec.shape),
+            "dtype": str(spec.dtype),
+        }
 
     def note(self, *notes: str) -> "Schedule":
         """The same with something to tell, once."""

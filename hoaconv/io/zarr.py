@@ -154,6 +154,11 @@ class ArraySpec:
         return self.shards or self.chunks
 
     @property
+    def objects(self) -> int:
+        """Shards or chunks that the array has."""
+        return prod(-(-n // u) for n, u in zip(self.shape, self.unit, strict=True))
+
+    @property
     def write_shape(self) -> tuple[int, int, int]:
         """Voxels written in one call: a unit, or as many chunks along x as are worth a call."""
         size = prod(self.unit) * self.dtype.itemsize

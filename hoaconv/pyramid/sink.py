@@ -93,6 +93,13 @@ class OmeZarr(Sink):
         encoding = max(array.write_bytes(workers) for array in arrays)  # one layer at a time
         return (*layers, Use(str(self), "encoding chunks on their way to disk", encoding))
 
+    def files(self, spec: Spec) -> int:
+        """Shards or chunks of all levels, and metadata; chunks of zeros are not stored."""
+        arrays = self.arrays(spec)
+        metadata = 1 if self.ngff == "0.5" else 2  # of a group as of an array
+        groups = 1 + bool(self.labels)
+        return sum(array.objects for array in arrays) + metadata * (len(arrays) + groups)
+
     def open(self, spec: Spec, pool: Pool, buffers: Buffers) -> "OmeZarrWriter":
         """Claim the folder. Raises StoreError where that isn't possible."""
         return OmeZarrWriter(self, spec, pool, buffers)

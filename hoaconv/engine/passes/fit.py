@@ -22,7 +22,16 @@ def fit(draft: Schedule) -> Schedule:
     least = _with(draft, *choices[-1])
     fitting = (_with(draft, *choice) for choice in choices)
     chosen = next((c for c in fitting if c.projected <= draft.limits.budget), least)
-    return replace(chosen, least=least.projected)
+    return replace(chosen, least=least.projected).note(_reason(chosen, choices[0]))
+
+
+def _reason(chosen: Schedule, most: tuple[int, int]) -> str:
+    stride = max(stage.stride for stage in chosen.stages)
+    strides = [stage for stage in chosen.stages if stage.halo[0]]
+    words = f"{chosen.ahead} planes are decoded ahead, of {most[1]} that are worth it"
+    if strides:
+        words += f"; windows advance by {stride} planes, of {most[0]}"
+    return f"{words}: what the budget allows"
 
 
 def _choices(draft: Schedule) -> list[tuple[int, int]]:

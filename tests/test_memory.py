@@ -1,0 +1,100 @@
+"""The memory law: what a run holds stays below what was projected, and not far below.
+
+Each run is a process of its own, whose peak is what the operating system says of it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hoaconv.io.phantom import Phantom
+from hoaconv.io.slice_files import write_jp2_stack, write_tiff_stack
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are told by Linux")
+
+SHAPE = (80, 1000, 1100)
+
+
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("memory")
+    write_jp2_stack(Phantom(SHAPE), folder / "jp2")
+    for name in ("uint8", "uint16", "float32"):
+        write_tiff_stack(Phantom(SHAPE, np.dtype(name)), folder / name)
+    write_tiff_stack(Phantom(SHAPE), folder / "deflate", compression="zlib")
+    return folder
+
+
+CASES = {
+    "jp2": ("jp2", []),
+    "jp2, one worker": ("jp2", ["--workers", "1"]),
+    "tiff": ("uint16", []),
+    "tiff, four workers": ("uint16", ["--workers", "4"]),
+    "deflate": ("deflate", []),
+    "uint8": ("uint8", []),
+    "float32": ("float32", []),
+    "chunks": ("uint16", ["--shards", "none", "--chunks", "128"]),
+    "thin chunks": ("uint16", ["--shards", "none", "--chunks", "16,64,64"]),
+    "v2": ("uint16", ["--ngff", "0.4"]),
+    "gaussian": ("uint16", ["--ops", "gaussian 1.5"]),
+    "wide gaussian": ("uint16", ["--ops", "gaussian 3"]),
+    "pointwise": ("uint16", ["--ops", "rescale 0 60000 uint8"]),
+    "chain of 3": ("jp2", ["--ops", "clip 100 60000 | gaussian 1.5 | threshold 20000"]),
+    "two windows": ("float32", ["--ops", "gaussian 1 | gaussian 2,1,1"]),
+    "a label": ("uint16", ["--ops", "gaussian 1", "--label", "m=gaussian 2 | threshold 20000"]),
+}
+
+
+def convert(src, dst, words):
+    """Peak of the process in bytes, as Linux tells it, and the report."""
+    told = dst.with_suffix(".json")
+    command = ["stack-to-omezarr", src, dst, "--quiet", "--report", told, *words]
+    process = subprocess.Popen([sys.executable, "-m", "hoaconv", *map(str, command)])
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss * 1024, json.loads(told.read_text())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_measured_stays_below_projected_and_not_far(stacks, tmp_path, case) -> None:
+    source, words = CASES[case]
+    convert(stacks / source, tmp_path / "warm.zarr", [*words, "--range", ":2"])  # compiled kernels
+    peak, report = convert(stacks / source, tmp_path / "o.zarr", words)
+    assert peak <= report["projected"]
+    assert report["measured"] <= report["projected"]
+    assert report["projected"] <= 1.3 * peak
+
+
+def test_the_smallest_budget_is_kept_and_gives_the_same_bits(stacks, tmp_path) -> None:
+    import zarr
+
+    words = ["--ops", "gaussian 1.5 | threshold 20000"]
+    _, plenty = convert(stacks / "uint16", tmp_path / "plenty.zarr", words)
+    plan = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "hoaconv",
+            "plan",
+            stacks / "uint16",
+            tmp_path / "p",
+            "--json",
+            *words,
+        ],
+        capture_output=True,
+        check=True,
+    )
+    least = json.loads(plan.stdout)["smallest_budget"] + (4 << 20)  # a process differs by as much
+    assert least < plenty["projected"]
+    peak, report = convert(
+        stacks / "uint16", tmp_path / "least.zarr", [*words, "--budget", str(least)]
+    )
+    assert peak <= report["projected"] <= least
+    one, other = (zarr.open_group(tmp_path / f"{n}.zarr", mode="r") for n in ("plenty", "least"))
+    for level in sorted(one.array_keys()):
+        assert np.array_equal(one[level][:], other[level][:])
