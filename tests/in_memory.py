@@ -126,10 +126,10 @@ class Keep(Sink):
     def files(self, spec: Spec) -> int:
         return 0
 
-    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, *, lean: bool) -> tuple[Use, ...]:
         return (Use("keep", "everything", spec.nbytes),)
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> Writer:
         return _Keeper(self)
 
     def warm(self, spec: Spec) -> None:

@@ -176,15 +176,15 @@ class Sink(ABC):
         """Spec of what flows on, which is `spec`. Raises PlanError for what can't be stored."""
 
     @abstractmethod
-    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
-        """Every byte that the writer holds."""
+    def uses(self, spec: Spec, workers: int, *, lean: bool) -> tuple[Use, ...]:
+        """Every byte that the writer holds; `lean` is slower and holds as little as it can."""
 
     @abstractmethod
     def files(self, spec: Spec) -> int:
         """Files that will be written, at most."""
 
     @abstractmethod
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> Writer:
         """Make ready to take planes."""
 
     @abstractmethod

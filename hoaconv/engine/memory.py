@@ -89,7 +89,7 @@ def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
     if isinstance(stage.part, Fold):
         size = (workers + 1) * stage.part.state_bytes(schedule.spec_in(stage))
         return (Use(who, f"states of {workers + 1} threads", size),)
-    return stage.part.uses(schedule.spec_in(stage), workers)
+    return stage.part.uses(schedule.spec_in(stage), workers, lean=schedule.lean)
 
 
 def _band(schedule: Schedule, stage: Stage) -> int:

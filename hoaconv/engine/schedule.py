@@ -73,11 +73,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class Schedule:
-    """One sweep: stages in order, decode-ahead, limits, and why things are as they are."""
+    """One sweep: stages in order, decode-ahead, limits, and why things are as they are.
+
+    `lean` has the sinks hold as little as they can, at some cost in speed.
+    """
 
     stages: tuple[Stage, ...]
     limits: Limits
     ahead: int = 1
+    lean: bool = False
     notes: tuple[str, ...] = ()
     uses: tuple[Use, ...] = field(default=(), compare=False)
     least: int = field(default=0, compare=False)
@@ -139,6 +143,7 @@ class Schedule:
             "smallest_budget": self.least,
             **asdict(self.limits),
             "ahead": self.ahead,
+            "lean": self.lean,
             "bytes_read": self.bytes_read,
             "bytes_raw": self.bytes_raw,
             "files": self.files,

@@ -165,18 +165,18 @@ class ArraySpec:
         many = max(1, WRITE_BYTES // size)
         return (*self.unit[:2], self.unit[2] * many)
 
-    def in_flight(self, workers: int) -> int:
-        """Calls under way at once, so that every worker has two chunks to pack."""
+    def in_flight(self, workers: int, *, lean: bool) -> int:
+        """Calls under way at once: two chunks for every worker to pack, or, `lean`, one."""
         chunks = prod(self.write_shape) // prod(self.chunks)
-        return max(2, -(-2 * workers // chunks))
+        return max(1, -(-workers // chunks)) if lean else max(2, -(-2 * workers // chunks))
 
-    def write_bytes(self, workers: int) -> int:
+    def write_bytes(self, workers: int, *, lean: bool) -> int:
         """Bytes held while a layer is being written, besides the layer.
 
         Whole encoded shards wait for their last chunk; a chunk is copied, then encoded. Data
         that can't be compressed is assumed.
         """
-        itemsize, calls = self.dtype.itemsize, self.in_flight(workers)
+        itemsize, calls = self.dtype.itemsize, self.in_flight(workers, lean=lean)
         size = prod(_map(min, self.write_shape, self.shape)) * itemsize
         chunk = prod(self.chunks) * itemsize
         if self.shards:
@@ -240,9 +240,9 @@ class ArrayWriter:
     No object is read back: every unit is written whole. All-zero chunks are not stored.
     """
 
-    def __init__(self, path: Path, spec: ArraySpec, workers: int) -> None:
+    def __init__(self, path: Path, spec: ArraySpec, workers: int, *, lean: bool = False) -> None:
         self.path, self.spec = path, spec
-        self._in_flight = spec.in_flight(workers)
+        self._in_flight = spec.in_flight(workers, lean=lean)
         self._store = ts.open(_open_spec(path, spec, workers)).result()
 
     def write_layer(self, z: int, layer: Slab) -> None:

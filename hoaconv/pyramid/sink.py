@@ -82,7 +82,7 @@ class OmeZarr(Sink):
             level.shape, spec.dtype, self.chunks, self.shards, self.compressor, zarr_format
         )
 
-    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, *, lean: bool) -> tuple[Use, ...]:
         """A layer buffer a level, and what encoding one layer holds."""
         found, arrays = self.levels(spec), self.arrays(spec)
         groups = [level.step[0] for level in found[1:]] + [1]
@@ -90,7 +90,9 @@ class OmeZarr(Sink):
             _layer_use(str(self), i, array, layer_planes(array, group))
             for i, (array, group) in enumerate(zip(arrays, groups, strict=True))
         )
-        encoding = max(array.write_bytes(workers) for array in arrays)  # one layer at a time
+        encoding = max(
+            array.write_bytes(workers, lean=lean) for array in arrays
+        )  # one layer at a time
         return (*layers, Use(str(self), "encoding chunks on their way to disk", encoding))
 
     def files(self, spec: Spec) -> int:
@@ -100,9 +102,9 @@ class OmeZarr(Sink):
         groups = 1 + bool(self.labels)
         return sum(array.objects for array in arrays) + metadata * (len(arrays) + groups)
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers) -> "OmeZarrWriter":
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> "OmeZarrWriter":
         """Claim the folder. Raises StoreError where that isn't possible."""
-        return OmeZarrWriter(self, spec, pool, buffers)
+        return OmeZarrWriter(self, spec, pool, buffers, lean=lean)
 
     def warm(self, spec: Spec) -> None:
         """Compile the downsampling of this dtype for each distinct step."""
@@ -132,11 +134,13 @@ def _layer_use(who: str, i: int, array: ArraySpec, planes: int) -> Use:
 class OmeZarrWriter(Writer):
     """An `OmeZarr` being written."""
 
-    def __init__(self, sink: OmeZarr, spec: Spec, pool: Pool, buffers: Buffers) -> None:
+    def __init__(
+        self, sink: OmeZarr, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool
+    ) -> None:
         self._sink, self._spec = sink, spec
         self._levels = sink.levels(spec)
         self._arrays = [
-            ArrayWriter(sink.path / str(i), array, pool.workers)
+            ArrayWriter(sink.path / str(i), array, pool.workers, lean=lean)
             for i, array in enumerate(sink.arrays(spec))
         ]
         below: tuple[Level, Cascade] | None = None

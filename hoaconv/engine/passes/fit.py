@@ -4,7 +4,7 @@ A larger stride copies each plane into fewer windows, and wakes the pool less of
 further ahead fills the time in which a layer is being written. Both cost planes.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hoaconv.engine.memory import uses
 from hoaconv.engine.schedule import Schedule, Stage
@@ -16,45 +16,52 @@ BAND_ROWS = 256
 MIN_BAND_ROWS = 32
 
 
+@dataclass(frozen=True)
+class _Choice:
+    stride: int
+    ahead: int
+    lean: bool = False
+
+
 def fit(draft: Schedule) -> Schedule:
     """Take the first choice that fits; if none does, the smallest, which `check` then refuses."""
     choices = _choices(draft)
-    least = _with(draft, *choices[-1])
-    fitting = (_with(draft, *choice) for choice in choices)
+    least = _with(draft, choices[-1])
+    fitting = (_with(draft, choice) for choice in choices)
     chosen = next((c for c in fitting if c.projected <= draft.limits.budget), least)
     return replace(chosen, least=least.projected).note(_reason(chosen, choices[0]))
 
 
-def _reason(chosen: Schedule, most: tuple[int, int]) -> str:
-    stride = max(stage.stride for stage in chosen.stages)
-    strides = [stage for stage in chosen.stages if stage.halo[0]]
-    words = f"{chosen.ahead} planes are decoded ahead, of {most[1]} that are worth it"
-    if strides:
-        words += f"; windows advance by {stride} planes, of {most[0]}"
-    return f"{words}: what the budget allows"
+def _choices(draft: Schedule) -> list[_Choice]:
+    """From the fastest to the smallest.
 
-
-def _choices(draft: Schedule) -> list[tuple[int, int]]:
-    """(stride, ahead) from the fastest to the smallest.
-
-    Ahead comes first: without it workers idle whenever a layer is written, while the stride
-    costs a few copies.
+    Strides go first: they cost a few copies. Then sinks are made lean, which has the encoders
+    wait now and then. Fewer slices ahead come last: workers then idle whenever a layer is
+    written.
     """
-    workers, planes = draft.limits.workers, draft.stages[0].spec
-    most = planes.planes if planes else 1
-    plenty, enough = min(3 * workers + 2, most), min(workers, most)
-    aheads = [*range(plenty, enough, -1)]
-    least = [*range(enough, 0, -1)]
-    strides = [s for s in STRIDES if s <= max(1, most)]
-    return [(s, a) for a in aheads[:1] for s in strides] + [
-        (strides[-1], a) for a in [*aheads[1:], *least]
+    workers, planes = draft.limits.workers, draft.spec_of(draft.stages[0]).planes
+    plenty = min(3 * workers + 2, planes)
+    strides = [s for s in STRIDES if s <= planes]
+    return [
+        *(_Choice(stride, plenty) for stride in strides),
+        *(_Choice(strides[-1], ahead, lean=True) for ahead in range(plenty, 0, -1)),
     ]
 
 
-def _with(draft: Schedule, stride: int, ahead: int) -> Schedule:
-    stages = tuple(_sized(draft, stage, stride) for stage in draft.stages)
-    chosen = replace(draft, stages=stages, ahead=ahead)
+def _with(draft: Schedule, choice: _Choice) -> Schedule:
+    stages = tuple(_sized(draft, stage, choice.stride) for stage in draft.stages)
+    chosen = replace(draft, stages=stages, ahead=choice.ahead, lean=choice.lean)
     return replace(chosen, uses=uses(chosen))
+
+
+def _reason(chosen: Schedule, most: _Choice) -> str:
+    words = f"{chosen.ahead} planes are decoded ahead, of {most.ahead} that are worth it"
+    strides = [stage.stride for stage in chosen.stages if stage.halo[0]]
+    if strides:
+        words += f"; windows advance by {max(strides)} planes, of {most.stride}"
+    if chosen.lean:
+        words += "; fewer shards are encoded at once"
+    return f"{words}: what the budget allows"
 
 
 def _sized(draft: Schedule, stage: Stage, stride: int) -> Stage:

@@ -35,16 +35,23 @@ class Fused(Op):
         return spec
 
     def work(self, spec: Spec) -> int:
-        """Bytes of every op's own, and of what passes between them."""
-        total = 0
-        for op in self.ops:
-            total += op.work(spec)
+        """Bytes of every op's own, and of the planes that pass between them."""
+        total = self.ops[0].work(spec)
+        spec = Spec((1, *spec.plane_shape), self.ops[0].infer(spec).dtype)
+        for op in self.ops[1:]:
+            total += spec.nbytes + op.work(spec)
             spec = op.infer(spec)
-            total += spec.nbytes
-        return total - spec.nbytes
+        return total
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the last op's result for ``block[core]`` into `out`."""
+        depth, rows, columns = core
+        for z, plane in enumerate(out):
+            one = slice(depth.start + z, depth.start + z + 1)
+            self._apply_plane(block, (one, rows, columns), plane[None])
+
+    def _apply_plane(self, block: Slab, core: Core, out: Slab) -> None:
+        """One plane at a time, so that what passes between the ops stays in cache."""
         for op in self.ops[:-1]:
             given = op.infer(Spec(block.shape, block.dtype))
             between = np.empty(out.shape, given.dtype)
