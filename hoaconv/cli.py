@@ -66,8 +66,9 @@ def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
             except HoaconvError as error:
                 code = next(code for kind, code in EXIT_CODES if isinstance(error, kind))
                 _fail("\n".join([str(error), *getattr(error, "__notes__", ())]), code)
-            except KeyboardInterrupt:
-                _fail("interrupted; what was written is removed", INTERRUPTED)
+            except KeyboardInterrupt as error:
+                notes = getattr(error, "__notes__", ())
+                _fail("; ".join(["interrupted", *notes]), INTERRUPTED)
             except OSError as error:
                 _fail(f"{error.filename or 'output'}: {error.strerror or error}", OUTPUT)
 

@@ -15,7 +15,7 @@ from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import Outcome, run, warm
 from hoaconv.engine.schedule import Limits, Schedule
-from hoaconv.errors import SpellingError, StoreError
+from hoaconv.errors import StoreError
 from hoaconv.io.stack import Stack, open_stack
 from hoaconv.ops.measure import Histogram
 from hoaconv.ops.spelling import spell_ops
@@ -23,6 +23,7 @@ from hoaconv.options import (
     Branches,
     Output,
     check_apart,
+    check_separate,
     choose_voxel_size,
     take_branches,
     take_budget,
@@ -153,8 +154,7 @@ def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Op, ...]]:
     labels: Branches = take_branches(options["label"], "--label")
     others: Branches = take_branches(options["also"], "--also")
     images = {main.beside(path, options["src"]): branch for path, branch in others.items()}
-    if len({output.path.resolve() for output in images}) < len(others):
-        raise SpellingError(f"--also names one output twice: {', '.join(others)}")
+    check_separate([main.path, *(output.path for output in images)])
     return {
         **{main.label(name): branch for name, branch in labels.items()},
         **images,

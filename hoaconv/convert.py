@@ -163,7 +163,9 @@ def stack_to_omezarr(
 
 
 def _prepared(options: Mapping[str, Any]) -> Conversion:
-    return prepare(options, _given(options))
+    """Prepare a conversion; numpy's arrays and numbers count as Python's."""
+    plain = {name: getattr(o, "tolist", lambda o=o: o)() for name, o in options.items()}
+    return prepare(plain, _given(plain))
 
 
 R = TypeVar("R")

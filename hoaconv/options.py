@@ -2,8 +2,10 @@
 
 import operator
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Op
 from hoaconv.errors import SpellingError, StoreError
+from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.voxel_size import VoxelSize, unit_name
 from hoaconv.io.zarr import Compressor
 from hoaconv.kernels.downsample import MAX_CELL, METHODS
@@ -25,6 +28,7 @@ __all__ = [
     "PathLike",
     "Word",
     "check_apart",
+    "check_separate",
     "choose_voxel_size",
     "take_branches",
     "take_budget",
@@ -34,6 +38,8 @@ __all__ = [
 ]
 
 PathLike = str | os.PathLike[str]
+_LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
+
 Triple = tuple[int, int, int]
 Branches = Mapping[str, tuple[Op, ...]]
 
@@ -121,8 +127,11 @@ class Output:
         SpellingError
             If the name can't be a folder's.
         """
-        if name in (".", "..") or "/" in name or "\\" in name:
-            raise SpellingError(f"label {name!r} can't be the name of a folder")
+        if not _LABEL.fullmatch(name) or name in ZARR_FILES:
+            raise SpellingError(
+                f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
+                "spaces, and . _ - inside"
+            )
         path = self.path / "labels" / name
         return replace(self, path=path, name=name, method="mode", labels=(), is_label=True)
 
@@ -132,13 +141,9 @@ class Output:
         Raises
         ------
         StoreError
-            If it and this one or the source lie inside each other.
+            If it and the source lie inside each other.
         """
-        path = _output_path(dst, src)
-        here, there = self.path.resolve(), path.resolve()
-        if here.is_relative_to(there) or there.is_relative_to(here):
-            raise StoreError(f"{dst} and {self.path} lie inside each other; write beside it")
-        return replace(self, path=path, labels=())
+        return replace(self, path=_output_path(dst, src), labels=())
 
 
 def _one_of(what: str, word: str, known: tuple[str, ...]) -> str:
@@ -201,6 +206,20 @@ def _output_path(dst: PathLike, src: PathLike) -> Path:
     return path
 
 
+def check_separate(outputs: Sequence[Path]) -> None:
+    """Refuse outputs of one run that lie inside each other.
+
+    Raises
+    ------
+    StoreError
+        If two do, or are the same.
+    """
+    for one, other in combinations(outputs, 2):
+        here, there = one.resolve(), other.resolve()
+        if here.is_relative_to(there) or there.is_relative_to(here):
+            raise StoreError(f"{one} and {other} lie inside each other; write beside it")
+
+
 def check_apart(output: Path, files: Sequence[Path]) -> None:
     """Refuse an output among the slices, or slices inside the output, which may be erased.
 
@@ -227,15 +246,17 @@ def take_branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> B
     """
     if isinstance(branches, str):
         branches = [branches]
-    if not isinstance(branches, Mapping):
-        pairs = [word.partition("=") for word in branches]
-        if not all(name.strip() and equals for name, equals, _ in pairs):
-            raise SpellingError(f'{option} is written NAME="OPS", as in bone="threshold 20000"')
-        names = [name.strip() for name, _, _ in pairs]
-        if len(set(names)) < len(names):
-            raise SpellingError(f"{option} names one output twice: {', '.join(names)}")
-        branches = {name.strip(): ops for name, _, ops in pairs}
-    return {name: take_ops(ops) for name, ops in branches.items()}
+    if isinstance(branches, Mapping):
+        pairs = [(str(name).strip(), "=", ops) for name, ops in branches.items()]
+    else:
+        words = [word.partition("=") for word in branches]
+        pairs = [(name.strip(), equals, ops) for name, equals, ops in words]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise SpellingError(f'{option} is written NAME="OPS", as in bone="threshold 20000"')
+    names = [name for name, _, _ in pairs]
+    if len({name.casefold() for name in names}) < len(names):  # one folder on some file systems
+        raise SpellingError(f"{option} names one output twice: {', '.join(names)}")
+    return {name: take_ops(ops) for name, _, ops in pairs}
 
 
 def take_ops(ops: str | Sequence[Op | str]) -> tuple[Op, ...]:
@@ -264,6 +285,8 @@ def take_report_path(path: PathLike | None) -> Path | None:
         raise StoreError(f"the report {file} can't be written: it is a folder; name a file")
     if not file.absolute().parent.is_dir():
         raise StoreError(f"the report can't be written: there is no folder {file.parent}")
+    if file.exists() and file.suffix != ".json":
+        raise StoreError(f"the report {file} exists and is no .json; it is not replaced")
     if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
         raise StoreError(f"the report {file} can't be written: no permission")
     return file

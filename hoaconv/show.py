@@ -113,8 +113,10 @@ def _print(*things: Any) -> None:
     if sys.stdout is None:  # closed by who started us
         return
     console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
-    with _at_the_end():
+    with console.capture() as text:  # rich would end the process where a pipe is closed
         console.print(*things, sep="\n")
+    with _at_the_end():
+        sys.stdout.write(text.get())
 
 
 @contextmanager

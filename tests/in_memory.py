@@ -164,5 +164,8 @@ class _Keeper(Writer):
         self.sink.ended.append("closed")
         return {"planes": len(self.sink.planes)}
 
+    def release(self) -> None:
+        self.sink.ended.append("released")
+
     def abort(self) -> None:
         self.sink.ended.append("aborted")

@@ -276,6 +276,21 @@ def test_a_small_budget_gives_the_same_as_a_large_one(make_volume, make_tiffs, t
     all_equal(levels_of(tmp_path / "small.zarr"), levels_of(tmp_path / "large.zarr"))
 
 
+@pytest.mark.parametrize(("factors", "chunks"), [("6,10,5", "4,8,8"), ("3,2,2", "1,16,16")])
+def test_a_group_of_planes_may_be_thicker_than_a_layer(tiffs, volume, tmp_path, factors, chunks):
+    options = {"factors": factors, "chunks": chunks, "shards": "none", "levels": 2}
+    hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", **options)
+    step = [int(f) for f in factors.split(",")]
+    padded = ts.downsample(ts.array(volume), step, "mean").read().result()
+    all_equal(levels_of(tmp_path / "o.zarr"), [volume, padded])
+
+
+def test_arrays_may_be_numpys(tiffs, tmp_path):
+    size = np.array([3.0, 2.0, 1.0])
+    report = hoaconv.stack_to_omezarr(tiffs, tmp_path / "o", voxel_size=size, chunks=np.full(3, 16))
+    assert report.voxel_size == (3.0, 2.0, 1.0)
+
+
 def test_numbers_may_be_numpys(tiffs, volume, tmp_path):
     options = {"chunks": np.int64(16), "voxel_size": np.float32(2), "workers": np.int64(1)}
     hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", **options)

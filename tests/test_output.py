@@ -17,6 +17,7 @@ from invoking import INTERRUPTED, SOURCE, SPELLING, STORE, looks_complete, refus
 
 from hoaconv.io import folder
 from hoaconv.io.folder import MARK
+from hoaconv.io.zarr import ArrayWriter
 
 SLOW = """
 import sys, time
@@ -218,3 +219,23 @@ def test_a_closed_or_full_stdout_harms_no_store(tiffs, out, where):
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert looks_complete(out)
+
+
+def test_a_report_never_replaces_a_slice(make_tiffs, volume, tmp_path, out):
+    src = make_tiffs(tmp_path / "in", volume[:3])
+    file = src / "slice_0001.tif"
+    whole = file.read_bytes()
+    refused(run(src, out, "--report", file), STORE, file, "not replaced")
+    assert file.read_bytes() == whole
+
+
+def test_a_run_that_lost_its_folder_says_so(tiffs, out, monkeypatch):
+    write_layer = ArrayWriter.write_layer
+
+    def taken_over(self, z, layer):
+        (out / MARK).write_text("{}")
+        write_layer(self, z, layer)
+
+    monkeypatch.setattr(ArrayWriter, "write_layer", taken_over)
+    refused(run(tiffs, out), STORE, out, "somebody else")
+    assert not looks_complete(out)

@@ -164,6 +164,10 @@ class Writer(ABC):
         """All planes have come: write what is left, metadata last. Returns what was made."""
 
     @abstractmethod
+    def release(self) -> None:
+        """All outputs of the sweep are closed: this one is whole."""
+
+    @abstractmethod
     def abort(self) -> None:
         """The run has failed: leave nothing that looks complete."""
 

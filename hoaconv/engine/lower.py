@@ -1,5 +1,6 @@
 """From schedule to generators: each stage becomes combinators on iterators of planes."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -52,7 +53,9 @@ class Tap:
 
     def finish(self) -> Mapping[str, Any]:
         """The value of all planes."""
-        state = self._fold.init(self._spec)
+        if not self._states:
+            return self._fold.finish(self._fold.init(self._spec))
+        state = self._states.popitem()[1]
         while self._states:
             state = self._fold.merge(state, self._states.popitem()[1])
         return self._fold.finish(state)
@@ -89,17 +92,18 @@ class _Pass:
 def lower(sweep: Sweep) -> tuple[Planes, ...]:
     """The streams at the schedule's ends; pulling them to exhaustion is the run."""
     readers = sweep.schedule.readers
-    waiting: dict[tuple[int, int], Planes] = {}
+    waiting: defaultdict[tuple[int, int], list[Planes]] = defaultdict(list)
     passes: dict[int, _Pass] = {}
     ends: list[Planes] = []
     for i, stage in enumerate(sweep.schedule.stages):
-        taken = [waiting.pop((j, i)) for j in stage.inputs]
+        taken = [waiting[j, i].pop() for j in stage.inputs]
         made = _lower(sweep, i, stage, taken, passes)
         if not readers[i]:
             ends.append(made)
             continue
         branches = tee(made, len(readers[i])) if len(readers[i]) > 1 else (made,)
-        waiting.update({(i, j): branch for j, branch in zip(readers[i], branches)})
+        for j, branch in zip(readers[i], branches):
+            waiting[i, j].append(branch)
     return tuple(ends)
 
 

@@ -13,6 +13,10 @@ __all__ = ["Peak", "cpus", "memory_limit", "resident", "share_malloc_arenas"]
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _M_ARENA_MAX = -8  # malloc.h
+_MEMORY_FILES = (  # limit, use, and the key in memory.stat of what can be dropped: v2, v1
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 _NO_LIMIT = 1 << 60  # cgroup v1 writes "no limit" as a number about this large
 
 
@@ -26,9 +30,9 @@ def cpus() -> int:
 
 
 def memory_limit() -> int:
-    """Bytes that this process may use: what is free or its own, and the cgroup's limit."""
-    free = int(psutil.virtual_memory().available) + resident()
-    return min([free, *_cgroup_bytes()])
+    """Bytes that this process may use: free ones and its own, of the machine and of its cgroup."""
+    free = int(psutil.virtual_memory().available)
+    return min([free, *_cgroup_free()]) + resident()
 
 
 def resident() -> int:
@@ -65,9 +69,33 @@ def _numbers(name: str) -> list[list[int]]:
     return found
 
 
-def _cgroup_bytes() -> list[int]:
-    found = _numbers("memory.max") + _numbers("memory.limit_in_bytes")
-    return [number for (number,) in found if number < _NO_LIMIT]
+def _cgroup_free() -> list[int]:
+    """Bytes below each limit on this process that nobody holds; the page cache can be had."""
+    return [free for folder in _cgroup_folders() for free in _free_below(folder)]
+
+
+def _free_below(folder: Path) -> list[int]:
+    for limit_name, used_name, cache_name in _MEMORY_FILES:
+        limit, used = (_number(folder / name) for name in (limit_name, used_name))
+        if limit is not None and limit < _NO_LIMIT:
+            return [max(0, limit - max(0, (used or 0) - _cached(folder, cache_name)))]
+    return []
+
+
+def _number(file: Path) -> int | None:
+    try:
+        text = file.read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def _cached(folder: Path, name: str) -> int:
+    try:
+        lines = (folder / "memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name} ")), 0)
 
 
 def _cgroup_cpus() -> list[int]:

@@ -6,7 +6,7 @@ a maximum over stages or a lower bound; what is measured rather than derived say
 
 from math import ceil
 
-from hoaconv.engine.contract import Fold, Join, Op, Source, Use
+from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Use
 from hoaconv.engine.schedule import Schedule, Stage
 from hoaconv.engine.spec import Spec
 
@@ -49,12 +49,15 @@ def block_spec(schedule: Schedule, stage: Stage) -> Spec:
 def _kept(schedule: Schedule, i: int) -> int:
     """Planes of stage `i` that its readers keep at once.
 
-    One reader keeps its window. Of several, the one that looks furthest ahead, all along its
+    One reader keeps its window, or, if planes only flow through it, what its own readers keep.
+    Of several, the one that looks furthest ahead, all along its
     branch, makes the tee keep for the others what they have yet to take.
     """
     readers = schedule.readers[i]
     if len(readers) == 1:
-        return schedule.stages[readers[0]].window
+        (reader,) = readers
+        through = isinstance(schedule.stages[reader].part, Fold | Sink)
+        return _kept(schedule, reader) if through else schedule.stages[reader].window
     return max((_reach(schedule, j) for j in readers), default=1)
 
 

@@ -85,6 +85,8 @@ def _sweep(
         sink = cast(Sink, sweep.schedule.stages[i].part)
         folds = _folds_before(sweep.schedule, i, values)
         outputs[sink] = {**writer.close(folds), "folds": folds}
+    for writer in sweep.writers.values():
+        writer.release()
     return outputs, tuple(values.values())
 
 
@@ -100,11 +102,15 @@ def _folds_before(
 
 
 def _abort(sweep: Sweep, error: BaseException) -> None:
-    for writer in sweep.writers.values():
+    """Remove what was written, the latest output first; tell with the error whether it is gone."""
+    left: list[str] = []
+    for writer in reversed(sweep.writers.values()):
         try:
             writer.abort()
-        except StoreError as left:
-            error.add_note(str(left))
+        except StoreError as reason:
+            left.append(str(reason))
+    for note in left or ["what was written is removed"]:
+        error.add_note(note)
 
 
 def warm(plan: Plan) -> None:

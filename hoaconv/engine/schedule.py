@@ -107,9 +107,9 @@ class Schedule:
 
     @cached_property
     def readers(self) -> tuple[tuple[int, ...], ...]:
-        """For each stage, the positions of those that take its planes."""
+        """For each stage, who takes its planes: a join that takes them twice stands there twice."""
         return tuple(
-            tuple(j for j, other in enumerate(self.stages) if i in other.inputs)
+            tuple(j for j, other in enumerate(self.stages) for k in other.inputs if k == i)
             for i in range(len(self.stages))
         )
 

@@ -4,13 +4,15 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
 from typing import Any
 from uuid import uuid4
 
-from psutil import pid_exists
+from psutil import Error as PsutilError
+from psutil import Process
 
 from hoaconv.errors import StoreError
 
@@ -19,6 +21,9 @@ __all__ = ["Claim", "check_free", "sizes"]
 MARK = ".hoaconv-unfinished"
 _OF_STORES = re.compile(r"\..*|\d+(\.\d+)*|README.*|LICENSE.*", re.IGNORECASE)
 """Other files at a store's root: hidden ones, chunks of an array, what it is and whose."""
+
+_ALIVE: set[str] = set()
+"""Tokens of this process's claims that are neither finished nor given up."""
 
 ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
@@ -48,11 +53,25 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 def _check_mark(path: Path, *, overwrite: bool) -> None:
     mark = _read_mark(path)
-    pid = mark.get("pid")
-    if isinstance(pid, int) and mark.get("host") == gethostname() and pid_exists(pid):
-        raise StoreError(f"{path} is being written by another run (process {pid}); let it finish")
+    if _is_alive(mark):
+        raise StoreError(
+            f"{path} is being written by another run (process {mark['pid']}); let it finish"
+        )
     if not overwrite:
         raise StoreError(f"{path} was left by a run that did not finish; --overwrite replaces it")
+
+
+def _is_alive(mark: Mapping[str, Any]) -> bool:
+    """Whether the run that left the mark goes on: its process, not one with the same number."""
+    pid = mark.get("pid")
+    if not isinstance(pid, int) or mark.get("host") != gethostname():
+        return False
+    if pid == os.getpid():
+        return mark.get("token") in _ALIVE
+    try:
+        return bool(Process(pid).create_time() == mark.get("began"))
+    except PsutilError:
+        return False
 
 
 def _check_store(path: Path, names: set[str]) -> None:
@@ -80,28 +99,45 @@ class Claim:
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         check_free(path, overwrite=overwrite)
         self.path = path
-        self._mark = {"host": gethostname(), "pid": os.getpid(), "token": uuid4().hex}
+        self._mark = {
+            "host": gethostname(),
+            "pid": os.getpid(),
+            "began": Process().create_time(),
+            "token": uuid4().hex,
+        }
         self._made = _missing(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._take()
             _erase(path, but=MARK)
-        except OSError as error:
+        except BaseException as error:
             with suppress(OSError):  # the first error is the one to tell
                 self._release()
                 self._leave()
-            raise StoreError(f"{path} can't be made: {error.strerror or error}") from error
+            if isinstance(error, OSError):
+                raise StoreError(f"{path} can't be made: {error.strerror or error}") from error
+            raise
 
     def _take(self) -> None:
         """Put the mark there before anything is erased: a half-erased store stays ours."""
         (self.path / MARK).unlink(missing_ok=True)
         with (self.path / MARK).open("x", encoding="utf-8") as file:
             json.dump(self._mark, file)
+        _ALIVE.add(self._mark["token"])
+
+    def check(self) -> None:
+        """Raise StoreError if the folder isn't this run's any more."""
+        if not self._is_ours():
+            raise StoreError(
+                f"{self.path} was taken or changed by somebody else while it was being written; "
+                "what is there now is a mixture: remove it"
+            )
 
     def finish(self) -> None:
-        """The output is whole."""
-        if self._is_ours():
-            (self.path / MARK).unlink()
+        """The output is whole. Raises StoreError if the folder isn't this run's any more."""
+        self.check()
+        (self.path / MARK).unlink()
+        _ALIVE.discard(self._mark["token"])
 
     def abandon(self) -> None:
         """Remove what was made; the mark goes last, so that a second failure still shows it."""
@@ -115,6 +151,7 @@ class Claim:
 
     def _release(self) -> None:
         """Leave the mark, as that of a run that is over."""
+        _ALIVE.discard(self._mark["token"])
         if (self.path / MARK).exists():
             (self.path / MARK).write_bytes(b"")
 
@@ -123,7 +160,9 @@ class Claim:
         if unmarked or self._made:
             (self.path / MARK).unlink(missing_ok=True)
         for folder in self._made:
-            if folder.exists():
+            if folder.exists() and any(folder.iterdir()):
+                return  # another output's, which will remove it
+            with suppress(FileNotFoundError):
                 folder.rmdir()
 
     def _is_ours(self) -> bool:
@@ -156,8 +195,8 @@ def _erase(folder: Path, but: str = "") -> None:
             entry.unlink()
 
 
-def sizes(folder: Path) -> tuple[int, int]:
-    """Files in a folder and below, and their bytes."""
+def sizes(folder: Path, but: str = "") -> tuple[int, int]:
+    """Files in a folder and below, and their bytes; those called `but` aside."""
     count = total = 0
     pending = [os.fspath(folder)]
     while pending:
@@ -165,7 +204,7 @@ def sizes(folder: Path) -> tuple[int, int]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
-                else:
+                elif entry.name != but:
                     count += 1
                     total += entry.stat().st_size
     return count, total

@@ -260,9 +260,9 @@ class ArrayWriter:
                 target = self._store[z : z + len(layer), rows, columns]
                 begun.append(target.write(part, can_reference_source_data_indefinitely=True))
                 if len(begun) >= self._in_flight:
-                    begun.popleft().result()
+                    _wait_for_first(begun)
             while begun:
-                begun.popleft().result()
+                _wait_for_first(begun)
         except (OSError, ValueError) as error:
             raise StoreError(f"{self.path}: {_reason(error)}") from error
         finally:
@@ -295,6 +295,12 @@ def _open_spec(path: Path, spec: ArraySpec, workers: int) -> dict[str, Any]:
             "file_io_sync": False,
         },
     }
+
+
+def _wait_for_first(begun: deque[Any]) -> None:
+    """It leaves the queue when it is done: an interrupt while waiting must not lose it."""
+    begun[0].result()
+    begun.popleft()
 
 
 def _settle(begun: deque[Any]) -> None:

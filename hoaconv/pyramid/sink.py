@@ -13,9 +13,9 @@ from hoaconv.engine.contract import Sink, Use, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
-from hoaconv.io.folder import Claim, check_free, sizes
+from hoaconv.io.folder import MARK, Claim, check_free, sizes
 from hoaconv.io.zarr import ArraySpec, ArrayWriter, Compressor, write_json
-from hoaconv.kernels.downsample import downsample
+from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.pyramid.cascade import Cascade, layer_planes
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
@@ -90,10 +90,14 @@ class OmeZarr(Sink):
             _layer_use(str(self), i, array, layer_planes(array, group))
             for i, (array, group) in enumerate(zip(arrays, groups, strict=True))
         )
-        encoding = max(
-            array.write_bytes(workers, lean=lean) for array in arrays
-        )  # one layer at a time
-        return (*layers, Use(str(self), "encoding chunks on their way to disk", encoding))
+        # One layer is encoded at a time.
+        encoding = max(array.write_bytes(workers, lean=lean) for array in arrays)
+        shrinking = (workers + 1) * downsample_bytes(spec.shape[2], spec.dtype)
+        return (
+            *layers,
+            Use(str(self), "encoding chunks on their way to disk", encoding),
+            Use(str(self), f"downsampling in {workers + 1} threads", shrinking),
+        )
 
     def files(self, spec: Spec) -> int:
         """Shards or chunks of all levels, and metadata; chunks of zeros are not stored."""
@@ -161,14 +165,19 @@ class OmeZarrWriter(Writer):
         """Write the metadata, the image's own last. Returns a row a level, files and bytes."""
         if self._top.planes != self._spec.planes:
             raise PlanError(f"{self._top.planes} planes came of {self._spec.planes}")
+        if self._claim:
+            self._claim.check()
         for array in self._arrays:
             array.write_metadata()
         self._write_root(folds)
-        if self._claim:
-            self._claim.finish()
-        files, nbytes = sizes(self._sink.path)
+        files, nbytes = sizes(self._sink.path, but=MARK)
         rows = [self._row(i) for i in range(len(self._levels))]
         return {"path": str(self._sink.path), "levels": rows, "files": files, "bytes": nbytes}
+
+    def release(self) -> None:
+        """Take the mark away: the store is whole."""
+        if self._claim:
+            self._claim.finish()
 
     def abort(self) -> None:
         """Remove what was written."""

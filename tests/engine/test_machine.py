@@ -15,21 +15,31 @@ def test_cpus_and_memory_are_those_of_this_machine_or_fewer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "cpus", "limit"),
+    ("files", "cpus", "free"),
     [
         ({"a/cpu.max": "150000 100000", "a/memory.max": "max"}, [2], []),
+        ({"a/cpu.max": "max 100000", "memory.max": "10000", "a/memory.max": "50"}, [], [50, 10000]),
         (
-            {"a/cpu.max": "max 100000", "memory.max": "1000000", "a/memory.max": "5000"},
+            {
+                "a/memory.max": "5000",
+                "a/memory.current": "3000",
+                "a/memory.stat": "anon 1\ninactive_file 1200",
+            },
             [],
-            [5000, 1000000],
+            [3200],
         ),
         ({"cpu/a/cpu.cfs_quota_us": "50000", "cpu/a/cpu.cfs_period_us": "100000"}, [1], []),
         ({"cpu/a/cpu.cfs_quota_us": "-1", "cpu/a/cpu.cfs_period_us": "100000"}, [], []),
         ({"memory/a/memory.limit_in_bytes": "9223372036854771712"}, [], []),
+        (
+            {"memory/a/memory.limit_in_bytes": "900", "memory/a/memory.usage_in_bytes": "1000"},
+            [],
+            [0],
+        ),
         ({}, [], []),
     ],
 )
-def test_cgroup_limits_are_read(tmp_path, monkeypatch, files, cpus, limit) -> None:
+def test_cgroup_limits_are_read(tmp_path, monkeypatch, files, cpus, free) -> None:
     for name, text in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +47,7 @@ def test_cgroup_limits_are_read(tmp_path, monkeypatch, files, cpus, limit) -> No
     folders = [tmp_path / "a", tmp_path, tmp_path / "cpu/a", tmp_path / "memory/a"]
     monkeypatch.setattr(machine, "_cgroup_folders", lambda: folders)
     assert machine._cgroup_cpus() == cpus
-    assert machine._cgroup_bytes() == limit
+    assert machine._cgroup_free() == free
 
 
 @pytest.mark.parametrize("exact", [True, False])

@@ -53,7 +53,7 @@ def test_streamed_is_whole_bit_for_bit(shape, first, second, stride, rows, ahead
     want = box_sum(box_sum(volume, first) + 3, second)
     assert np.array_equal(sink.volume, want)
     assert outcome.outputs[sink]["folds"]["total"]["sum"] == int(want.astype(np.int64).sum())
-    assert sink.ended == ["closed"]
+    assert sink.ended == ["closed", "released"]
 
 
 def test_every_plane_is_read_once_whatever_the_number_of_readers() -> None:
@@ -115,6 +115,26 @@ def test_equal_beginnings_of_branches_are_done_once() -> None:
     assert [str(stage.part) for stage in made.stages].count("box (1, 1, 1)") == 1
     run(made)
     assert np.array_equal(one.volume + 2, other.volume)
+
+
+def test_a_join_may_take_one_stream_twice() -> None:
+    planes, sink = Plan.read(InMemory(volume_of((9, 5, 5)))), Keep()
+    plan = (planes | Box()) & (planes | Box()) | Combine(np.subtract) | sink
+    run(schedule(plan, Limits(1 << 30, 2)))
+    assert sink.volume.shape == (9, 5, 5)
+    assert not sink.volume.any()
+
+
+@pytest.mark.parametrize("through", [[Total()], [Total(), Keep()], [Keep(), Total(), Total()]])
+def test_planes_that_flow_through_taps_are_counted_by_who_keeps_them(through) -> None:
+    plan = Plan.read(InMemory(volume_of((60, 16, 8))))
+    for part in [*through, Box((4, 1, 0)), *through, Box((3, 0, 0)), Keep()]:
+        plan |= part
+    made = schedule(plan, Limits(1 << 30, 2))
+    sweeps: list[Sweep] = []
+    with patch("hoaconv.engine.run.Sweep", recording(sweeps)):
+        run(made)
+    assert sweeps[0].buffers.held <= buffer_bytes(made)
 
 
 def test_a_bad_slice_ends_the_run_and_leaves_no_thread() -> None:

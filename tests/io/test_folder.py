@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from socket import gethostname
 
 import pytest
 
 from hoaconv.errors import StoreError
+from hoaconv.io import folder
 from hoaconv.io.folder import MARK, Claim, check_free, sizes
 
 
@@ -28,13 +30,46 @@ def test_a_claim_marks_the_folder_until_it_is_finished(tmp_path) -> None:
     assert not list(claim.path.iterdir())
 
 
-def test_what_was_taken_over_is_left_alone(tmp_path) -> None:
+def test_what_was_taken_over_is_left_alone_and_told(tmp_path) -> None:
     claim = Claim(tmp_path / "x.zarr", overwrite=False)
     (claim.path / MARK).write_text('{"token": "somebody else"}')
     (claim.path / "theirs").write_text("x")
     claim.abandon()
-    claim.finish()
+    for told in (claim.check, claim.finish):
+        with pytest.raises(StoreError, match="somebody else"):
+            told()
     assert len(list(claim.path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("pid", [os.getpid(), os.getppid(), 1])
+def test_a_mark_of_a_dead_run_whose_number_lives_on_is_no_obstacle(tmp_path, pid) -> None:
+    mark = {"host": gethostname(), "pid": pid, "began": 12.5, "token": "dead"}
+    (tmp_path / "x.zarr").mkdir()
+    (tmp_path / "x.zarr" / MARK).write_text(json.dumps(mark))
+    Claim(tmp_path / "x.zarr", overwrite=True).finish()
+
+
+def test_an_interrupt_while_erasing_lets_go_of_the_folder(tmp_path, monkeypatch) -> None:
+    path = zarr_at(tmp_path / "x.zarr")
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folder.shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Claim(path, overwrite=True)
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="did not finish"):
+        check_free(path, overwrite=False)
+    Claim(path, overwrite=True).finish()
+
+
+def test_two_outputs_in_a_new_folder_leave_nothing(tmp_path) -> None:
+    claims = [Claim(tmp_path / "new" / name, overwrite=False) for name in ("a", "b")]
+    for claim in claims:
+        claim.abandon()
+    assert not (tmp_path / "new" / "a").exists()
+    assert not (tmp_path / "new" / "b").exists()
 
 
 def test_giving_up_removes_what_was_made_and_no_more(tmp_path) -> None:

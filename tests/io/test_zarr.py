@@ -131,3 +131,35 @@ def test_a_path_that_can_not_be_written_is_named(tmp_path) -> None:
 def test_plain_zstd_in_v2_is_refused() -> None:
     with pytest.raises(SpellingError, match="blosc-zstd"):
         ArraySpec((2, 2, 2), np.dtype("uint8"), (2, 2, 2), None, Compressor.parse("zstd:3"), 2)
+
+
+class Write:
+    """A write that ends only when it is waited for to the end; the first wait is interrupted."""
+
+    def __init__(self, ended: list["Write"]) -> None:
+        self.ended, self.waits = ended, 0
+
+    def result(self) -> None:
+        self.waits += 1
+        if self.waits == 1:
+            raise KeyboardInterrupt
+
+    def exception(self) -> None:
+        self.ended.append(self)
+
+
+def test_an_interrupt_waits_for_every_write_under_way(tmp_path) -> None:
+    spec = ArraySpec((2, 8, 8), np.dtype("uint8"), (2, 2, 2), None, Compressor.parse("none"), 3)
+    writer, ended = ArrayWriter(tmp_path / "0", spec, 1), []
+
+    class Store:
+        def __getitem__(self, _):
+            return self
+
+        def write(self, *_, **__):
+            return Write(ended)
+
+    writer._store, writer._in_flight = Store(), 3
+    with pytest.raises(KeyboardInterrupt):
+        writer.write_layer(0, np.zeros((2, 8, 8), np.uint8))
+    assert len(ended) == min(3, sum(1 for _ in writer._regions()))
