@@ -124,6 +124,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     SpellingError, SourceError, PlanError, BudgetError, StoreError
         As `hoaconv.stack_to_omezarr` does.
     """
+    machine.share_malloc_arenas()  # before any thread begins: an arena, once made, stays
     watcher = options["watcher"] or Watcher()
     report = take_report_path(options["report"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
@@ -142,7 +143,6 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
         for output, ops in outputs.items()
     }
     planned = _plan(stack, sinks)
-    machine.share_malloc_arenas()
     _warm(planned, watcher)
     made = schedule(planned, Limits(budget, workers, machine.resident()))
     return Conversion(stack, sinks, made, notes, given, report, watcher)

@@ -126,7 +126,10 @@ class Keep(Sink):
     def files(self, spec: Spec) -> int:
         return 0
 
-    def uses(self, spec: Spec, workers: int, *, lean: bool) -> tuple[Use, ...]:
+    def storing(self, spec: Spec, workers: int, *, lean: bool) -> int:
+        return 0
+
+    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
         return (Use("keep", "everything", spec.nbytes),)
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> Writer:

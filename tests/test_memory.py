@@ -9,13 +9,14 @@ import sys
 
 import numpy as np
 import pytest
+import tifffile
 
 from hoaconv.io.phantom import Phantom
 from hoaconv.io.slice_files import write_jp2_stack, write_tiff_stack
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are told by Linux")
 
-SHAPE = (80, 1000, 1100)
+SHAPE = (80, 1000, 1500)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,10 @@ def stacks(tmp_path_factory):
     for name in ("uint8", "uint16", "float32"):
         write_tiff_stack(Phantom(SHAPE, np.dtype(name)), folder / name)
     write_tiff_stack(Phantom(SHAPE), folder / "deflate", compression="zlib")
+    (folder / "noise").mkdir()
+    for z in range(SHAPE[0]):
+        plane = np.random.default_rng(z).integers(0, 65536, SHAPE[1:], dtype=np.uint16)
+        tifffile.imwrite(folder / "noise" / f"{z:03d}.tif", plane, photometric="minisblack")
     return folder
 
 
@@ -36,6 +41,8 @@ CASES = {
     "deflate": ("deflate", []),
     "uint8": ("uint8", []),
     "float32": ("float32", []),
+    "noise": ("noise", []),
+    "noise in chunks": ("noise", ["--shards", "none"]),
     "chunks": ("uint16", ["--shards", "none", "--chunks", "128"]),
     "thin chunks": ("uint16", ["--shards", "none", "--chunks", "16,64,64"]),
     "v2": ("uint16", ["--ngff", "0.4"]),

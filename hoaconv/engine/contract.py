@@ -180,8 +180,16 @@ class Sink(ABC):
         """Spec of what flows on, which is `spec`. Raises PlanError for what can't be stored."""
 
     @abstractmethod
-    def uses(self, spec: Spec, workers: int, *, lean: bool) -> tuple[Use, ...]:
-        """Every byte that the writer holds; `lean` is slower and holds as little as it can."""
+    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+        """Every byte that the writer holds all the time."""
+
+    @abstractmethod
+    def storing(self, spec: Spec, workers: int, *, lean: bool) -> int:
+        """Bytes held, besides, only while it stores something in `Writer.advance`.
+
+        Writers advance one after the other, so one of them at a time holds as much. `lean` is
+        slower and holds as little as it can.
+        """
 
     @abstractmethod
     def files(self, spec: Spec) -> int:

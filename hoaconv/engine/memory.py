@@ -12,9 +12,9 @@ from hoaconv.engine.spec import Spec
 
 __all__ = ["block_spec", "live_planes", "uses"]
 
-ENGINE_BYTES = 56_000_000
-"""Libraries loaded on first use, threads, what malloc keeps: measured on Linux, up to 43 MB, from
-64 to 1024 slices, with 1 to 16 workers, chunks of 0.5 to 4 MB and shards of 134 MB."""
+ENGINE_BYTES = 36_000_000
+"""Libraries loaded on first use, threads, what malloc keeps: measured on Linux, up to 20 MB, with 1
+to 4 workers, with and without shards."""
 
 
 def uses(schedule: Schedule) -> tuple[Use, ...]:
@@ -22,7 +22,16 @@ def uses(schedule: Schedule) -> tuple[Use, ...]:
     reserved = Use("process", "interpreter, libraries, kernels", schedule.limits.reserved)
     engine = Use("engine", "threads and bookkeeping", ENGINE_BYTES)
     stages = (use for i in range(len(schedule.stages)) for use in _stage_uses(schedule, i))
-    return (reserved, engine, *stages)
+    return (reserved, engine, *stages, *_storing(schedule))
+
+
+def _storing(schedule: Schedule) -> tuple[Use, ...]:
+    """What the sinks hold while they store: one of them at a time, so the most of any."""
+    sinks = [(s.part, schedule.spec_in(s)) for s in schedule.stages if isinstance(s.part, Sink)]
+    limits = schedule.limits
+    sizes = (sink.storing(spec, limits.workers, lean=schedule.lean) for sink, spec in sinks)
+    most = max(sizes, default=0)
+    return (Use("outputs", "chunks of one layer on their way to disk", most),) if most else ()
 
 
 def live_planes(stride: int, kept: int) -> int:
@@ -92,7 +101,7 @@ def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
     if isinstance(stage.part, Fold):
         size = (workers + 1) * stage.part.state_bytes(schedule.spec_in(stage))
         return (Use(who, f"states of {workers + 1} threads", size),)
-    return stage.part.uses(schedule.spec_in(stage), workers, lean=schedule.lean)
+    return stage.part.uses(schedule.spec_in(stage), workers)
 
 
 def _band(schedule: Schedule, stage: Stage) -> int:

@@ -75,7 +75,7 @@ class Stage:
 class Schedule:
     """One sweep: stages in order, decode-ahead, limits, and why things are as they are.
 
-    `lean` has the sinks hold as little as they can, at some cost in speed.
+    `lean` has sinks and bands hold as little as they can, at some cost in speed.
     """
 
     stages: tuple[Stage, ...]

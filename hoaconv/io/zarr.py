@@ -168,20 +168,22 @@ class ArraySpec:
     def in_flight(self, workers: int, *, lean: bool) -> int:
         """Calls under way at once: two chunks for every worker to pack, or, `lean`, one."""
         chunks = prod(self.write_shape) // prod(self.chunks)
-        return max(1, -(-workers // chunks)) if lean else max(2, -(-2 * workers // chunks))
+        return -(-(workers if lean else 2 * workers) // chunks)
 
     def write_bytes(self, workers: int, *, lean: bool) -> int:
-        """Bytes held while a layer is being written, besides the layer.
+        """Bytes held while a layer is being written, besides the layer; measured.
 
-        Whole encoded shards wait for their last chunk; a chunk is copied, then encoded. Data
-        that can't be compressed is assumed.
+        A shard's chunks wait, encoded, for the last one; data that can't be compressed is
+        assumed. Where the array ends within a shard, tensorstore copies all its chunks before it
+        encodes the first. Without shards a chunk is copied, then encoded.
         """
-        itemsize, calls = self.dtype.itemsize, self.in_flight(workers, lean=lean)
-        size = prod(_map(min, self.write_shape, self.shape)) * itemsize
-        chunk = prod(self.chunks) * itemsize
-        if self.shards:
-            return calls * size + 3 * workers * chunk
-        return 2 * calls * size + 3 * workers * chunk
+        padded = (-(-n // c) * c for n, c in zip(self.shape[1:], self.chunks[1:], strict=True))
+        layer = self.unit[0] * prod(padded)
+        voxels = min(self.in_flight(workers, lean=lean) * prod(self.write_shape), layer)
+        ends_within = any(n % u for n, u in zip(self.shape, self.unit, strict=True))
+        copies = 2.0 if ends_within or not self.shards else 1.2
+        encoding = 3 * workers * prod(self.chunks)
+        return int((copies * voxels + encoding) * self.dtype.itemsize)
 
     def metadata(self) -> dict[str, Any]:
         """The array's ``zarr.json`` or ``.zarray``."""

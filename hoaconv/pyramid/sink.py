@@ -82,22 +82,20 @@ class OmeZarr(Sink):
             level.shape, spec.dtype, self.chunks, self.shards, self.compressor, zarr_format
         )
 
-    def uses(self, spec: Spec, workers: int, *, lean: bool) -> tuple[Use, ...]:
-        """A layer buffer a level, and what encoding one layer holds."""
+    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+        """A layer buffer a level, and scratch of downsampling."""
         found, arrays = self.levels(spec), self.arrays(spec)
         groups = [level.step[0] for level in found[1:]] + [1]
         layers = tuple(
             _layer_use(str(self), i, array, layer_planes(array, group))
             for i, (array, group) in enumerate(zip(arrays, groups, strict=True))
         )
-        # One layer is encoded at a time.
-        encoding = max(array.write_bytes(workers, lean=lean) for array in arrays)
         shrinking = (workers + 1) * downsample_bytes(spec.shape[2], spec.dtype)
-        return (
-            *layers,
-            Use(str(self), "encoding chunks on their way to disk", encoding),
-            Use(str(self), f"downsampling in {workers + 1} threads", shrinking),
-        )
+        return (*layers, Use(str(self), f"downsampling in {workers + 1} threads", shrinking))
+
+    def storing(self, spec: Spec, workers: int, *, lean: bool) -> int:
+        """Bytes of the chunks of one layer on their way to disk; levels are stored in turn."""
+        return max(array.write_bytes(workers, lean=lean) for array in self.arrays(spec))
 
     def files(self, spec: Spec) -> int:
         """Shards or chunks of all levels, and metadata; chunks of zeros are not stored."""

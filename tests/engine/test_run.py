@@ -203,7 +203,7 @@ def recording(sweeps: list[Sweep]):
 
 def buffer_bytes(made: Schedule) -> int:
     """What the model counts, less what doesn't come from the buffers: ops' own scratch."""
-    others = ("process", "engine", "keep")
+    others = ("process", "engine", "keep", "outputs")
     counted = sum(use.nbytes for use in made.uses if use.who not in others)
     ops = [s for s in made.stages if s.kind == "op"]
     joins = [s for s in made.stages if s.kind == "join"]

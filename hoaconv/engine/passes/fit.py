@@ -13,7 +13,7 @@ __all__ = ["fit"]
 
 STRIDES = (16, 8, 4, 2, 1)
 BAND_ROWS = 256
-MIN_BAND_ROWS = 32
+MIN_BAND_ROWS, LEAN_BAND_ROWS = 32, 64
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ def fit(draft: Schedule) -> Schedule:
 def _choices(draft: Schedule) -> list[_Choice]:
     """From the fastest to the smallest.
 
-    Strides go first: they cost a few copies. Then sinks are made lean, which has the encoders
-    wait now and then. Fewer slices ahead come last: workers then idle whenever a layer is
-    written.
+    Strides go first: they cost a few copies. Then the sweep is made lean: narrow bands, whose
+    halos are gathered more often, and encoders that wait now and then. Fewer slices ahead come
+    last: workers then idle whenever a layer is written.
     """
     workers, planes = draft.limits.workers, draft.spec_of(draft.stages[0]).planes
     plenty = min(3 * workers + 2, planes)
@@ -49,7 +49,7 @@ def _choices(draft: Schedule) -> list[_Choice]:
 
 
 def _with(draft: Schedule, choice: _Choice) -> Schedule:
-    stages = tuple(_sized(draft, stage, choice.stride) for stage in draft.stages)
+    stages = tuple(_sized(draft, stage, choice) for stage in draft.stages)
     chosen = replace(draft, stages=stages, ahead=choice.ahead, lean=choice.lean)
     return replace(chosen, uses=uses(chosen))
 
@@ -60,13 +60,14 @@ def _reason(chosen: Schedule, most: _Choice) -> str:
     if strides:
         words += f"; windows advance by {max(strides)} planes, of {most.stride}"
     if chosen.lean:
-        words += "; fewer shards are encoded at once"
+        words += "; bands are narrow and fewer chunks are encoded at once"
     return f"{words}: what the budget allows"
 
 
-def _sized(draft: Schedule, stage: Stage, stride: int) -> Stage:
+def _sized(draft: Schedule, stage: Stage, choice: _Choice) -> Stage:
     """A stage without context gains nothing from a stride; all are cut into bands."""
     rows = draft.spec_in(stage).plane_shape[0]
     share = -(-rows // (2 * draft.limits.workers))
-    band = min(rows, max(MIN_BAND_ROWS, min(BAND_ROWS, share)))
-    return replace(stage, stride=stride if stage.halo[0] else 1, rows=band)
+    most = LEAN_BAND_ROWS if choice.lean else BAND_ROWS
+    band = min(rows, max(MIN_BAND_ROWS, min(most, share)))
+    return replace(stage, stride=choice.stride if stage.halo[0] else 1, rows=band)
