@@ -57,7 +57,7 @@ class Source(ABC):
         """Bytes that one worker holds while it reads a plane, besides `out`."""
 
 
-class Op:
+class Op(ABC):
     """Planes to planes. A subclass is a frozen dataclass; its fields are the parameters.
 
     No padding is ever added: at a volume's end the block is shorter there, so that the op's
@@ -79,12 +79,12 @@ class Op:
         """Bytes that `apply` allocates for a block of this spec, besides input and output."""
         return 0
 
+    @abstractmethod
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the result for ``block[core]`` into `out`, single-threaded, without the GIL.
 
         `block` is C-contiguous; `out` is a band of a slab, so each ``out[z]`` is C-contiguous.
         """
-        raise NotImplementedError(f"{type(self).__name__}.apply")
 
     def warm(self, spec: Spec) -> None:
         """Compile the kernels that `apply` calls for planes of this spec."""
