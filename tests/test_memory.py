@@ -79,10 +79,24 @@ def convert(src, dst, words):
     return int(done.stdout), json.loads(told.read_text())
 
 
+COMPILED: set[tuple[str, ...]] = set()
+
+
+def compiled(source, words):
+    """Whether kernels of this dtype and these ops lie on disk: compiling takes memory too."""
+    dtype = source if source in ("uint8", "float32") else "uint16"
+    ops = (words[i + 1] for i, word in enumerate(words) if word in ("--ops", "--label"))
+    key = (dtype, *ops)
+    known = key in COMPILED
+    COMPILED.add(key)
+    return known
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_measured_stays_below_projected_and_not_far(stacks, tmp_path, case) -> None:
     source, words = CASES[case]
-    convert(stacks / source, tmp_path / "warm.zarr", [*words, "--range", ":2"])  # compiled kernels
+    if not compiled(source, words):
+        convert(stacks / source, tmp_path / "warm.zarr", [*words, "--range", ":2"])
     peak, report = convert(stacks / source, tmp_path / "o.zarr", words)
     assert peak <= report["projected"]
     assert report["measured"] <= report["projected"]
