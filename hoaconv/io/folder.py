@@ -106,22 +106,31 @@ class Claim:
             "token": uuid4().hex,
         }
         self._made = _missing(path)
+        self._taken = False
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._take()
             _erase(path, but=MARK)
         except BaseException as error:
             with suppress(OSError):  # the first error is the one to tell
-                self._release()
+                if self._taken:
+                    self._release()
                 self._leave()
-            if isinstance(error, OSError):
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise StoreError(f"{path} can't be made: {error.strerror or error}") from error
             raise
 
     def _take(self) -> None:
-        """Put the mark there before anything is erased: a half-erased store stays ours."""
-        (self.path / MARK).unlink(missing_ok=True)
-        with (self.path / MARK).open("x", encoding="utf-8") as file:
+        """Put the mark there before anything is erased: a half-erased store stays ours.
+
+        A run that began at the same moment may have been faster: its mark is never replaced.
+        """
+        mark = self.path / MARK
+        if mark.exists():
+            _check_mark(self.path, overwrite=True)
+            mark.unlink()
+        with mark.open("x", encoding="utf-8") as file:
+            self._taken = True
             json.dump(self._mark, file)
         _ALIVE.add(self._mark["token"])
 
@@ -157,7 +166,7 @@ class Claim:
 
     def _leave(self, *, unmarked: bool = False) -> None:
         """Remove the mark from a folder that is empty but for it, and the folders made."""
-        if unmarked or self._made:
+        if unmarked or (self._made and self._taken):
             (self.path / MARK).unlink(missing_ok=True)
         for folder in self._made:
             if folder.exists() and any(folder.iterdir()):

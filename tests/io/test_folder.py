@@ -47,6 +47,17 @@ def test_a_mark_of_a_dead_run_whose_number_lives_on_is_no_obstacle(tmp_path, pid
     (tmp_path / "x.zarr").mkdir()
     (tmp_path / "x.zarr" / MARK).write_text(json.dumps(mark))
     Claim(tmp_path / "x.zarr", overwrite=True).finish()
+    assert not list((tmp_path / "x.zarr").iterdir())
+
+
+def test_a_run_that_began_at_the_same_moment_keeps_its_mark(tmp_path, monkeypatch) -> None:
+    first = Claim(tmp_path / "x.zarr", overwrite=False)
+    monkeypatch.setattr(folder, "check_free", lambda *_, **__: None)  # it looked before
+    for overwrite in (False, True):
+        with pytest.raises(StoreError, match="another run"):
+            Claim(tmp_path / "x.zarr", overwrite=overwrite)
+    first.check()
+    first.finish()
 
 
 def test_an_interrupt_while_erasing_lets_go_of_the_folder(tmp_path, monkeypatch) -> None:
