@@ -10,7 +10,7 @@ from typing import Any
 
 from hoaconv import __version__
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Op
+from hoaconv.engine.contract import Step
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import Outcome, run, warm
@@ -46,7 +46,7 @@ class Conversion:
     """
 
     stack: Stack
-    sinks: Mapping[OmeZarr, tuple[Op, ...]]
+    sinks: Mapping[OmeZarr, tuple[Step, ...]]
     schedule: Schedule
     notes: tuple[str, ...]
     options: Mapping[str, Any]
@@ -148,7 +148,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     return Conversion(stack, sinks, made, notes, given, report, watcher)
 
 
-def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Op, ...]]:
+def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Step, ...]]:
     """Labels and other images, then the main one."""
     ops, main = take_ops(options["ops"]), Output.take(options)
     labels: Branches = take_branches(options["label"], "--label")
@@ -162,7 +162,7 @@ def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Op, ...]]:
     }
 
 
-def _plan(stack: Stack, sinks: Mapping[OmeZarr, tuple[Op, ...]]) -> Plan:
+def _plan(stack: Stack, sinks: Mapping[OmeZarr, tuple[Step, ...]]) -> Plan:
     """One sweep that feeds every sink."""
     root = Plan.read(stack)
     plans = [_chain(root, ops, sink) for sink, ops in sinks.items()]
@@ -172,7 +172,7 @@ def _plan(stack: Stack, sinks: Mapping[OmeZarr, tuple[Op, ...]]) -> Plan:
     return whole
 
 
-def _chain(plan: Plan, ops: tuple[Op, ...], sink: OmeZarr) -> Plan:
+def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr) -> Plan:
     for op in ops:
         plan |= op
     return plan | sink if sink.is_label else plan | Histogram() | sink

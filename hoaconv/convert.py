@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from hoaconv.conversion import Conversion, prepare
-from hoaconv.engine.contract import Op
+from hoaconv.engine.contract import Step
 from hoaconv.engine.schedule import Schedule
 from hoaconv.ops.catalogue import catalogue, describe, example, lookup, summary, usage
 from hoaconv.options import PathLike, Word
@@ -23,7 +23,7 @@ def stack_to_omezarr(
     dst: Annotated[PathLike, Word("the OME-Zarr to make, such as brain.zarr")],
     *,
     ops: Annotated[
-        str | Sequence[Op],
+        str | Sequence[Step],
         Word("ops to apply on the way, such as 'gaussian 1.5 | threshold 20000'", "Ops", "OPS"),
     ] = "",
     label: Annotated[

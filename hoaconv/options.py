@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Op
+from hoaconv.engine.contract import Step
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.voxel_size import VoxelSize, unit_name
@@ -41,7 +41,7 @@ PathLike = str | os.PathLike[str]
 _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
 
 Triple = tuple[int, int, int]
-Branches = Mapping[str, tuple[Op, ...]]
+Branches = Mapping[str, tuple[Step, ...]]
 
 BUDGET_SHARE = 0.6
 CHUNKS, UNSHARDED = (64, 64, 64), (128, 128, 128)
@@ -259,7 +259,7 @@ def take_branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> B
     return {name: take_ops(ops) for name, _, ops in pairs}
 
 
-def take_ops(ops: str | Sequence[Op | str]) -> tuple[Op, ...]:
+def take_ops(ops: str | Sequence[Step | str]) -> tuple[Step, ...]:
     """Ops, spelled in one text or each by itself, or not. Raises SpellingError."""
     if isinstance(ops, str):
         return parse_ops(ops)

@@ -1,10 +1,10 @@
 """What the engine asks of those who read, change, measure and write planes.
 
-The engine knows no file format and no filter: it calls these four.
+The engine knows no file format and no filter: it calls these.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +14,20 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab, Spec
 
-__all__ = ["Core", "Fold", "Join", "Op", "Sink", "Source", "Use", "Writer"]
+__all__ = [
+    "Core",
+    "Fold",
+    "Join",
+    "Op",
+    "Resample",
+    "Scan",
+    "Scanner",
+    "Sink",
+    "Source",
+    "Step",
+    "Use",
+    "Writer",
+]
 
 Core = tuple[slice, slice, slice]
 """The part of a block (z, y, x) whose result is kept."""
@@ -56,6 +69,40 @@ class Source(ABC):
     def scratch(self) -> int:
         """Bytes that one worker holds while it reads a plane, besides `out`."""
 
+    def choose(self, planes: Sequence[int]) -> "Source":
+        """These planes alone, in this order, as a source of their own."""
+        return Chosen(self, tuple(planes))
+
+
+@dataclass(frozen=True)
+class Chosen(Source):
+    """Some planes of another source, in any order; their stored bytes are the mean's."""
+
+    source: Source
+    planes: tuple[int, ...]
+
+    @property
+    def spec(self) -> Spec:
+        """Of the chosen planes."""
+        whole = self.source.spec
+        return Spec((len(self.planes), *whole.plane_shape), whole.dtype)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that reading every chosen plane takes from disk, were all planes alike."""
+        return self.source.stored_bytes * len(self.planes) // self.source.spec.planes
+
+    def read(self, z: int, out: Plane) -> None:
+        """Decode the chosen plane `z` into `out`."""
+        self.source.read(self.planes[z], out)
+
+    def scratch(self) -> int:
+        """As the other source."""
+        return self.source.scratch()
+
+    def __str__(self) -> str:
+        return str(self.source)
+
 
 class Op(ABC):
     """Planes to planes. A subclass is a frozen dataclass; its fields are the parameters.
@@ -71,8 +118,21 @@ class Op(ABC):
         """Context (z, y, x) that a voxel of the result needs on each side."""
         return (0, 0, 0)
 
+    @property
+    def needs(self) -> "Fold | None":
+        """What must be known of the whole input first, such as its percentiles; None if nothing.
+
+        The planner then inserts a sweep that finds it. Until then the op can't be applied, but
+        `halo`, `infer` and `work` answer as they will.
+        """
+        return None
+
+    def settle(self, found: Mapping[str, Any]) -> "Op":  # noqa: ARG002 - the parameter is the contract
+        """The op that it is once the fold that it `needs` has `found` its value."""
+        return self
+
     def infer(self, spec: Spec) -> Spec:
-        """Spec of the result. Raises PlanError for an input that the op can't take."""
+        """Spec of the result, of the same shape. Raises PlanError for what it can't take."""
         return spec
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
@@ -91,6 +151,92 @@ class Op(ABC):
         voxel = Spec((1, 1, 1), spec.dtype)
         out = np.empty(voxel.shape, self.infer(voxel).dtype)
         self.apply(np.zeros(voxel.shape, voxel.dtype), (slice(0, 1),) * 3, out)
+
+
+class Resample(ABC):
+    """Planes to planes of another shape or order: crop, pad, flip, bin, resize.
+
+    Plane z of the result is made of the input's planes ``reach(spec, z)``, a range whose ends
+    never go back as z grows; it may be empty. A subclass is a frozen dataclass.
+    """
+
+    word: ClassVar[str]
+
+    @abstractmethod
+    def infer(self, spec: Spec) -> Spec:
+        """Spec of the result. Raises PlanError for an input that it can't take."""
+
+    @abstractmethod
+    def reach(self, spec: Spec, z: int) -> range:
+        """Planes of the input (of `spec`) that plane `z` of the result is made of."""
+
+    def chooses(self, spec: Spec) -> range | None:  # noqa: ARG002 - the parameter is the contract
+        """Planes of the input that are kept, in the result's order, if that is all it does to z.
+
+        A source in front then reads these alone, and `within` says what is left to do. A range
+        with a negative step can be had in no other way. None where planes are made or mixed.
+        """
+        return None
+
+    def within(self) -> "Resample | None":
+        """What it does to each plane, once the planes are chosen; None if nothing."""
+        return self
+
+    def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
+        """Bytes that one call of `apply` allocates, besides input and output."""
+        return 0
+
+    @abstractmethod
+    def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:
+        """Write `rows` of plane `z` of the result into `out` (rows, x), without the GIL.
+
+        `planes` are the input's ``reach(spec, z)``, whole. Called from several threads.
+        """
+
+    def warm(self, spec: Spec) -> None:  # noqa: B027 - numpy alone needs none
+        """Compile the kernels that `apply` calls for planes of this spec."""
+
+
+class Scanner(ABC):
+    """A `Scan` at work. Each plane that it gives is an array of its own, which it then forgets."""
+
+    @abstractmethod
+    def take(self, plane: Plane) -> Iterator[Plane]:
+        """Take the next plane; give, one by one, those that are decided now, in order."""
+
+    @abstractmethod
+    def end(self) -> Iterator[Plane]:
+        """No plane comes any more: give the rest."""
+
+
+class Scan(ABC):
+    """Planes to planes of the same shape, decided by what went by and what comes later.
+
+    It follows objects along z, so it sees planes one by one, in order, whole. Planes that it
+    can't decide yet wait in its own state, packed as it likes. A subclass is a frozen dataclass.
+    """
+
+    word: ClassVar[str]
+
+    @abstractmethod
+    def infer(self, spec: Spec) -> Spec:
+        """Spec of the result. Raises PlanError for an input that it can't take."""
+
+    @abstractmethod
+    def state_bytes(self, spec: Spec) -> int:
+        """Bytes that a scanner holds at the most, besides the planes it is given and gives."""
+
+    @abstractmethod
+    def open(self, spec: Spec, buffers: Buffers) -> Scanner:
+        """Begin; planes that it gives come from `buffers`."""
+
+    @abstractmethod
+    def warm(self, spec: Spec) -> None:
+        """Compile the kernels that scanning planes of this spec calls."""
+
+
+Step = Op | Resample | Scan
+"""What turns one stream of planes into another: whatever stands in a chain of ops."""
 
 
 class Join(ABC):

@@ -15,12 +15,12 @@ and a join makes one stream of both (Python's ``&`` binds tighter than ``|``):
 
 from dataclasses import dataclass
 
-from hoaconv.engine.contract import Fold, Join, Op, Sink, Source
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source, Step
 from hoaconv.errors import PlanError
 
 __all__ = ["Node", "Part", "Plan"]
 
-Part = Source | Op | Join | Fold | Sink
+Part = Source | Step | Join | Fold | Sink
 """What may stand in a plan."""
 
 
@@ -43,7 +43,7 @@ class Plan:
         """Begin with the planes of `source`."""
         return cls((Node(source),))
 
-    def __or__(self, part: Op | Join | Fold | Sink) -> "Plan":
+    def __or__(self, part: Step | Join | Fold | Sink) -> "Plan":
         """Go on with `part`: a join takes all ends, anything else the only one.
 
         Raises
@@ -79,7 +79,9 @@ def _shared(node: Node, known: dict[tuple[object, tuple[int, ...]], Node]) -> No
     """The node in `known` that does the same, or this one with shared inputs."""
     inputs = tuple(_shared(needed, known) for needed in node.inputs)
     part = node.part
-    same = part if isinstance(part, Op) else id(part)  # ops are values, the others are not
+    same = (
+        part if isinstance(part, Op | Resample | Scan) else id(part)
+    )  # ops are values, the others are not
     return known.setdefault((same, tuple(map(id, inputs))), Node(part, inputs))
 
 

@@ -96,6 +96,10 @@ class Stack(Source):
         """Bytes that one worker holds while it reads the worst plane, besides `out`."""
         return max(stored.scratch for stored in self._slices)
 
+    def choose(self, planes: Sequence[int]) -> "Stack":
+        """These slices alone, in this order."""
+        return Stack(self.path, [self._slices[z] for z in planes], self.notes, self.voxel_size)
+
     def __str__(self) -> str:
         return self.path.name
 

@@ -5,7 +5,6 @@ from dataclasses import MISSING, Field, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from hoaconv.engine.contract import Op
 from hoaconv.errors import SpellingError
 from hoaconv.ops import pointwise, smooth
 from hoaconv.ops.declare import EXAMPLES, OPS, Declared, kind_of
@@ -36,7 +35,7 @@ class Parameter:
     help: str
 
 
-def catalogue() -> Mapping[str, type[Op]]:
+def catalogue() -> Mapping[str, type[Declared]]:
     """Every op by its word, in the order of words."""
     return MappingProxyType(dict(sorted(OPS.items())))
 

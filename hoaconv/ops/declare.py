@@ -7,11 +7,10 @@ the docs. A field names its kind; the kind takes a Python value or its spelling,
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from math import isnan
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from hoaconv.engine.contract import Op
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
 
@@ -127,8 +126,13 @@ def kind_of(parameter: "Field[Any]") -> Kind:
 
 
 @dataclass(frozen=True)
-class Declared(Op):
-    """An op that brings its fields to the form of their kinds, so that equal means equal."""
+class Declared:
+    """An op's parameters, brought to the form of their kinds, so that equal means equal.
+
+    An op is this and one of the contract: ``class Gaussian(Declared, Op)``.
+    """
+
+    word: ClassVar[str]
 
     def __post_init__(self) -> None:
         for parameter in fields(self):

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hoaconv.engine.contract import Core
+from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.kernels.pointwise import above, at_least, at_most, clip, linear, linear_bytes
@@ -17,7 +17,7 @@ __all__ = ["Cast", "Clip", "Rescale", "Threshold"]
 
 @register("threshold 20000")
 @dataclass(frozen=True)
-class Threshold(Declared):
+class Threshold(Declared, Op):
     """Mark voxels greater than a value: uint8, 1 there and 0 elsewhere."""
 
     word: ClassVar[str] = "threshold"
@@ -35,7 +35,7 @@ class Threshold(Declared):
 
 @register("cast float32")
 @dataclass(frozen=True)
-class Cast(Declared):
+class Cast(Declared, Op):
     """Change the dtype, rounding half to even and saturating; NaN becomes 0 in an integer."""
 
     word: ClassVar[str] = "cast"
@@ -57,7 +57,7 @@ class Cast(Declared):
 
 @register("clip 1000 60000")
 @dataclass(frozen=True)
-class Clip(Declared):
+class Clip(Declared, Op):
     """Hold voxels within bounds; the dtype stays."""
 
     word: ClassVar[str] = "clip"
@@ -84,7 +84,7 @@ class Clip(Declared):
 
 @register("rescale 1000 60000")
 @dataclass(frozen=True)
-class Rescale(Declared):
+class Rescale(Declared, Op):
     """Spread the window lo..hi linearly over all of an integer dtype, or over 0..1 of a float.
 
     Integers are rounded half to even and saturated outside the window; floats go on beyond 0..1.

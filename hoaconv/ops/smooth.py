@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import ClassVar
 
-from hoaconv.engine.contract import Core
+from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.gaussian import (
@@ -33,7 +33,7 @@ def _boundary() -> Kind:
 
 @register("gaussian 1.5")
 @dataclass(frozen=True)
-class Gaussian(Declared):
+class Gaussian(Declared, Op):
     """Smooth with a gaussian.
 
     As scipy.ndimage.gaussian_filter, but integers are rounded half to even and saturated.

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
+from typing import cast
 
-from hoaconv.engine.contract import Op
+from hoaconv.engine.contract import Step
 from hoaconv.errors import SpellingError
 from hoaconv.ops.catalogue import lookup, usage
 from hoaconv.units import did_you_mean
@@ -11,7 +12,7 @@ from hoaconv.units import did_you_mean
 __all__ = ["parse_op", "parse_ops", "spell", "spell_ops"]
 
 
-def parse_op(text: str) -> Op:
+def parse_op(text: str) -> Step:
     """An op from its word and its parameters, in their order or by ``name=value``.
 
     Raises
@@ -33,10 +34,10 @@ def parse_op(text: str) -> Op:
     missing = [f.name for f in fields(op) if f.default is MISSING and f.name not in values]
     if missing:
         raise SpellingError(f"{word} needs {' and '.join(missing)}; {_written(word)}")
-    return op(**values)
+    return cast(Step, op(**values))  # every op is declared, and one of the contract
 
 
-def parse_ops(text: str) -> tuple[Op, ...]:
+def parse_ops(text: str) -> tuple[Step, ...]:
     """Ops from their spellings with ``|`` between; none from an empty text.
 
     Raises
@@ -52,7 +53,7 @@ def parse_ops(text: str) -> tuple[Op, ...]:
     return tuple(parse_op(stage) for stage in stages)
 
 
-def spell(op: Op) -> str:
+def spell(op: Step) -> str:
     """The text, without what is default anyway, that `parse_op` reads as this op.
 
     Examples
@@ -63,7 +64,7 @@ def spell(op: Op) -> str:
     return str(op)
 
 
-def spell_ops(ops: Iterable[Op]) -> str:
+def spell_ops(ops: Iterable[Step]) -> str:
     """The text that `parse_ops` reads as these ops."""
     return " | ".join(spell(op) for op in ops)
 
