@@ -53,7 +53,7 @@ def projected(planned: Plan, gib: int, workers: int) -> str:
         made = schedule(planned, Limits(gib << 30, workers, RESERVED))
     except BudgetError as error:
         return "needs " + str(error).split("at least ")[1].split(",")[0]
-    return f"{made.projected / 1e9:.1f} GB, {made.ahead} ahead"
+    return f"{made.projected / 1e9:.1f} GB, {made.sweeps[0].ahead} ahead"
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class Conversion:
         *others, main = self.sinks
         made, limits = outcome.outputs[main], self.schedule.limits
         outside = [sink for sink in others if not sink.is_label]  # labels lie in the main image
-        spec = self.schedule.spec_of(self.schedule.stages[-1])
+        spec = self.schedule.spec_into(main)
         return Report(
             source=main.provenance["source"],
             output=str(main.path),

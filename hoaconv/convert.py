@@ -8,12 +8,12 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 from hoaconv.conversion import Conversion, prepare
 from hoaconv.engine.contract import Step
-from hoaconv.engine.schedule import Schedule
+from hoaconv.engine.schedule import Schedule, Sweep
 from hoaconv.ops.catalogue import catalogue, describe, example, lookup, summary, usage
 from hoaconv.options import PathLike, Word
 from hoaconv.report import Report, Watcher
 
-__all__ = ["Schedule", "Word", "list_ops", "plan", "stack_to_omezarr"]
+__all__ = ["Schedule", "Sweep", "Word", "list_ops", "plan", "stack_to_omezarr"]
 
 P = ParamSpec("P")
 

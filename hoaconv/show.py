@@ -13,7 +13,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from hoaconv.convert import Schedule
+from hoaconv.convert import Schedule, Sweep
 from hoaconv.errors import StoreError
 from hoaconv.report import Progress, Report, Watcher
 from hoaconv.units import format_bytes, format_seconds
@@ -146,27 +146,33 @@ def _triple(values: Any) -> str:
 
 
 def show_schedule(made: Schedule) -> None:
-    """Stages, then who holds how much memory."""
-    stages = _table("sweep", "stage", "window>", "stride>", "halo>", "gives", "plane>")
-    for stage in made.stages:
-        spec = made.spec_of(stage)
+    """Sweep by sweep: stages, then who holds how much memory."""
+    for number, sweep in enumerate(made.sweeps, 1):
+        many = f" {number} of {len(made.sweeps)}" if len(made.sweeps) > 1 else ""
+        _print(*_sweep_tables(sweep, many))
+    _print(
+        f"\nprojected {format_bytes(made.projected)}, "
+        f"budget {format_bytes(made.limits.budget)}, "
+        f"smallest budget that fits {format_bytes(made.least)}",
+        f"reads     {format_bytes(made.bytes_read)} of slices, "
+        f"writes {format_bytes(made.bytes_raw)} before compression, and the levels below, "
+        f"in at most {made.files} files",
+        *(f"why       {note}" for note in made.notes),
+    )
+
+
+def _sweep_tables(sweep: Sweep, many: str) -> tuple[Table, Table]:
+    stages = _table(f"sweep{many}", "stage", "window>", "stride>", "halo>", "gives", "plane>")
+    for stage in sweep.stages:
+        spec = sweep.spec_of(stage)
         sizes = (stage.window, stage.stride, _triple(stage.halo))
         shown = [str(size) if stage.kind == "op" else "-" for size in sizes]
         stages.add_row(str(stage.part), *shown, str(spec), format_bytes(spec.plane_bytes))
     memory = _table("\nmemory", "who", "what", "bytes>")
-    for use in made.uses:
+    for use in sweep.uses:
         memory.add_row(use.who, use.what, format_bytes(use.nbytes))
-    memory.add_row("", "projected", format_bytes(made.projected))
-    memory.add_row("", "budget", format_bytes(made.limits.budget))
-    memory.add_row("", "smallest budget that fits", format_bytes(made.least))
-    _print(
-        stages,
-        memory,
-        f"\nreads    {format_bytes(made.bytes_read)} of slices, "
-        f"writes {format_bytes(made.bytes_raw)} before compression, and the levels below, "
-        f"in at most {made.files} files",
-        *(f"why      {note}" for note in made.notes),
-    )
+    memory.add_row("", "together", format_bytes(sweep.projected))
+    return stages, memory
 
 
 def show_json(value: object) -> None:

@@ -8,7 +8,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Core, Fold, Op, Sink, Source, Use, Writer
+from hoaconv.engine.contract import (
+    Core,
+    Fold,
+    Hold,
+    Op,
+    Scratch,
+    Sink,
+    Source,
+    Use,
+    Writer,
+)
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab, Spec
 from hoaconv.errors import SourceError
@@ -172,3 +182,96 @@ class _Keeper(Writer):
 
     def abort(self) -> None:
         self.sink.ended.append("aborted")
+
+
+@dataclass(frozen=True)
+class SubtractMost(Op):
+    """Voxels less the greatest of the whole volume, which has to be found first."""
+
+    word: ClassVar[str] = "subtract-most"
+    most: int | None = None
+
+    @property
+    def needs(self) -> Fold | None:
+        return Most() if self.most is None else None
+
+    def settle(self, found: Mapping[str, Any]) -> "SubtractMost":
+        return SubtractMost(found["most"])
+
+    def infer(self, spec: Spec) -> Spec:
+        return Spec(spec.shape, np.dtype("int32"))
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+        assert self.most is not None
+        np.subtract(block[core], self.most, out=out, casting="unsafe")
+
+    def work(self, spec: Spec) -> int:
+        return spec.nbytes * 8 // spec.dtype.itemsize
+
+    def __str__(self) -> str:
+        return "subtract-most"
+
+
+class Most(Total):
+    word: ClassVar[str] = "most"
+
+    def step(self, state: list[int], block: Plane) -> None:
+        state[0] = max(state[0], int(block.max()))
+
+    def merge(self, one: list[int], other: list[int]) -> list[int]:
+        return [max(one[0], other[0])]
+
+    def finish(self, state: list[int]) -> Mapping[str, Any]:
+        return {"most": state[0]}
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf(Keep):
+    """Keeps planes as a disk does: in nobody's memory."""
+
+    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Drawer(Shelf, Hold):
+    """Planes that wait for a later sweep."""
+
+    name: str = ""
+
+    def source(self, spec: Spec) -> Source:
+        return FromDrawer(self, spec)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class FromDrawer(Source):
+    drawer: Drawer
+    given: Spec
+    stored_bytes: ClassVar[int] = 0
+
+    @property
+    def spec(self) -> Spec:
+        return self.given
+
+    def read(self, z: int, out: Plane) -> None:
+        out[...] = self.drawer.planes[z]
+
+    def scratch(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return f"from {self.drawer.name}"
+
+
+@dataclass(frozen=True, eq=False)
+class Desk(Scratch):
+    """A scratch that remembers what it was asked to hold."""
+
+    drawers: list[Drawer] = field(default_factory=list)
+
+    def hold(self, name: str) -> Drawer:
+        self.drawers.append(Drawer(name=name))
+        return self.drawers[-1]

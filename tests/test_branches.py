@@ -95,7 +95,7 @@ def test_every_slice_is_decoded_once(tiffs, volume, tmp_path, monkeypatch) -> No
 
 def test_equal_beginnings_are_done_once(tiffs, out) -> None:
     made = hoaconv.plan(tiffs, out, ops="gaussian 2", label={"a": "gaussian 2 | threshold 9"})
-    assert [str(stage.part) for stage in made.stages].count("gaussian 2") == 1
+    assert [str(stage.part) for stage in made.sweeps[0].stages].count("gaussian 2") == 1
 
 
 @pytest.mark.parametrize(

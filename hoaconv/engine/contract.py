@@ -17,11 +17,13 @@ from hoaconv.engine.spec import Plane, Slab, Spec
 __all__ = [
     "Core",
     "Fold",
+    "Hold",
     "Join",
     "Op",
     "Resample",
     "Scan",
     "Scanner",
+    "Scratch",
     "Sink",
     "Source",
     "Step",
@@ -348,3 +350,19 @@ class Sink(ABC):
     @abstractmethod
     def warm(self, spec: Spec) -> None:
         """Compile the kernels that writing planes of this spec calls."""
+
+
+class Hold(Sink):
+    """Keeps planes on disk for a later sweep."""
+
+    @abstractmethod
+    def source(self, spec: Spec) -> Source:
+        """What will give the planes of `spec` that are kept, once they are; known before."""
+
+
+class Scratch(ABC):
+    """Where planes wait between two sweeps."""
+
+    @abstractmethod
+    def hold(self, name: str) -> Hold:
+        """A place of this name; nothing is made before planes come."""

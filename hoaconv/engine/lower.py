@@ -12,20 +12,20 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Writer
 from hoaconv.engine.memory import block_spec
 from hoaconv.engine.pool import Pool
-from hoaconv.engine.schedule import Schedule, Stage
+from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.engine.spec import Plane, Slab
 from hoaconv.engine.stream import Window, ahead, flatten, initialize, map, tee, windowed, zip
 
-__all__ = ["Sweep", "lower"]
+__all__ = ["Running", "lower"]
 
 Planes = Iterator[Plane]
 
 
 @dataclass
-class Sweep:
-    """What one run of a schedule works with."""
+class Running:
+    """What a sweep works with while it runs."""
 
-    schedule: Schedule
+    sweep: Sweep
     pool: Pool
     buffers: Buffers = field(default_factory=Buffers)
     writers: dict[int, Writer] = field(default_factory=dict)
@@ -36,9 +36,9 @@ class Sweep:
 class Tap:
     """A fold's states, one for each thread that takes part."""
 
-    def __init__(self, sweep: Sweep, stage: Stage) -> None:
+    def __init__(self, running: Running, stage: Stage) -> None:
         self._fold: Fold = stage.part  # type: ignore[assignment]
-        self._spec = sweep.schedule.spec_in(stage)
+        self._spec = running.sweep.spec_in(stage)
         self._states: dict[int, Any] = {}
 
     def take(self, plane: Plane, rows: slice) -> None:
@@ -67,8 +67,8 @@ class _Pass:
     A band that the histogram has counted is still in cache when it is copied and downsampled.
     """
 
-    def __init__(self, sweep: Sweep, rows: tuple[slice, ...]) -> None:
-        self._pool, self._rows = sweep.pool, rows
+    def __init__(self, running: Running, rows: tuple[slice, ...]) -> None:
+        self._pool, self._rows = running.pool, rows
         self._takers: list[Tap | Writer] = []
         self._label = ""
 
@@ -89,15 +89,15 @@ class _Pass:
         return self
 
 
-def lower(sweep: Sweep) -> tuple[Planes, ...]:
+def lower(running: Running) -> tuple[Planes, ...]:
     """The streams at the schedule's ends; pulling them to exhaustion is the run."""
-    readers = sweep.schedule.readers
+    readers = running.sweep.readers
     waiting: defaultdict[tuple[int, int], list[Planes]] = defaultdict(list)
     passes: dict[int, _Pass] = {}
     ends: list[Planes] = []
-    for i, stage in enumerate(sweep.schedule.stages):
+    for i, stage in enumerate(running.sweep.stages):
         taken = [waiting[j, i].pop() for j in stage.inputs]
-        made = _lower(sweep, i, stage, taken, passes)
+        made = _lower(running, i, stage, taken, passes)
         if not readers[i]:
             ends.append(made)
             continue
@@ -108,41 +108,41 @@ def lower(sweep: Sweep) -> tuple[Planes, ...]:
 
 
 def _lower(
-    sweep: Sweep, i: int, stage: Stage, taken: list[Planes], passes: dict[int, _Pass]
+    running: Running, i: int, stage: Stage, taken: list[Planes], passes: dict[int, _Pass]
 ) -> Planes:
     part = stage.part
     if isinstance(part, Source):
-        return _read(sweep, part)
+        return _read(running, part)
     if isinstance(part, Join):
-        return map(_Combine(sweep, stage, part), zip(*taken))
+        return map(_Combine(running, stage, part), zip(*taken))
     (planes,) = taken
     if isinstance(part, Op):
         windows = windowed(planes, stage.window, stage.stride, stage.halo[0])
-        return flatten(map(_Apply(sweep, stage, part), windows))
-    return _pass_on(sweep, i, stage, planes, passes)
+        return flatten(map(_Apply(running, stage, part), windows))
+    return _pass_on(running, i, stage, planes, passes)
 
 
 def _pass_on(
-    sweep: Sweep, i: int, stage: Stage, planes: Planes, passes: dict[int, _Pass]
+    running: Running, i: int, stage: Stage, planes: Planes, passes: dict[int, _Pass]
 ) -> Planes:
     """Give the planes to a tap or a writer; to the same pass as the one before, if it has one."""
     (before,) = stage.inputs
-    taker = sweep.writers[i] if isinstance(stage.part, Sink) else sweep.taps[i]
-    if before in passes and len(sweep.schedule.readers[before]) == 1:
+    taker = running.writers[i] if isinstance(stage.part, Sink) else running.taps[i]
+    if before in passes and len(running.sweep.readers[before]) == 1:
         passes[i] = passes[before].add(str(stage.part), taker)
         return planes
-    rows = bands(sweep.schedule.spec_in(stage).plane_shape[0], stage.rows)
-    passes[i] = _Pass(sweep, rows).add(str(stage.part), taker)
+    rows = bands(running.sweep.spec_in(stage).plane_shape[0], stage.rows)
+    passes[i] = _Pass(running, rows).add(str(stage.part), taker)
     return map(passes[i], planes)
 
 
-def _read(sweep: Sweep, source: Source) -> Planes:
+def _read(running: Running, source: Source) -> Planes:
     def start(z: int) -> Any:
-        out = sweep.buffers.take(source.spec.plane_shape, source.spec.dtype)
-        return sweep.pool.submit("decode", _decode, source, z, out)
+        out = running.buffers.take(source.spec.plane_shape, source.spec.dtype)
+        return running.pool.submit("decode", _decode, source, z, out)
 
     begun = initialize(source.spec.planes, start)
-    return map(partial(_seen, sweep.on_plane), ahead(begun, sweep.schedule.ahead))
+    return map(partial(_seen, running.on_plane), ahead(begun, running.sweep.ahead))
 
 
 def _decode(source: Source, z: int, out: Plane) -> Plane:
@@ -158,19 +158,19 @@ def _seen(on_plane: Callable[[], None], plane: Plane) -> Plane:
 class _Apply:
     """One op on one window of planes: cut into bands, done by the pool, made into planes."""
 
-    def __init__(self, sweep: Sweep, stage: Stage, op: Op) -> None:
-        self._op, self._sweep = op, sweep
-        self._given = sweep.schedule.spec_of(stage)
+    def __init__(self, running: Running, stage: Stage, op: Op) -> None:
+        self._op, self._running = op, running
+        self._given = running.sweep.spec_of(stage)
         self._halo = stage.halo[1]
         self._slab = (stage.stride, *self._given.plane_shape)
-        self._block = block_spec(sweep.schedule, stage).shape
+        self._block = block_spec(running.sweep, stage).shape
         self._bands = bands(self._given.plane_shape[0], stage.rows)
 
     def __call__(self, window: Window) -> Slab:
         depth = window.core.stop - window.core.start
         shape = (depth, *self._given.plane_shape)
-        out = self._sweep.buffers.take(shape, self._given.dtype, self._slab)
-        self._sweep.pool.map(str(self._op), partial(self._band, window, out), self._bands)
+        out = self._running.buffers.take(shape, self._given.dtype, self._slab)
+        self._running.pool.map(str(self._op), partial(self._band, window, out), self._bands)
         return out
 
     def _band(self, window: Window, out: Slab, rows: slice) -> None:
@@ -185,7 +185,7 @@ class _Apply:
         if len(planes) == 1:
             return planes[0][None, rows]
         shape = (len(planes), rows.stop - rows.start, planes[0].shape[1])
-        block = self._sweep.buffers.take(shape, planes[0].dtype, self._block)
+        block = self._running.buffers.take(shape, planes[0].dtype, self._block)
         for plane, place in zip(planes, block):
             place[...] = plane[rows]
         return block
@@ -194,14 +194,14 @@ class _Apply:
 class _Combine:
     """One join of the planes that stand at the same z."""
 
-    def __init__(self, sweep: Sweep, stage: Stage, join: Join) -> None:
-        self._join, self._sweep = join, sweep
-        self._given = sweep.schedule.spec_of(stage)
+    def __init__(self, running: Running, stage: Stage, join: Join) -> None:
+        self._join, self._running = join, running
+        self._given = running.sweep.spec_of(stage)
         self._bands = bands(self._given.plane_shape[0], stage.rows)
 
     def __call__(self, planes: tuple[Plane, ...]) -> Plane:
-        out = self._sweep.buffers.take(self._given.plane_shape, self._given.dtype)
-        self._sweep.pool.map(str(self._join), partial(self._band, planes, out), self._bands)
+        out = self._running.buffers.take(self._given.plane_shape, self._given.dtype)
+        self._running.pool.map(str(self._join), partial(self._band, planes, out), self._bands)
         return out
 
     def _band(self, planes: tuple[Plane, ...], out: Plane, rows: slice) -> None:

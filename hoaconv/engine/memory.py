@@ -7,7 +7,7 @@ a maximum over stages or a lower bound; what is measured rather than derived say
 from math import ceil
 
 from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Use
-from hoaconv.engine.schedule import Schedule, Stage
+from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.engine.spec import Spec
 
 __all__ = ["block_spec", "live_planes", "uses"]
@@ -17,7 +17,7 @@ ENGINE_BYTES = 36_000_000
 to 4 workers, with and without shards."""
 
 
-def uses(schedule: Schedule) -> tuple[Use, ...]:
+def uses(schedule: Sweep) -> tuple[Use, ...]:
     """Every byte that the schedule's sweep holds, consumer by consumer."""
     reserved = Use("process", "interpreter, libraries, kernels", schedule.limits.reserved)
     engine = Use("engine", "threads and bookkeeping", ENGINE_BYTES)
@@ -25,7 +25,7 @@ def uses(schedule: Schedule) -> tuple[Use, ...]:
     return (reserved, engine, *stages, *_storing(schedule))
 
 
-def _storing(schedule: Schedule) -> tuple[Use, ...]:
+def _storing(schedule: Sweep) -> tuple[Use, ...]:
     """What the sinks hold while they store: one of them at a time, so the most of any."""
     sinks = [(s.part, schedule.spec_in(s)) for s in schedule.stages if isinstance(s.part, Sink)]
     limits = schedule.limits
@@ -48,14 +48,14 @@ def live_planes(stride: int, kept: int) -> int:
     return stride * (ceil((kept - 1) / stride) + 1)
 
 
-def block_spec(schedule: Schedule, stage: Stage) -> Spec:
+def block_spec(schedule: Sweep, stage: Stage) -> Spec:
     """What one call of an op's `apply` gets: a window of a band and its halo."""
     spec = schedule.spec_in(stage)
     rows = min(stage.rows + 2 * stage.halo[1], spec.plane_shape[0])
     return Spec((min(stage.window, spec.planes), rows, spec.shape[2]), spec.dtype)
 
 
-def _kept(schedule: Schedule, i: int) -> int:
+def _kept(schedule: Sweep, i: int) -> int:
     """Planes of stage `i` that its readers keep at once.
 
     One reader keeps its window, or, if planes only flow through it, what its own readers keep.
@@ -70,12 +70,12 @@ def _kept(schedule: Schedule, i: int) -> int:
     return max((_reach(schedule, j) for j in readers), default=1)
 
 
-def _reach(schedule: Schedule, i: int) -> int:
+def _reach(schedule: Sweep, i: int) -> int:
     further = (_reach(schedule, j) for j in schedule.readers[i])
     return schedule.stages[i].window + max(further, default=0)
 
 
-def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
+def _stage_uses(schedule: Sweep, i: int) -> tuple[Use, ...]:
     stage, who = schedule.stages[i], str(schedule.stages[i].part)
     workers, spec = schedule.limits.workers, schedule.spec_of(stage)
     kept = _kept(schedule, i)
@@ -104,7 +104,7 @@ def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
     return stage.part.uses(schedule.spec_in(stage), workers)
 
 
-def _band(schedule: Schedule, stage: Stage) -> int:
+def _band(schedule: Sweep, stage: Stage) -> int:
     block = block_spec(schedule, stage)
     gathered = block.nbytes if stage.window > 1 else 0
     return gathered + (stage.part.work(block) if isinstance(stage.part, Op) else 0)

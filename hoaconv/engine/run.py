@@ -1,18 +1,20 @@
-"""Run a schedule: open, sweep, close, or clean up after what went wrong."""
+"""Run a schedule: open, sweep after sweep, close, or clean up after what went wrong."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
-from hoaconv.engine.contract import Fold, Join, Sink, Source
-from hoaconv.engine.lower import Sweep, Tap, lower
+from hoaconv.engine.buffers import Buffers
+from hoaconv.engine.contract import Fold, Hold, Join, Op, Sink, Source, Writer
+from hoaconv.engine.lower import Running, Tap, lower
 from hoaconv.engine.machine import Peak
 from hoaconv.engine.passes.infer import infer
+from hoaconv.engine.passes.measure import settled
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
-from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
 from hoaconv.engine.stream import zip
 from hoaconv.errors import StoreError
 
@@ -30,6 +32,8 @@ class Outcome:
         of the folds that its planes went through.
     folds
         Values of all folds, in the plan's order.
+    found
+        What ops needed to know of the whole volume, by the chain of ops that needed it.
     seconds, measured
         Wall time, and the most bytes that the process held.
     busy
@@ -38,13 +42,14 @@ class Outcome:
 
     outputs: Mapping[Sink, Mapping[str, Any]]
     folds: tuple[Mapping[str, Any], ...]
+    found: Mapping[str, Mapping[str, Any]]
     seconds: float
     measured: int
     busy: Mapping[str, float]
 
 
 def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outcome:
-    """Sweep once; `on_plane` is called in this thread for every plane read.
+    """Sweep by sweep; `on_plane` is called in this thread for every plane read.
 
     Raises
     ------
@@ -54,68 +59,111 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
         If something can't be written.
     """
     start = perf_counter()
-    pool = Pool(schedule.limits.workers)
-    sweep = Sweep(schedule, pool, on_plane=on_plane)
+    work = _Run(schedule, on_plane)
     with Peak() as peak:
         try:
-            outputs, folds = _sweep(sweep)
+            outputs = work.outputs()
         except BaseException as error:
-            pool.close()  # nobody writes any more when what was written is removed
-            _abort(sweep, error)
+            work.pool.close()  # nobody writes any more when what was written is removed
+            work.abort(error)
             raise
-        pool.close()
-    return Outcome(outputs, folds, perf_counter() - start, peak.nbytes, pool.busy)
+        work.pool.close()
+    folds = tuple(value for place, value in sorted(work.values.items()) if not work.seeks(place))
+    seconds = perf_counter() - start
+    return Outcome(outputs, folds, work.found, seconds, peak.nbytes, work.pool.busy)
 
 
-def _sweep(
-    sweep: Sweep,
-) -> tuple[Mapping[Sink, Mapping[str, Any]], tuple[Mapping[str, Any], ...]]:
-    for i, stage in enumerate(sweep.schedule.stages):
-        if isinstance(stage.part, Sink):
-            spec = sweep.schedule.spec_in(stage)
-            sweep.writers[i] = stage.part.open(
-                spec, sweep.pool, sweep.buffers, lean=sweep.schedule.lean
-            )
-        elif isinstance(stage.part, Fold):
-            sweep.taps[i] = Tap(sweep, stage)
-    deque(zip(*lower(sweep)), maxlen=0)  # a loop's variable would keep the last plane alive
-    values = {i: tap.finish() for i, tap in sweep.taps.items()}
-    outputs: dict[Sink, Mapping[str, Any]] = {}
-    for i, writer in sweep.writers.items():
-        sink = cast(Sink, sweep.schedule.stages[i].part)
-        folds = _folds_before(sweep.schedule, i, values)
-        outputs[sink] = {**writer.close(folds), "folds": folds}
-    for writer in sweep.writers.values():
-        writer.release()
-    return outputs, tuple(values.values())
+class _Run:
+    """A schedule at work.
 
+    Every sink is opened before the first sweep, so that outputs that stand in the way are told at
+    once, and closed after the last one.
+    """
 
-def _folds_before(
-    schedule: Schedule, i: int, values: Mapping[int, Mapping[str, Any]]
-) -> Mapping[str, Any]:
-    """Values of the folds that a stage's planes went through, by word."""
-    found: dict[str, Any] = {}
-    for j in schedule.stages[i].inputs:
-        found |= _folds_before(schedule, j, values)
-    part = schedule.stages[i].part
-    return found | {part.word: values[i]} if isinstance(part, Fold) else found
+    def __init__(self, schedule: Schedule, on_plane: Callable[[], None]) -> None:
+        self.pool = Pool(schedule.limits.workers)
+        self.values: dict[Place, Mapping[str, Any]] = {}
+        self.found: dict[str, Mapping[str, Any]] = {}
+        self._schedule, self._on_plane = schedule, on_plane
+        self._writers: dict[Place, Writer] = {}
 
+    def outputs(self) -> Mapping[Sink, Mapping[str, Any]]:
+        """Open, sweep, close; what each sink says of what it wrote."""
+        buffers = [Buffers() for _ in self._schedule.sweeps]
+        for (k, i), sink, sweep in self._sinks():
+            spec = sweep.spec_in(sweep.stages[i])
+            self._writers[k, i] = sink.open(spec, self.pool, buffers[k], lean=sweep.lean)
+        for k in range(len(buffers)):
+            self._sweep(k, buffers[k])
+        places = {id(sink): place for place, sink, _ in self._sinks()}
+        made: dict[Sink, Mapping[str, Any]] = {}
+        for sink in self._schedule.sinks:
+            place = places[id(sink)]
+            folds = self._folds_before(place)
+            made[sink] = {**self._writers[place].close(folds), "folds": folds}
+        for writer in self._writers.values():
+            writer.release()
+        return made
 
-def _abort(sweep: Sweep, error: BaseException) -> None:
-    """Remove what was written, the latest output first; tell with the error whether it is gone."""
-    left: list[str] = []
-    for writer in reversed(sweep.writers.values()):
-        try:
-            writer.abort()
-        except StoreError as reason:
-            left.append(str(reason))
-    for note in left or ["what was written is removed"]:
-        error.add_note(note)
+    def _sinks(self) -> Iterator[tuple[Place, Sink, Sweep]]:
+        for k, sweep in enumerate(self._schedule.sweeps):
+            for i, stage in enumerate(sweep.stages):
+                if isinstance(stage.part, Sink):
+                    yield (k, i), stage.part, sweep
+
+    def _sweep(self, k: int, buffers: Buffers) -> None:
+        """One sweep; what it has found, later ops know."""
+        sweep = self._schedule.sweeps[k]
+        stages = (replace(stage, part=settled(stage.part, self.found)) for stage in sweep.stages)
+        running = Running(sweep.with_stages(tuple(stages)), self.pool, buffers)
+        running.on_plane = self._on_plane
+        for i, stage in enumerate(sweep.stages):
+            if isinstance(stage.part, Sink):
+                running.writers[i] = self._writers[k, i]
+            elif isinstance(stage.part, Fold):
+                running.taps[i] = Tap(running, stage)
+        deque(zip(*lower(running)), maxlen=0)  # a loop's variable would keep the last plane alive
+        for i, tap in running.taps.items():
+            self.values[k, i] = tap.finish()
+            if (sought := self.seeks((k, i))) is not None:
+                self.found[sought] = self.values[k, i]
+        for i, stage in enumerate(sweep.stages):
+            if isinstance(stage.part, Hold):
+                running.writers[i].close({})
+
+    def seeks(self, place: Place) -> str | None:
+        """What a fold looks for, if a later op needs it."""
+        return self._schedule.sweeps[place[0]].stages[place[1]].finds
+
+    def _folds_before(self, place: Place) -> Mapping[str, Any]:
+        """Values of the folds that a stage's planes went through, by word."""
+        k, i = place
+        stage = self._schedule.sweeps[k].stages[i]
+        found: dict[str, Any] = {}
+        for before in [stage.after] if stage.after else [(k, j) for j in stage.inputs]:
+            found |= self._folds_before(before)
+        part = stage.part
+        return found | {part.word: self.values[place]} if isinstance(part, Fold) else found
+
+    def abort(self, error: BaseException) -> None:
+        """Remove what was written, the latest output first; tell with the error if it is gone."""
+        left: list[str] = []
+        for writer in reversed(self._writers.values()):
+            try:
+                writer.abort()
+            except StoreError as reason:
+                left.append(str(reason))
+        for note in left or ["what was written is removed"]:
+            error.add_note(note)
 
 
 def warm(plan: Plan) -> None:
     """Compile, or load from disk, the kernels that a plan needs, so that its run meets none."""
-    draft = infer(Schedule.draft(plan, Limits(budget=0, workers=1)))
+    (draft,) = Schedule.draft(plan, Limits(budget=0, workers=1)).sweeps
+    draft = infer(draft)
     for stage in draft.stages:
-        if not isinstance(stage.part, Source | Join):
-            stage.part.warm(draft.spec_in(stage))
+        if isinstance(stage.part, Source | Join):
+            continue
+        stage.part.warm(draft.spec_in(stage))
+        if isinstance(stage.part, Op) and stage.part.needs:
+            stage.part.needs.warm(draft.spec_in(stage))

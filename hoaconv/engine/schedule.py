@@ -1,23 +1,40 @@
-"""How it is to be done: stages with windows and bytes.
+"""How it is to be done: sweeps of stages, with windows and bytes.
 
 A schedule is also the draft that the passes work on: each takes one and returns one.
 """
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Use
+from hoaconv.engine.contract import (
+    Fold,
+    Hold,
+    Join,
+    Op,
+    Resample,
+    Scan,
+    Scratch,
+    Sink,
+    Source,
+    Use,
+)
 from hoaconv.engine.plan import Part, Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
 
-__all__ = ["Limits", "Schedule", "Stage"]
+__all__ = ["Limits", "Place", "Schedule", "Stage", "Sweep"]
+
+Place = tuple[int, int]
+"""A stage of a schedule: which sweep, which stage in it."""
 
 
 _KINDS: dict[str, type] = {
     "source": Source,
     "op": Op,
+    "resample": Resample,
+    "scan": Scan,
     "join": Join,
     "fold": Fold,
     "sink": Sink,
@@ -26,11 +43,15 @@ _KINDS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may take: bytes in all, threads, and the bytes taken before it begins."""
+    """What a run may take: bytes in all, threads, and the bytes taken before it begins.
+
+    Without `scratch` planes never wait on disk, and what doesn't fit is refused.
+    """
 
     budget: int
     workers: int
     reserved: int = 0
+    scratch: Scratch | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,12 @@ class Stage:
         Planes that an op makes at once; set by `fit`.
     rows
         Rows of a band, the piece of a slab that one worker handles; set by `fit`.
+    after
+        For a source that gives what an earlier sweep has left in scratch: the stage whose planes
+        these are; set by `split`.
+    finds
+        For a fold that looks for what a later op `needs`: the chain of ops up to that one; set
+        by `measure`.
     """
 
     part: Part
@@ -54,6 +81,8 @@ class Stage:
     spec: Spec | None = None
     stride: int = 1
     rows: int = 0
+    after: Place | None = None
+    finds: str | None = None
 
     @property
     def halo(self) -> tuple[int, int, int]:
@@ -66,14 +95,19 @@ class Stage:
         return self.stride + 2 * self.halo[0]
 
     @property
+    def is_output(self) -> bool:
+        """Whether it writes what stays when the run is over."""
+        return isinstance(self.part, Sink) and not isinstance(self.part, Hold)
+
+    @property
     def kind(self) -> str:
-        """One of source, op, join, fold, sink."""
+        """One of source, op, resample, scan, join, fold, sink."""
         return next(name for name, kind in _KINDS.items() if isinstance(self.part, kind))
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """One sweep: stages in order, decode-ahead, limits, and why things are as they are.
+class Sweep:
+    """One pass along z: stages in order, decode-ahead, limits, and why things are as they are.
 
     `lean` has sinks and bands hold as little as they can, at some cost in speed.
     """
@@ -85,15 +119,7 @@ class Schedule:
     notes: tuple[str, ...] = ()
     uses: tuple[Use, ...] = field(default=(), compare=False)
     least: int = field(default=0, compare=False)
-    """Bytes of the smallest budget that would fit, set by the pass `fit`."""
-
-    @classmethod
-    def draft(cls, plan: Plan, limits: Limits) -> "Schedule":
-        """The plan's nodes as stages that no pass has seen yet."""
-        nodes = plan.nodes()
-        place = {id(node): i for i, node in enumerate(nodes)}
-        stages = (Stage(n.part, tuple(place[id(m)] for m in n.inputs)) for n in nodes)
-        return cls(tuple(stages), limits)
+    """Bytes of the smallest budget that would fit without a cut, set by the pass `fit`."""
 
     def spec_in(self, stage: Stage) -> Spec:
         """What flows into a stage; for a source, what flows out of it."""
@@ -115,7 +141,7 @@ class Schedule:
 
     @property
     def projected(self) -> int:
-        """Bytes that the run will hold at most, by the model."""
+        """Bytes that the sweep will hold at most, by the model."""
         return sum(use.nbytes for use in self.uses)
 
     @property
@@ -124,15 +150,19 @@ class Schedule:
         return sum(s.part.stored_bytes for s in self.stages if isinstance(s.part, Source))
 
     @property
+    def planes(self) -> int:
+        """Planes that the sources will give."""
+        return sum(self.spec_of(s).planes for s in self.stages if isinstance(s.part, Source))
+
+    @property
     def bytes_raw(self) -> int:
         """Bytes of level 0 of all outputs, not compressed."""
-        return sum(self.spec_in(s).nbytes for s in self.stages if isinstance(s.part, Sink))
+        return sum(self.spec_in(s).nbytes for s in self.stages if s.is_output)
 
     @property
     def files(self) -> int:
         """Files that will be written, at most."""
-        sinks = [(s.part, self.spec_in(s)) for s in self.stages if isinstance(s.part, Sink)]
-        return sum(sink.files(spec) for sink, spec in sinks)
+        return sum(s.part.files(self.spec_in(s)) for s in self.stages if isinstance(s.part, Sink))
 
     def describe(self) -> dict[str, Any]:
         """All of it, as JSON takes it."""
@@ -141,12 +171,9 @@ class Schedule:
             "memory": [asdict(use) for use in self.uses],
             "projected": self.projected,
             "smallest_budget": self.least,
-            **asdict(self.limits),
             "ahead": self.ahead,
             "lean": self.lean,
             "bytes_read": self.bytes_read,
-            "bytes_raw": self.bytes_raw,
-            "files": self.files,
             "notes": list(self.notes),
         }
 
@@ -164,10 +191,112 @@ class Schedule:
             "dtype": str(spec.dtype),
         }
 
-    def note(self, *notes: str) -> "Schedule":
+    def note(self, *notes: str) -> "Sweep":
         """The same with something to tell, once."""
         return replace(self, notes=self.notes + tuple(n for n in notes if n not in self.notes))
 
-    def with_stages(self, stages: tuple[Stage, ...]) -> "Schedule":
+    def with_stages(self, stages: tuple[Stage, ...]) -> "Sweep":
         """The same with other stages."""
         return replace(self, stages=stages)
+
+    def without(self, gone: Collection[int]) -> "Sweep":
+        """The same without some stages; who took the planes of one takes its first input's."""
+        into = {i: i for i in range(len(self.stages))}
+        for i in sorted(gone):
+            into[i] = into[self.stages[i].inputs[0]] if self.stages[i].inputs else -1
+        order = [i for i in into if i not in gone]
+        place = {i: n for n, i in enumerate(order)}
+        kept = (
+            replace(self.stages[i], inputs=tuple(place[into[j]] for j in self.stages[i].inputs))
+            for i in order
+        )
+        return self.with_stages(tuple(kept))
+
+    def behind(self, i: int) -> frozenset[int]:
+        """The stages whose planes come from stage `i`, directly or not."""
+        direct = self.readers[i]
+        return frozenset(direct).union(*(self.behind(j) for j in direct))
+
+    def before(self, i: int) -> frozenset[int]:
+        """The stages that stage `i` gets its planes from, directly or not."""
+        direct = self.stages[i].inputs
+        return frozenset(direct).union(*(self.before(j) for j in direct))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All sweeps of a run, one after the other."""
+
+    sweeps: tuple[Sweep, ...]
+    sinks: tuple[Sink, ...] = ()
+    """In the plan's order, in which they are closed."""
+    least: int = field(default=0, compare=False)
+    """Bytes of the smallest budget that would fit, set by the pass `split`."""
+
+    @classmethod
+    def draft(cls, plan: Plan, limits: Limits) -> "Schedule":
+        """The plan's nodes as the stages of one sweep that no pass has seen yet."""
+        nodes = plan.nodes()
+        place = {id(node): i for i, node in enumerate(nodes)}
+        stages = (Stage(n.part, tuple(place[id(m)] for m in n.inputs)) for n in nodes)
+        sinks = tuple(n.part for n in nodes if isinstance(n.part, Sink))
+        return cls((Sweep(tuple(stages), limits),), sinks)
+
+    @property
+    def limits(self) -> Limits:
+        """What the run may take."""
+        return self.sweeps[0].limits
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why things are as they are: each fusion, window and mid-write, or why there is none."""
+        return tuple(dict.fromkeys(note for sweep in self.sweeps for note in sweep.notes))
+
+    @property
+    def worst(self) -> Sweep:
+        """The sweep that holds most."""
+        return max(self.sweeps, key=lambda sweep: sweep.projected)
+
+    @property
+    def projected(self) -> int:
+        """Bytes that the run will hold at most: a sweep gives all back before the next begins."""
+        return self.worst.projected
+
+    @property
+    def planes(self) -> int:
+        """Planes that the sources will give, in all sweeps."""
+        return sum(sweep.planes for sweep in self.sweeps)
+
+    def spec_into(self, sink: Sink) -> Spec:
+        """What a sink is given."""
+        return next(w.spec_in(s) for w in self.sweeps for s in w.stages if s.part is sink)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes that the sources' slices take on disk, as often as they are read."""
+        return sum(sweep.bytes_read for sweep in self.sweeps)
+
+    @property
+    def bytes_raw(self) -> int:
+        """Bytes of level 0 of all outputs, not compressed."""
+        return sum(sweep.bytes_raw for sweep in self.sweeps)
+
+    @property
+    def files(self) -> int:
+        """Files that will be written, at most."""
+        return sum(sweep.files for sweep in self.sweeps)
+
+    def describe(self) -> dict[str, Any]:
+        """All of it, as JSON takes it."""
+        return {
+            "sweeps": [sweep.describe() for sweep in self.sweeps],
+            "projected": self.projected,
+            "smallest_budget": self.least,
+            "budget": self.limits.budget,
+            "workers": self.limits.workers,
+            "reserved": self.limits.reserved,
+            "bytes_read": self.bytes_read,
+            "bytes_raw": self.bytes_raw,
+            "files": self.files,
+            "notes": list(self.notes),
+        }

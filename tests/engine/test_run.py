@@ -14,8 +14,8 @@ from hoaconv.engine.combine import Combine
 from hoaconv.engine.memory import block_spec, uses
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Node, Plan
-from hoaconv.engine.run import Sweep, run
-from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.run import Running, run
+from hoaconv.engine.schedule import Limits, Schedule, Sweep
 from hoaconv.errors import PlanError, SourceError, StoreError
 
 shapes = st.tuples(st.integers(1, 17), st.integers(1, 19), st.integers(1, 5))
@@ -28,11 +28,15 @@ def volume_of(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
 
 def with_sizes(made: Schedule, stride: int, rows: int, ahead: int) -> Schedule:
     """The schedule with other sizes than `fit` has chosen."""
-    stages = tuple(
-        replace(s, stride=stride if s.kind == "op" else 1, rows=rows) for s in made.stages
-    )
-    changed = replace(made, stages=stages, ahead=ahead)
-    return replace(changed, uses=uses(changed))
+
+    def changed(sweep: Sweep) -> Sweep:
+        stages = tuple(
+            replace(s, stride=stride if s.kind == "op" else 1, rows=rows) for s in sweep.stages
+        )
+        sized = replace(sweep, stages=stages, ahead=ahead)
+        return replace(sized, uses=uses(sized))
+
+    return replace(made, sweeps=tuple(map(changed, made.sweeps)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -89,13 +93,13 @@ def test_branches_at_different_windows_rejoin(
     pairs = Plan(branches.ends[:2]) | Combine(np.subtract)
     plan = pairs & Plan(branches.ends[2:]) | Combine(np.maximum) | sink
     made = with_sizes(schedule(plan, Limits(1 << 30, workers)), stride, rows, 2)
-    sweeps: list[Sweep] = []
-    with patch("hoaconv.engine.run.Sweep", recording(sweeps)):
+    sweeps: list[Running] = []
+    with patch("hoaconv.engine.run.Running", recording(sweeps)):
         run(made)
     want = box_sum(box_sum(volume, one), deeper) - box_sum(volume, other)
     assert np.array_equal(sink.volume, np.maximum(want, volume + 1))
     assert sorted(source.reads) == list(range(shape[0]))
-    assert sweeps[0].buffers.held <= buffer_bytes(made)
+    assert sweeps[0].buffers.held <= buffer_bytes(made.sweeps[0])
 
 
 def test_a_zip_of_unequal_streams_is_refused_before_the_run() -> None:
@@ -112,7 +116,7 @@ def test_equal_beginnings_of_branches_are_done_once() -> None:
     planes, one, other = Plan.read(InMemory(volume_of((9, 5, 5)))), Keep(), Keep()
     plan = (planes | Box() | one) & (planes | Box() | Add(2) | other)
     made = schedule(plan, Limits(1 << 30, 1))
-    assert [str(stage.part) for stage in made.stages].count("box (1, 1, 1)") == 1
+    assert [str(stage.part) for stage in made.sweeps[0].stages].count("box (1, 1, 1)") == 1
     run(made)
     assert np.array_equal(one.volume + 2, other.volume)
 
@@ -131,10 +135,10 @@ def test_planes_that_flow_through_taps_are_counted_by_who_keeps_them(through) ->
     for part in [*through, Box((4, 1, 0)), *through, Box((3, 0, 0)), Keep()]:
         plan |= part
     made = schedule(plan, Limits(1 << 30, 2))
-    sweeps: list[Sweep] = []
-    with patch("hoaconv.engine.run.Sweep", recording(sweeps)):
+    sweeps: list[Running] = []
+    with patch("hoaconv.engine.run.Running", recording(sweeps)):
         run(made)
-    assert sweeps[0].buffers.held <= buffer_bytes(made)
+    assert sweeps[0].buffers.held <= buffer_bytes(made.sweeps[0])
 
 
 def test_a_bad_slice_ends_the_run_and_leaves_no_thread() -> None:
@@ -185,23 +189,23 @@ def test_buffers_hold_what_the_model_says_or_less(
         ends.append(Node(Keep(), (Node(Add(1), (root,)),)))
     made = schedule(Plan(tuple(ends)), Limits(1 << 30, workers))
     made = with_sizes(made, stride, 5, ahead)
-    sweeps: list[Sweep] = []
-    with patch("hoaconv.engine.run.Sweep", recording(sweeps)):
+    sweeps: list[Running] = []
+    with patch("hoaconv.engine.run.Running", recording(sweeps)):
         run(made)
-    assert sweeps[0].buffers.held <= buffer_bytes(made)
+    assert sweeps[0].buffers.held <= buffer_bytes(made.sweeps[0])
 
 
-def recording(sweeps: list[Sweep]):
-    """`Sweep`, noting those that are made."""
+def recording(sweeps: list[Running]):
+    """`Running`, noting those that are made."""
 
-    def make(*args, **kwargs) -> Sweep:
-        sweeps.append(Sweep(*args, **kwargs))
+    def make(*args, **kwargs) -> Running:
+        sweeps.append(Running(*args, **kwargs))
         return sweeps[-1]
 
     return make
 
 
-def buffer_bytes(made: Schedule) -> int:
+def buffer_bytes(made: Sweep) -> int:
     """What the model counts, less what doesn't come from the buffers: ops' own scratch."""
     others = ("process", "engine", "keep", "outputs")
     counted = sum(use.nbytes for use in made.uses if use.who not in others)

@@ -1,20 +1,38 @@
 """From plan to schedule: pure functions from draft to draft, in one order, each idempotent."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hoaconv.engine.passes.check import check
 from hoaconv.engine.passes.fit import fit
 from hoaconv.engine.passes.fuse import fuse
 from hoaconv.engine.passes.infer import infer
+from hoaconv.engine.passes.measure import measure
+from hoaconv.engine.passes.split import split
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.schedule import Limits, Schedule, Sweep
 
 __all__ = ["PASSES", "schedule"]
 
-PASSES: tuple[Callable[[Schedule], Schedule], ...] = (
-    infer,  # first: all others read the specs
-    fuse,  # before sizes are chosen, since it changes who holds what
-    fit,  # needs the final stages
+Pass = Callable[[Schedule], Schedule]
+
+
+def each(step: Callable[[Sweep], Sweep]) -> Pass:
+    """A pass that looks at one sweep at a time."""
+
+    def run(draft: Schedule) -> Schedule:
+        return replace(draft, sweeps=tuple(map(step, draft.sweeps)))
+
+    run.__name__ = step.__name__
+    return run
+
+
+PASSES: tuple[Pass, ...] = (
+    each(infer),  # first: all others read the specs
+    measure,  # while ops are still single stages
+    each(fuse),  # before sizes are chosen, since it changes who holds what
+    each(fit),  # needs the final stages
+    split,  # needs to know what doesn't fit
     check,  # last: the gate that changes nothing
 )
 

@@ -19,7 +19,8 @@ def check(draft: Schedule) -> Schedule:
     """
     if draft.projected <= draft.limits.budget:
         return draft
-    rows = "\n".join(_row(use) for use in sorted(draft.uses, key=lambda u: -u.nbytes) if use.nbytes)
+    uses = sorted(draft.worst.uses, key=lambda use: -use.nbytes)
+    rows = "\n".join(_row(use) for use in uses if use.nbytes)
     mib = -(-draft.least // 2**20)
     raise BudgetError(
         f"the run needs at least {format_bytes(draft.projected)}, "

@@ -7,7 +7,7 @@ further ahead fills the time in which a layer is being written. Both cost planes
 from dataclasses import dataclass, replace
 
 from hoaconv.engine.memory import uses
-from hoaconv.engine.schedule import Schedule, Stage
+from hoaconv.engine.schedule import Stage, Sweep
 
 __all__ = ["fit"]
 
@@ -23,7 +23,7 @@ class _Choice:
     lean: bool = False
 
 
-def fit(draft: Schedule) -> Schedule:
+def fit(draft: Sweep) -> Sweep:
     """Take the first choice that fits; if none does, the smallest, which `check` then refuses."""
     choices = _choices(draft)
     least = _with(draft, choices[-1])
@@ -32,7 +32,7 @@ def fit(draft: Schedule) -> Schedule:
     return replace(chosen, least=least.projected).note(_reason(chosen, choices[0]))
 
 
-def _choices(draft: Schedule) -> list[_Choice]:
+def _choices(draft: Sweep) -> list[_Choice]:
     """From the fastest to the smallest.
 
     Strides go first: they cost a few copies. Then the sweep is made lean: narrow bands, whose
@@ -48,13 +48,13 @@ def _choices(draft: Schedule) -> list[_Choice]:
     ]
 
 
-def _with(draft: Schedule, choice: _Choice) -> Schedule:
+def _with(draft: Sweep, choice: _Choice) -> Sweep:
     stages = tuple(_sized(draft, stage, choice) for stage in draft.stages)
     chosen = replace(draft, stages=stages, ahead=choice.ahead, lean=choice.lean)
     return replace(chosen, uses=uses(chosen))
 
 
-def _reason(chosen: Schedule, most: _Choice) -> str:
+def _reason(chosen: Sweep, most: _Choice) -> str:
     words = f"{chosen.ahead} planes are decoded ahead, of {most.ahead} that are worth it"
     strides = [stage.stride for stage in chosen.stages if stage.halo[0]]
     if strides:
@@ -64,7 +64,7 @@ def _reason(chosen: Schedule, most: _Choice) -> str:
     return f"{words}: what the budget allows"
 
 
-def _sized(draft: Schedule, stage: Stage, choice: _Choice) -> Stage:
+def _sized(draft: Sweep, stage: Stage, choice: _Choice) -> Stage:
     """A stage without context gains nothing from a stride; all are cut into bands."""
     rows = draft.spec_in(stage).plane_shape[0]
     share = -(-rows // (2 * draft.limits.workers))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hoaconv.engine.contract import Core, Op
-from hoaconv.engine.schedule import Schedule, Stage
+from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.engine.spec import Slab, Spec
 
 __all__ = ["Fused", "fuse"]
@@ -63,7 +63,7 @@ class Fused(Op):
         return " | ".join(map(str, self.ops))
 
 
-def fuse(draft: Schedule) -> Schedule:
+def fuse(draft: Sweep) -> Sweep:
     """Join every halo-0 op to the op whose only reader it is."""
     for i, stage in enumerate(draft.stages):
         if _joins(draft, stage):
@@ -71,7 +71,7 @@ def fuse(draft: Schedule) -> Schedule:
     return draft
 
 
-def _joins(draft: Schedule, stage: Stage) -> bool:
+def _joins(draft: Sweep, stage: Stage) -> bool:
     if not isinstance(stage.part, Op) or stage.halo != (0, 0, 0):
         return False
     (before,) = stage.inputs
@@ -79,7 +79,7 @@ def _joins(draft: Schedule, stage: Stage) -> bool:
     return only_reader and isinstance(draft.stages[before].part, Op)
 
 
-def _join(draft: Schedule, i: int) -> Schedule:
+def _join(draft: Sweep, i: int) -> Sweep:
     """Replace stage `i` and the one before it by one; renumber what comes after."""
     stage = draft.stages[i]
     (before,) = stage.inputs

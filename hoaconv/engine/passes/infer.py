@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-from hoaconv.engine.contract import Fold, Join, Op, Sink, Source
-from hoaconv.engine.schedule import Schedule, Stage
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source
+from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
 
 __all__ = ["infer"]
 
 
-def infer(draft: Schedule) -> Schedule:
+def infer(draft: Sweep) -> Sweep:
     """Set every stage's spec.
 
     Raises
@@ -24,7 +24,7 @@ def infer(draft: Schedule) -> Schedule:
     return draft
 
 
-def _spec(draft: Schedule, stage: Stage) -> Spec:
+def _spec(draft: Sweep, stage: Stage) -> Spec:
     if isinstance(stage.part, Source):
         return stage.part.spec
     spec = draft.spec_in(stage)
@@ -32,7 +32,7 @@ def _spec(draft: Schedule, stage: Stage) -> Spec:
         return spec
     if isinstance(stage.part, Join):
         return stage.part.infer(*(draft.spec_of(draft.stages[i]) for i in stage.inputs))
-    if isinstance(stage.part, Sink):
+    if isinstance(stage.part, Sink | Resample | Scan):
         return stage.part.infer(spec)
     return _same_shape(stage.part, spec, stage.part.infer(spec))
 

@@ -1,0 +1,83 @@
+"""Cut a sweep that doesn't fit: planes wait in scratch, and another sweep goes on from there.
+
+Memory of stages adds up, so two sweeps of half the stages hold about half as much each. What it
+costs is writing the planes once and reading them once: a mid-write.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from hoaconv.engine.contract import Fold, Hold, Sink, Source
+from hoaconv.engine.passes.fit import fit
+from hoaconv.engine.schedule import Schedule, Stage, Sweep
+from hoaconv.units import format_bytes
+
+__all__ = ["split"]
+
+
+def split(draft: Schedule) -> Schedule:
+    """Cut each sweep that doesn't fit behind the most stages that do, and so on with the rest.
+
+    Without a scratch nothing is cut. Sets the smallest budget that fits: that of the sweep that
+    needs most, of the schedule with every cut there is or with none.
+    """
+    cut = _cut_all(draft, lambda sweep: sweep.projected <= draft.limits.budget)
+    finest = _cut_all(draft, lambda _: False)
+    least = min(max(s.least for s in sweeps) for sweeps in (draft.sweeps, finest))
+    return replace(draft, sweeps=cut, least=draft.least or least)
+
+
+def _cut_all(draft: Schedule, fits: Callable[[Sweep], bool]) -> tuple[Sweep, ...]:
+    done: list[Sweep] = []
+    left = list(draft.sweeps)
+    while left:
+        sweep = left.pop(0)
+        parts = None if fits(sweep) else _cut(sweep, len(done), fits)
+        if parts:
+            left.insert(0, parts[1])
+        done.append(parts[0] if parts else sweep)
+    return tuple(done)
+
+
+def _cut(sweep: Sweep, number: int, fits: Callable[[Sweep], bool]) -> tuple[Sweep, Sweep] | None:
+    """The longest beginning that fits, or the shortest there is, and the rest."""
+    places = [i for i in range(len(sweep.stages)) if _may_end(sweep, i)]
+    if sweep.limits.scratch is None or not places:
+        return None
+    begun = ((i, _beginning(sweep, i, number)) for i in reversed(places))
+    i, first = next(((i, s) for i, s in begun if fits(s)), (places[0], None))
+    first = first or _beginning(sweep, i, number)
+    return first, _rest(sweep, i, number, first)
+
+
+def _may_end(sweep: Sweep, i: int) -> bool:
+    """Whether all that comes behind a stage comes from it alone, and gains from a cut."""
+    behind = {j for j in sweep.behind(i) if not isinstance(sweep.stages[j].part, Hold)}
+    taken = {j for k in behind for j in sweep.stages[k].inputs}
+    changes = not isinstance(sweep.stages[i].part, Source | Fold | Sink)
+    return changes and bool(behind) and taken <= behind | {i}
+
+
+def _beginning(sweep: Sweep, i: int, number: int) -> Sweep:
+    """Up to stage `i`, whose planes go to scratch."""
+    assert sweep.limits.scratch  # for mypy: `_cut` has asked
+    hold = sweep.limits.scratch.hold(f"sweep-{number}")
+    whole = sweep.with_stages((*sweep.stages, Stage(hold, (i,), sweep.spec_of(sweep.stages[i]))))
+    cost = format_bytes(2 * sweep.spec_of(sweep.stages[i]).nbytes)
+    reason = (
+        f"the planes of '{sweep.stages[i].part}' wait in scratch for the next sweep, "
+        f"{cost} to write and read before compression: all in one sweep would need "
+        f"{format_bytes(sweep.projected)}"
+    )
+    return fit(whole.without(sweep.behind(i)).note(reason))
+
+
+def _rest(sweep: Sweep, i: int, number: int, first: Sweep) -> Sweep:
+    """From stage `i` on, whose planes come from scratch."""
+    hold = first.stages[-1]
+    spec = sweep.spec_of(sweep.stages[i])
+    source = hold.part.source(spec)  # type: ignore[union-attr] # `_beginning` ends so
+    stages = list(sweep.stages)
+    stages[i] = Stage(source, (), spec, after=(number, hold.inputs[0]))
+    gone = set(range(len(stages))) - sweep.behind(i) - {i}
+    return fit(replace(sweep, stages=tuple(stages), notes=()).without(gone))
