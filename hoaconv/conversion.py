@@ -144,7 +144,8 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     }
     planned = _plan(stack, sinks)
     _warm(planned, watcher)
-    made = schedule(planned, Limits(budget, workers, machine.resident()))
+    limits = Limits(budget, workers, machine.resident(), exact=options["exact"])
+    made = schedule(planned, limits)
     return Conversion(stack, sinks, made, notes, given, report, watcher)
 
 

@@ -97,6 +97,9 @@ def stack_to_omezarr(
         str | int | None,
         Word("memory that the process may hold; default 60 % of what is free", "Run", "BYTES"),
     ] = None,
+    exact: Annotated[
+        bool, Word("do every op as it is written, even where one could stand in for two", "Run")
+    ] = False,
     workers: Annotated[
         int | None, Word("threads; default all CPUs of this process", "Run", "N")
     ] = None,
@@ -134,6 +137,9 @@ def stack_to_omezarr(
         Of the pyramid.
     budget, workers
         Bytes that the process may hold, interpreter included; threads.
+    exact
+        Whether ``gaussian 1 | gaussian 2`` stays two ops, instead of the one that differs by less
+        than 3e-4 of the data's range.
     report
         Where to write the report as JSON.
     watcher

@@ -133,6 +133,14 @@ class Op(ABC):
         """The op that it is once the fold that it `needs` has `found` its value."""
         return self
 
+    def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - the parameter is the contract
+        """Whether the result is the input, bit for bit; the op is then left out."""
+        return False
+
+    def after(self, before: "Op") -> "Op | None":  # noqa: ARG002 - the parameter is the contract
+        """One op for `before` and then this one, equal within the tolerance that it states."""
+        return None
+
     def infer(self, spec: Spec) -> Spec:
         """Spec of the result, of the same shape. Raises PlanError for what it can't take."""
         return spec

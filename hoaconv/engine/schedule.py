@@ -45,13 +45,15 @@ _KINDS: dict[str, type] = {
 class Limits:
     """What a run may take: bytes in all, threads, and the bytes taken before it begins.
 
-    Without `scratch` planes never wait on disk, and what doesn't fit is refused.
+    Without `scratch` planes never wait on disk, and what doesn't fit is refused. If `exact`, no op
+    stands in for two others.
     """
 
     budget: int
     workers: int
     reserved: int = 0
     scratch: Scratch | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)

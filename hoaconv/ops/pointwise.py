@@ -46,6 +46,10 @@ class Cast(Declared, Op):
         """The same shape in the new dtype."""
         return replace(spec, dtype=np.dtype(self.dtype))
 
+    def is_identity(self, spec: Spec) -> bool:
+        """Whether it is that dtype already."""
+        return spec.dtype == self.dtype
+
     def work(self, spec: Spec) -> int:
         """One row."""
         return linear_bytes(spec.shape[2])

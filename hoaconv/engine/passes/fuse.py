@@ -1,15 +1,17 @@
-"""Join ops that need no context to the op before them.
+"""Leave out ops that change nothing, let one do for two, join those that need no context.
 
 A threshold on a band that a gaussian has just written is done in cache; as a stage of its
 own it would send every plane through memory once more and hold one more slab.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from hoaconv.engine.contract import Core, Op
-from hoaconv.engine.schedule import Stage, Sweep
+from hoaconv.engine.schedule import Sweep
 from hoaconv.engine.spec import Slab, Spec
 
 __all__ = ["Fused", "fuse"]
@@ -64,39 +66,61 @@ class Fused(Op):
 
 
 def fuse(draft: Sweep) -> Sweep:
-    """Join every halo-0 op to the op whose only reader it is."""
-    for i, stage in enumerate(draft.stages):
-        if _joins(draft, stage):
-            return fuse(_join(draft, i))
-    return draft
+    """Simplify as long as there is something to simplify, each op with the one it reads."""
+    for step in (_leave_out, _merge, _join):
+        for i, stage in enumerate(draft.stages):
+            changed = step(draft, i) if isinstance(stage.part, Op) else None
+            if changed:
+                return fuse(changed)
+    return draft.note(*_unjoined(draft))
 
 
-def _joins(draft: Sweep, stage: Stage) -> bool:
-    if not isinstance(stage.part, Op) or stage.halo != (0, 0, 0):
-        return False
-    (before,) = stage.inputs
-    only_reader = len(draft.readers[before]) == 1
-    return only_reader and isinstance(draft.stages[before].part, Op)
-
-
-def _join(draft: Sweep, i: int) -> Sweep:
-    """Replace stage `i` and the one before it by one; renumber what comes after."""
+def _leave_out(draft: Sweep, i: int) -> Sweep | None:
+    """Without an op that changes nothing."""
     stage = draft.stages[i]
-    (before,) = stage.inputs
-    fused = Fused(_ops(draft.stages[before].part) + _ops(stage.part))
-    joined = replace(draft.stages[before], part=fused, spec=stage.spec)
-    rest = [
-        replace(other, inputs=tuple(_renumber(j, i, before) for j in other.inputs))
-        for other in draft.stages
-    ]
-    rest[before] = joined
-    del rest[i]
-    reason = f"'{stage.part}' is joined to '{draft.stages[before].part}': it needs no context"
-    return draft.with_stages(tuple(rest)).note(reason)
+    if not cast(Op, stage.part).is_identity(draft.spec_in(stage)):
+        return None
+    return draft.without({i}).note(f"'{stage.part}' changes nothing and is left out")
 
 
-def _renumber(j: int, removed: int, into: int) -> int:
-    return into if j == removed else j - (j > removed)
+def _merge(draft: Sweep, i: int) -> Sweep | None:
+    """One op for two, where it says that it can stand in for them."""
+    stage, before = draft.stages[i], _op_before(draft, i)
+    one = None if before is None else cast(Op, stage.part).after(before)
+    if one is None or draft.limits.exact:
+        return None
+    merged = tuple(replace(s, part=one) if s is stage else s for s in draft.stages)
+    reason = f"'{one}' stands in for '{before} | {stage.part}'; --exact does both"
+    return draft.with_stages(merged).without({stage.inputs[0]}).note(reason)
+
+
+def _join(draft: Sweep, i: int) -> Sweep | None:
+    """One stage for an op without context and the op that it reads."""
+    stage, before = draft.stages[i], _op_before(draft, i)
+    if before is None or stage.halo != (0, 0, 0):
+        return None
+    fused = Fused(_ops(before) + _ops(stage.part))
+    joined = tuple(replace(s, part=fused) if s is stage else s for s in draft.stages)
+    reason = f"'{stage.part}' is joined to '{before}': it needs no context"
+    return draft.with_stages(joined).without({stage.inputs[0]}).note(reason)
+
+
+def _op_before(draft: Sweep, i: int) -> Op | None:
+    """The op that a stage reads, if nobody else does."""
+    (before,) = draft.stages[i].inputs
+    part = draft.stages[before].part
+    return part if isinstance(part, Op) and len(draft.readers[before]) == 1 else None
+
+
+def _unjoined(draft: Sweep) -> Iterator[str]:
+    """Why ops without context are stages of their own."""
+    for stage in draft.stages:
+        if not isinstance(stage.part, Op) or stage.halo != (0, 0, 0):
+            continue
+        (before,) = stage.inputs
+        if isinstance(draft.stages[before].part, Op):
+            others = f"others read '{draft.stages[before].part}' too"
+            yield f"'{stage.part}' is a stage of its own: {others}"
 
 
 def _ops(part: object) -> tuple[Op, ...]:
