@@ -153,7 +153,7 @@ def _plan(
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
     **options: Any,
 ) -> None:
-    """Print how a conversion would go, and what memory it would take; read headers alone."""
+    """Print how a conversion would go, and what memory and time it would take."""
     with show.watcher(quiet=as_json) as watcher:
         made = convert.plan(**options, watcher=watcher)
     if as_json:

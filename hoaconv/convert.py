@@ -1,13 +1,14 @@
 """The verbs: what hoaconv does, as functions. The command line is made from their signatures."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import wraps
 from inspect import signature
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from hoaconv.conversion import Conversion, prepare
 from hoaconv.engine.contract import Step
+from hoaconv.engine.probe import estimate
 from hoaconv.engine.schedule import Schedule, Sweep
 from hoaconv.ops.catalogue import catalogue, describe, example, lookup, summary, usage
 from hoaconv.options import PathLike, Word
@@ -201,9 +202,11 @@ def _options_of(verb: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable
 def plan(options: Mapping[str, Any]) -> Schedule:
     """Return the schedule of `stack_to_omezarr` with the same options, without running it.
 
-    Headers are read, no pixels; nothing is written. Raises what the run would raise by then.
+    Nothing is written. Three slices are decoded and a few chunks packed, for an estimate of how
+    long the run will take. Raises what the run would raise by then.
     """
-    return _prepared(options).schedule
+    made = _prepared(options).schedule
+    return replace(made, estimate=estimate(made))
 
 
 def list_ops(

@@ -157,8 +157,20 @@ def show_schedule(made: Schedule) -> None:
         f"reads     {format_bytes(made.bytes_read)} of slices, "
         f"writes {format_bytes(made.bytes_raw)} before compression, and the levels below, "
         f"in at most {made.files} files",
+        *_estimated(made),
         *(f"why       {note}" for note in made.notes),
     )
+
+
+def _estimated(made: Schedule) -> Iterator[str]:
+    """A line on time, with the shares of those who work most."""
+    if made.estimate is None:
+        return
+    total = sum(made.estimate.work.values()) or 1.0
+    shares = sorted(made.estimate.work.items(), key=lambda item: -item[1])
+    words = ", ".join(f"{who} {seconds / total:.0%}" for who, seconds in shares[:4])
+    seconds, workers = format_seconds(made.estimate.seconds), made.limits.workers
+    yield f"time      about {seconds} on {workers} workers: {words}"
 
 
 def _sweep_tables(sweep: Sweep, many: str) -> tuple[Table, Table]:

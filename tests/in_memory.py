@@ -142,6 +142,9 @@ class Keep(Sink):
     def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
         return (Use("keep", "everything", spec.nbytes),)
 
+    def trial(self, spec: Spec, plane: Plane) -> float:
+        return 0.25
+
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> Writer:
         return _Keeper(self)
 

@@ -352,6 +352,10 @@ class Sink(ABC):
         """Files that will be written, at most."""
 
     @abstractmethod
+    def trial(self, spec: Spec, plane: Plane) -> float:
+        """Seconds that one thread takes to store a plane such as this one; stores nothing."""
+
+    @abstractmethod
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> Writer:
         """Make ready to take planes."""
 

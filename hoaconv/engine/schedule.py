@@ -3,7 +3,7 @@
 A schedule is also the draft that the passes work on: each takes one and returns one.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ from hoaconv.engine.plan import Part, Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
 
-__all__ = ["Limits", "Place", "Schedule", "Stage", "Sweep"]
+__all__ = ["Estimate", "Limits", "Place", "Schedule", "Stage", "Sweep"]
 
 Place = tuple[int, int]
 """A stage of a schedule: which sweep, which stage in it."""
@@ -226,6 +226,22 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """How long a run will take, by a trial.
+
+    Attributes
+    ----------
+    seconds
+        Wall time.
+    work
+        Seconds of one thread's work, by who does it.
+    """
+
+    seconds: float
+    work: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Schedule:
     """All sweeps of a run, one after the other."""
 
@@ -234,6 +250,8 @@ class Schedule:
     """In the plan's order, in which they are closed."""
     least: int = field(default=0, compare=False)
     """Bytes of the smallest budget that would fit, set by the pass `split`."""
+    estimate: Estimate | None = field(default=None, compare=False)
+    """Set by `hoaconv.engine.probe`, where somebody wants to know."""
 
     @classmethod
     def draft(cls, plan: Plan, limits: Limits) -> "Schedule":
@@ -300,5 +318,6 @@ class Schedule:
             "bytes_read": self.bytes_read,
             "bytes_raw": self.bytes_raw,
             "files": self.files,
+            "estimate": asdict(self.estimate) if self.estimate else None,
             "notes": list(self.notes),
         }

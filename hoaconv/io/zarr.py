@@ -21,7 +21,7 @@ import tensorstore as ts
 from hoaconv.engine.spec import Slab
 from hoaconv.errors import SpellingError, StoreError
 
-__all__ = ["ArraySpec", "ArrayWriter", "Compressor", "write_json"]
+__all__ = ["ArraySpec", "ArrayWriter", "Compressor", "write_json", "write_nowhere"]
 
 BLOSC_NAMES = ("zstd", "lz4", "lz4hc", "zlib", "blosclz")
 SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
@@ -297,6 +297,12 @@ def _open_spec(path: Path, spec: ArraySpec, workers: int) -> dict[str, Any]:
             "file_io_sync": False,
         },
     }
+
+
+def write_nowhere(spec: ArraySpec, volume: Slab) -> None:
+    """Pack a whole array into memory, which is then let go: for a trial of how long it takes."""
+    opened = _open_spec(Path(), spec, workers=1) | {"kvstore": {"driver": "memory"}}
+    ts.open(opened).result().write(volume).result()
 
 
 def _wait_for_first(begun: deque[Any]) -> None:

@@ -19,6 +19,7 @@ from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.pyramid.cascade import Cascade, layer_planes
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
+from hoaconv.pyramid.trial import trial_seconds
 
 __all__ = ["OmeZarr"]
 
@@ -103,6 +104,10 @@ class OmeZarr(Sink):
         metadata = 1 if self.ngff == "0.5" else 2  # of a group as of an array
         groups = 1 + bool(self.labels)
         return sum(array.objects for array in arrays) + metadata * (len(arrays) + groups)
+
+    def trial(self, spec: Spec, plane: Plane) -> float:
+        """Seconds to copy and downsample a plane, and to pack its share of chunks."""
+        return trial_seconds(self.arrays(spec)[0], self.levels(spec), self.image.method, plane)
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> "OmeZarrWriter":
         """Claim the folder. Raises StoreError where that isn't possible."""

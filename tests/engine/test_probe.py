@@ -1,0 +1,39 @@
+"""The estimate tries every stage, reads three slices and writes nothing."""
+
+import numpy as np
+import pytest
+from in_memory import Add, Box, Desk, InMemory, Shelf, SubtractMost, Total
+
+from hoaconv.engine.combine import Combine
+from hoaconv.engine.passes import schedule
+from hoaconv.engine.plan import Plan
+from hoaconv.engine.probe import estimate
+from hoaconv.engine.schedule import Limits
+
+VOLUME = np.random.default_rng(3).integers(0, 99, (20, 33, 7), dtype=np.int32)
+
+
+def test_every_stage_of_every_sweep_is_tried() -> None:
+    source, sink, desk = InMemory(VOLUME), Shelf(), Desk()
+    planes = Plan.read(source)
+    both = (planes | Box((3, 1, 1)) | SubtractMost()) & (planes | Add(2) | Box((4, 0, 0)))
+    plan = both | Combine(np.subtract) | Box((5, 0, 0)) | Total() | sink
+    least = schedule(plan, Limits(1 << 40, 2, 0, desk)).least
+    made = schedule(plan, Limits(least, 2, 0, desk))
+    assert len(made.sweeps) > 2
+    found = estimate(made)
+    parts = {str(stage.part) for sweep in made.sweeps for stage in sweep.stages}
+    assert set(found.work) == parts
+    assert min(found.work.values()) >= 0
+    assert found.work["keep"] == pytest.approx(0.25 * len(VOLUME))
+    assert found.seconds == pytest.approx(sum(found.work.values()) / 2)
+    assert sorted(source.reads) == [0, 9, 19]
+    assert not sink.planes
+
+
+def test_a_source_is_decoded_once_for_all_sweeps_and_counted_in_each() -> None:
+    source = InMemory(VOLUME[:1])
+    made = schedule(Plan.read(source) | SubtractMost() | Shelf(), Limits(1 << 40, 1))
+    found = estimate(made)
+    assert source.reads == [0]
+    assert set(found.work) == {"memory", "most", "subtract-most", "keep"}
