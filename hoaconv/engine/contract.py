@@ -286,7 +286,7 @@ class Fold(ABC):
 
     @abstractmethod
     def merge(self, one: Any, other: Any) -> Any:
-        """One state that has seen what both have seen."""
+        """One state that has seen what both have seen; neither of them is changed."""
 
     @abstractmethod
     def finish(self, state: Any) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """From schedule to generators: each stage becomes combinators on iterators of planes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from threading import get_ident
@@ -51,14 +51,14 @@ class Tap:
     def advance(self) -> None:
         """Nothing is left to do for a plane."""
 
-    def finish(self) -> Mapping[str, Any]:
-        """The value of all planes."""
+    def state(self) -> Any:
+        """One state that has seen all planes; the threads' own are let go."""
         if not self._states:
-            return self._fold.finish(self._fold.init(self._spec))
+            return self._fold.init(self._spec)
         state = self._states.popitem()[1]
         while self._states:
             state = self._fold.merge(state, self._states.popitem()[1])
-        return self._fold.finish(state)
+        return state
 
 
 class _Pass:

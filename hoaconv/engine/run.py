@@ -1,10 +1,10 @@
 """Run a schedule: open, sweep after sweep, close, or clean up after what went wrong."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Hold, Join, Op, Sink, Source, Writer
@@ -12,8 +12,10 @@ from hoaconv.engine.lower import Running, Tap, lower
 from hoaconv.engine.machine import Peak
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.passes.measure import settled
+from hoaconv.engine.passes.sample import measured_share
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
+from hoaconv.engine.sampling import Intervals, interval, together
 from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
 from hoaconv.engine.stream import zip
 from hoaconv.errors import StoreError
@@ -34,6 +36,8 @@ class Outcome:
         Values of all folds, in the plan's order.
     found
         What ops needed to know of the whole volume, by the chain of ops that needed it.
+    intervals
+        Where the true values lie, with a confidence of 95 %, if they are a sample's.
     seconds, measured
         Wall time, and the most bytes that the process held.
     busy
@@ -43,6 +47,7 @@ class Outcome:
     outputs: Mapping[Sink, Mapping[str, Any]]
     folds: tuple[Mapping[str, Any], ...]
     found: Mapping[str, Mapping[str, Any]]
+    intervals: Mapping[str, Intervals]
     seconds: float
     measured: int
     busy: Mapping[str, float]
@@ -70,7 +75,7 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
         work.pool.close()
     folds = tuple(value for place, value in sorted(work.values.items()) if not work.seeks(place))
     seconds = perf_counter() - start
-    return Outcome(outputs, folds, work.found, seconds, peak.nbytes, work.pool.busy)
+    return Outcome(outputs, folds, work.found, work.intervals, seconds, peak.nbytes, work.pool.busy)
 
 
 class _Run:
@@ -84,6 +89,7 @@ class _Run:
         self.pool = Pool(schedule.limits.workers)
         self.values: dict[Place, Mapping[str, Any]] = {}
         self.found: dict[str, Mapping[str, Any]] = {}
+        self.intervals: dict[str, Intervals] = {}
         self._schedule, self._on_plane = schedule, on_plane
         self._writers: dict[Place, Writer] = {}
 
@@ -123,13 +129,25 @@ class _Run:
             elif isinstance(stage.part, Fold):
                 running.taps[i] = Tap(running, stage)
         deque(zip(*lower(running)), maxlen=0)  # a loop's variable would keep the last plane alive
-        for i, tap in running.taps.items():
-            self.values[k, i] = tap.finish()
-            if (sought := self.seeks((k, i))) is not None:
-                self.found[sought] = self.values[k, i]
+        self._measured(k, {i: tap.state() for i, tap in running.taps.items()})
         for i, stage in enumerate(sweep.stages):
             if isinstance(stage.part, Hold):
                 running.writers[i].close({})
+
+    def _measured(self, k: int, states: Mapping[int, Any]) -> None:
+        """Finish the folds of a sweep; groups of a sample look for the same."""
+        sweep, groups = self._schedule.sweeps[k], defaultdict[str, list[int]](list)
+        for i, state in states.items():
+            self.values[k, i] = cast(Fold, sweep.stages[i].part).finish(state)
+            if (sought := self.seeks((k, i))) is not None:
+                groups[sought].append(i)
+        for sought, places in groups.items():
+            fold = cast(Fold, sweep.stages[places[0]].part)
+            own = [states[i] for i in places]
+            self.found[sought] = together(fold, own)
+            left_out = [together(fold, own[:g] + own[g + 1 :]) for g in range(len(own)) if own[1:]]
+            share = measured_share(sweep, places)
+            self.intervals[sought] = interval(self.found[sought], left_out, share)
 
     def seeks(self, place: Place) -> str | None:
         """What a fold looks for, if a later op needs it."""

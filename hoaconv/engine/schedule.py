@@ -46,7 +46,8 @@ class Limits:
     """What a run may take: bytes in all, threads, and the bytes taken before it begins.
 
     Without `scratch` planes never wait on disk, and what doesn't fit is refused. If `exact`, no op
-    stands in for two others.
+    stands in for two others. A sweep that only measures reads no more than `sample` slices, drawn
+    at random.
     """
 
     budget: int
@@ -54,6 +55,7 @@ class Limits:
     reserved: int = 0
     scratch: Scratch | None = None
     exact: bool = False
+    sample: int | None = None
 
 
 @dataclass(frozen=True)

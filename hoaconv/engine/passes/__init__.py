@@ -8,6 +8,7 @@ from hoaconv.engine.passes.fit import fit
 from hoaconv.engine.passes.fuse import fuse
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.passes.measure import measure
+from hoaconv.engine.passes.sample import sample
 from hoaconv.engine.passes.split import split
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule, Sweep
@@ -30,6 +31,7 @@ def each(step: Callable[[Sweep], Sweep]) -> Pass:
 PASSES: tuple[Pass, ...] = (
     each(infer),  # first: all others read the specs
     measure,  # while ops are still single stages
+    sample,  # as soon as there are sweeps that only measure
     each(fuse),  # before sizes are chosen, since it changes who holds what
     each(fit),  # needs the final stages
     split,  # needs to know what doesn't fit
