@@ -16,6 +16,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import Outcome, run, warm
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import StoreError
+from hoaconv.found import settle, take_found
 from hoaconv.io.stack import Stack, open_stack
 from hoaconv.ops.measure import Histogram
 from hoaconv.ops.spelling import spell_ops
@@ -29,6 +30,7 @@ from hoaconv.options import (
     take_budget,
     take_ops,
     take_report_path,
+    take_sample,
     take_workers,
 )
 from hoaconv.pyramid.sink import OmeZarr
@@ -62,7 +64,7 @@ class Conversion:
         return made
 
     def _on_plane(self) -> Callable[[], None]:
-        spec, start = self.stack.spec, perf_counter()
+        spec, start, total = self.stack.spec, perf_counter(), self.schedule.planes
         voxels = spec.plane_shape[0] * spec.plane_shape[1]
         done = 0
 
@@ -70,7 +72,7 @@ class Conversion:
             nonlocal done
             done += 1
             seconds, memory = perf_counter() - start, machine.resident()
-            progress = Progress(done, spec.planes, spec.plane_bytes, voxels, seconds, memory)
+            progress = Progress(done, total, spec.plane_bytes, voxels, seconds, memory)
             self.watcher.progress(progress)
 
         return tell
@@ -95,7 +97,7 @@ class Conversion:
                 {**outcome.outputs[sink], "ops": spell_ops(self.sinks[sink])} for sink in others
             ),
             files=made["files"] + sum(outcome.outputs[sink]["files"] for sink in outside),
-            bytes_read=self.stack.stored_bytes,
+            bytes_read=self.schedule.bytes_read,
             bytes_raw=self.stack.spec.nbytes,
             bytes_written=made["bytes"] + sum(outcome.outputs[s]["bytes"] for s in outside),
             seconds=outcome.seconds,
@@ -105,6 +107,8 @@ class Conversion:
             measured=outcome.measured,
             busy=outcome.busy,
             folds=made["folds"],
+            found=outcome.found,
+            intervals=outcome.intervals,
             notes=self.notes,
         )
 
@@ -127,6 +131,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     machine.share_malloc_arenas()  # before any thread begins: an arena, once made, stays
     watcher = options["watcher"] or Watcher()
     report = take_report_path(options["report"])
+    sample, found = take_sample(options["sample"]), take_found(options["from_report"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
     outputs = _outputs(options)
     slices = parse_range(options["range"]) if options["range"] else None
@@ -142,9 +147,9 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
         output.sink(stack.name, size, {**common, "ops": spell_ops(ops)}): ops
         for output, ops in outputs.items()
     }
-    planned = _plan(stack, sinks)
+    planned = _plan(stack, {sink: settle(ops, found) for sink, ops in sinks.items()})
     _warm(planned, watcher)
-    limits = Limits(budget, workers, machine.resident(), exact=options["exact"])
+    limits = Limits(budget, workers, machine.resident(), exact=options["exact"], sample=sample)
     made = schedule(planned, limits)
     return Conversion(stack, sinks, made, notes, given, report, watcher)
 

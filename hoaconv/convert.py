@@ -98,8 +98,16 @@ def stack_to_omezarr(
         str | int | None,
         Word("memory that the process may hold; default 60 % of what is free", "Run", "BYTES"),
     ] = None,
+    sample: Annotated[
+        int | None,
+        Word("slices that values such as Otsu's threshold come from; default all", "Ops", "N"),
+    ] = None,
+    from_report: Annotated[
+        PathLike | None,
+        Word("report of an earlier run, to take such values from", "Ops", "FILE"),
+    ] = None,
     exact: Annotated[
-        bool, Word("do every op as it is written, even where one could stand in for two", "Run")
+        bool, Word("do every op as it is written, even where one could stand in for two", "Ops")
     ] = False,
     workers: Annotated[
         int | None, Word("threads; default all CPUs of this process", "Run", "N")
@@ -138,6 +146,11 @@ def stack_to_omezarr(
         Of the pyramid.
     budget, workers
         Bytes that the process may hold, interpreter included; threads.
+    sample
+        Values of the whole volume that ops need, such as Otsu's threshold, come from so many
+        slices, drawn at random; the report tells the confidence intervals.
+    from_report
+        The report of an earlier run, which such values are taken from instead.
     exact
         Whether ``gaussian 1 | gaussian 2`` stays two ops, instead of the one that differs by less
         than 3e-4 of the data's range.

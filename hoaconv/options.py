@@ -34,6 +34,7 @@ __all__ = [
     "take_budget",
     "take_ops",
     "take_report_path",
+    "take_sample",
     "take_workers",
 ]
 
@@ -274,6 +275,15 @@ def take_budget(text: str | int | None) -> int:
 def take_workers(count: int | None) -> int:
     """Threads; by default the CPUs that this process may use. Raises SpellingError."""
     return machine.cpus() if count is None else _count(count, "workers")
+
+
+def take_sample(count: int | None) -> int | None:
+    """Slices to draw. Raises SpellingError."""
+    if count is None:
+        return None
+    if _count(count, "sample") < 2:
+        raise SpellingError("sample 1 tells nothing of how slices differ; draw 2 or more")
+    return _count(count, "sample")
 
 
 def take_report_path(path: PathLike | None) -> Path | None:

@@ -64,6 +64,9 @@ class Report:
         Seconds of work by kind, summed over threads.
     folds
         What was measured on the way, by name.
+    found, intervals
+        What ops needed to know of the whole volume, by the chain of ops up to the one that needed
+        it; and 95 % confidence intervals, where that was measured on a sample.
     """
 
     source: str
@@ -88,6 +91,8 @@ class Report:
     measured: int
     busy: Mapping[str, float] = field(default_factory=dict)
     folds: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property

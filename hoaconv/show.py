@@ -224,7 +224,20 @@ def show_report(made: Report) -> None:
         f"{made.workers} workers",
         f"memory   {format_bytes(made.projected)} projected, "
         f"{format_bytes(made.measured)} measured{over}",
+        *(f"found    {_found(made, chain)}" for chain in made.found),
     )
+
+
+def _found(made: Report, chain: str) -> str:
+    """What a chain of ops needed to know, as far as it is numbers."""
+    ends = made.intervals.get(chain, {})
+    numbers = [
+        f"{name} {value:.6g}"
+        + (f" ({ends[name][0]:.6g} to {ends[name][1]:.6g})" if name in ends else "")
+        for name, value in made.found[chain].items()
+        if isinstance(value, int | float)
+    ]
+    return f"{', '.join(numbers)} for '{chain}'"
 
 
 def _compared(ratio: float) -> str:
