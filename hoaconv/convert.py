@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import wraps
 from inspect import signature
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
-from hoaconv.conversion import Conversion, prepare
 from hoaconv.engine.contract import Step
-from hoaconv.engine.probe import estimate
 from hoaconv.engine.schedule import Schedule, Sweep
-from hoaconv.ops.catalogue import catalogue, describe, example, lookup, summary, usage
-from hoaconv.options import PathLike, Word
 from hoaconv.report import Report, Watcher
+from hoaconv.words import PathLike, Word
+
+if TYPE_CHECKING:
+    from hoaconv.conversion import Conversion
 
 __all__ = ["Schedule", "Sweep", "Word", "list_ops", "plan", "stack_to_omezarr"]
 
@@ -182,8 +182,10 @@ def stack_to_omezarr(
     return _prepared(locals()).run()
 
 
-def _prepared(options: Mapping[str, Any]) -> Conversion:
+def _prepared(options: Mapping[str, Any]) -> "Conversion":
     """Prepare a conversion; numpy's arrays and numbers count as Python's."""
+    from hoaconv.conversion import prepare  # noqa: PLC0415 - numba takes longer than all help
+
     plain = {name: getattr(o, "tolist", lambda o=o: o)() for name, o in options.items()}
     return prepare(plain, _given(plain))
 
@@ -218,6 +220,8 @@ def plan(options: Mapping[str, Any]) -> Schedule:
     Nothing is written. Three slices are decoded and a few chunks packed, for an estimate of how
     long the run will take. Raises what the run would raise by then.
     """
+    from hoaconv.engine.probe import estimate  # noqa: PLC0415 - as above
+
     made = _prepared(options).schedule
     return replace(made, estimate=estimate(made))
 
@@ -232,13 +236,15 @@ def list_ops(
     SpellingError
         If there is no op of this name.
     """
-    words = catalogue() if name is None else [lookup(name).word]
+    from hoaconv.ops import catalogue  # noqa: PLC0415 - as above
+
+    words = catalogue.catalogue() if name is None else [catalogue.lookup(name).word]
     return {
         word: {
-            "summary": summary(word),
-            "usage": usage(word),
-            "example": example(word),
-            "parameters": [asdict(parameter) for parameter in describe(word)],
+            "summary": catalogue.summary(word),
+            "usage": catalogue.usage(word),
+            "example": catalogue.example(word),
+            "parameters": [asdict(parameter) for parameter in catalogue.describe(word)],
         }
         for word in words
     }

@@ -4,11 +4,10 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from hoaconv.convert import Word, stack_to_omezarr
+from hoaconv.convert import stack_to_omezarr
 from hoaconv.errors import StoreError
-from hoaconv.io.phantom import Phantom
-from hoaconv.io.slice_files import write_jp2_stack
 from hoaconv.report import Report, Watcher
+from hoaconv.words import Word
 
 __all__ = ["demo"]
 
@@ -33,6 +32,9 @@ def demo(
     StoreError
         If the demo's stack is there already or can't be written.
     """
+    from hoaconv.io.phantom import Phantom  # noqa: PLC0415 - codecs take longer than all help
+    from hoaconv.io.slice_files import write_jp2_stack  # noqa: PLC0415 - as above
+
     watcher = watcher or Watcher()
     stack = Path(folder) / FOLDER
     if stack.exists():

@@ -8,8 +8,8 @@ from typing import Any
 from hoaconv.engine.contract import Op, Step
 from hoaconv.errors import SourceError, SpellingError
 from hoaconv.ops.spelling import spell_ops
-from hoaconv.options import PathLike
 from hoaconv.units import did_you_mean
+from hoaconv.words import PathLike
 
 __all__ = ["Found", "settle", "take_found"]
 

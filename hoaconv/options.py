@@ -21,12 +21,11 @@ from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.pyramid.metadata import UNITS, ImageInfo
 from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.units import did_you_mean, parse_bytes, parse_triple, parse_whole_triple
+from hoaconv.words import PathLike
 
 __all__ = [
     "Branches",
     "Output",
-    "PathLike",
-    "Word",
     "check_apart",
     "check_separate",
     "choose_voxel_size",
@@ -38,7 +37,6 @@ __all__ = [
     "take_workers",
 ]
 
-PathLike = str | os.PathLike[str]
 _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
 
 Triple = tuple[int, int, int]
@@ -47,15 +45,6 @@ Branches = Mapping[str, tuple[Step, ...]]
 BUDGET_SHARE = 0.6
 CHUNKS, UNSHARDED = (64, 64, 64), (128, 128, 128)
 SHARD_WIDTH = 1024
-
-
-@dataclass(frozen=True)
-class Word:
-    """How a verb's parameter shows on the command line: help, group of options, kind of value."""
-
-    help: str
-    group: str = "Options"
-    value: str = "TEXT"
 
 
 @dataclass(frozen=True)
