@@ -106,6 +106,7 @@ class Conversion:
             projected=self.schedule.projected,
             measured=outcome.measured,
             busy=outcome.busy,
+            waited=outcome.waited,
             folds=made["folds"],
             found=outcome.found,
             intervals=outcome.intervals,

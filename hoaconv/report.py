@@ -60,8 +60,10 @@ class Report:
         Of the slices as stored, and decoded.
     seconds, projected, measured
         Wall time; most bytes of memory by the model, and as the process showed.
-    busy
-        Seconds of work by kind, summed over threads.
+    busy, waited
+        Seconds of work by kind, summed over threads. Seconds of waiting, by what for: ``work`` is
+        all workers together with nothing to do, the others are the sweep itself, which could not
+        go on before a slice was decoded.
     folds
         What was measured on the way, by name.
     found, intervals
@@ -90,6 +92,7 @@ class Report:
     projected: int
     measured: int
     busy: Mapping[str, float] = field(default_factory=dict)
+    waited: Mapping[str, float] = field(default_factory=dict)
     folds: Mapping[str, Any] = field(default_factory=dict)
     found: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)

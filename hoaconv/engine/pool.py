@@ -25,11 +25,15 @@ class Pool:
     ----------
     busy
         Seconds of work done, by label, summed over threads.
+    waited
+        Seconds for which somebody waited: the one who asked, for work that he had submitted, by
+        its label; the workers, all together, for ``work``.
     """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self.busy: dict[str, float] = {}
+        self.waited: dict[str, float] = {}
         self._now: deque[Callable[[], None]] = deque()
         self._later: deque[Callable[[], None]] = deque()
         self._futures: set[Future[Any]] = set()
@@ -43,7 +47,7 @@ class Pool:
 
     def submit(self, label: str, function: Callable[..., T], *args: Any) -> "Future[T]":
         """Start ``function(*args)`` when a worker has nothing more urgent to do."""
-        future: Future[T] = Future()
+        future: Future[T] = _Awaited(self, label)
         with self._changed:
             if self._closed:
                 raise RuntimeError("the pool is closed")
@@ -94,7 +98,9 @@ class Pool:
             while not (self._now or self._later):
                 if self._closed:
                     return False
+                start = perf_counter()
                 self._changed.wait()
+                self._add(self.waited, "work", start)
             task = (self._now or self._later).popleft()
         task()
         return True
@@ -106,13 +112,39 @@ class Pool:
             function()
         finally:
             with self._changed:
-                self.busy[label] = self.busy.get(label, 0.0) + perf_counter() - start
+                self._add(self.busy, label, start)
+
+    def note_wait(self, label: str, start: float) -> None:
+        """Somebody has waited since `start` for what the label says."""
+        with self._changed:
+            self._add(self.waited, label, start)
+
+    @staticmethod
+    def _add(seconds: dict[str, float], label: str, start: float) -> None:
+        seconds[label] = seconds.get(label, 0.0) + perf_counter() - start
 
     def _fulfil(
         self, future: "Future[T]", label: str, function: Callable[..., T], args: tuple[Any, ...]
     ) -> None:
         if future.set_running_or_notify_cancel():
             self.timed(label, partial(_settle, future, function, args))
+
+
+class _Awaited(Future[T]):
+    """A future that tells its pool how long it was waited for."""
+
+    def __init__(self, pool: Pool, label: str) -> None:
+        super().__init__()
+        self._pool, self._label = pool, label
+
+    def result(self, timeout: float | None = None) -> T:
+        if self.done():
+            return super().result(timeout)
+        start = perf_counter()
+        try:
+            return super().result(timeout)
+        finally:
+            self._pool.note_wait(self._label, start)
 
 
 def _settle(future: "Future[T]", function: Callable[..., T], args: tuple[Any, ...]) -> None:

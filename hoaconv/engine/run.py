@@ -40,8 +40,9 @@ class Outcome:
         Where the true values lie, with a confidence of 95 %, if they are a sample's.
     seconds, measured
         Wall time, and the most bytes that the process held.
-    busy
-        Seconds of work by kind, summed over threads.
+    busy, waited
+        Seconds of work by kind, summed over threads; seconds of waiting, by what for: the workers
+        for ``work``, the thread that runs the sweep for anything else.
     """
 
     outputs: Mapping[Sink, Mapping[str, Any]]
@@ -51,6 +52,7 @@ class Outcome:
     seconds: float
     measured: int
     busy: Mapping[str, float]
+    waited: Mapping[str, float]
 
 
 def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outcome:
@@ -75,7 +77,16 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
         work.pool.close()
     folds = tuple(value for place, value in sorted(work.values.items()) if not work.seeks(place))
     seconds = perf_counter() - start
-    return Outcome(outputs, folds, work.found, work.intervals, seconds, peak.nbytes, work.pool.busy)
+    return Outcome(
+        outputs,
+        folds,
+        work.found,
+        work.intervals,
+        seconds,
+        peak.nbytes,
+        work.pool.busy,
+        work.pool.waited,
+    )
 
 
 class _Run:

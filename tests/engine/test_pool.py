@@ -94,3 +94,14 @@ def test_busy_adds_up_by_label() -> None:
     with Pool(2) as pool:
         pool.map("nap", lambda _: sleep(0.02), range(4))
     assert pool.busy["nap"] >= 0.08
+
+
+def test_waiting_adds_up_by_what_for() -> None:
+    with Pool(2) as pool:
+        pool.submit("nap", sleep, 0.05).result(10)
+        done = pool.submit("nothing", int)
+        sleep(0.05)
+        done.result(10)
+    assert pool.waited["nap"] >= 0.03
+    assert "nothing" not in pool.waited
+    assert pool.waited["work"] >= 0.05
