@@ -19,6 +19,7 @@ from hoaconv.errors import StoreError
 from hoaconv.found import settle, take_found
 from hoaconv.io.stack import Stack, open_stack
 from hoaconv.ops.measure import Histogram
+from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.options import (
     Branches,
@@ -134,6 +135,8 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     report = take_report_path(options["report"])
     sample, found = take_sample(options["sample"]), take_found(options["from_report"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
+    if options["ops_module"] is not None:
+        load_ops(options["ops_module"])
     outputs = _outputs(options)
     slices = parse_range(options["range"]) if options["range"] else None
     stack = open_stack(options["src"], slices=slices, allow_gaps=options["allow_gaps"])

@@ -27,6 +27,9 @@ def stack_to_omezarr(
         str | Sequence[Step],
         Word("ops to apply on the way, such as 'gaussian 1.5 | threshold 20000'", "Ops", "OPS"),
     ] = "",
+    ops_module: Annotated[
+        PathLike | None, Word("Python file with ops of your own", "Ops", "FILE")
+    ] = None,
     label: Annotated[
         Mapping[str, Any] | Sequence[str],
         Word(
@@ -129,6 +132,8 @@ def stack_to_omezarr(
         The folder to make; its metadata is written last.
     ops
         Ops in the command line's spelling or as objects; see ``hoaconv ops``.
+    ops_module
+        A Python file that declares ops; see ``examples/your_own_op.py``. It is run.
     label, also
         More outputs of the same sweep, ops by name or path: label images under ``labels/``, and
         other images. Their ops begin at the slices, as `ops` does; what they share is done once.
@@ -228,6 +233,10 @@ def plan(options: Mapping[str, Any]) -> Schedule:
 
 def list_ops(
     name: Annotated[str | None, Word("op to explain; default all, a line each", "", "NAME")] = None,
+    *,
+    ops_module: Annotated[
+        PathLike | None, Word("Python file with ops of your own", "Ops", "FILE")
+    ] = None,
 ) -> Mapping[str, Mapping[str, Any]]:
     """Ops by their words: summary, usage, example, parameters.
 
@@ -236,8 +245,10 @@ def list_ops(
     SpellingError
         If there is no op of this name.
     """
-    from hoaconv.ops import catalogue  # noqa: PLC0415 - as above
+    from hoaconv.ops import catalogue, own  # noqa: PLC0415 - as above
 
+    if ops_module is not None:
+        own.load_ops(ops_module)
     words = catalogue.catalogue() if name is None else [catalogue.lookup(name).word]
     return {
         word: {
