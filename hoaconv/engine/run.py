@@ -1,6 +1,5 @@
 """Run a schedule: open, sweep after sweep, close, or clean up after what went wrong."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -10,12 +9,12 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Hold, Join, Op, Sink, Source, Writer
 from hoaconv.engine.lower import Running, Tap, lower
 from hoaconv.engine.machine import Peak
+from hoaconv.engine.pace import pull
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.passes.measure import settled
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
-from hoaconv.engine.stream import zip
 from hoaconv.errors import StoreError
 
 __all__ = ["Outcome", "run", "warm"]
@@ -122,7 +121,7 @@ class _Run:
                 running.writers[i] = self._writers[k, i]
             elif isinstance(stage.part, Fold):
                 running.taps[i] = Tap(running, stage)
-        deque(zip(*lower(running)), maxlen=0)  # a loop's variable would keep the last plane alive
+        pull(running.sweep, lower(running))
         for i, tap in running.taps.items():
             self.values[k, i] = tap.finish()
             if (sought := self.seeks((k, i))) is not None:
