@@ -13,6 +13,7 @@ from hoaconv.engine.contract import (
     Fold,
     Hold,
     Op,
+    Resample,
     Scratch,
     Sink,
     Source,
@@ -102,6 +103,46 @@ class Add(Op):
 
     def __str__(self) -> str:
         return f"add {self.value}"
+
+
+@dataclass(frozen=True)
+class Spans(Resample):
+    """Sums of `length` planes, the first span beginning at plane `first`, the next `every` later.
+
+    Each sum comes `repeat` times, and `most` planes at the most. Thus a crop, every n-th plane, a
+    bin, a window; rows are kept.
+    """
+
+    word: ClassVar[str] = "spans"
+    first: int = 0
+    every: int = 1
+    length: int = 1
+    repeat: int = 1
+    most: int = 1000
+
+    def infer(self, spec: Spec) -> Spec:
+        first = min(self.first, spec.planes - 1)
+        count = -(-(spec.planes - first) // self.every)
+        return Spec((min(count * self.repeat, self.most), *spec.plane_shape), spec.dtype)
+
+    def reach(self, spec: Spec, z: int) -> range:
+        start = min(self.first, spec.planes - 1) + z // self.repeat * self.every
+        return range(start, min(start + self.length, spec.planes))
+
+    def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:
+        out[...] = 0
+        for plane in planes:
+            out += plane[rows]
+
+    def __str__(self) -> str:
+        return f"spans {self.first} {self.every} {self.length} {self.repeat} {self.most}"
+
+
+def span_sums(volume: Slab, spans: Spans) -> Slab:
+    """The oracle."""
+    n, first = len(volume), min(spans.first, len(volume) - 1)
+    sums = [volume[z : z + spans.length].sum(axis=0) for z in range(first, n, spans.every)]
+    return np.repeat(np.stack(sums).astype(volume.dtype), spans.repeat, axis=0)[: spans.most]
 
 
 class Total(Fold):

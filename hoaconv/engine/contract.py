@@ -19,6 +19,7 @@ __all__ = [
     "Fold",
     "Hold",
     "Join",
+    "Lengths",
     "Op",
     "Resample",
     "Scan",
@@ -33,6 +34,9 @@ __all__ = [
 
 Core = tuple[slice, slice, slice]
 """The part of a block (z, y, x) whose result is kept."""
+
+Lengths = tuple[float, float, float]
+"""Three of them, (z, y, x)."""
 
 
 @dataclass(frozen=True)
@@ -183,14 +187,22 @@ class Resample(ABC):
     def chooses(self, spec: Spec) -> range | None:  # noqa: ARG002 - the parameter is the contract
         """Planes of the input that are kept, in the result's order, if that is all it does to z.
 
-        A source in front then reads these alone, and `within` says what is left to do. A range
-        with a negative step can be had in no other way. None where planes are made or mixed.
+        A source in front then reads these alone, and `within` says what is left to do, which has
+        no part in choosing. A range with a negative step can be had in no other way. None where
+        planes are made or mixed.
         """
         return None
 
     def within(self) -> "Resample | None":
         """What it does to each plane, once the planes are chosen; None if nothing."""
         return self
+
+    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:  # noqa: ARG002 - as above
+        """Edges of a voxel and centre of the first one, of the result, from those of the input.
+
+        Both are (z, y, x), in any unit of length.
+        """
+        return edges, origin
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """Bytes that one call of `apply` allocates, besides input and output."""

@@ -4,17 +4,30 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from threading import get_ident
 from typing import Any
 
 from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Writer
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Sink, Source, Writer
 from hoaconv.engine.memory import block_spec
+from hoaconv.engine.pace import Pulled
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.engine.spec import Plane, Slab
-from hoaconv.engine.stream import Window, ahead, flatten, initialize, map, tee, windowed, zip
+from hoaconv.engine.stream import (
+    Window,
+    ahead,
+    drain,
+    flatten,
+    gather,
+    initialize,
+    map,
+    tee,
+    windowed,
+    zip,
+)
 
 __all__ = ["Running", "lower"]
 
@@ -89,22 +102,28 @@ class _Pass:
         return self
 
 
-def lower(running: Running) -> tuple[Planes, ...]:
-    """The streams at the schedule's ends; pulling them to exhaustion is the run."""
+def lower(running: Running) -> tuple[Pulled, ...]:
+    """The streams that have a pace of their own and those at the ends, in the stages' order.
+
+    Pulling them to their ends, by `hoaconv.engine.pace.pull`, is the run.
+    """
     readers = running.sweep.readers
     waiting: defaultdict[tuple[int, int], list[Planes]] = defaultdict(list)
     passes: dict[int, _Pass] = {}
-    ends: list[Planes] = []
+    pulled: list[Pulled] = []
     for i, stage in enumerate(running.sweep.stages):
         taken = [waiting[j, i].pop() for j in stage.inputs]
         made = _lower(running, i, stage, taken, passes)
+        if isinstance(stage.part, Resample):
+            pulled.append(Pulled(made, stage.inputs[0], i))
+            made = pulled[-1].elements(running.sweep.spec_of(stage).planes)
         if not readers[i]:
-            ends.append(made)
+            pulled.append(Pulled(drain(made), i))
             continue
         branches = tee(made, len(readers[i])) if len(readers[i]) > 1 else (made,)
         for j, branch in zip(readers[i], branches):
             waiting[i, j].append(branch)
-    return tuple(ends)
+    return tuple(pulled)
 
 
 def _lower(
@@ -119,6 +138,8 @@ def _lower(
     if isinstance(part, Op):
         windows = windowed(planes, stage.window, stage.stride, stage.halo[0])
         return flatten(map(_Apply(running, stage, part), windows))
+    if isinstance(part, Resample):
+        return _resample(running, stage, part, planes)
     return _pass_on(running, i, stage, planes, passes)
 
 
@@ -153,6 +174,13 @@ def _decode(source: Source, z: int, out: Plane) -> Plane:
 def _seen(on_plane: Callable[[], None], plane: Plane) -> Plane:
     on_plane()
     return plane
+
+
+def _resample(running: Running, stage: Stage, part: Resample, planes: Planes) -> Iterator[Any]:
+    """Planes of the result, and None before each plane that is taken."""
+    spec = running.sweep.spec_in(stage)
+    reaches = (part.reach(spec, z) for z in range(running.sweep.spec_of(stage).planes))
+    return map(_Resampled(running, stage, part), gather(planes, reaches))
 
 
 class _Apply:
@@ -206,3 +234,24 @@ class _Combine:
 
     def _band(self, planes: tuple[Plane, ...], out: Plane, rows: slice) -> None:
         self._join.apply(tuple(plane[rows] for plane in planes), out[rows])
+
+
+class _Resampled:
+    """Planes of a resample, one after the other, each of the input's planes in its reach."""
+
+    def __init__(self, running: Running, stage: Stage, part: Resample) -> None:
+        self._part, self._running = part, running
+        self._taken, self._given = running.sweep.spec_in(stage), running.sweep.spec_of(stage)
+        self._bands = bands(self._given.plane_shape[0], stage.rows)
+        self._z = count()
+
+    def __call__(self, planes: tuple[Plane, ...] | None) -> Plane | None:
+        if planes is None:
+            return None
+        out: Plane = self._running.buffers.take(self._given.plane_shape, self._given.dtype)
+        band = partial(self._band, next(self._z), planes, out)
+        self._running.pool.map(str(self._part), band, self._bands)
+        return out
+
+    def _band(self, z: int, planes: tuple[Plane, ...], out: Plane, rows: slice) -> None:
+        self._part.apply(self._taken, z, planes, rows, out[rows])

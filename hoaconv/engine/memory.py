@@ -6,7 +6,8 @@ a maximum over stages or a lower bound; what is measured rather than derived say
 
 from math import ceil
 
-from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Use
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Sink, Source, Use
+from hoaconv.engine.pace import lag, longest_reach
 from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.engine.spec import Spec
 
@@ -59,20 +60,30 @@ def _kept(schedule: Sweep, i: int) -> int:
     """Planes of stage `i` that its readers keep at once.
 
     One reader keeps its window, or, if planes only flow through it, what its own readers keep.
-    Of several, the one that looks furthest ahead, all along its
-    branch, makes the tee keep for the others what they have yet to take.
+    Of several, the one that looks furthest ahead, all along its branch, makes the tee keep for the
+    others what they have yet to take. So do planes that are made before anybody asks for them.
     """
-    readers = schedule.readers[i]
-    if len(readers) == 1:
-        (reader,) = readers
-        through = isinstance(schedule.stages[reader].part, Fold | Sink)
-        return _kept(schedule, reader) if through else schedule.stages[reader].window
-    return max((_reach(schedule, j) for j in readers), default=1)
+    stage, readers = schedule.stages[i], schedule.readers[i]
+    if len(readers) != 1 or isinstance(stage.part, Resample):
+        most = max((_reach(schedule, j) for j in readers), default=1)
+        return min(most + lag(schedule, i), schedule.spec_of(stage).planes)
+    (reader,) = readers
+    part = schedule.stages[reader].part
+    if isinstance(part, Resample):
+        return _reach(schedule, reader)
+    through = isinstance(part, Fold | Sink)
+    return _kept(schedule, reader) if through else schedule.stages[reader].window
 
 
 def _reach(schedule: Sweep, i: int) -> int:
-    further = (_reach(schedule, j) for j in schedule.readers[i])
-    return schedule.stages[i].window + max(further, default=0)
+    """How far a stage looks ahead, and its readers: but planes that are resampled are let go."""
+    stage = schedule.stages[i]
+    if isinstance(stage.part, Resample):
+        return longest_reach(stage.part, schedule.spec_in(stage))
+    further = max((_reach(schedule, j) for j in schedule.readers[i]), default=0)
+    if isinstance(stage.part, Fold | Sink):
+        return max(1, further)
+    return stage.window + further
 
 
 def _stage_uses(schedule: Sweep, i: int) -> tuple[Use, ...]:
@@ -90,6 +101,12 @@ def _stage_uses(schedule: Sweep, i: int) -> tuple[Use, ...]:
         return (
             Use(who, f"{planes} planes of output", planes * spec.plane_bytes),
             Use(who, f"bands in {workers + 1} threads", (workers + 1) * _band(schedule, stage)),
+        )
+    if isinstance(stage.part, Resample):
+        own = (workers + 1) * stage.part.work(schedule.spec_in(stage))
+        return (
+            Use(who, f"{kept} planes of output", kept * spec.plane_bytes),
+            Use(who, f"bands in {workers + 1} threads", own),
         )
     if isinstance(stage.part, Join):
         specs = (schedule.spec_of(schedule.stages[j]) for j in stage.inputs)

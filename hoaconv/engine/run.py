@@ -1,6 +1,6 @@
 """Run a schedule: open, sweep after sweep, close, or clean up after what went wrong."""
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -10,6 +10,7 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Hold, Join, Op, Sink, Source, Writer
 from hoaconv.engine.lower import Running, Tap, lower
 from hoaconv.engine.machine import Peak
+from hoaconv.engine.pace import pull
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.passes.measure import settled
 from hoaconv.engine.passes.sample import measured_share
@@ -17,7 +18,6 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.sampling import Intervals, interval, together
 from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
-from hoaconv.engine.stream import zip
 from hoaconv.errors import StoreError
 
 __all__ = ["Outcome", "run", "warm"]
@@ -139,7 +139,7 @@ class _Run:
                 running.writers[i] = self._writers[k, i]
             elif isinstance(stage.part, Fold):
                 running.taps[i] = Tap(running, stage)
-        deque(zip(*lower(running)), maxlen=0)  # a loop's variable would keep the last plane alive
+        pull(running.sweep, lower(running))
         self._measured(k, {i: tap.state() for i, tap in running.taps.items()})
         for i, stage in enumerate(sweep.stages):
             if isinstance(stage.part, Hold):

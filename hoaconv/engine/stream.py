@@ -9,10 +9,23 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakSet
 
 from hoaconv.errors import PlanError
 
-__all__ = ["Window", "ahead", "flatten", "fold", "initialize", "map", "tee", "windowed", "zip"]
+__all__ = [
+    "Window",
+    "ahead",
+    "drain",
+    "flatten",
+    "fold",
+    "gather",
+    "initialize",
+    "map",
+    "tee",
+    "windowed",
+    "zip",
+]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -76,6 +89,40 @@ def _fill(held: deque[T], source: Iterator[T], size: int) -> None:
             return
 
 
+def gather(items: Iterable[T], ranges: Iterable[range]) -> Iterator[tuple[T, ...] | None]:
+    """For each range the elements in it, and None before each element that is taken for it.
+
+    The ranges' ends never go back. Elements that lie in none are dropped at once; those behind the
+    last range are never taken. Holds the elements of the range at hand.
+
+    Examples
+    --------
+    >>> [group for group in gather("abcdefg", [range(2, 4), range(3, 5)]) if group]
+    [('c', 'd'), ('d', 'e')]
+    """
+    source = iter(items)
+    held: deque[T] = deque()
+    first = 0  # position in the stream of held[0]
+    for wanted in ranges:
+        while True:
+            while held and first < wanted.start:
+                held.popleft()
+                first += 1
+            if first + len(held) >= wanted.stop:
+                break
+            yield None
+            held.append(next(source))
+        yield tuple(held)
+
+
+def drain(items: Iterable[object]) -> Iterator[None]:
+    """Take every element and forget it; None before each. Holds nothing."""
+    source, end = iter(items), object()
+    yield None
+    while next(source, end) is not end:
+        yield None
+
+
 def flatten(groups: Iterable[Iterable[T]]) -> Iterator[T]:
     """Elements of the groups, one by one. Holds what is left of the group at hand.
 
@@ -135,28 +182,32 @@ def zip(*streams: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
 def tee(items: Iterable[T], n: int) -> tuple[Iterator[T], ...]:
     """`n` streams of the same elements. Holds those that some stream has yet to take.
 
+    A stream that is dropped takes no more.
+
     Examples
     --------
     >>> one, other = tee([1, 2, 3], 2)
     >>> next(one), next(one), next(other)
     (1, 2, 1)
     """
-    source = iter(items)
-    queues: list[deque[T]] = [deque() for _ in range(n)]
-    return tuple(_branch(source, queue, queues) for queue in queues)
+    source, branches = iter(items), WeakSet[_Branch[T]]()
+    return tuple(_Branch(source, branches) for _ in range(n))
 
 
-def _branch(source: Iterator[T], mine: deque[T], queues: list[deque[T]]) -> Iterator[T]:
-    while True:
-        if not mine:
-            try:
-                item = next(source)
-            except StopIteration:
-                return
-            for queue in queues:
-                queue.append(item)
-            del item
-        yield mine.popleft()
+class _Branch(Iterator[T]):
+    """One stream of a tee; forgotten by the others when nobody refers to it."""
+
+    def __init__(self, source: Iterator[T], branches: "WeakSet[_Branch[T]]") -> None:
+        self._source, self._branches = source, branches
+        self._waiting: deque[T] = deque()
+        branches.add(self)
+
+    def __next__(self) -> T:
+        if not self._waiting:
+            item = next(self._source)
+            for branch in self._branches:
+                branch._waiting.append(item)
+        return self._waiting.popleft()
 
 
 def ahead(futures: Iterable["Future[T]"], n: int) -> Iterator[T]:

@@ -1,42 +1,23 @@
 """Whatever windows, bands, depths and workers a schedule has, the planes are the same."""
 
 import threading
-from dataclasses import replace
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Add, Box, InMemory, Keep, Total, box_sum
+from sized import held_and_counted, volume_of, with_sizes
 
 from hoaconv.engine.combine import Combine
-from hoaconv.engine.memory import block_spec, uses
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Node, Plan
-from hoaconv.engine.run import Running, run
-from hoaconv.engine.schedule import Limits, Schedule, Sweep
+from hoaconv.engine.run import run
+from hoaconv.engine.schedule import Limits
 from hoaconv.errors import PlanError, SourceError, StoreError
 
 shapes = st.tuples(st.integers(1, 17), st.integers(1, 19), st.integers(1, 5))
 radii = st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2))
-
-
-def volume_of(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 200, shape, dtype=np.int32)
-
-
-def with_sizes(made: Schedule, stride: int, rows: int, ahead: int) -> Schedule:
-    """The schedule with other sizes than `fit` has chosen."""
-
-    def changed(sweep: Sweep) -> Sweep:
-        stages = tuple(
-            replace(s, stride=stride if s.kind == "op" else 1, rows=rows) for s in sweep.stages
-        )
-        sized = replace(sweep, stages=stages, ahead=ahead)
-        return replace(sized, uses=uses(sized))
-
-    return replace(made, sweeps=tuple(map(changed, made.sweeps)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -93,13 +74,11 @@ def test_branches_at_different_windows_rejoin(
     pairs = Plan(branches.ends[:2]) | Combine(np.subtract)
     plan = pairs & Plan(branches.ends[2:]) | Combine(np.maximum) | sink
     made = with_sizes(schedule(plan, Limits(1 << 30, workers)), stride, rows, 2)
-    sweeps: list[Running] = []
-    with patch("hoaconv.engine.run.Running", recording(sweeps)):
-        run(made)
+    held, counted = held_and_counted(made)
     want = box_sum(box_sum(volume, one), deeper) - box_sum(volume, other)
     assert np.array_equal(sink.volume, np.maximum(want, volume + 1))
     assert sorted(source.reads) == list(range(shape[0]))
-    assert sweeps[0].buffers.held <= buffer_bytes(made.sweeps[0])
+    assert held <= counted
 
 
 def test_a_zip_of_unequal_streams_is_refused_before_the_run() -> None:
@@ -135,10 +114,8 @@ def test_planes_that_flow_through_taps_are_counted_by_who_keeps_them(through) ->
     for part in [*through, Box((4, 1, 0)), *through, Box((3, 0, 0)), Keep()]:
         plan |= part
     made = schedule(plan, Limits(1 << 30, 2))
-    sweeps: list[Running] = []
-    with patch("hoaconv.engine.run.Running", recording(sweeps)):
-        run(made)
-    assert sweeps[0].buffers.held <= buffer_bytes(made.sweeps[0])
+    held, counted = held_and_counted(made)
+    assert held <= counted
 
 
 def test_a_bad_slice_ends_the_run_and_leaves_no_thread() -> None:
@@ -189,28 +166,5 @@ def test_buffers_hold_what_the_model_says_or_less(
         ends.append(Node(Keep(), (Node(Add(1), (root,)),)))
     made = schedule(Plan(tuple(ends)), Limits(1 << 30, workers))
     made = with_sizes(made, stride, 5, ahead)
-    sweeps: list[Running] = []
-    with patch("hoaconv.engine.run.Running", recording(sweeps)):
-        run(made)
-    assert sweeps[0].buffers.held <= buffer_bytes(made.sweeps[0])
-
-
-def recording(sweeps: list[Running]):
-    """`Running`, noting those that are made."""
-
-    def make(*args, **kwargs) -> Running:
-        sweeps.append(Running(*args, **kwargs))
-        return sweeps[-1]
-
-    return make
-
-
-def buffer_bytes(made: Sweep) -> int:
-    """What the model counts, less what doesn't come from the buffers: ops' own scratch."""
-    others = ("process", "engine", "keep", "outputs")
-    counted = sum(use.nbytes for use in made.uses if use.who not in others)
-    ops = [s for s in made.stages if s.kind == "op"]
-    joins = [s for s in made.stages if s.kind == "join"]
-    own = sum(s.part.work(block_spec(made, s)) for s in ops)
-    own += sum(s.part.work(*(made.spec_of(made.stages[i]) for i in s.inputs)) for s in joins)
-    return counted - (made.limits.workers + 1) * own
+    held, counted = held_and_counted(made)
+    assert held <= counted

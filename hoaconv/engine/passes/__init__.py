@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hoaconv.engine.passes.check import check
+from hoaconv.engine.passes.choose import choose
 from hoaconv.engine.passes.fit import fit
 from hoaconv.engine.passes.fuse import fuse
 from hoaconv.engine.passes.infer import infer
@@ -30,6 +31,7 @@ def each(step: Callable[[Sweep], Sweep]) -> Pass:
 
 PASSES: tuple[Pass, ...] = (
     each(infer),  # first: all others read the specs
+    each(choose),  # before other sweeps of the same planes are made
     measure,  # while ops are still single stages
     sample,  # as soon as there are sweeps that only measure
     each(fuse),  # before sizes are chosen, since it changes who holds what

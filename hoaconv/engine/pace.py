@@ -1,0 +1,205 @@
+"""Who is pulled next: streams of unequal length are kept level, by the planes of their sources.
+
+A stream that is cropped or halved gives fewer planes than it takes, so the ends of a sweep can't
+be pulled in turns. Each is pulled as soon as it can give a plane without reading on; only when
+none can do the sources give one more. So a tee holds for its readers what these keep anyway, and
+not what one of them is behind the others.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from math import ceil
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from hoaconv.engine.contract import Join, Op, Resample, Source
+from hoaconv.engine.schedule import Sweep
+from hoaconv.engine.spec import Spec
+
+__all__ = ["Pulled", "lag", "longest_reach", "pull"]
+
+Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
+_END = object()
+
+
+class Pulled:
+    """A stream that is pulled a step at a time; what it makes waits for its readers.
+
+    Parameters
+    ----------
+    steps
+        Gives an element that is ready, or None where the next step will take one.
+    takes, gives
+        Positions of the stage whose planes it takes, and of the one whose planes it makes; None
+        at an end, which makes nothing.
+    """
+
+    def __init__(self, steps: Iterator[Any], takes: int, gives: int | None = None) -> None:
+        self.takes, self.gives = takes, gives
+        self.taken = self.made = 0
+        self.hungry = False
+        """Whether the next step takes a plane."""
+        self._steps = steps
+        self._waiting: deque[Any] = deque()
+        self._reader: Callable[[], Any] = lambda: self
+
+    def step(self) -> bool:
+        """Take a step. Returns whether there was one left."""
+        self.taken += self.hungry
+        return self._put(next(self._steps, _END))
+
+    def _put(self, item: Any) -> bool:
+        self.hungry = item is None
+        if item is _END:
+            self.stop()
+            return False
+        if item is not None:
+            self._waiting.append(item)
+            self.made += 1
+        return True
+
+    def stop(self) -> None:
+        """Let go of all that leads here."""
+        self._steps = iter(())
+
+    def elements(self, n: int) -> Iterator[Any]:
+        """The `n` elements that it will have made, for its readers."""
+        made = self._elements(n)
+        self._reader = ref(made)
+        return made
+
+    def _elements(self, n: int) -> Iterator[Any]:
+        for _ in range(n):
+            yield self._waiting.popleft()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody still has what it makes, or it is an end."""
+        return self._reader() is not None
+
+
+def pull(sweep: Sweep, streams: Sequence[Pulled]) -> None:
+    """Step all streams to their ends."""
+    pace = _Pace(sweep, streams)
+    while pace.left:
+        pace.step()
+
+
+class _Pace:
+    """Which stream goes next while each source gives no more than `level` planes.
+
+    The one furthest behind, so that a tee's readers take its planes in turns; but planes that were
+    made are used first.
+    """
+
+    def __init__(self, sweep: Sweep, streams: Sequence[Pulled]) -> None:
+        self.left = list(streams)
+        self._level = 0
+        self._sweep = sweep
+        self._made = {stream.gives: stream for stream in streams if stream.gives is not None}
+        self._users = {id(s): self._behind(s) for s in streams}
+
+    def step(self) -> None:
+        """Take the next step, or let the sources give one more plane each."""
+        ready = [stream for stream in self.left if self._is_ready(stream)]
+        if not ready:
+            self._level += 1
+            return
+        stream = min(ready, key=self._progress)
+        while users := [s for s in ready if s.takes in self._users[id(stream)]]:
+            stream = min(users, key=self._progress)
+        if not stream.step():
+            self.left.remove(stream)
+            self._stop_unwanted()
+
+    def _stop_unwanted(self) -> None:
+        """Whoever is done may have taken less than there is: nobody makes the rest."""
+        for stream in reversed(self.left.copy()):
+            if not stream.is_wanted:
+                stream.stop()
+                self.left.remove(stream)
+
+    def _behind(self, stream: Pulled) -> frozenset[int]:
+        """The stages whose planes come from what a stream gives."""
+        given = stream.gives
+        return frozenset() if given is None else self._sweep.behind(given) | {given}
+
+    def _planes(self, stream: Pulled) -> int:
+        return self._sweep.spec_of(self._sweep.stages[stream.takes]).planes
+
+    def _progress(self, stream: Pulled) -> float:
+        return stream.taken / self._planes(stream)
+
+    def _is_ready(self, stream: Pulled) -> bool:
+        """Whether its next step takes nothing, or a plane that can be had, or finds the end."""
+        return (
+            not stream.hungry
+            or stream.taken == self._planes(stream)
+            or self._can_give(stream.takes, stream.taken + 1)
+        )
+
+    def _can_give(self, i: int, k: int) -> bool:
+        """Whether stage `i` can give its first `k` planes."""
+        stage = self._sweep.stages[i]
+        if isinstance(stage.part, Source):
+            return k <= self._level
+        if i in self._made:
+            return k <= self._made[i].made
+        if isinstance(stage.part, Op):
+            reached = ceil(k / stage.stride) * stage.stride + stage.halo[0]
+            k = min(reached, self._sweep.spec_of(stage).planes)
+        return all(self._can_give(j, k) for j in stage.inputs)
+
+
+@lru_cache(maxsize=256)
+def longest_reach(part: Resample, spec: Spec) -> int:
+    """Planes of the input (of `spec`) that a resample holds at once, at the most; at least one."""
+    longest = max(len(part.reach(spec, z)) for z in range(part.infer(spec).planes))
+    return max(1, longest)
+
+
+def lag(sweep: Sweep, i: int) -> int:
+    """Planes of stage `i` that wait at a join for those of another stream, at the most.
+
+    Only where the other stream has a pace of its own: one that is cropped at its beginning comes
+    later than one that isn't.
+    """
+    own = _needs(sweep, i)
+    joins = [j for j in _level_with(sweep, i) if len(_roots(sweep, j)) > 1]
+    made = (np.searchsorted(own, _needs(sweep, j), side="right") for j in joins)
+    return max((int((n - np.arange(1, n.size + 1)).max()) for n in made), default=0)
+
+
+def _level_with(sweep: Sweep, i: int) -> frozenset[int]:
+    """Joins that take one plane for each of stage `i`."""
+    readers = [j for j in sweep.readers[i] if not isinstance(sweep.stages[j].part, Resample)]
+    joins = frozenset(j for j in readers if isinstance(sweep.stages[j].part, Join))
+    return joins.union(*(_level_with(sweep, j) for j in readers))
+
+
+def _roots(sweep: Sweep, i: int) -> frozenset[int]:
+    """The stages that set the pace of stage `i`."""
+    stage = sweep.stages[i]
+    if isinstance(stage.part, Source | Resample):
+        return frozenset({i})
+    return frozenset().union(*(_roots(sweep, j) for j in stage.inputs))
+
+
+def _needs(sweep: Sweep, i: int) -> Counts:
+    """How many planes the sources must have given before stage `i` gives each of its own."""
+    stage = sweep.stages[i]
+    count = np.arange(1, sweep.spec_of(stage).planes + 1)
+    if isinstance(stage.part, Source):
+        return count
+    taken: Counts = np.max([_needs(sweep, j) for j in stage.inputs], axis=0)
+    if isinstance(stage.part, Op):
+        reached = -(-count // stage.stride) * stage.stride + stage.halo[0]
+        taken = taken[np.minimum(reached, count.size) - 1]
+    elif isinstance(stage.part, Resample):
+        spec = sweep.spec_in(stage)
+        stops = [stage.part.reach(spec, z).stop for z in range(count.size)]
+        taken = np.append(0, taken)[np.maximum.accumulate(stops)]
+    return taken

@@ -1,0 +1,58 @@
+"""Schedules of any sizes, and what the buffers of their runs hold against what is counted."""
+
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+
+from hoaconv.engine.memory import block_spec, uses
+from hoaconv.engine.run import Running, run
+from hoaconv.engine.schedule import Schedule, Sweep
+
+
+def volume_of(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 200, shape, dtype=np.int32)
+
+
+def with_sizes(made: Schedule, stride: int, rows: int, ahead: int) -> Schedule:
+    """The schedule with other sizes than `fit` has chosen."""
+
+    def changed(sweep: Sweep) -> Sweep:
+        stages = tuple(
+            replace(s, stride=stride if s.kind == "op" else 1, rows=rows) for s in sweep.stages
+        )
+        sized = replace(sweep, stages=stages, ahead=ahead)
+        return replace(sized, uses=uses(sized))
+
+    return replace(made, sweeps=tuple(map(changed, made.sweeps)))
+
+
+def held_and_counted(made: Schedule) -> tuple[int, int]:
+    """Run a schedule of one sweep: bytes that its buffers have held, and those of the model."""
+    sweeps: list[Running] = []
+    with patch("hoaconv.engine.run.Running", recording(sweeps)):
+        run(made)
+    return sweeps[0].buffers.held, buffer_bytes(made.sweeps[0])
+
+
+def recording(sweeps: list[Running]):
+    """`Running`, noting those that are made."""
+
+    def make(*args, **kwargs) -> Running:
+        sweeps.append(Running(*args, **kwargs))
+        return sweeps[-1]
+
+    return make
+
+
+def buffer_bytes(made: Sweep) -> int:
+    """What the model counts, less what doesn't come from the buffers: ops' own scratch."""
+    others = ("process", "engine", "keep", "outputs")
+    counted = sum(use.nbytes for use in made.uses if use.who not in others)
+    ops = [s for s in made.stages if s.kind == "op"]
+    joins = [s for s in made.stages if s.kind == "join"]
+    own = sum(s.part.work(block_spec(made, s)) for s in ops)
+    remade = [s for s in made.stages if s.kind == "resample"]
+    own += sum(s.part.work(made.spec_in(s)) for s in remade)
+    own += sum(s.part.work(*(made.spec_of(made.stages[i]) for i in s.inputs)) for s in joins)
+    return counted - (made.limits.workers + 1) * own
