@@ -16,6 +16,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import Outcome, run, warm
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import StoreError
+from hoaconv.io.scratch import check_space
 from hoaconv.io.stack import Stack, open_stack
 from hoaconv.ops.measure import Histogram
 from hoaconv.ops.spelling import spell_ops
@@ -23,6 +24,7 @@ from hoaconv.options import (
     Branches,
     Output,
     check_apart,
+    check_scratch,
     check_separate,
     choose_voxel_size,
     take_branches,
@@ -133,6 +135,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     stack = open_stack(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
     for output in outputs:
         check_apart(output.path, stack.files)
+        check_scratch(output.scratch, output.path, stack.files)
     size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack.voxel_size)
     notes = (*stack.notes, note)
     for text in notes:
@@ -145,6 +148,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     planned = _plan(stack, sinks)
     _warm(planned, watcher)
     made = schedule(planned, Limits(budget, workers, machine.resident()))
+    check_space(_scratch_needs(made))
     return Conversion(stack, sinks, made, notes, given, report, watcher)
 
 
@@ -176,6 +180,12 @@ def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr) -> Plan:
     for op in ops:
         plan |= op
     return plan | sink if sink.is_label else plan | Histogram() | sink
+
+
+def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
+    """Where something will wait outside memory, and how much."""
+    sinks = [(s.part, made.spec_in(s)) for s in made.stages if isinstance(s.part, OmeZarr)]
+    return [(k.scratch or k.path, k.scratch_bytes(spec, made.thrift)) for k, spec in sinks]
 
 
 def _warm(planned: Plan, watcher: Watcher) -> None:

@@ -97,6 +97,10 @@ def stack_to_omezarr(
         str | int | None,
         Word("memory that the process may hold; default 60 % of what is free", "Run", "BYTES"),
     ] = None,
+    scratch: Annotated[
+        PathLike | None,
+        Word("where to keep what doesn't fit in memory; default inside the output", "Run", "DIR"),
+    ] = None,
     workers: Annotated[
         int | None, Word("threads; default all CPUs of this process", "Run", "N")
     ] = None,
@@ -134,6 +138,9 @@ def stack_to_omezarr(
         Of the pyramid.
     budget, workers
         Bytes that the process may hold, interpreter included; threads.
+    scratch
+        A folder where layers wait that the budget has no room for; it is left as it was. What is
+        put there is packed, and removed whether the run succeeds or fails.
     report
         Where to write the report as JSON.
     watcher
@@ -152,7 +159,7 @@ def stack_to_omezarr(
     BudgetError
         If the run doesn't fit the budget.
     StoreError
-        If the output exists or can't be written.
+        If the output exists or can't be written, or scratch finds no place on its disk.
 
     Examples
     --------
@@ -224,7 +231,7 @@ def list_ops(
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given, as JSON takes them: what the output tells of how it was made."""
-    left_out = {"src", "dst", "ops", "watcher", "report"}
+    left_out = {"src", "dst", "ops", "watcher", "report", "scratch"}
     defaults = {name: p.default for name, p in signature(stack_to_omezarr).parameters.items()}
     return {
         name: value if isinstance(value, str | int | float) else str(value)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Core, Fold, Op, Sink, Source, Use, Writer
+from hoaconv.engine.contract import Core, Fold, Op, Sink, Source, Thrift, Use, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab, Spec
 from hoaconv.errors import SourceError
@@ -126,13 +126,13 @@ class Keep(Sink):
     def files(self, spec: Spec) -> int:
         return 0
 
-    def storing(self, spec: Spec, workers: int, *, lean: bool) -> int:
+    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
         return 0
 
-    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
         return (Use("keep", "everything", spec.nbytes),)
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
         return _Keeper(self)
 
     def warm(self, spec: Spec) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "Sink",
     "Source",
     "Step",
+    "Thrift",
     "Use",
     "Writer",
 ]
@@ -40,6 +41,23 @@ class Use:
     who: str
     what: str
     nbytes: int
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """How sinks hold less, at some cost in speed.
+
+    Attributes
+    ----------
+    lean
+        Whether as little as can be is on its way to disk at once.
+    gathered
+        How much waits in scratch instead of in memory: of a pyramid, the layers of so many
+        levels, the largest first. A sink takes no more than it is `Sink.gatherable`.
+    """
+
+    lean: bool = False
+    gathered: int = 0
 
 
 class Source(ABC):
@@ -326,24 +344,31 @@ class Sink(ABC):
         """Spec of what flows on, which is `spec`. Raises PlanError for what can't be stored."""
 
     @abstractmethod
-    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
         """Every byte that the writer holds all the time."""
 
     @abstractmethod
-    def storing(self, spec: Spec, workers: int, *, lean: bool) -> int:
+    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
         """Bytes held, besides, only while it stores something in `Writer.advance`.
 
-        Writers advance one after the other, so one of them at a time holds as much. `lean` is
-        slower and holds as little as it can.
+        Writers advance one after the other, so one of them at a time holds as much.
         """
+
+    def gatherable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
+        """The most that `Thrift.gathered` can ask for; each step holds less than the one before."""
+        return 0
+
+    def scratch_bytes(self, spec: Spec, thrift: Thrift) -> int:  # noqa: ARG002 - the contract
+        """Bytes in scratch at once, at most."""
+        return 0
 
     @abstractmethod
     def files(self, spec: Spec) -> int:
         """Files that will be written, at most."""
 
     @abstractmethod
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> Writer:
-        """Make ready to take planes."""
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+        """Make ready to take planes; what is held is taken from `buffers` when the first comes."""
 
     @abstractmethod
     def warm(self, spec: Spec) -> None:

@@ -73,9 +73,8 @@ def _sweep(
     for i, stage in enumerate(sweep.schedule.stages):
         if isinstance(stage.part, Sink):
             spec = sweep.schedule.spec_in(stage)
-            sweep.writers[i] = stage.part.open(
-                spec, sweep.pool, sweep.buffers, lean=sweep.schedule.lean
-            )
+            thrift = sweep.schedule.thrift
+            sweep.writers[i] = stage.part.open(spec, sweep.pool, sweep.buffers, thrift)
         elif isinstance(stage.part, Fold):
             sweep.taps[i] = Tap(sweep, stage)
     deque(zip(*lower(sweep)), maxlen=0)  # a loop's variable would keep the last plane alive

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Use
+from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Thrift, Use
 from hoaconv.engine.plan import Part, Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
@@ -75,13 +75,13 @@ class Stage:
 class Schedule:
     """One sweep: stages in order, decode-ahead, limits, and why things are as they are.
 
-    `lean` has sinks and bands hold as little as they can, at some cost in speed.
+    `thrift` has sinks and bands hold less, at some cost in speed.
     """
 
     stages: tuple[Stage, ...]
     limits: Limits
     ahead: int = 1
-    lean: bool = False
+    thrift: Thrift = field(default_factory=Thrift)
     notes: tuple[str, ...] = ()
     uses: tuple[Use, ...] = field(default=(), compare=False)
     least: int = field(default=0, compare=False)
@@ -129,6 +129,12 @@ class Schedule:
         return sum(self.spec_in(s).nbytes for s in self.stages if isinstance(s.part, Sink))
 
     @property
+    def scratch_bytes(self) -> int:
+        """Bytes in scratch at once, at most."""
+        sinks = [(s.part, self.spec_in(s)) for s in self.stages if isinstance(s.part, Sink)]
+        return sum(sink.scratch_bytes(spec, self.thrift) for sink, spec in sinks)
+
+    @property
     def files(self) -> int:
         """Files that will be written, at most."""
         sinks = [(s.part, self.spec_in(s)) for s in self.stages if isinstance(s.part, Sink)]
@@ -143,7 +149,8 @@ class Schedule:
             "smallest_budget": self.least,
             **asdict(self.limits),
             "ahead": self.ahead,
-            "lean": self.lean,
+            **asdict(self.thrift),
+            "scratch_bytes": self.scratch_bytes,
             "bytes_read": self.bytes_read,
             "bytes_raw": self.bytes_raw,
             "files": self.files,
