@@ -17,6 +17,7 @@ from hoaconv.engine.run import Outcome, run, warm
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import StoreError
 from hoaconv.found import settle, take_found
+from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.io.stack import Stack, open_stack
 from hoaconv.ops.measure import Histogram
 from hoaconv.ops.own import load_ops
@@ -25,6 +26,7 @@ from hoaconv.options import (
     Branches,
     Output,
     check_apart,
+    check_scratch,
     check_separate,
     choose_voxel_size,
     take_branches,
@@ -59,10 +61,18 @@ class Conversion:
     def run(self) -> Report:
         """Convert; write the report where one was asked for."""
         self.watcher.planned(self.schedule)
-        made = self._report(run(self.schedule, self._on_plane()))
+        made = self._report(self._run())
         if self.report:
             _write_text(self.report, made.to_json())
         return made
+
+    def _run(self) -> Outcome:
+        scratch = self.schedule.limits.scratch
+        try:
+            return run(self.schedule, self._on_plane())
+        finally:
+            if scratch:
+                scratch.remove()
 
     def _on_plane(self) -> Callable[[], None]:
         spec, start, total = self.stack.spec, perf_counter(), self.schedule.planes
@@ -142,6 +152,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     stack = open_stack(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
     for output in outputs:
         check_apart(output.path, stack.files)
+        check_scratch(output.scratch, output.path, stack.files)
     size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack.voxel_size)
     notes = (*stack.notes, note)
     for text in notes:
@@ -153,8 +164,11 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     }
     planned = _plan(stack, {sink: settle(ops, found) for sink, ops in sinks.items()})
     _warm(planned, watcher)
-    limits = Limits(budget, workers, machine.resident(), exact=options["exact"], sample=sample)
+    *_, main = sinks
+    scratch = ScratchFolder.of(main.path, main.scratch)
+    limits = Limits(budget, workers, machine.resident(), scratch, options["exact"], sample)
     made = schedule(planned, limits)
+    check_space(_scratch_needs(made))
     return Conversion(stack, sinks, made, notes, given, report, watcher)
 
 
@@ -186,6 +200,17 @@ def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr) -> Plan:
     for op in ops:
         plan |= op
     return plan | sink if sink.is_label else plan | Histogram() | sink
+
+
+def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
+    """Where something will wait outside memory, and how much."""
+    found: list[tuple[Path, int]] = []
+    for sweep in made.sweeps:
+        for stage in sweep.stages:
+            if isinstance(stage.part, OmeZarr | ScratchSink):
+                nbytes = stage.part.scratch_bytes(sweep.spec_in(stage), sweep.thrift)
+                found.append((stage.part.scratch_place, nbytes))
+    return found
 
 
 def _warm(planned: Plan, watcher: Watcher) -> None:

@@ -112,6 +112,10 @@ def stack_to_omezarr(
     exact: Annotated[
         bool, Word("do every op as it is written, even where one could stand in for two", "Ops")
     ] = False,
+    scratch: Annotated[
+        PathLike | None,
+        Word("where to keep what doesn't fit in memory; default inside the output", "Run", "DIR"),
+    ] = None,
     workers: Annotated[
         int | None, Word("threads; default all CPUs of this process", "Run", "N")
     ] = None,
@@ -159,6 +163,9 @@ def stack_to_omezarr(
     exact
         Whether ``gaussian 1 | gaussian 2`` stays two ops, instead of the one that differs by less
         than 3e-4 of the data's range.
+    scratch
+        A folder where layers wait that the budget has no room for; it is left as it was. What is
+        put there is packed, and removed whether the run succeeds or fails.
     report
         Where to write the report as JSON.
     watcher
@@ -177,7 +184,7 @@ def stack_to_omezarr(
     BudgetError
         If the run doesn't fit the budget.
     StoreError
-        If the output exists or can't be written.
+        If the output exists or can't be written, or scratch finds no place on its disk.
 
     Examples
     --------
@@ -263,7 +270,7 @@ def list_ops(
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given, as JSON takes them: what the output tells of how it was made."""
-    left_out = {"src", "dst", "ops", "watcher", "report"}
+    left_out = {"src", "dst", "ops", "watcher", "report", "scratch"}
     defaults = {name: p.default for name, p in signature(stack_to_omezarr).parameters.items()}
     return {
         name: value if isinstance(value, str | int | float) else str(value)

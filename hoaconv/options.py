@@ -27,6 +27,7 @@ __all__ = [
     "Branches",
     "Output",
     "check_apart",
+    "check_scratch",
     "check_separate",
     "choose_voxel_size",
     "take_branches",
@@ -61,6 +62,7 @@ class Output:
     method: str
     factors: Triple | None
     overwrite: bool
+    scratch: Path | None
     labels: tuple[str, ...] = ()
     is_label: bool = False
 
@@ -73,7 +75,7 @@ class Output:
         SpellingError
             For an option that isn't understood.
         StoreError
-            If source and output lie inside each other.
+            If source and output lie inside each other, or the scratch folder can't be used.
         """
         o = options
         ngff = _one_of("NGFF version", str(o["ngff"]), ("0.5", "0.4"))
@@ -89,6 +91,7 @@ class Output:
             method=_one_of("downsample method", str(o["downsample"]), tuple(METHODS)),
             factors=_factors(o["factors"]),
             overwrite=o["overwrite"],
+            scratch=_scratch_folder(o["scratch"]),
         )
 
     def sink(self, name: str, size: VoxelSize | None, provenance: Mapping[str, Any]) -> OmeZarr:
@@ -105,6 +108,7 @@ class Output:
             level_count=self.levels,
             overwrite=self.overwrite,
             provenance=provenance,
+            scratch=self.scratch,
             labels=self.labels,
             is_label=self.is_label,
         )
@@ -194,6 +198,34 @@ def _output_path(dst: PathLike, src: PathLike) -> Path:
     except OSError as error:
         raise StoreError(f"{dst} can't be used: {error.strerror}") from error
     return path
+
+
+def _scratch_folder(path: PathLike | None) -> Path | None:
+    """The folder to make scratch in, if it can be."""
+    if path is None:
+        return None
+    folder = Path(path)
+    if not os.path.isdir(folder):  # unlike Path.is_dir, False for what can't be a name
+        raise StoreError(f"scratch {folder} is not a folder; make it first, or name another")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreError(f"scratch {folder} can't be used: no permission; name another folder")
+    return folder
+
+
+def check_scratch(scratch: Path | None, output: Path, files: Sequence[Path]) -> None:
+    """Refuse a scratch folder in the output, which may be erased, or among the slices.
+
+    Raises
+    ------
+    StoreError
+        If so. A lone file may have it beside it.
+    """
+    if scratch is None:
+        return
+    alone = len(files) == 1 and files[0].is_file()
+    for folder in {output, *(file.parent for file in files if not alone)}:
+        if scratch.resolve().is_relative_to(folder.resolve()):
+            raise StoreError(f"scratch {scratch} lies inside {folder}; name a folder beside it")
 
 
 def check_separate(outputs: Sequence[Path]) -> None:

@@ -17,6 +17,7 @@ from hoaconv.engine.contract import (
     Scratch,
     Sink,
     Source,
+    Thrift,
     Use,
     Writer,
 )
@@ -177,16 +178,16 @@ class Keep(Sink):
     def files(self, spec: Spec) -> int:
         return 0
 
-    def storing(self, spec: Spec, workers: int, *, lean: bool) -> int:
+    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
         return 0
 
-    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
         return (Use("keep", "everything", spec.nbytes),)
 
     def trial(self, spec: Spec, plane: Plane) -> float:
         return 0.25
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
         return _Keeper(self)
 
     def warm(self, spec: Spec) -> None:
@@ -273,7 +274,7 @@ class Most(Total):
 class Shelf(Keep):
     """Keeps planes as a disk does: in nobody's memory."""
 
-    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
         return ()
 
 
@@ -282,9 +283,10 @@ class Drawer(Shelf, Hold):
     """Planes that wait for a later sweep."""
 
     name: str = ""
+    given: Spec | None = None
 
-    def source(self, spec: Spec) -> Source:
-        return FromDrawer(self, spec)
+    def source(self) -> Source:
+        return FromDrawer(self, self.given)
 
     def __str__(self) -> str:
         return self.name
@@ -316,6 +318,9 @@ class Desk(Scratch):
 
     drawers: list[Drawer] = field(default_factory=list)
 
-    def hold(self, name: str) -> Drawer:
-        self.drawers.append(Drawer(name=name))
+    def hold(self, name: str, spec: Spec) -> Drawer:
+        self.drawers.append(Drawer(name=name, given=spec))
         return self.drawers[-1]
+
+    def remove(self) -> None:
+        pass

@@ -15,6 +15,7 @@ MOST_LINES = 400
 CONTRACT = {
     "engine.buffers",
     "engine.contract",
+    "engine.ends",
     "engine.pool",
     "engine.spec",
 }  # what those outside the engine may know of it

@@ -4,14 +4,13 @@ The engine knows no file format and no filter: it calls these.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.pool import Pool
+from hoaconv.engine.ends import Hold, Scratch, Sink, Source, Thrift, Use, Writer
 from hoaconv.engine.spec import Plane, Slab, Spec
 
 __all__ = [
@@ -28,6 +27,7 @@ __all__ = [
     "Sink",
     "Source",
     "Step",
+    "Thrift",
     "Use",
     "Writer",
 ]
@@ -37,77 +37,6 @@ Core = tuple[slice, slice, slice]
 
 Lengths = tuple[float, float, float]
 """Three of them, (z, y, x)."""
-
-
-@dataclass(frozen=True)
-class Use:
-    """Bytes that somebody holds while a sweep runs, and what for."""
-
-    who: str
-    what: str
-    nbytes: int
-
-
-class Source(ABC):
-    """Where planes come from. Building one may read headers, never pixels."""
-
-    @property
-    @abstractmethod
-    def spec(self) -> Spec:
-        """Shape and dtype of all planes."""
-
-    @property
-    @abstractmethod
-    def stored_bytes(self) -> int:
-        """Bytes that reading every plane once takes from disk."""
-
-    @abstractmethod
-    def read(self, z: int, out: Plane) -> None:
-        """Decode plane `z` into `out` (y, x). Called once a plane, from several threads.
-
-        Raises
-        ------
-        SourceError
-            If the plane can't be decoded whole; the message names the file.
-        """
-
-    @abstractmethod
-    def scratch(self) -> int:
-        """Bytes that one worker holds while it reads a plane, besides `out`."""
-
-    def choose(self, planes: Sequence[int]) -> "Source":
-        """These planes alone, in this order, as a source of their own."""
-        return Chosen(self, tuple(planes))
-
-
-@dataclass(frozen=True)
-class Chosen(Source):
-    """Some planes of another source, in any order; their stored bytes are the mean's."""
-
-    source: Source
-    planes: tuple[int, ...]
-
-    @property
-    def spec(self) -> Spec:
-        """Of the chosen planes."""
-        whole = self.source.spec
-        return Spec((len(self.planes), *whole.plane_shape), whole.dtype)
-
-    @property
-    def stored_bytes(self) -> int:
-        """Bytes that reading every chosen plane takes from disk, were all planes alike."""
-        return self.source.stored_bytes * len(self.planes) // self.source.spec.planes
-
-    def read(self, z: int, out: Plane) -> None:
-        """Decode the chosen plane `z` into `out`."""
-        self.source.read(self.planes[z], out)
-
-    def scratch(self) -> int:
-        """As the other source."""
-        return self.source.scratch()
-
-    def __str__(self) -> str:
-        return str(self.source)
 
 
 class Op(ABC):
@@ -311,82 +240,3 @@ class Fold(ABC):
     def warm(self, spec: Spec) -> None:
         """Compile the kernels that `step` calls for planes of this spec."""
         self.step(self.init(spec), np.zeros((1, 1), spec.dtype))
-
-
-class Writer(ABC):
-    """An open sink, fed plane by plane in order, each plane band by band."""
-
-    @abstractmethod
-    def take(self, plane: Plane, rows: slice) -> None:
-        """Take a band of the next plane (y, x), which is complete; called from several threads.
-
-        The plane must not be kept: copy what is needed.
-        """
-
-    @abstractmethod
-    def advance(self) -> None:
-        """All bands of the plane are taken; called from the thread that runs the sweep."""
-
-    @abstractmethod
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
-        """All planes have come: write what is left, metadata last. Returns what was made."""
-
-    @abstractmethod
-    def release(self) -> None:
-        """All outputs of the sweep are closed: this one is whole."""
-
-    @abstractmethod
-    def abort(self) -> None:
-        """The run has failed: leave nothing that looks complete."""
-
-
-class Sink(ABC):
-    """Where planes go."""
-
-    @abstractmethod
-    def infer(self, spec: Spec) -> Spec:
-        """Spec of what flows on, which is `spec`. Raises PlanError for what can't be stored."""
-
-    @abstractmethod
-    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
-        """Every byte that the writer holds all the time."""
-
-    @abstractmethod
-    def storing(self, spec: Spec, workers: int, *, lean: bool) -> int:
-        """Bytes held, besides, only while it stores something in `Writer.advance`.
-
-        Writers advance one after the other, so one of them at a time holds as much. `lean` is
-        slower and holds as little as it can.
-        """
-
-    @abstractmethod
-    def files(self, spec: Spec) -> int:
-        """Files that will be written, at most."""
-
-    @abstractmethod
-    def trial(self, spec: Spec, plane: Plane) -> float:
-        """Seconds that one thread takes to store a plane such as this one; stores nothing."""
-
-    @abstractmethod
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> Writer:
-        """Make ready to take planes."""
-
-    @abstractmethod
-    def warm(self, spec: Spec) -> None:
-        """Compile the kernels that writing planes of this spec calls."""
-
-
-class Hold(Sink):
-    """Keeps planes on disk for a later sweep."""
-
-    @abstractmethod
-    def source(self, spec: Spec) -> Source:
-        """What will give the planes of `spec` that are kept, once they are; known before."""
-
-
-class Scratch(ABC):
-    """Where planes wait between two sweeps."""
-
-    @abstractmethod
-    def hold(self, name: str) -> Hold:
-        """A place of this name; nothing is made before planes come."""

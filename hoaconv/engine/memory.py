@@ -29,8 +29,8 @@ def uses(schedule: Sweep) -> tuple[Use, ...]:
 def _storing(schedule: Sweep) -> tuple[Use, ...]:
     """What the sinks hold while they store: one of them at a time, so the most of any."""
     sinks = [(s.part, schedule.spec_in(s)) for s in schedule.stages if isinstance(s.part, Sink)]
-    limits = schedule.limits
-    sizes = (sink.storing(spec, limits.workers, lean=schedule.lean) for sink, spec in sinks)
+    workers = schedule.limits.workers
+    sizes = (sink.storing(spec, workers, schedule.thrift) for sink, spec in sinks)
     most = max(sizes, default=0)
     return (Use("outputs", "chunks of one layer on their way to disk", most),) if most else ()
 
@@ -118,7 +118,7 @@ def _stage_uses(schedule: Sweep, i: int) -> tuple[Use, ...]:
     if isinstance(stage.part, Fold):
         size = (workers + 1) * stage.part.state_bytes(schedule.spec_in(stage))
         return (Use(who, f"states of {workers + 1} threads", size),)
-    return stage.part.uses(schedule.spec_in(stage), workers)
+    return stage.part.uses(schedule.spec_in(stage), workers, schedule.thrift)
 
 
 def _band(schedule: Sweep, stage: Stage) -> int:

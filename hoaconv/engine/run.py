@@ -109,7 +109,7 @@ class _Run:
         buffers = [Buffers() for _ in self._schedule.sweeps]
         for (k, i), sink, sweep in self._sinks():
             spec = sweep.spec_in(sweep.stages[i])
-            self._writers[k, i] = sink.open(spec, self.pool, buffers[k], lean=sweep.lean)
+            self._writers[k, i] = sink.open(spec, self.pool, buffers[k], sweep.thrift)
         for k in range(len(buffers)):
             self._sweep(k, buffers[k])
         places = {id(sink): place for place, sink, _ in self._sinks()}
@@ -118,8 +118,8 @@ class _Run:
             place = places[id(sink)]
             folds = self._folds_before(place)
             made[sink] = {**self._writers[place].close(folds), "folds": folds}
-        for writer in self._writers.values():
-            writer.release()
+        for sink in self._schedule.sinks:
+            self._writers[places[id(sink)]].release()
         return made
 
     def _sinks(self) -> Iterator[tuple[Place, Sink, Sweep]]:
@@ -144,6 +144,18 @@ class _Run:
         for i, stage in enumerate(sweep.stages):
             if isinstance(stage.part, Hold):
                 running.writers[i].close({})
+            if stage.after:
+                self._writers[self._hold_of(stage.after)].release()
+
+    def _hold_of(self, place: Place) -> Place:
+        """Where the planes of a stage wait."""
+        k, i = place
+        stages = self._schedule.sweeps[k].stages
+        return next(
+            (k, j)
+            for j, stage in enumerate(stages)
+            if isinstance(stage.part, Hold) and stage.inputs == (i,)
+        )
 
     def _measured(self, k: int, states: Mapping[int, Any]) -> None:
         """Finish the folds of a sweep; groups of a sample look for the same."""
@@ -175,11 +187,13 @@ class _Run:
         return found | {part.word: self.values[place]} if isinstance(part, Fold) else found
 
     def abort(self, error: BaseException) -> None:
-        """Remove what was written, the latest output first; tell with the error if it is gone."""
+        """Remove what waits, then what was written, the latest first; tell if it is gone."""
         left: list[str] = []
-        for writer in reversed(self._writers.values()):
+        holds = {place for place, sink, _ in self._sinks() if isinstance(sink, Hold)}
+        latest_first = list(reversed(self._writers))
+        for place in sorted(latest_first, key=lambda place: place not in holds):
             try:
-                writer.abort()
+                self._writers[place].abort()
             except StoreError as reason:
                 left.append(str(reason))
         for note in left or ["what was written is removed"]:

@@ -18,6 +18,7 @@ from hoaconv.engine.contract import (
     Scratch,
     Sink,
     Source,
+    Thrift,
     Use,
 )
 from hoaconv.engine.plan import Part, Plan
@@ -113,13 +114,13 @@ class Stage:
 class Sweep:
     """One pass along z: stages in order, decode-ahead, limits, and why things are as they are.
 
-    `lean` has sinks and bands hold as little as they can, at some cost in speed.
+    `thrift` has sinks and bands hold less, at some cost in speed.
     """
 
     stages: tuple[Stage, ...]
     limits: Limits
     ahead: int = 1
-    lean: bool = False
+    thrift: Thrift = field(default_factory=Thrift)
     notes: tuple[str, ...] = ()
     uses: tuple[Use, ...] = field(default=(), compare=False)
     least: int = field(default=0, compare=False)
@@ -164,6 +165,12 @@ class Sweep:
         return sum(self.spec_in(s).nbytes for s in self.stages if s.is_output)
 
     @property
+    def scratch_bytes(self) -> int:
+        """Bytes in scratch at once, at most."""
+        sinks = [(s.part, self.spec_in(s)) for s in self.stages if isinstance(s.part, Sink)]
+        return sum(sink.scratch_bytes(spec, self.thrift) for sink, spec in sinks)
+
+    @property
     def files(self) -> int:
         """Files that will be written, at most."""
         return sum(s.part.files(self.spec_in(s)) for s in self.stages if isinstance(s.part, Sink))
@@ -176,7 +183,8 @@ class Sweep:
             "projected": self.projected,
             "smallest_budget": self.least,
             "ahead": self.ahead,
-            "lean": self.lean,
+            **asdict(self.thrift),
+            "scratch_bytes": self.scratch_bytes,
             "bytes_read": self.bytes_read,
             "notes": list(self.notes),
         }

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
@@ -19,6 +19,9 @@ from hoaconv.errors import StoreError
 __all__ = ["Claim", "check_free", "sizes"]
 
 MARK = ".hoaconv-unfinished"
+SCRATCH = ".hoaconv-scratch"
+"""What waits outside memory while the output is made, unless another place is named."""
+
 _OF_STORES = re.compile(r"\..*|\d+(\.\d+)*|README.*|LICENSE.*", re.IGNORECASE)
 """Other files at a store's root: hidden ones, chunks of an array, what it is and whose."""
 
@@ -204,16 +207,18 @@ def _erase(folder: Path, but: str = "") -> None:
             entry.unlink()
 
 
-def sizes(folder: Path, but: str = "") -> tuple[int, int]:
-    """Files in a folder and below, and their bytes; those called `but` aside."""
+def sizes(folder: Path, but: Container[str] = ()) -> tuple[int, int]:
+    """Files in a folder and below, and their bytes; files and folders called `but` aside."""
     count = total = 0
     pending = [os.fspath(folder)]
     while pending:
         with os.scandir(pending.pop()) as entries:
             for entry in entries:
+                if entry.name in but:
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
-                elif entry.name != but:
+                else:
                     count += 1
                     total += entry.stat().st_size
     return count, total

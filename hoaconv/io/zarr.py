@@ -32,6 +32,9 @@ _OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
 WRITE_BYTES = 1 << 22
 """Chunks of fewer bytes are written several at a time, so that Python is called less often."""
 
+PIECE_BYTES = 1 << 26
+"""A layer that waits in scratch comes back by as many bytes, or by one shard or chunk."""
+
 
 @dataclass(frozen=True)
 class Compressor:
@@ -165,6 +168,18 @@ class ArraySpec:
         many = max(1, WRITE_BYTES // size)
         return (*self.unit[:2], self.unit[2] * many)
 
+    @property
+    def piece_shape(self) -> tuple[int, int, int]:
+        """Voxels of a piece: what comes back at once of a layer in scratch, to be written."""
+        depth, height, width = self.write_shape
+        many = max(1, PIECE_BYTES // (prod(self.write_shape) * self.dtype.itemsize))
+        return _map(min, (depth, height, width * many), self.shape)
+
+    @property
+    def pieces(self) -> tuple[tuple[slice, slice], ...]:
+        """Rows and columns of a layer's pieces."""
+        return tuple(_regions(self.shape[1:], self.piece_shape[1:]))
+
     def in_flight(self, workers: int, *, lean: bool) -> int:
         """Calls under way at once: two chunks for every worker to pack, or, `lean`, one."""
         chunks = prod(self.write_shape) // prod(self.chunks)
@@ -247,8 +262,10 @@ class ArrayWriter:
         self._in_flight = spec.in_flight(workers, lean=lean)
         self._store = ts.open(_open_spec(path, spec, workers)).result()
 
-    def write_layer(self, z: int, layer: Slab) -> None:
+    def write_layer(self, z: int, layer: Slab, y: int = 0, x: int = 0) -> None:
         """Write planes `z` onward; returns when they are stored, so that `layer` is free again.
+
+        A piece of a layer begins at row `y` and column `x`, and is made of whole units.
 
         Raises
         ------
@@ -257,9 +274,10 @@ class ArrayWriter:
         """
         begun: deque[Any] = deque()
         try:
-            for rows, columns in self._regions():
+            for rows, columns in _regions(layer.shape[1:], self.spec.write_shape[1:]):
                 part = layer[:, rows, columns]
-                target = self._store[z : z + len(layer), rows, columns]
+                there = (_moved(rows, y), _moved(columns, x))
+                target = self._store[z : z + len(layer), *there]
                 begun.append(target.write(part, can_reference_source_data_indefinitely=True))
                 if len(begun) >= self._in_flight:
                     _wait_for_first(begun)
@@ -277,10 +295,16 @@ class ArrayWriter:
         if self.spec.zarr_format == 2:
             write_json(self.path / ".zattrs", {"_ARRAY_DIMENSIONS": ["z", "y", "x"]})
 
-    def _regions(self) -> Iterator[tuple[slice, slice]]:
-        (_, ny, nx), (_, dy, dx) = self.spec.shape, self.spec.write_shape
-        for y, x in product(range(0, ny, dy), range(0, nx, dx)):
-            yield slice(y, min(y + dy, ny)), slice(x, min(x + dx, nx))
+
+def _regions(shape: tuple[int, int], by: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of a grid's cells, cut at the ends."""
+    (ny, nx), (dy, dx) = shape, by
+    for y, x in product(range(0, ny, dy), range(0, nx, dx)):
+        yield slice(y, min(y + dy, ny)), slice(x, min(x + dx, nx))
+
+
+def _moved(where: slice, by: int) -> slice:
+    return slice(where.start + by, where.stop + by)
 
 
 def _open_spec(path: Path, spec: ArraySpec, workers: int) -> dict[str, Any]:

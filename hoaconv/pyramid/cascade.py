@@ -2,32 +2,25 @@
 
 A plane is copied into the layer of level 0; when a group of planes is whole it is downsampled
 straight into the layer of the next level, and so on; a full layer is written at once. Nothing
-that was written is read again.
+that was written is read again. Where memory is short, a level holds one group of planes, and its
+layer waits in scratch.
 """
 
 from functools import partial
+from threading import Lock
 
 from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.pool import Pool
-from hoaconv.engine.spec import Plane
-from hoaconv.io.zarr import ArraySpec, ArrayWriter
+from hoaconv.engine.spec import Plane, Slab
+from hoaconv.io.zarr import ArrayWriter
 from hoaconv.kernels.downsample import downsample
+from hoaconv.pyramid.layers import Gathered
 from hoaconv.pyramid.levels import Level
 
-__all__ = ["Cascade", "layer_planes"]
+__all__ = ["Cascade"]
 
 BAND_ROWS = 256
-
-
-def layer_planes(array: ArraySpec, group: int) -> int:
-    """Planes that a level's buffer holds: one layer, or more where a group is thicker.
-
-    `group` planes make one of the next level. A buffer that is a multiple of the layer and
-    holds a group never overwrites a plane that has yet to be downsampled.
-    """
-    depth, planes = array.unit[0], array.shape[0]
-    return min(depth * -(-group // depth), planes)
 
 
 class Cascade:
@@ -37,26 +30,33 @@ class Cascade:
     ----------
     array
         Where its layers go.
-    below
-        The next, smaller level and its cascade.
+    planes
+        How many its buffer holds: see `Layers.planes`.
     method
         How groups of voxels become one: see `hoaconv.kernels.downsample`.
+    below
+        The next, smaller level and its cascade.
+    gathered
+        Where the layer waits, if not in the buffer.
     """
 
     def __init__(
         self,
         array: ArrayWriter,
+        planes: int,
         pool: Pool,
         buffers: Buffers,
         method: str,
         below: "tuple[Level, Cascade] | None" = None,
+        gathered: Gathered | None = None,
     ) -> None:
-        self._array, self._pool, self._method = array, pool, method
+        self._array, self._pool, self._buffers, self._method = array, pool, buffers, method
         self._step = below[0].step if below else (1, 1, 1)
         self._below = below[1] if below else None
-        spec = array.spec
-        planes = layer_planes(spec, self._step[0])
-        self._layer = buffers.take((planes, *spec.shape[1:]), spec.dtype)
+        self._gathered = gathered
+        self._room = (planes, *array.spec.shape[1:])
+        self._held: Slab | None = None
+        self._lock = Lock()
         self.planes = 0
         """Planes taken so far."""
 
@@ -76,12 +76,16 @@ class Cascade:
     def advance(self) -> None:
         """The plane in `slot` is whole and downsampled: pass on, write what is complete."""
         completed = self._completes()
+        if self._gathered:
+            self._gathered.put(self.planes, self.slot())
         self.planes += 1
-        depth = self._array.spec.unit[0]
+        planes, depth = self._array.spec.shape[0], self._array.spec.unit[0]
         if completed and self._below:
             self._below.fill()
-        if self.planes == self._array.spec.shape[0] or self.planes % depth == 0:
+        if self.planes == planes or self.planes % depth == 0:
             self._write((self.planes - 1) % depth + 1)
+        if self.planes == planes:
+            self._held = None
 
     def fill(self) -> None:
         """The level above has filled `slot`: downsample, then as `advance`."""
@@ -100,6 +104,14 @@ class Cascade:
         """Where the next plane goes."""
         slot: Plane = self._layer[self.planes % len(self._layer)]
         return slot
+
+    @property
+    def _layer(self) -> Slab:
+        """The buffer: taken for the first plane, by whichever thread is first."""
+        with self._lock:
+            if self._held is None:
+                self._held = self._buffers.take(self._room, self._array.spec.dtype)
+            return self._held
 
     def _completes(self) -> int:
         """Planes of the group that the plane in `slot` completes; 0 if it doesn't."""
@@ -125,6 +137,10 @@ class Cascade:
 
     def _write(self, count: int) -> None:
         """Write the layer's last `count` planes, which are whole."""
-        start = (self.planes - count) % len(self._layer)
+        z = self.planes - count
+        if self._gathered:
+            self._gathered.write(z, count)
+            return
+        start = z % len(self._layer)
         layer = self._layer[start : start + count]
-        self._pool.timed("store", partial(self._array.write_layer, self.planes - count, layer))
+        self._pool.timed("store", partial(self._array.write_layer, z, layer))

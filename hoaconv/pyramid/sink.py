@@ -1,7 +1,7 @@
 """The sink that makes planes an OME-Zarr image: every level in the same sweep."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Sink, Use, Writer
+from hoaconv.engine.contract import Sink, Thrift, Use, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
-from hoaconv.io.folder import MARK, Claim, check_free, sizes
+from hoaconv.io.folder import MARK, SCRATCH, Claim, check_free, sizes
+from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.zarr import ArraySpec, ArrayWriter, Compressor, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
-from hoaconv.pyramid.cascade import Cascade, layer_planes
+from hoaconv.pyramid.cascade import Cascade
+from hoaconv.pyramid.layers import Gathered, Layers
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
 from hoaconv.pyramid.trial import trial_seconds
@@ -43,6 +45,8 @@ class OmeZarr(Sink):
     level_count: int | None = None
     overwrite: bool = False
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    scratch: Path | None = None
+    """Where what doesn't fit in memory waits, in a folder of its own; by default in the output."""
     labels: tuple[str, ...] = ()
     """Names of label images that other sinks of the sweep write under ``labels/``."""
     is_label: bool = False
@@ -83,20 +87,34 @@ class OmeZarr(Sink):
             level.shape, spec.dtype, self.chunks, self.shards, self.compressor, zarr_format
         )
 
-    def uses(self, spec: Spec, workers: int) -> tuple[Use, ...]:
-        """A layer buffer a level, and scratch of downsampling."""
-        found, arrays = self.levels(spec), self.arrays(spec)
-        groups = [level.step[0] for level in found[1:]] + [1]
-        layers = tuple(
-            _layer_use(str(self), i, array, layer_planes(array, group))
-            for i, (array, group) in enumerate(zip(arrays, groups, strict=True))
-        )
+    def layers(self, spec: Spec, thrift: Thrift) -> Layers:
+        """What the levels hold, as many of them gathered as save memory."""
+        groups = (*(level.step[0] for level in self.levels(spec)[1:]), 1)
+        layers = Layers(self.arrays(spec), groups)
+        return replace(layers, gathered=min(thrift.gathered, layers.gatherable))
+
+    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+        """What the levels hold, and scratch of downsampling."""
+        layers = self.layers(spec, thrift).uses(str(self), workers)
         shrinking = (workers + 1) * downsample_bytes(spec.shape[2], spec.dtype)
         return (*layers, Use(str(self), f"downsampling in {workers + 1} threads", shrinking))
 
-    def storing(self, spec: Spec, workers: int, *, lean: bool) -> int:
+    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
         """Bytes of the chunks of one layer on their way to disk; levels are stored in turn."""
-        return max(array.write_bytes(workers, lean=lean) for array in self.arrays(spec))
+        return max(array.write_bytes(workers, lean=thrift.lean) for array in self.arrays(spec))
+
+    def gatherable(self, spec: Spec) -> int:
+        """Levels whose layers may wait in scratch, the largest first."""
+        return self.layers(spec, Thrift()).gatherable
+
+    @property
+    def scratch_place(self) -> Path:
+        """The folder in or under which layers wait."""
+        return self.scratch or self.path
+
+    def scratch_bytes(self, spec: Spec, thrift: Thrift) -> int:
+        """Bytes of a layer of each gathered level, were none smaller packed."""
+        return self.layers(spec, thrift).scratch_bytes
 
     def files(self, spec: Spec) -> int:
         """Shards or chunks of all levels, and metadata; chunks of zeros are not stored."""
@@ -109,9 +127,9 @@ class OmeZarr(Sink):
         """Seconds to copy and downsample a plane, and to pack its share of chunks."""
         return trial_seconds(self.arrays(spec)[0], self.levels(spec), self.image.method, plane)
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool) -> "OmeZarrWriter":
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> "OmeZarrWriter":
         """Claim the folder. Raises StoreError where that isn't possible."""
-        return OmeZarrWriter(self, spec, pool, buffers, lean=lean)
+        return OmeZarrWriter(self, spec, pool, buffers, thrift)
 
     def warm(self, spec: Spec) -> None:
         """Compile the downsampling of this dtype for each distinct step."""
@@ -133,28 +151,31 @@ def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> None:
     write_json(path / ".zgroup", {"zarr_format": 2})
 
 
-def _layer_use(who: str, i: int, array: ArraySpec, planes: int) -> Use:
-    size = planes * prod(array.shape[1:]) * array.dtype.itemsize
-    return Use(who, f"level {i}, a layer of {planes} planes", size)
-
-
 class OmeZarrWriter(Writer):
     """An `OmeZarr` being written."""
 
     def __init__(
-        self, sink: OmeZarr, spec: Spec, pool: Pool, buffers: Buffers, *, lean: bool
+        self, sink: OmeZarr, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift
     ) -> None:
-        self._sink, self._spec = sink, spec
-        self._levels = sink.levels(spec)
+        self._sink, self._spec, self._pool, self._buffers = sink, spec, pool, buffers
+        self._levels, self._layers = sink.levels(spec), sink.layers(spec, thrift)
         self._arrays = [
-            ArrayWriter(sink.path / str(i), array, pool.workers, lean=lean)
-            for i, array in enumerate(sink.arrays(spec))
+            ArrayWriter(sink.path / str(i), array, pool.workers, lean=thrift.lean)
+            for i, array in enumerate(self._layers.arrays)
         ]
-        below: tuple[Level, Cascade] | None = None
-        for level, array in zip(reversed(self._levels), reversed(self._arrays), strict=True):
-            self._top = Cascade(array, pool, buffers, sink.image.method, below)
-            below = (level, self._top)
+        self._scratch = ScratchFolder.of(sink.path, sink.scratch)
+        self._top = self._cascade()
         self._claim = None if sink.is_label else Claim(sink.path, overwrite=sink.overwrite)
+
+    def _cascade(self, i: int = 0) -> Cascade:
+        """Of level `i` and all below."""
+        array, layers, given = self._arrays[i], self._layers, (self._pool, self._buffers)
+        last = i + 1 == len(self._levels)
+        below = None if last else (self._levels[i + 1], self._cascade(i + 1))
+        gathered = None
+        if i < layers.gathered:
+            gathered = Gathered(array, self._scratch.file(f"level-{i}"), layers.room, *given)
+        return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, gathered)
 
     def take(self, plane: Plane, rows: slice) -> None:
         """Take a band of the next plane (y, x); it is copied."""
@@ -172,8 +193,9 @@ class OmeZarrWriter(Writer):
             self._claim.check()
         for array in self._arrays:
             array.write_metadata()
+        self._scratch.remove()
         self._write_root(folds)
-        files, nbytes = sizes(self._sink.path, but=MARK)
+        files, nbytes = sizes(self._sink.path, but={MARK, SCRATCH})
         rows = [self._row(i) for i in range(len(self._levels))]
         return {"path": str(self._sink.path), "levels": rows, "files": files, "bytes": nbytes}
 
@@ -183,7 +205,13 @@ class OmeZarrWriter(Writer):
             self._claim.finish()
 
     def abort(self) -> None:
-        """Remove what was written."""
+        """Remove what was written, and what waits."""
+        try:
+            self._scratch.remove()
+        finally:
+            self._abandon()
+
+    def _abandon(self) -> None:
         try:
             if self._claim:
                 self._claim.abandon()

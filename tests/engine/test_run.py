@@ -129,7 +129,7 @@ def test_a_bad_slice_ends_the_run_and_leaves_no_thread() -> None:
 
 def test_a_sink_that_can_not_be_opened_aborts_those_that_were() -> None:
     class Shut(Keep):
-        def open(self, spec, pool, buffers, *, lean):
+        def open(self, spec, pool, buffers, thrift):
             raise StoreError("shut")
 
     fine, root = Keep(), Node(InMemory(volume_of((3, 3, 3))))

@@ -162,4 +162,4 @@ def test_an_interrupt_waits_for_every_write_under_way(tmp_path) -> None:
     writer._store, writer._in_flight = Store(), 3
     with pytest.raises(KeyboardInterrupt):
         writer.write_layer(0, np.zeros((2, 8, 8), np.uint8))
-    assert len(ended) == min(3, sum(1 for _ in writer._regions()))
+    assert len(ended) == 3

@@ -1,11 +1,13 @@
-"""Choose bands, strides and decode-ahead: the fastest that the budget allows.
+"""Choose bands, strides, decode-ahead, what waits in scratch: the fastest that the budget allows.
 
 A larger stride copies each plane into fewer windows, and wakes the pool less often; decoding
-further ahead fills the time in which a layer is being written. Both cost planes.
+further ahead fills the time in which a layer is being written. Both cost planes. A layer that
+waits in scratch is packed, written and read once more.
 """
 
 from dataclasses import dataclass, replace
 
+from hoaconv.engine.contract import Sink, Thrift
 from hoaconv.engine.memory import uses
 from hoaconv.engine.schedule import Stage, Sweep
 
@@ -20,13 +22,14 @@ MIN_BAND_ROWS, LEAN_BAND_ROWS = 32, 64
 class _Choice:
     stride: int
     ahead: int
-    lean: bool = False
+    thrift: Thrift
 
 
 def fit(draft: Sweep) -> Sweep:
     """Take the first choice that fits; if none does, the smallest, which `check` then refuses."""
     choices = _choices(draft)
-    least = _with(draft, choices[-1])
+    ends = (_with(draft, replace(choices[-1], thrift=thrift)) for thrift in _thrifts(draft))
+    least = min(ends, key=lambda end: end.projected)
     fitting = (_with(draft, choice) for choice in choices)
     chosen = next((c for c in fitting if c.projected <= draft.limits.budget), least)
     return replace(chosen, least=least.projected).note(_reason(chosen, choices[0]))
@@ -36,21 +39,33 @@ def _choices(draft: Sweep) -> list[_Choice]:
     """From the fastest to the smallest.
 
     Strides go first: they cost a few copies. Then the sweep is made lean: narrow bands, whose
-    halos are gathered more often, and encoders that wait now and then. Fewer slices ahead come
-    last: workers then idle whenever a layer is written.
+    halos are gathered more often, and encoders that wait now and then; then fewer slices are
+    decoded ahead: workers idle whenever a layer is written. Layers that wait in scratch cost
+    more. Fewer slices ahead than workers come last: some then idle all the time.
     """
     workers, planes = draft.limits.workers, draft.spec_of(draft.stages[0]).planes
     plenty = min(3 * workers + 2, planes)
     strides = [s for s in STRIDES if s <= planes]
+    enough = min(workers, plenty)
+    thrifts = _thrifts(draft)
+    busy, idle = range(plenty, enough - 1, -1), range(enough - 1, 0, -1)
     return [
-        *(_Choice(stride, plenty) for stride in strides),
-        *(_Choice(strides[-1], ahead, lean=True) for ahead in range(plenty, 0, -1)),
+        *(_Choice(stride, plenty, Thrift()) for stride in strides),
+        *(_Choice(strides[-1], ahead, thrift) for thrift in thrifts for ahead in busy),
+        *(_Choice(strides[-1], ahead, thrifts[-1]) for ahead in idle),
     ]
+
+
+def _thrifts(draft: Sweep) -> list[Thrift]:
+    """Lean ones, with more and more in scratch: as far as the sink with the most steps can go."""
+    sinks = [(s.part, draft.spec_in(s)) for s in draft.stages if isinstance(s.part, Sink)]
+    most = max((sink.gatherable(spec) for sink, spec in sinks), default=0)
+    return [Thrift(lean=True, gathered=steps) for steps in range(most + 1)]
 
 
 def _with(draft: Sweep, choice: _Choice) -> Sweep:
     stages = tuple(_sized(draft, stage, choice) for stage in draft.stages)
-    chosen = replace(draft, stages=stages, ahead=choice.ahead, lean=choice.lean)
+    chosen = replace(draft, stages=stages, ahead=choice.ahead, thrift=choice.thrift)
     return replace(chosen, uses=uses(chosen))
 
 
@@ -59,15 +74,22 @@ def _reason(chosen: Sweep, most: _Choice) -> str:
     strides = [stage.stride for stage in chosen.stages if stage.halo[0]]
     if strides:
         words += f"; windows advance by {max(strides)} planes, of {most.stride}"
-    if chosen.lean:
+    if chosen.thrift.lean:
         words += "; bands are narrow and fewer chunks are encoded at once"
+    if chosen.thrift.gathered:
+        words += f"; {_layers(chosen.thrift.gathered)} in scratch"
     return f"{words}: what the budget allows"
+
+
+def _layers(count: int) -> str:
+    largest = "the largest level wait" if count == 1 else f"the {count} largest levels wait"
+    return f"layers of {largest}"
 
 
 def _sized(draft: Sweep, stage: Stage, choice: _Choice) -> Stage:
     """A stage without context gains nothing from a stride; all are cut into bands."""
     rows = draft.spec_in(stage).plane_shape[0]
     share = -(-rows // (2 * draft.limits.workers))
-    most = LEAN_BAND_ROWS if choice.lean else BAND_ROWS
+    most = LEAN_BAND_ROWS if choice.thrift.lean else BAND_ROWS
     band = min(rows, max(MIN_BAND_ROWS, min(most, share)))
     return replace(stage, stride=choice.stride if stage.halo[0] else 1, rows=band)

@@ -61,9 +61,10 @@ def _may_end(sweep: Sweep, i: int) -> bool:
 def _beginning(sweep: Sweep, i: int, number: int) -> Sweep:
     """Up to stage `i`, whose planes go to scratch."""
     assert sweep.limits.scratch  # for mypy: `_cut` has asked
-    hold = sweep.limits.scratch.hold(f"sweep-{number}")
-    whole = sweep.with_stages((*sweep.stages, Stage(hold, (i,), sweep.spec_of(sweep.stages[i]))))
-    cost = format_bytes(2 * sweep.spec_of(sweep.stages[i]).nbytes)
+    spec = sweep.spec_of(sweep.stages[i])
+    hold = sweep.limits.scratch.hold(f"sweep-{number}", spec)
+    whole = sweep.with_stages((*sweep.stages, Stage(hold, (i,), spec)))
+    cost = format_bytes(2 * spec.nbytes)
     reason = (
         f"the planes of '{sweep.stages[i].part}' wait in scratch for the next sweep, "
         f"{cost} to write and read before compression: all in one sweep would need "
@@ -76,7 +77,7 @@ def _rest(sweep: Sweep, i: int, number: int, first: Sweep) -> Sweep:
     """From stage `i` on, whose planes come from scratch."""
     hold = first.stages[-1]
     spec = sweep.spec_of(sweep.stages[i])
-    source = hold.part.source(spec)  # type: ignore[union-attr] # `_beginning` ends so
+    source = hold.part.source()  # type: ignore[union-attr] # `_beginning` ends so
     stages = list(sweep.stages)
     stages[i] = Stage(source, (), spec, after=(number, hold.inputs[0]))
     gone = set(range(len(stages))) - sweep.behind(i) - {i}
