@@ -47,6 +47,10 @@ class Buffers:
         weakref.finalize(root, free.append, memory).atexit = False
         return root.reshape(shape)
 
+    def clear(self) -> None:
+        """Let go of all memory that nobody uses."""
+        self._free.clear()
+
     def _allocate(self, nbytes: int) -> memoryview:
         with self._lock:
             self.held += nbytes

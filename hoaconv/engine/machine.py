@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 import psutil
 
-__all__ = ["Peak", "cpus", "memory_limit", "resident", "share_malloc_arenas"]
+__all__ = ["Peak", "cpus", "memory_limit", "resident", "share_malloc_arenas", "trim_malloc"]
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _M_ARENA_MAX = -8  # malloc.h
@@ -115,6 +115,13 @@ def share_malloc_arenas() -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # not glibc: its malloc has no such arenas
             ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, 2)
+
+
+def trim_malloc() -> None:
+    """Give back to the system what glibc's malloc keeps for later; elsewhere this does nothing."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 class Peak:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, cast
 
+from hoaconv.engine import machine
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Hold, Join, Op, Sink, Source, Writer
 from hoaconv.engine.lower import Running, Tap, lower
-from hoaconv.engine.machine import Peak
 from hoaconv.engine.pace import pull
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.passes.measure import settled
@@ -67,7 +67,7 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
     """
     start = perf_counter()
     work = _Run(schedule, on_plane)
-    with Peak() as peak:
+    with machine.Peak() as peak:
         try:
             outputs = work.outputs()
         except BaseException as error:
@@ -110,8 +110,10 @@ class _Run:
         for (k, i), sink, sweep in self._sinks():
             spec = sweep.spec_in(sweep.stages[i])
             self._writers[k, i] = sink.open(spec, self.pool, buffers[k], sweep.thrift)
-        for k in range(len(buffers)):
-            self._sweep(k, buffers[k])
+        for k, own in enumerate(buffers):
+            self._sweep(k, own)
+            own.clear()  # the next sweep has sizes of its own
+            machine.trim_malloc()
         places = {id(sink): place for place, sink, _ in self._sinks()}
         made: dict[Sink, Mapping[str, Any]] = {}
         for sink in self._schedule.sinks:

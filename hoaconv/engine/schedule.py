@@ -122,6 +122,8 @@ class Sweep:
     ahead: int = 1
     thrift: Thrift = field(default_factory=Thrift)
     notes: tuple[str, ...] = ()
+    sizes: str = ""
+    """Why windows, bands and decode-ahead are as large as they are, set by the pass `fit`."""
     uses: tuple[Use, ...] = field(default=(), compare=False)
     least: int = field(default=0, compare=False)
     """Bytes of the smallest budget that would fit without a cut, set by the pass `fit`."""
@@ -143,6 +145,11 @@ class Sweep:
             tuple(j for j, other in enumerate(self.stages) for k in other.inputs if k == i)
             for i in range(len(self.stages))
         )
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the sweep is as it is."""
+        return (*self.notes, self.sizes) if self.sizes else self.notes
 
     @property
     def projected(self) -> int:
@@ -186,7 +193,7 @@ class Sweep:
             **asdict(self.thrift),
             "scratch_bytes": self.scratch_bytes,
             "bytes_read": self.bytes_read,
-            "notes": list(self.notes),
+            "notes": list(self.reasons),
         }
 
     def _row(self, stage: Stage) -> dict[str, Any]:
@@ -280,7 +287,12 @@ class Schedule:
     @property
     def notes(self) -> tuple[str, ...]:
         """Why things are as they are: each fusion, window and mid-write, or why there is none."""
-        return tuple(dict.fromkeys(note for sweep in self.sweeps for note in sweep.notes))
+        many = len(self.sweeps) > 1
+        return tuple(
+            f"sweep {number}: {note}" if many else note
+            for number, sweep in enumerate(self.sweeps, 1)
+            for note in sweep.reasons
+        )
 
     @property
     def worst(self) -> Sweep:

@@ -32,7 +32,7 @@ def fit(draft: Sweep) -> Sweep:
     least = min(ends, key=lambda end: end.projected)
     fitting = (_with(draft, choice) for choice in choices)
     chosen = next((c for c in fitting if c.projected <= draft.limits.budget), least)
-    return replace(chosen, least=least.projected).note(_reason(chosen, choices[0]))
+    return replace(chosen, least=least.projected, sizes=_reason(chosen, choices[0]))
 
 
 def _choices(draft: Sweep) -> list[_Choice]:
