@@ -1,5 +1,6 @@
-"""Each voxel by itself: a linear map with a change of dtype, a comparison, a clip."""
+"""Each voxel by itself: a linear map with a change of dtype, a comparison, a clip, a function."""
 
+from collections.abc import Callable
 from math import ceil, floor
 from typing import Any
 
@@ -9,7 +10,20 @@ from numba import njit
 from hoaconv.kernels.rounding import dtype_range, store_row
 from hoaconv.kernels.rows import Planes, flat_rows
 
-__all__ = ["above", "at_least", "at_most", "clip", "linear", "linear_bytes"]
+__all__ = [
+    "above",
+    "at_least",
+    "at_most",
+    "clip",
+    "compute",
+    "compute_bytes",
+    "linear",
+    "linear_bytes",
+    "store",
+]
+
+CHUNK = 1 << 14
+"""Voxels that `compute` handles at once: as float64 they stay in cache."""
 
 Slab = np.ndarray[Any, np.dtype[Any]]
 
@@ -23,7 +37,8 @@ def linear(block: Slab, out: Slab, lo: float, span: float, gain: float, base: fl
         Of one shape and any dtype. Into an integer `out` values are rounded half to even and
         saturated, and NaN becomes 0.
     lo, span, gain, base : float
-        With 0, 1, 1, 0 this is a cast, exact for every integer of up to 32 bits.
+        With 0, 1, 1, 0 this is a cast, exact for every integer of up to 32 bits. A `base` of -0.0
+        adds nothing and keeps the sign of a zero.
     """
     least, greatest = dtype_range(out.dtype)
     row = np.empty(block.shape[2])
@@ -49,6 +64,45 @@ def _linear(source: Planes, target: Planes, shape: Any, terms: Any, row: Any) ->
                 row[x] = (np.float64(voxels[x]) - lo) * gain / span + base
             begin = z * z_next + y * y_next
             store_row(row, least, greatest, into[begin : begin + nx])
+
+
+def compute(block: Slab, out: Slab, change: Callable[[Slab], None]) -> None:
+    """Write what `change` makes of the voxels as float64 into `out`, some rows at a time.
+
+    `change` works in place, voxel by voxel, and knows nothing of where they lie. NumPy computes
+    as fast as a kernel here, so there is nothing to compile.
+    """
+    nz, ny, nx = block.shape
+    size = _rows(nx)
+    room = np.empty((min(size, ny), nx))
+    for z in range(nz):
+        for y in range(0, ny, size):
+            rows = slice(y, min(y + size, ny))
+            real = room[: rows.stop - y]
+            np.copyto(real, block[z, rows])
+            change(real)
+            store(real, out[z, rows])
+
+
+def compute_bytes(nx: int) -> int:
+    """Bytes that `compute` allocates for blocks of `nx` columns, a mask for NaN included."""
+    return 9 * _rows(nx) * nx
+
+
+def _rows(nx: int) -> int:
+    return max(1, CHUNK // nx)
+
+
+def store(real: Slab, out: Slab) -> None:
+    """Write float64 into `out` of any dtype; `real` is changed on the way.
+
+    Into an integer `out` values are rounded half to even and saturated, and NaN becomes 0.
+    """
+    if out.dtype.kind != "f":
+        np.copyto(real, 0.0, where=np.isnan(real))
+        np.clip(np.rint(real, out=real), *dtype_range(out.dtype), out=real)
+    with np.errstate(over="ignore"):  # what a narrower float can't hold is infinite there
+        np.copyto(out, real, casting="unsafe")
 
 
 def above(block: Slab, out: Slab, value: float) -> None:

@@ -6,7 +6,7 @@ the docs. A field names its kind; the kind takes a Python value or its spelling,
 
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
-from math import isnan
+from math import isfinite, isnan
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from hoaconv.errors import SpellingError
 __all__ = [
     "DTYPE",
     "EXAMPLES",
+    "FINITE",
     "NUMBER",
     "OPS",
     "PER_AXIS",
@@ -72,6 +73,13 @@ def _number(value: Any) -> float:
     return number
 
 
+def _finite(value: Any) -> float:
+    number = _number(value)
+    if not isfinite(number):
+        raise ValueError("a finite number")
+    return number
+
+
 def _per_axis(value: Any) -> tuple[float, float, float]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, Sequence | np.ndarray):
@@ -110,6 +118,7 @@ def choice(*words: str) -> Kind:
 
 
 NUMBER = Kind("number", _number, spell_number)
+FINITE = Kind("finite number", _finite, spell_number)
 PER_AXIS = Kind("number or z,y,x", _per_axis, _spell_per_axis)
 DTYPE = Kind("dtype", _dtype, str)
 

@@ -1,5 +1,7 @@
 """One declaration feeds the help."""
 
+from dataclasses import fields
+
 import pytest
 
 from hoaconv.engine.contract import Op
@@ -25,7 +27,7 @@ def test_a_word_is_looked_up():
 @pytest.mark.parametrize("word", catalogue())
 def test_every_op_and_parameter_has_help(word):
     assert summary(word).endswith(".")
-    assert describe(word)
+    assert [row.name for row in describe(word)] == [f.name for f in fields(lookup(word))]
     assert all(row.help and row.kind for row in describe(word))
     assert example(word).startswith(word)
 
