@@ -26,6 +26,7 @@ FLOORS: dict[str, set[str]] = {
     "demo": {"convert", "io", "report", *BOTTOM},
     "convert": {"conversion", "options", "report", "ops", "engine", *BOTTOM},
     "conversion": {
+        "placed",
         "found",
         "options",
         "report",
@@ -37,7 +38,8 @@ FLOORS: dict[str, set[str]] = {
         *BOTTOM,
     },
     "found": {"options", "ops", "engine", *BOTTOM},
-    "options": {"pyramid", "io", "ops", "kernels", "engine", *BOTTOM},
+    "options": {"placed", "pyramid", "io", "ops", "kernels", "engine", *BOTTOM},
+    "placed": {"io", "engine", *BOTTOM},
     "report": {"engine.schedule", *BOTTOM},
     "pyramid": {"io", "kernels", "engine.bands", *CONTRACT, *BOTTOM},
     "io": {*CONTRACT, *BOTTOM},
