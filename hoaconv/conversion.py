@@ -15,10 +15,12 @@ from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import Outcome, run, warm
 from hoaconv.engine.schedule import Limits, Schedule
-from hoaconv.errors import StoreError
+from hoaconv.engine.spec import Spec
+from hoaconv.errors import PlanError, SpellingError, StoreError
 from hoaconv.found import settle, take_found
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.io.stack import Stack, open_stack
+from hoaconv.io.voxel_size import VoxelSize
 from hoaconv.ops.measure import Histogram
 from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import spell_ops
@@ -36,6 +38,7 @@ from hoaconv.options import (
     take_sample,
     take_workers,
 )
+from hoaconv.placed import place
 from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.report import Progress, Report, Watcher
 from hoaconv.units import parse_range
@@ -109,7 +112,7 @@ class Conversion:
             ),
             files=made["files"] + sum(outcome.outputs[sink]["files"] for sink in outside),
             bytes_read=self.schedule.bytes_read,
-            bytes_raw=self.stack.spec.nbytes,
+            bytes_raw=self.schedule.bytes_decoded,
             bytes_written=made["bytes"] + sum(outcome.outputs[s]["bytes"] for s in outside),
             seconds=outcome.seconds,
             workers=limits.workers,
@@ -158,10 +161,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     for text in notes:
         watcher.note(text)
     common = {"version": __version__, "source": os.fspath(options["src"]), "options": given}
-    sinks = {
-        output.sink(stack.name, size, {**common, "ops": spell_ops(ops)}): ops
-        for output, ops in outputs.items()
-    }
+    sinks = _sinks(outputs, stack, size, common)
     planned = _plan(stack, {sink: settle(ops, found) for sink, ops in sinks.items()})
     _warm(planned, watcher)
     *_, main = sinks
@@ -184,6 +184,37 @@ def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Step, ...]]:
         **images,
         replace(main, labels=tuple(labels)): ops,
     }
+
+
+def _sinks(
+    outputs: Mapping[Output, tuple[Step, ...]],
+    stack: Stack,
+    size: VoxelSize | None,
+    common: Mapping[str, Any],
+) -> dict[OmeZarr, tuple[Step, ...]]:
+    """The outputs' sinks and their ops; labels have as many levels as the image: NGFF's rule."""
+    placed = {output: place(ops, stack.spec, size) for output, ops in outputs.items()}
+    sinks = {
+        output: output.sink(stack.name, placed[output], {**common, "ops": spell_ops(ops)})
+        for output, ops in outputs.items()
+    }
+    *others, main = outputs
+    count = len(sinks[main].levels(placed[main].spec))
+    for label in (output for output in others if output.is_label):
+        sinks[label] = _with_levels(sinks[label], placed[label].spec, count)
+    return {sinks[output]: ops for output, ops in outputs.items()}
+
+
+def _with_levels(label: OmeZarr, spec: Spec, count: int) -> OmeZarr:
+    made = replace(label, level_count=count)
+    try:
+        made.levels(spec)
+    except SpellingError:
+        raise PlanError(
+            f"{label} would be {spec}: too small for the {count} levels of the image, and a label "
+            "has to have as many; ask for fewer with --levels"
+        ) from None
+    return made
 
 
 def _plan(stack: Stack, sinks: Mapping[OmeZarr, tuple[Step, ...]]) -> Plan:

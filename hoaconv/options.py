@@ -18,6 +18,7 @@ from hoaconv.io.voxel_size import VoxelSize, unit_name
 from hoaconv.io.zarr import Compressor
 from hoaconv.kernels.downsample import MAX_CELL, METHODS
 from hoaconv.ops.spelling import parse_op, parse_ops
+from hoaconv.placed import Placed
 from hoaconv.pyramid.metadata import UNITS, ImageInfo
 from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.units import did_you_mean, parse_bytes, parse_triple, parse_whole_triple
@@ -94,12 +95,11 @@ class Output:
             scratch=_scratch_folder(o["scratch"]),
         )
 
-    def sink(self, name: str, size: VoxelSize | None, provenance: Mapping[str, Any]) -> OmeZarr:
-        """The sink, now that the source has told its name and voxel size."""
-        edges, unit = (size.zyx, size.unit) if size else (None, None)
+    def sink(self, name: str, place: Placed, provenance: Mapping[str, Any]) -> OmeZarr:
+        """The sink, now that the source has told its name and where its voxels lie."""
         return OmeZarr(
             path=self.path,
-            image=ImageInfo(self.name or name, self.method, edges, unit),
+            image=ImageInfo(self.name or name, self.method, place.edges, place.unit, place.origin),
             chunks=self.chunks,
             shards=self.shards,
             compressor=self.compressor,

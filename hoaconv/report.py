@@ -49,7 +49,8 @@ class Report:
     shape, dtype
         Of level 0, zyx.
     voxel_size, unit
-        Edge of a level-0 voxel, zyx; None where unknown.
+        Edge of a level-0 voxel, zyx; None where unknown. Without a unit it counts in voxels of the
+        slices.
     levels
         A row a level: shape, factor, chunks, shards, bytes.
     others

@@ -248,7 +248,7 @@ def _edges(made: Report, row: Mapping[str, Any]) -> str:
     if made.voxel_size is None:
         return "-"
     edges = [f"{v * f:.6g}" for v, f in zip(made.voxel_size, row["factor"], strict=True)]
-    return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {made.unit}"
+    return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {made.unit or 'voxels'}"
 
 
 def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:

@@ -27,6 +27,7 @@ FLOORS: dict[str, set[str]] = {
     "demo": {"convert", "io", "report", *BOTTOM},
     "convert": {"conversion", "options", "report", "ops", "engine", *BOTTOM},
     "conversion": {
+        "placed",
         "found",
         "options",
         "report",
@@ -38,7 +39,8 @@ FLOORS: dict[str, set[str]] = {
         *BOTTOM,
     },
     "found": {"options", "ops", "engine", *BOTTOM},
-    "options": {"pyramid", "io", "ops", "kernels", "engine", *BOTTOM},
+    "options": {"placed", "pyramid", "io", "ops", "kernels", "engine", *BOTTOM},
+    "placed": {"io", "engine", *BOTTOM},
     "report": {"engine.schedule", *BOTTOM},
     "pyramid": {"io", "kernels", "engine.bands", *CONTRACT, *BOTTOM},
     "io": {*CONTRACT, *BOTTOM},

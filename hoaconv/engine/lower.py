@@ -117,13 +117,26 @@ def lower(running: Running) -> tuple[Pulled, ...]:
         if isinstance(stage.part, Resample):
             pulled.append(Pulled(made, stage.inputs[0], i))
             made = pulled[-1].elements(running.sweep.spec_of(stage).planes)
-        if not readers[i]:
-            pulled.append(Pulled(drain(made), i))
-            continue
-        branches = tee(made, len(readers[i])) if len(readers[i]) > 1 else (made,)
-        for j, branch in zip(readers[i], branches):
-            waiting[i, j].append(branch)
+        branches = list(_branches(made, len(readers[i]) + _is_end(running.sweep, i)))
+        for j in readers[i]:
+            waiting[i, j].append(branches.pop())
+        if branches:
+            pulled.append(Pulled(drain(branches.pop()), i))
     return tuple(pulled)
+
+
+def _branches(made: Planes, n: int) -> tuple[Planes, ...]:
+    return tee(made, n) if n > 1 else (made,)
+
+
+def _is_end(sweep: Sweep, i: int) -> bool:
+    """Whether a stage's planes are pulled to the last, whatever its readers need of them.
+
+    A tap or a writer has to see them all, even if something behind it leaves some out.
+    """
+    seen = isinstance(sweep.stages[i].part, Fold | Sink)
+    partly = any(isinstance(sweep.stages[j].part, Resample) for j in sweep.behind(i))
+    return not sweep.readers[i] or (seen and partly)
 
 
 def _lower(

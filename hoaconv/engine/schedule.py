@@ -162,6 +162,12 @@ class Sweep:
         return sum(s.part.stored_bytes for s in self.stages if isinstance(s.part, Source))
 
     @property
+    def bytes_decoded(self) -> int:
+        """Bytes of the sources' slices, decoded; what waits in scratch is none."""
+        sources = (s for s in self.stages if isinstance(s.part, Source) and s.after is None)
+        return sum(self.spec_of(source).nbytes for source in sources)
+
+    @property
     def planes(self) -> int:
         """Planes that the sources will give."""
         return sum(self.spec_of(s).planes for s in self.stages if isinstance(s.part, Source))
@@ -317,6 +323,11 @@ class Schedule:
     def bytes_read(self) -> int:
         """Bytes that the sources' slices take on disk, as often as they are read."""
         return sum(sweep.bytes_read for sweep in self.sweeps)
+
+    @property
+    def bytes_decoded(self) -> int:
+        """Bytes of the slices, decoded, in the sweep that reads most of them."""
+        return max(sweep.bytes_decoded for sweep in self.sweeps)
 
     @property
     def bytes_raw(self) -> int:

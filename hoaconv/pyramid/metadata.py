@@ -26,12 +26,16 @@ UNITS = (
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What is to be told of an image: `voxel_size` is (z, y, x) in `unit`, None where unknown."""
+    """What is to be told of an image: `voxel_size` is (z, y, x) in `unit`, None where unknown.
+
+    `origin` is the centre of the first voxel of level 0.
+    """
 
     name: str
     method: str
     voxel_size: tuple[float, float, float] | None = None
     unit: str | None = None
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def attributes(
@@ -90,13 +94,16 @@ def _axes(image: ImageInfo) -> list[dict[str, str]]:
 def _dataset(image: ImageInfo, i: int, level: Level) -> dict[str, Any]:
     """Scale, then translation: the spec's order.
 
-    The origin is the centre of the first voxel of level 0. The centre of a voxel that stands
-    for f voxels lies (f - 1) / 2 of them further; with ``nearest`` it is the first one itself.
+    The centre of a voxel that stands for f voxels of level 0 lies (f - 1) / 2 of them further than
+    that of the first; with ``nearest`` it is the first one itself.
     """
     edges = image.voxel_size or (1.0, 1.0, 1.0)
     scale = [_tidy(v * f) for v, f in zip(edges, level.factor, strict=True)]
     shift = 0.0 if image.method == "nearest" else 0.5
-    moved = [_tidy(v * (f - 1) * shift) for v, f in zip(edges, level.factor, strict=True)]
+    moved = [
+        _tidy(o + v * (f - 1) * shift)
+        for o, v, f in zip(image.origin, edges, level.factor, strict=True)
+    ]
     transformations: list[dict[str, Any]] = [
         {"type": "scale", "scale": scale},
         {"type": "translation", "translation": moved},

@@ -60,6 +60,22 @@ def test_a_chain_gives_the_planes_of_the_whole_volume(
     assert held <= counted
 
 
+@settings(max_examples=60, deadline=None)
+@given(chain=chains, planes=st.integers(1, 50), **sizes)
+def test_writers_and_taps_see_all_planes_even_if_something_behind_leaves_some_out(
+    chain, planes, stride, rows, ahead
+) -> None:
+    volume, sinks = volume_of((planes, 9, 4)), [Keep() for _ in chain]
+    plan = Plan.read(InMemory(volume))
+    for step, sink in zip(chain, sinks, strict=True):
+        plan = plan | Total() | sink | step
+    made = with_sizes(schedule(plan, Limits(1 << 30, 2)), stride, rows, ahead)
+    held, counted = held_and_counted(made)
+    for i, sink in enumerate(sinks):
+        assert np.array_equal(sink.volume, made_by(chain[:i], volume))
+    assert held <= counted
+
+
 @settings(max_examples=120, deadline=None)
 @given(
     root=chains,

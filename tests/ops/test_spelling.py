@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
+from hoaconv.kernels.downsample import METHODS
 from hoaconv.kernels.gaussian import MODES
 from hoaconv.ops.catalogue import catalogue, example, usage
 from hoaconv.ops.declare import DTYPE, FINITE, NUMBER, PER_AXIS, kind_of
+from hoaconv.ops.geometry import AXES, BORDERS, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
 from hoaconv.ops.pointwise import Cast, Clip, Threshold
+from hoaconv.ops.sampling import CELL, ORDER, Bin, Resize
 from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.spelling import parse_op, parse_ops, spell, spell_ops
 
@@ -23,6 +26,17 @@ VALUES = {
     PER_AXIS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
     DTYPE.name: st.sampled_from([str(dtype) for dtype in DTYPES]),
     "|".join(MODES): st.sampled_from(MODES),
+    "|".join(BORDERS): st.sampled_from(BORDERS),
+    "|".join(METHODS): st.sampled_from(list(METHODS)),
+    RANGES.name: st.tuples(
+        *[st.tuples(st.integers(-99, 99), st.none() | st.integers(-99, 99))] * 3
+    ),
+    AXES.name: st.sets(st.sampled_from("zyx"), min_size=1).map(sorted),
+    QUARTERS.name: st.integers(-9, 9),
+    WIDTHS.name: st.integers(0, 9)
+    | st.tuples(*[st.integers(0, 9) | st.tuples(*[st.integers(0, 9)] * 2)] * 3),
+    CELL.name: st.integers(1, 9) | st.tuples(*[st.integers(1, 9)] * 3),
+    ORDER.name: st.integers(0, 1),
 }
 
 
@@ -74,6 +88,13 @@ def test_every_example_is_read(word):
         ("  threshold   -5 ", Threshold(-5)),
         ("clip -inf 2e4", Clip(float("-inf"), 20000)),
         ("cast u2", Cast("uint16")),
+        ("crop 10:200,0:512,:", Crop((slice(10, 200), slice(512), slice(None)))),
+        ("crop -9:,:-1,2:3", Crop([(-9, None), (None, -1), "2:3"])),
+        ("flip x,z", Flip("z,x")),
+        ("rotate90 -1", Rotate90(3)),
+        ("pad 1:2,0,3 mirror", Pad(((1, 2), (0, 0), 3), "mirror")),
+        ("bin 2,2,2", Bin(2)),
+        ("resize 1,0.5,2 order=0", Resize((1, 0.5, 2), 0)),
     ],
 )
 def test_positions_and_names(text, op):
@@ -114,6 +135,20 @@ def test_the_spelling_leaves_out_what_is_default():
         ("clip 5 2", "lo should not be above hi, but 5..2"),
         ("rescale 5 5", "lo should be finite and below hi"),
         ("rescale 0 inf", "lo should be finite and below hi"),
+        ("crop 1:2,3:4", "ranges should be three ranges z,y,x such as .* not '1:2,3:4'"),
+        ("crop 1:9:2,:,:", "START:STOP without a step; `bin` shrinks, not '1:9:2,:,:'"),
+        ("crop 5,:,:", "START:STOP"),
+        ("flip w", "axes should be axes such as z or y,x, not 'w'"),
+        ("flip z,z", "axes such as"),
+        ("rotate90 0.5", "k should be a whole number, not '0.5'"),
+        ("pad 1,2", "width should be one width, or three"),
+        ("pad -1", "widths of 0 or more"),
+        ("pad 1 mode=wrap", "far side is far in a sweep"),
+        ("bin 0", "factor should be one whole number from 1 on"),
+        ("bin 1.5", "one whole number from 1 on"),
+        ("bin 99", "a cell has at most 32768 voxels, not 970299"),
+        ("resize 0", "factor should be above 0, not 0"),
+        ("resize 2 order=3", "order should be 0, the nearest voxel, or 1"),
     ],
 )
 def test_mistakes_are_explained(text, message):

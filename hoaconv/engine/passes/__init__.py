@@ -31,8 +31,8 @@ def each(step: Callable[[Sweep], Sweep]) -> Pass:
 
 PASSES: tuple[Pass, ...] = (
     each(infer),  # first: all others read the specs
-    each(choose),  # before other sweeps of the same planes are made
     measure,  # while ops are still single stages
+    each(choose),  # once chains of ops have named what they look for, and before slices are drawn
     sample,  # as soon as there are sweeps that only measure
     each(fuse),  # before sizes are chosen, since it changes who holds what
     each(fit),  # needs the final stages

@@ -12,7 +12,7 @@ from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.errors import PlanError
 
-__all__ = ["choose"]
+__all__ = ["choose", "keeps_to_z"]
 
 
 def choose(draft: Sweep) -> Sweep:
@@ -45,13 +45,13 @@ def _chosen(draft: Sweep, stage: Stage) -> range | None:
 def _source_before(draft: Sweep, i: int) -> int | None:
     """The source of a stage, if nobody else reads what leads there, and all there keep to z."""
     (before,) = draft.stages[i].inputs
-    while len(draft.readers[before]) == 1 and _keeps_to_z(draft, draft.stages[before]):
+    while len(draft.readers[before]) == 1 and keeps_to_z(draft, draft.stages[before]):
         (before,) = draft.stages[before].inputs
     alone = len(draft.readers[before]) == 1
     return before if alone and isinstance(draft.stages[before].part, Source) else None
 
 
-def _keeps_to_z(draft: Sweep, stage: Stage) -> bool:
+def keeps_to_z(draft: Sweep, stage: Stage) -> bool:
     """Whether each plane that a stage gives comes from the plane at the same z alone."""
     if isinstance(stage.part, Op):
         return stage.halo[0] == 0 and stage.part.needs is None

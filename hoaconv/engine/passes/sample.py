@@ -13,6 +13,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from hoaconv.engine.contract import Fold, Op, Resample, Scan, Sink, Source
+from hoaconv.engine.passes.choose import keeps_to_z
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.schedule import Schedule, Stage, Sweep
 from hoaconv.engine.spec import Plane, Spec
@@ -94,7 +95,7 @@ def measured_share(sweep: Sweep, places: Sequence[int]) -> float:
 def _sources(sweep: Sweep) -> list[int]:
     """The only source; refuses what a sample of slices can't stand in for."""
     for stage in sweep.stages:
-        if isinstance(stage.part, Resample | Scan):
+        if isinstance(stage.part, Resample | Scan) and not keeps_to_z(sweep, stage):
             raise PlanError(
                 f"a sample of slices can't be measured behind '{stage.part}', "
                 "which needs all of them; drop --sample"

@@ -1,0 +1,342 @@
+"""Ops that move voxels and keep their values: crop, pad, flip, turn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hoaconv.engine.contract import Lengths, Resample
+from hoaconv.engine.spec import Plane, Spec
+from hoaconv.errors import PlanError
+from hoaconv.kernels.geometry import MODES, pad, pad_index, turn
+from hoaconv.kernels.rounding import dtype_range
+from hoaconv.ops.declare import NUMBER, Declared, Kind, choice, param, register
+
+__all__ = ["Crop", "Flip", "Pad", "Rotate90", "TransposeXY"]
+
+Range = tuple[int, int | None]
+Pair = tuple[int, int]
+
+
+def _three(value: Any) -> list[Any]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Sequence | np.ndarray) or len(parts) != 3:
+        raise ValueError("three ranges z,y,x such as 10:200,0:512,:")
+    return list(parts)
+
+
+def _range(part: Any) -> Range:
+    """The first index and the one behind the last, None for the end."""
+    if isinstance(part, slice):
+        part = (part.start, part.stop, *([part.step] if part.step not in (None, 1) else []))
+    ends = part.split(":") if isinstance(part, str) else part
+    try:
+        start, stop = (None if end in (None, "") else int(end) for end in ends)
+    except (TypeError, ValueError):
+        raise ValueError("three ranges START:STOP without a step; `bin` shrinks") from None
+    return start or 0, stop
+
+
+def _spell_range(ends: Range) -> str:
+    start, stop = ends
+    return f"{start or ''}:{'' if stop is None else stop}"
+
+
+def _axes(value: Any) -> tuple[str, ...]:
+    axes = value.split(",") if isinstance(value, str) else list(value)
+    if not axes or len(set(axes)) < len(axes) or not set(axes) <= set("zyx"):
+        raise ValueError("axes such as z or y,x")
+    return tuple(axis for axis in "zyx" if axis in axes)
+
+
+def _whole(value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        raise ValueError("a whole number") from None
+    if isinstance(value, float) and number != value:
+        raise ValueError("a whole number")
+    return number
+
+
+def _widths(value: Any) -> tuple[Pair, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Sequence | np.ndarray):
+        parts = (parts,)
+    if len(parts) not in {1, 3}:
+        raise ValueError("one width, or three for z,y,x; BEFORE:AFTER for two sides that differ")
+    pairs = [_width(part) for part in parts]
+    return (pairs[0], pairs[len(parts) // 2], pairs[-1])
+
+
+def _width(part: Any) -> Pair:
+    ends = part.split(":") if isinstance(part, str) else part
+    ends = ends if isinstance(ends, Sequence | np.ndarray) else (ends,)
+    numbers = [_whole(end) for end in ends]
+    if len(numbers) not in {1, 2} or min(numbers) < 0:
+        raise ValueError("widths of 0 or more, such as 1,2,2 or 1:2,0,0")
+    return numbers[0], numbers[-1]
+
+
+def _spell_widths(widths: tuple[Pair, ...]) -> str:
+    words = [str(b) if b == a else f"{b}:{a}" for b, a in widths]
+    return words[0] if len(set(words)) == 1 else ",".join(words)
+
+
+BORDERS = tuple(sorted(MODES))
+
+
+def _border() -> Kind:
+    """What surrounds a volume, with a reason for the word of numpy.pad that is missing."""
+    kind = choice(*BORDERS)
+
+    def accept(value: object) -> str:
+        if value == "wrap":
+            raise ValueError(f"one of {', '.join(BORDERS)} (the far side is far in a sweep)")
+        return str(kind.accept(value))
+
+    return Kind(kind.name, accept, kind.spell)
+
+
+RANGES = Kind(
+    "z,y,x ranges",
+    lambda v: tuple(map(_range, _three(v))),
+    lambda v: ",".join(map(_spell_range, v)),
+)
+AXES = Kind("axes", _axes, ",".join)
+QUARTERS = Kind("whole number", lambda value: _whole(value) % 4, str)
+WIDTHS = Kind("width or z,y,x", _widths, _spell_widths)
+
+
+class _PlaneByPlane(Declared, Resample):
+    """Each plane of the result is made of the plane at the same z."""
+
+    def reach(self, spec: Spec, z: int) -> range:  # noqa: ARG002 - for any input
+        """The same plane."""
+        return range(z, z + 1)
+
+    def chooses(self, spec: Spec) -> range | None:
+        """All planes, in their order."""
+        return range(spec.planes)
+
+
+@register("crop 10:200,0:512,:")
+@dataclass(frozen=True)
+class Crop(Declared, Resample):
+    """Keep a box of voxels: START:STOP along z, y and x, as Python's slices count.
+
+    Along z nothing else is decoded, where no op that looks at neighbours stands before.
+    """
+
+    word: ClassVar[str] = "crop"
+
+    ranges: tuple[Range, Range, Range] = param(
+        RANGES, "what is kept; an end may be left out, or count from the far end if negative"
+    )
+
+    def _kept(self, spec: Spec) -> tuple[range, range, range]:
+        lengths = zip(self.ranges, spec.shape, strict=True)
+        z, y, x = (range(n)[slice(*ends)] for ends, n in lengths)
+        return z, y, x
+
+    def infer(self, spec: Spec) -> Spec:
+        """Spec of the box.
+
+        Raises
+        ------
+        PlanError
+            If nothing is left along an axis.
+        """
+        kept = self._kept(spec)
+        for axis, ends, one, n in zip("zyx", self.ranges, kept, spec.shape, strict=True):
+            if not one:
+                raise PlanError(f"crop: {_spell_range(ends)} keeps nothing of {n} along {axis}")
+        z, y, x = map(len, kept)
+        return replace(spec, shape=(z, y, x))
+
+    def reach(self, spec: Spec, z: int) -> range:
+        """One plane."""
+        first = self._kept(spec)[0].start
+        return range(first + z, first + z + 1)
+
+    def chooses(self, spec: Spec) -> range | None:
+        """Planes along z."""
+        return self._kept(spec)[0]
+
+    def within(self) -> "Crop | None":
+        """What is cropped along y and x."""
+        rest = (0, None), *self.ranges[1:]
+        return Crop(rest) if rest != ((0, None),) * 3 else None
+
+    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:
+        """Further along by what is left out before."""
+        firsts = (kept.start for kept in self._kept(spec))
+        z, y, x = (o + e * n for o, e, n in zip(origin, edges, firsts, strict=True))
+        return edges, (z, y, x)
+
+    def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
+        """Copy rows of the box."""
+        _, y, x = self._kept(spec)
+        out[...] = planes[0][y.start + rows.start : y.start + rows.stop, x.start : x.stop]
+
+
+@register("flip z")
+@dataclass(frozen=True)
+class Flip(_PlaneByPlane):
+    """Reverse axes. Along z slices are read from the last to the first, so it has to come first."""
+
+    word: ClassVar[str] = "flip"
+
+    axes: tuple[str, ...] = param(AXES, "z, y, x, or several with commas")
+
+    def infer(self, spec: Spec) -> Spec:
+        """The same."""
+        return spec
+
+    def chooses(self, spec: Spec) -> range | None:
+        """All planes, backwards along z."""
+        planes = range(spec.planes)
+        return planes[::-1] if "z" in self.axes else planes
+
+    def within(self) -> "Flip | None":
+        """What is reversed within planes."""
+        rest = tuple(axis for axis in self.axes if axis != "z")
+        return Flip(rest) if rest else None
+
+    def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
+        """Copy rows, reversed as asked."""
+        y, x = (slice(None, None, -1 if axis in self.axes else 1) for axis in "yx")
+        out[...] = planes[0][y, x][rows]
+
+
+@register("rotate90")
+@dataclass(frozen=True)
+class Rotate90(_PlaneByPlane):
+    """Turn every plane by k quarters, from y towards x, as numpy.rot90 does."""
+
+    word: ClassVar[str] = "rotate90"
+
+    k: int = param(QUARTERS, "quarters of a turn; negative for the other way", 1)
+
+    def infer(self, spec: Spec) -> Spec:
+        """Rows and columns swapped by odd quarters."""
+        nz, ny, nx = spec.shape
+        return replace(spec, shape=(nz, nx, ny) if self.k % 2 else spec.shape)
+
+    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:  # noqa: ARG002
+        """Y and x swapped by odd quarters; the turn is about the volume's middle."""
+        return (_swapped(edges), _swapped(origin)) if self.k % 2 else (edges, origin)
+
+    def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
+        """Copy rows of the turned plane."""
+        view = np.rot90(planes[0], self.k)[rows]
+        if self.k % 2:
+            turn(view, out)
+        else:
+            out[...] = view
+
+
+@register("transpose-xy")
+@dataclass(frozen=True)
+class TransposeXY(_PlaneByPlane):
+    """Swap y and x: rows become columns."""
+
+    word: ClassVar[str] = "transpose-xy"
+
+    def infer(self, spec: Spec) -> Spec:
+        """Rows and columns swapped."""
+        nz, ny, nx = spec.shape
+        return replace(spec, shape=(nz, nx, ny))
+
+    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:  # noqa: ARG002
+        """Y and x swapped."""
+        return _swapped(edges), _swapped(origin)
+
+    def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
+        """Copy columns into rows."""
+        turn(planes[0].T[rows], out)
+
+
+@register("pad 1,2,2")
+@dataclass(frozen=True)
+class Pad(Declared, Resample):
+    """Add voxels around the volume.
+
+    Along z the modes reflect and mirror hold as many planes as they add on one side.
+    """
+
+    word: ClassVar[str] = "pad"
+
+    width: int | tuple[Any, ...] = param(
+        WIDTHS, "voxels on both sides, or BEFORE:AFTER, of each axis"
+    )
+    mode: str = param(_border(), "what they are", "constant")
+    cval: float = param(NUMBER, "their value, for mode=constant; rounded and saturated", 0.0)
+
+    @property
+    def _widths(self) -> tuple[Pair, Pair, Pair]:
+        z, y, x = self.width  # type: ignore[misc] # as WIDTHS has brought it
+        return z, y, x
+
+    def infer(self, spec: Spec) -> Spec:
+        """Larger by the widths."""
+        lengths = zip(spec.shape, self._widths, strict=True)
+        z, y, x = (n + before + after for n, (before, after) in lengths)
+        return replace(spec, shape=(z, y, x))
+
+    def _index(self, spec: Spec, axis: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        return pad_index(spec.shape[axis], *self._widths[axis], self.mode)
+
+    def reach(self, spec: Spec, z: int) -> range:
+        """From the first plane that is still wanted to the last that was; none for a constant."""
+        starts, stops = _ends(spec.planes, *self._widths[0], self.mode)
+        return range(starts[z], stops[z])
+
+    def chooses(self, spec: Spec) -> range | None:
+        """All planes, if nothing is added along z."""
+        return range(spec.planes) if self._widths[0] == (0, 0) else None
+
+    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:  # noqa: ARG002
+        """Back by what is added before."""
+        befores = (before for before, _ in self._widths)
+        z, y, x = (o - e * n for o, e, n in zip(origin, edges, befores, strict=True))
+        return edges, (z, y, x)
+
+    def work(self, spec: Spec) -> int:
+        """A column, which NumPy copies twice where it comes from the same plane."""
+        return self.infer(spec).shape[1] * spec.dtype.itemsize
+
+    def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:
+        """Copy rows and what surrounds them."""
+        at, value = int(self._index(spec, 0)[z]), _voxel(self.cval, spec.dtype)
+        if at < 0:
+            out[...] = value
+            return
+        plane = planes[at - self.reach(spec, z).start]
+        (_, (top, _), (left, _)) = self._widths
+        indices = self._index(spec, 1)[rows], self._index(spec, 2)
+        pad(plane, *indices, (top - rows.start, left), value, out)
+
+
+def _swapped(lengths: Lengths) -> Lengths:
+    z, y, x = lengths
+    return z, x, y
+
+
+@lru_cache(maxsize=8)
+def _ends(n: int, before: int, after: int, mode: str) -> tuple[list[int], list[int]]:
+    """The first plane that a padded axis still wants at each place, and the end of those it had."""
+    index = pad_index(n, before, after, mode)
+    wanted = np.where(index < 0, n, index)
+    starts = np.minimum.accumulate(wanted[::-1])[::-1]
+    return starts.tolist(), np.maximum.accumulate(index + 1).tolist()
+
+
+def _voxel(value: float, dtype: np.dtype[Any]) -> Any:
+    """A value as a voxel: rounded half to even and saturated in an integer dtype."""
+    with np.errstate(over="ignore"):
+        return dtype.type(
+            np.clip(value if dtype.kind == "f" else np.rint(value), *dtype_range(dtype))
+        )
