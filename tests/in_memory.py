@@ -257,6 +257,38 @@ class SubtractMost(Op):
         return "subtract-most"
 
 
+@dataclass(frozen=True)
+class SubtractMean(SubtractMost):
+    word: ClassVar[str] = "subtract-mean"
+
+    @property
+    def needs(self) -> Fold | None:
+        return Mean() if self.most is None else None
+
+    def settle(self, found: Mapping[str, Any]) -> "SubtractMean":
+        return SubtractMean(int(found["mean"]))
+
+    def __str__(self) -> str:
+        return "subtract-mean"
+
+
+class Mean(Total):
+    word: ClassVar[str] = "mean"
+
+    def init(self, spec: Spec) -> list[int]:
+        return [0, 0]
+
+    def step(self, state: list[int], block: Plane) -> None:
+        state[0] += int(block.sum())
+        state[1] += block.size
+
+    def merge(self, one: list[int], other: list[int]) -> list[int]:
+        return [one[0] + other[0], one[1] + other[1]]
+
+    def finish(self, state: list[int]) -> Mapping[str, Any]:
+        return {"mean": state[0] / state[1]}
+
+
 class Most(Total):
     word: ClassVar[str] = "most"
 

@@ -1,14 +1,26 @@
 """Runs of several sweeps: values that have to be found first, planes that wait in scratch."""
 
 from functools import reduce
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import Add, Box, Desk, InMemory, Shelf, SubtractMost, Total, box_sum
+from in_memory import (
+    Add,
+    Box,
+    Desk,
+    InMemory,
+    Shelf,
+    SubtractMean,
+    SubtractMost,
+    Total,
+    box_sum,
+)
 
 from hoaconv.engine.passes import schedule
+from hoaconv.engine.passes.sample import Pick
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
@@ -127,3 +139,51 @@ def test_a_slice_that_fails_in_the_second_sweep_aborts_what_the_first_has_made()
     with pytest.raises(SourceError, match="gone"):
         run(schedule(plan_of([SubtractMost()], Late(VOLUME), sink), PLENTY))
     assert sink.ended == ["aborted"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.builds(Box, st.tuples(st.integers(0, 3), st.just(1), st.just(0))), max_size=2),
+    st.integers(2, 29),
+)
+def test_a_sample_measures_the_slices_that_it_drew_as_they_are_in_the_volume(before, count) -> None:
+    source, sink = InMemory(VOLUME), Shelf()
+    plan = plan_of([*before, SubtractMost()], source, sink)
+    made = schedule(plan, Limits(1 << 40, 2, sample=count))
+    first = made.sweeps[0]
+    drawn = np.array(sorted(drawn_slices(first)))
+    assert len(drawn) == len(set(drawn)) == count
+    outcome = run(made)
+    whole = reduce(applied, before, VOLUME)
+    (found,) = outcome.found.values()
+    assert found["most"] == whole[drawn].max()
+    assert np.array_equal(sink.volume, whole - found["most"])
+    (ends,) = outcome.intervals.values()
+    low, high = ends["most"]
+    assert low <= found["most"] <= high
+
+
+def drawn_slices(sweep):
+    """In the volume's own numbers, from what the picks take of the slices that are read."""
+    read = next(s.part.planes for s in sweep.stages if s.kind == "source")
+    return [read[z] for s in sweep.stages if isinstance(s.part, Pick) for z in s.part.planes]
+
+
+def test_a_sample_of_all_slices_is_no_sample() -> None:
+    plan = plan_of([SubtractMost()])
+    whole, drawn = (schedule(plan, Limits(1 << 40, 2, sample=count)) for count in (None, 30))
+    assert drawn.sweeps[0].stages == whole.sweeps[0].stages
+
+
+def test_the_interval_holds_the_mean_of_alike_slices_about_as_often_as_it_says() -> None:
+    """Voxels of a slice are alike, so intervals made from voxels would hold it almost never."""
+    rng, held = np.random.default_rng(5), 0
+    for _ in range(60):
+        levels = rng.integers(0, 1000, 200)
+        volume = np.repeat(levels, 12).reshape(200, 4, 3).astype(np.int32)
+        plan = Plan.read(InMemory(volume)) | SubtractMean() | Shelf()
+        with patch("hoaconv.engine.passes.sample.SEED", int(rng.integers(1 << 30))):
+            outcome = run(schedule(plan, Limits(1 << 40, 1, sample=40)))
+        low, high = outcome.intervals["subtract-mean"]["mean"]
+        held += low <= volume.mean() <= high
+    assert 50 <= held <= 60  # 57 of 60 expected; 49 or fewer one time in 4000
