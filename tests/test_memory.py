@@ -51,6 +51,15 @@ CASES = {
     "pointwise": ("uint16", ["--ops", "rescale 0 60000 uint8"]),
     "chain of 3": ("jp2", ["--ops", "clip 100 60000 | gaussian 1.5 | threshold 20000"]),
     "two windows": ("float32", ["--ops", "gaussian 1 | gaussian 2,1,1"]),
+    "a mid-write": (
+        "uint16",
+        ["--ops", "gaussian 5 | gaussian 5 mode=nearest", "--budget", "1GB"],
+    ),
+    "two mid-writes": (
+        "uint16",
+        ["--ops", "gaussian 5 | gaussian 5 mode=nearest", "--budget", "750MB"],
+    ),
+    "a value that is found first": ("uint16", ["--ops", "gaussian 1 | threshold otsu"]),
     "a label": ("uint16", ["--ops", "gaussian 1", "--label", "m=gaussian 2 | threshold 20000"]),
 }
 
