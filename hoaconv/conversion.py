@@ -1,16 +1,16 @@
 """A conversion from options to report: all that can be refused is refused before it runs."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Timer
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from hoaconv import __version__
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Step
+from hoaconv.engine.contract import Op, Step, Zip
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import Outcome, run, warm
@@ -162,7 +162,11 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
         watcher.note(text)
     common = {"version": __version__, "source": os.fspath(options["src"]), "options": given}
     sinks = _sinks(outputs, stack, size, common)
-    planned = _plan(stack, {sink: settle(ops, found) for sink, ops in sinks.items()})
+    settled = {sink: settle(ops, found) for sink, ops in sinks.items()}
+    volumes = _volumes(settled.values())
+    for output in outputs:
+        check_apart(output.path, [file for volume in volumes.values() for file in volume.files])
+    planned = _plan(stack, settled, volumes)
     _warm(planned, watcher)
     *_, main = sinks
     scratch = ScratchFolder.of(main.path, main.scratch)
@@ -217,19 +221,33 @@ def _with_levels(label: OmeZarr, spec: Spec, count: int) -> OmeZarr:
     return made
 
 
-def _plan(stack: Stack, sinks: Mapping[OmeZarr, tuple[Step, ...]]) -> Plan:
+def _volumes(chains: Iterable[tuple[Step, ...]]) -> dict[str, Stack]:
+    """What ops take beside the slices, by path; each is opened once."""
+    zips = (op for ops in chains for op in ops if isinstance(op, Zip))
+    paths = dict.fromkeys(path for op in zips for path in op.others)
+    return {path: open_stack(path) for path in paths}
+
+
+def _plan(
+    stack: Stack, sinks: Mapping[OmeZarr, tuple[Step, ...]], volumes: Mapping[str, Stack]
+) -> Plan:
     """One sweep that feeds every sink."""
     root = Plan.read(stack)
-    plans = [_chain(root, ops, sink) for sink, ops in sinks.items()]
+    plans = [_chain(root, ops, sink, volumes) for sink, ops in sinks.items()]
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan
     return whole
 
 
-def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr) -> Plan:
+def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr, volumes: Mapping[str, Stack]) -> Plan:
     for op in ops:
-        plan |= op
+        if isinstance(op, Zip) and op.others:
+            for path in op.others:
+                plan &= Plan.read(volumes[path])
+            plan |= op.join()
+        else:
+            plan |= cast(Op, op)  # or a resample or scan: a zip without others is an op
     return plan | sink if sink.is_label else plan | Histogram() | sink
 
 

@@ -34,6 +34,14 @@ def made(tiffs, tmp_path_factory):
     return folder, report
 
 
+def test_ops_take_voxels_of_another_stack(tiffs, volume, tmp_path):
+    hoaconv.stack_to_omezarr(
+        tiffs, tmp_path / "o.zarr", ops=f"subtract {tiffs} | add 7 | mask {tiffs} outside=3"
+    )
+    (got, *_) = levels_of(tmp_path / "o.zarr")
+    np.testing.assert_array_equal(got, np.where(volume, 7, 3))
+
+
 def alone(tiffs, path, ops, **options):
     hoaconv.stack_to_omezarr(tiffs, path, ops=ops, chunks=16, shards="none", **options)
     return levels_of(path)

@@ -30,6 +30,7 @@ __all__ = [
     "Thrift",
     "Use",
     "Writer",
+    "Zip",
 ]
 
 Core = tuple[slice, slice, slice]
@@ -186,10 +187,6 @@ class Scan(ABC):
         """Compile the kernels that scanning planes of this spec calls."""
 
 
-Step = Op | Resample | Scan
-"""What turns one stream of planes into another: whatever stands in a chain of ops."""
-
-
 class Join(ABC):
     """Planes of several streams to one: what follows a zip. Needs no context."""
 
@@ -204,6 +201,32 @@ class Join(ABC):
     @abstractmethod
     def work(self, *specs: Spec) -> int:
         """Bytes that `apply` allocates for planes of these specs, besides input and output."""
+
+
+class Zip(ABC):
+    """What takes planes of other volumes beside those of its own stream; a frozen dataclass.
+
+    In a plan it is a join; the conversion opens the volumes.
+    """
+
+    word: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def others(self) -> tuple[str, ...]:
+        """Paths of the other volumes; none where it makes do without."""
+
+    @abstractmethod
+    def join(self) -> Join:
+        """Takes the stream's planes, then those of the others in their order."""
+
+    @abstractmethod
+    def infer(self, spec: Spec) -> Spec:
+        """Spec of the result, from that of its own stream."""
+
+
+Step = Op | Resample | Scan | Zip
+"""Whatever may stand in a chain of ops."""
 
 
 class Fold(ABC):

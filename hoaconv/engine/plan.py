@@ -15,12 +15,12 @@ and a join makes one stream of both (Python's ``&`` binds tighter than ``|``):
 
 from dataclasses import dataclass
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source, Step
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source
 from hoaconv.errors import PlanError
 
 __all__ = ["Node", "Part", "Plan"]
 
-Part = Source | Step | Join | Fold | Sink
+Part = Source | Op | Resample | Scan | Join | Fold | Sink
 """What may stand in a plan."""
 
 
@@ -43,7 +43,7 @@ class Plan:
         """Begin with the planes of `source`."""
         return cls((Node(source),))
 
-    def __or__(self, part: Step | Join | Fold | Sink) -> "Plan":
+    def __or__(self, part: Op | Resample | Scan | Join | Fold | Sink) -> "Plan":
         """Go on with `part`: a join takes all ends, anything else the only one.
 
         Raises

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, Hold, Join, Op, Resample, Scan, Source, Step
+from hoaconv.engine.contract import Fold, Hold, Join, Op, Resample, Scan, Source
 from hoaconv.engine.passes.measure import settled
 from hoaconv.engine.schedule import Estimate, Place, Schedule, Stage, Sweep
 from hoaconv.engine.spec import Plane, Spec
@@ -90,7 +90,9 @@ class _Trial:
         return seconds, plane
 
 
-def _make(part: Step | Join, stage: Stage, given: Spec, spec: Spec, taken: list[Plane]) -> _Tried:
+def _make(
+    part: Op | Resample | Scan | Join, stage: Stage, given: Spec, spec: Spec, taken: list[Plane]
+) -> _Tried:
     """Seconds for a plane of what makes planes of planes."""
     if isinstance(part, Join):
         return _timed(spec, lambda out: part.apply(tuple(taken), out))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hoaconv.engine.contract import Core, Op
+from hoaconv.engine.contract import Core, Join, Op, Zip
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.histogram import is_exact
@@ -19,6 +19,7 @@ from hoaconv.kernels.pointwise import compute, compute_bytes, linear, linear_byt
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.kernels.rows import Flat
 from hoaconv.ops.declare import FINITE, Declared, param, register
+from hoaconv.ops.operands import OPERAND, Arithmetic
 
 __all__ = [
     "Abs",
@@ -83,10 +84,29 @@ class Abs(Declared, Op):
                 np.abs(plane, out=given)
 
 
-class _Linear(Declared, Op):
-    """A voxel and a number; the dtype stays."""
+class _Linear(Declared, Op, Zip):
+    """A voxel and a number, or the voxel of another volume; the dtype stays."""
 
-    value: float
+    value: float | str
+    function: ClassVar[np.ufunc]
+
+    @property
+    def number(self) -> float:
+        """What is computed with, where it is no volume."""
+        return float(self.value)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The other volume, if it is one."""
+        return (self.value,) if isinstance(self.value, str) else ()
+
+    def join(self) -> Join:
+        """Takes the voxels and the other volume's."""
+        return Arithmetic(str(self), self.function, *self.others)
+
+    def infer(self, spec: Spec) -> Spec:
+        """The same."""
+        return spec
 
     def work(self, spec: Spec) -> int:
         """One row."""
@@ -96,56 +116,63 @@ class _Linear(Declared, Op):
 @register("add 100")
 @dataclass(frozen=True)
 class Add(_Linear):
-    """Add a number; the dtype stays, saturated. NaN and infinities stay."""
+    """Add a number, or another volume; the dtype stays, saturated. NaN and infinities stay."""
 
     word: ClassVar[str] = "add"
+    function: ClassVar[np.ufunc] = np.add
 
-    value: float = param(FINITE, "what is added to each voxel")
+    value: float | str = param(OPERAND, "what is added to each voxel")
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] + value`` into `out`."""
-        linear(block[core], out, lo=-self.value, span=1.0, gain=1.0, base=-0.0)
+        linear(block[core], out, lo=-self.number, span=1.0, gain=1.0, base=-0.0)
 
 
 @register("subtract 100")
 @dataclass(frozen=True)
 class Subtract(_Linear):
-    """Subtract a number; the dtype stays, saturated. NaN and infinities stay."""
+    """Subtract a number, or another volume; the dtype stays, saturated. NaN and infinities stay."""
 
     word: ClassVar[str] = "subtract"
+    function: ClassVar[np.ufunc] = np.subtract
 
-    value: float = param(FINITE, "what is subtracted from each voxel")
+    value: float | str = param(OPERAND, "what is subtracted from each voxel")
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] - value`` into `out`."""
-        linear(block[core], out, lo=self.value, span=1.0, gain=1.0, base=-0.0)
+        linear(block[core], out, lo=self.number, span=1.0, gain=1.0, base=-0.0)
 
 
 @register("multiply 0.5")
 @dataclass(frozen=True)
 class Multiply(_Linear):
-    """Multiply by a number; the dtype stays, rounded and saturated.
+    """Multiply by a number, or another volume; the dtype stays, rounded and saturated.
 
     NaN stays, and an infinity times 0 is NaN.
     """
 
     word: ClassVar[str] = "multiply"
+    function: ClassVar[np.ufunc] = np.multiply
 
-    value: float = param(FINITE, "what each voxel is multiplied by")
+    value: float | str = param(OPERAND, "what each voxel is multiplied by")
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] * value`` into `out`."""
-        linear(block[core], out, lo=0.0, span=1.0, gain=self.value, base=-0.0)
+        linear(block[core], out, lo=0.0, span=1.0, gain=self.number, base=-0.0)
 
 
 @register("divide 16")
 @dataclass(frozen=True)
 class Divide(_Linear):
-    """Divide by a number; the dtype stays, rounded and saturated. NaN and infinities stay."""
+    """Divide by a number, or another volume; the dtype stays, rounded and saturated.
+
+    NaN and infinities stay. What is divided by a voxel of 0 is infinite: saturated, or NaN of 0.
+    """
 
     word: ClassVar[str] = "divide"
+    function: ClassVar[np.ufunc] = np.divide
 
-    value: float = param(FINITE, "what each voxel is divided by")
+    value: float | str = param(OPERAND, "what each voxel is divided by")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -154,7 +181,7 @@ class Divide(_Linear):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] / value`` into `out`."""
-        linear(block[core], out, lo=0.0, span=self.value, gain=1.0, base=-0.0)
+        linear(block[core], out, lo=0.0, span=self.number, gain=1.0, base=-0.0)
 
 
 class _Curve(Declared, Op):

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hoaconv.errors import SpellingError
-from hoaconv.ops import arithmetic, geometry, pointwise, sampling, smooth
+from hoaconv.ops import arithmetic, geometry, operands, pointwise, sampling, smooth
 from hoaconv.ops.declare import EXAMPLES, OPS, Declared, kind_of
 from hoaconv.units import did_you_mean
 
@@ -25,6 +25,7 @@ FAMILIES = (
     smooth,
     pointwise,
     arithmetic,
+    operands,
     geometry,
     sampling,
 )

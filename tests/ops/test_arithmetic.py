@@ -180,7 +180,10 @@ def test_refuses_what_is_no_power(value):
 def test_refuses_what_can_not_be_computed_with():
     with pytest.raises(SpellingError, match="divide: value should not be 0"):
         Divide(0)
-    with pytest.raises(SpellingError, match="add: value should be a finite number, not 'inf'"):
+    with pytest.raises(
+        SpellingError,
+        match="add: value should be a finite number, or a path without spaces, not 'inf'",
+    ):
         Add("inf")
-    with pytest.raises(SpellingError, match="add: value should be a number, not 'other'"):
-        Add("other")
+    with pytest.raises(SpellingError, match="add: value should be a finite number, or a path"):
+        Add("an other")

@@ -38,6 +38,7 @@ ROWS = {
     ],
     "invert": ["invert"],
     "log": ["log"],
+    "mask": ["mask some.zarr", "mask some outside=3"],
     "multiply": ["multiply 0.5", "multiply -3"],
     "rescale": ["rescale 10 90", "rescale -1e4 3e4 dtype=int16", "rescale 0 7 dtype=float32"],
     "sqrt": ["sqrt"],
@@ -46,6 +47,7 @@ ROWS = {
     "pad": ["pad 1", "pad 1:2,0,3 mode=mirror", "pad 0,2,2 cval=-1e9"],
     "resize": ["resize 0.5", "resize 1,2.5,0.3 order=0"],
     "rotate90": ["rotate90", "rotate90 -1", "rotate90 k=2"],
+    "where": ["where a.zarr b.zarr"],
     "threshold": ["threshold 20", "threshold -0.5"],
     "transpose-xy": ["transpose-xy"],
 }

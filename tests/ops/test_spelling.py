@@ -14,6 +14,7 @@ from hoaconv.kernels.gaussian import MODES
 from hoaconv.ops.catalogue import catalogue, example, usage
 from hoaconv.ops.declare import DTYPE, FINITE, NUMBER, PER_AXIS, kind_of
 from hoaconv.ops.geometry import AXES, BORDERS, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
+from hoaconv.ops.operands import OPERAND, VOLUME
 from hoaconv.ops.pointwise import Cast, Clip, Threshold
 from hoaconv.ops.sampling import CELL, ORDER, Bin, Resize
 from hoaconv.ops.smooth import Gaussian
@@ -24,6 +25,9 @@ VALUES = {
     NUMBER.name: numbers,
     FINITE.name: st.floats(allow_nan=False, allow_infinity=False),
     PER_AXIS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
+    OPERAND.name: st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["other.zarr", "../a/b", "p5"]),
+    VOLUME.name: st.sampled_from(["other.zarr", "../a/b", "7"]),
     DTYPE.name: st.sampled_from([str(dtype) for dtype in DTYPES]),
     "|".join(MODES): st.sampled_from(MODES),
     "|".join(BORDERS): st.sampled_from(BORDERS),
