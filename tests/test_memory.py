@@ -51,6 +51,11 @@ CASES = {
     "pointwise": ("uint16", ["--ops", "rescale 0 60000 uint8"]),
     "chain of 3": ("jp2", ["--ops", "clip 100 60000 | gaussian 1.5 | threshold 20000"]),
     "two windows": ("float32", ["--ops", "gaussian 1 | gaussian 2,1,1"]),
+    "bin": ("uint16", ["--ops", "gaussian 1 | bin 2"]),
+    "shapes that differ": (
+        "uint16",
+        ["--ops", "gaussian 1 | crop -60:,:,:", "--label", "m=resize 0.7 | threshold 20000"],
+    ),
     "a label": ("uint16", ["--ops", "gaussian 1", "--label", "m=gaussian 2 | threshold 20000"]),
 }
 
