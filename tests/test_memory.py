@@ -60,6 +60,11 @@ CASES = {
         ["--ops", "gaussian 5 | gaussian 5 mode=nearest", "--budget", "750MB"],
     ),
     "a value that is found first": ("uint16", ["--ops", "gaussian 1 | threshold otsu"]),
+    "bin": ("uint16", ["--ops", "gaussian 1 | bin 2"]),
+    "shapes that differ": (
+        "uint16",
+        ["--ops", "gaussian 1 | crop -60:,:,:", "--label", "m=resize 0.7 | threshold 20000"],
+    ),
     "a label": ("uint16", ["--ops", "gaussian 1", "--label", "m=gaussian 2 | threshold 20000"]),
 }
 

@@ -107,7 +107,7 @@ def test_outputs_of_several_shapes_are_what_runs_of_their_own_make(tiffs, tmp_pa
         also={str(tmp_path / "also"): also},
         **options,
     )
-    for path in (tmp_path / "o", tmp_path / "also"):
+    for path in (tmp_path / "o", tmp_path / "also") if ngff == "0.5" else ():
         assert type(ome_zarr_models.open_ome_zarr(opened(path))).__name__ == "Image"
     count = len(levels_of(tmp_path / "o"))
     assert len(levels_of(tmp_path / "o" / "labels" / "m")) == count
@@ -116,13 +116,10 @@ def test_outputs_of_several_shapes_are_what_runs_of_their_own_make(tiffs, tmp_pa
         ("also", also, {}),
         ("o/labels/m", label, {"downsample": "mode", "levels": count}),
     ):
-        hoaconv.stack_to_omezarr(
-            tiffs, tmp_path / "alone", ops=ops, **options, **more, overwrite=True
-        )
-        all_equal(levels_of(tmp_path / name), levels_of(tmp_path / "alone"))
-        assert scales_and_translations(tmp_path / name) == scales_and_translations(
-            tmp_path / "alone"
-        )
+        here, alone = tmp_path / name, tmp_path / "alone"
+        hoaconv.stack_to_omezarr(tiffs, alone, ops=ops, **options, **more, overwrite=True)
+        all_equal(levels_of(here), levels_of(alone))
+        assert scales_and_translations(here) == scales_and_translations(alone)
 
 
 def test_a_label_too_small_for_the_images_levels_is_refused(tiffs, out):

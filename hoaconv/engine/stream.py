@@ -213,7 +213,8 @@ class _Branch(Iterator[T]):
 def ahead(futures: Iterable["Future[T]"], n: int) -> Iterator[T]:
     """Results in order, with `n` futures begun beyond the one at hand. Holds those `n`.
 
-    `futures` is lazy: taking a future from it starts the work.
+    `futures` is lazy: taking a future from it starts the work. What nobody waits for any more is
+    cancelled.
 
     Examples
     --------
@@ -224,8 +225,12 @@ def ahead(futures: Iterable["Future[T]"], n: int) -> Iterator[T]:
     """
     source = iter(futures)
     begun: deque[Future[T]] = deque()
-    while True:
-        _fill(begun, source, n + 1)
-        if not begun:
-            return
-        yield begun.popleft().result()
+    try:
+        while True:
+            _fill(begun, source, n + 1)
+            if not begun:
+                return
+            yield begun.popleft().result()
+    finally:
+        for future in begun:
+            future.cancel()

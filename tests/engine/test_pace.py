@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import Add, Box, InMemory, Keep, Spans, Total, box_sum, span_sums
+from in_memory import Add, Box, Desk, InMemory, Keep, Spans, Total, box_sum, span_sums
 from sized import held_and_counted, volume_of, with_sizes
 
 from hoaconv.engine.combine import Combine
@@ -123,6 +123,19 @@ def test_branches_that_come_at_different_times_rejoin(
     joined = first[len(first) - depth :] - second[len(second) - depth :]
     assert np.array_equal(sink.volume, made_by(beyond, joined))
     assert held <= counted
+
+
+@settings(max_examples=60, deadline=None)
+@given(chain=chains, planes=st.integers(1, 50), share=st.floats(0, 1))
+def test_planes_wait_in_scratch_whatever_their_number(chain, planes, share) -> None:
+    volume, sink, desk = volume_of((planes, 9, 4)), Keep(), Desk()
+    plan = follow(Plan.read(InMemory(volume)), chain) | Total() | sink
+    most = schedule(plan, Limits(1 << 40, 2, 0, desk))
+    budget = int(most.least + share * (most.projected - most.least))
+    outcome = run(schedule(plan, Limits(budget, 2, 0, desk)))
+    want = made_by(chain, volume)
+    assert np.array_equal(sink.volume, want)
+    assert outcome.outputs[sink]["folds"]["total"]["sum"] == int(want.astype(np.int64).sum())
 
 
 def test_planes_behind_the_last_one_needed_are_not_read_and_held_for_nobody() -> None:

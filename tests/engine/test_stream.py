@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoaconv.engine.stream import ahead, flatten, fold, map, tee, windowed, zip
+from hoaconv.engine.stream import ahead, drain, flatten, fold, gather, map, tee, windowed, zip
 from hoaconv.errors import PlanError
 
 
@@ -120,6 +120,51 @@ def test_tee_holds_what_the_slowest_has_yet_to_take() -> None:
     assert source.alive == [3, 4]
 
 
+def test_a_branch_that_is_dropped_is_held_for_no_longer() -> None:
+    source = Source(9)
+    fast, slow, unused = tee(source, 3)
+    next(slow)
+    for _ in range(3):
+        next(fast)
+    del unused
+    assert source.alive == [1, 2]
+    del slow
+    assert source.alive == []
+    assert [plane.z for plane in fast] == [3, 4, 5, 6, 7, 8]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=8))
+def test_gather_gives_every_range_and_takes_no_more(steps: list[tuple[int, int]]) -> None:
+    start = stop = 0
+    ranges: list[range] = []
+    for forward, length in steps:
+        start, stop = start + forward, max(stop, start + forward + length)
+        ranges.append(range(start, stop))
+    source = iter(range(100))
+    groups = list(gather(source, ranges))
+    assert [group for group in groups if group is not None] == [tuple(r) for r in ranges]
+    assert groups.count(None) == stop == next(source)
+
+
+def test_gather_holds_the_range_at_hand_and_takes_after_saying_so() -> None:
+    source = Source(20)
+    groups = gather(source, [range(3, 5), range(4, 7)])
+    for z in range(5):
+        assert next(groups) is None
+        assert source.alive == [3] * (z == 4)
+    assert [plane.z for plane in next(groups)] == [3, 4]
+    assert next(groups) is None
+    assert source.alive == [4]
+
+
+def test_drain_takes_all_one_by_one_and_holds_nothing() -> None:
+    source = Source(3)
+    steps = drain(iter(source))
+    assert next(steps) is None
+    assert len(list(steps)) == 3
+    assert not source.alive
+
+
 def test_zip_and_fold_hold_nothing() -> None:
     source, other = Source(5), Source(5)
     pairs = zip(source, other)
@@ -140,3 +185,12 @@ def test_ahead_holds_those_begun() -> None:
     assert source.alive == [0, 1, 2, 3]
     del first
     assert source.alive == [1, 2, 3]
+
+
+def test_what_was_begun_and_nobody_waits_for_is_cancelled() -> None:
+    begun: list[Future[object]] = [Future() for _ in range(4)]
+    begun[0].set_result("first")
+    stream = ahead(begun, 2)
+    assert next(stream) == "first"
+    del stream
+    assert [future.cancelled() for future in begun] == [False, True, True, False]

@@ -88,7 +88,7 @@ def _layers(count: int) -> str:
 
 def _sized(draft: Sweep, stage: Stage, choice: _Choice) -> Stage:
     """A stage without context gains nothing from a stride; all are cut into bands."""
-    rows = draft.spec_in(stage).plane_shape[0]
+    rows = draft.spec_of(stage).plane_shape[0]
     share = -(-rows // (2 * draft.limits.workers))
     most = LEAN_BAND_ROWS if choice.thrift.lean else BAND_ROWS
     band = min(rows, max(MIN_BAND_ROWS, min(most, share)))
