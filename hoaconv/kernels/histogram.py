@@ -12,7 +12,17 @@ from numba import njit
 
 from hoaconv.kernels.rows import Flat, flat_rows
 
-__all__ = ["LANES", "NAN_BIN", "bin_count", "bin_values", "count", "count_keys", "is_exact"]
+__all__ = [
+    "LANES",
+    "NAN_BIN",
+    "ZERO_BINS",
+    "bin_count",
+    "bin_ends",
+    "bin_values",
+    "count",
+    "count_keys",
+    "is_exact",
+]
 
 Plane = np.ndarray[Any, np.dtype[Any]]
 
@@ -23,6 +33,9 @@ NAN_BIN = 0xFFC0
 """Where `count_keys` puts every NaN: beyond plus infinity."""
 
 _SIGN = 0x8000
+
+ZERO_BINS = (_SIGN - 1, _SIGN)
+"""Where `count_keys` puts minus zero, and zero."""
 
 
 def is_exact(dtype: np.dtype[Any]) -> bool:
@@ -43,10 +56,26 @@ def bin_values(dtype: np.dtype[Any]) -> Flat:
     if is_exact(dtype):
         first = np.iinfo(dtype).min
         return np.arange(first, first + bin_count(dtype)).astype(dtype)
+    return _as_numbers(_upper_halves() << 16)
+
+
+def bin_ends(dtype: np.dtype[Any]) -> Flat:
+    """The greatest value that every bin holds, in order; see `bin_values`."""
+    if is_exact(dtype):
+        return bin_values(dtype)
+    upper = _upper_halves()
+    return _as_numbers(upper << 16 | np.where(upper & _SIGN, 0, 0xFFFF).astype(np.uint32))
+
+
+def _upper_halves() -> Flat:
+    """The upper half of the float32 pattern of every key."""
     keys = np.arange(1 << 16, dtype=np.uint32)
-    upper = np.where(keys & _SIGN, keys ^ _SIGN, keys ^ 0xFFFF).astype(np.uint32)
+    return np.where(keys & _SIGN, keys ^ _SIGN, keys ^ 0xFFFF).astype(np.uint32)
+
+
+def _as_numbers(patterns: Flat) -> Flat:
     with np.errstate(invalid="ignore"):  # of the patterns that are no number
-        return (upper << 16).view(np.float32).astype(np.float64)
+        return patterns.view(np.float32).astype(np.float64)
 
 
 def count(block: Plane, bins: Plane) -> None:

@@ -20,6 +20,8 @@ __all__ = [
     "linear",
     "linear_bytes",
     "store",
+    "within",
+    "within_bytes",
 ]
 
 CHUNK = 1 << 14
@@ -115,6 +117,26 @@ def above(block: Slab, out: Slab, value: float) -> None:
         out[...] = 1
     else:
         np.greater(block, bound, out=out.view(np.bool_))
+
+
+def within(block: Slab, out: Slab, lo: float, hi: float) -> None:
+    """Write 1 into `out` (uint8) where a voxel lies in lo..hi, ends included; NaN gives 0."""
+    least, greatest = at_least(lo, block.dtype), at_most(hi, block.dtype)
+    if least is None or greatest is None:
+        out[...] = 0
+        return
+    _, ny, nx = block.shape
+    size = _rows(nx)
+    for plane, given in zip(block, out.view(np.bool_), strict=True):
+        for y in range(0, ny, size):
+            rows = slice(y, y + size)
+            np.greater_equal(plane[rows], least, out=given[rows])
+            np.logical_and(given[rows], plane[rows] <= greatest, out=given[rows])
+
+
+def within_bytes(nx: int) -> int:
+    """Bytes that `within` allocates for blocks of `nx` columns."""
+    return _rows(nx) * nx
 
 
 def clip(block: Slab, out: Slab, lo: float, hi: float) -> None:

@@ -6,7 +6,16 @@ from types import MappingProxyType
 from typing import Any
 
 from hoaconv.errors import SpellingError
-from hoaconv.ops import arithmetic, geometry, operands, pointwise, sampling, smooth
+from hoaconv.ops import (
+    arithmetic,
+    geometry,
+    measure,
+    operands,
+    pointwise,
+    sampling,
+    smooth,
+    table,
+)
 from hoaconv.ops.declare import EXAMPLES, OPS, Declared, kind_of
 from hoaconv.units import did_you_mean
 
@@ -26,8 +35,10 @@ FAMILIES = (
     pointwise,
     arithmetic,
     operands,
+    table,
     geometry,
     sampling,
+    measure,
 )
 """The modules whose ops make the catalogue: importing one registers them."""
 

@@ -4,6 +4,7 @@ The same fields are the Python arguments, the words on the command line, the hel
 the docs. A field names its kind; the kind takes a Python value or its spelling, and spells it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from math import isfinite, isnan
@@ -13,6 +14,7 @@ import numpy as np
 
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
+from hoaconv.units import did_you_mean
 
 __all__ = [
     "DTYPE",
@@ -20,11 +22,14 @@ __all__ = [
     "FINITE",
     "NUMBER",
     "OPS",
+    "PERCENTAGES",
     "PER_AXIS",
+    "WHOLE",
     "Declared",
     "Kind",
     "choice",
     "kind_of",
+    "number_or",
     "param",
     "register",
     "spell_number",
@@ -80,6 +85,23 @@ def _finite(value: Any) -> float:
     return number
 
 
+def _whole(value: Any) -> int:
+    number = _number(value)
+    if number < 0 or not number.is_integer():
+        raise ValueError("a whole number, 0 or more")
+    return int(number)
+
+
+def _percentages(value: Any) -> tuple[float, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Sequence | np.ndarray):
+        parts = (parts,)
+    numbers = tuple(_number(part) for part in parts)
+    if not numbers or not all(0 <= number <= 100 for number in numbers):
+        raise ValueError("numbers in 0..100, with commas between")
+    return numbers
+
+
 def _per_axis(value: Any) -> tuple[float, float, float]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, Sequence | np.ndarray):
@@ -117,8 +139,38 @@ def choice(*words: str) -> Kind:
     return Kind("|".join(words), accept, str)
 
 
+def number_or(*words: str, percentile: bool = False) -> Kind:
+    """A number, or one of some words; with `percentile` also p0 to p100, as in p99.5.
+
+    Such a word is kept as it is, for the op to find out what number it stands for.
+    """
+    known = (*words, "pNN") if percentile else words
+    name = ", ".join(["number", *known[:-1]]) + f" or {known[-1]}"
+
+    def accept(value: Any) -> float | str:
+        if value in words:
+            return str(value)
+        match = _PERCENTILE.fullmatch(value) if percentile and isinstance(value, str) else None
+        if match and float(match[1]) <= 100:
+            return f"p{spell_number(float(match[1]))}"
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            hint = did_you_mean(str(value), words).removeprefix("; ")
+            raise ValueError(f"a {name}{hint and f' ({hint})'}") from None
+        return _number(number)
+
+    return Kind(
+        name, accept, lambda value: value if isinstance(value, str) else spell_number(value)
+    )
+
+
+_PERCENTILE = re.compile(r"p(\d+\.?\d*|\.\d+)")
+
 NUMBER = Kind("number", _number, spell_number)
 FINITE = Kind("finite number", _finite, spell_number)
+WHOLE = Kind("whole number", _whole, str)
+PERCENTAGES = Kind("percentages", _percentages, lambda q: ",".join(map(spell_number, q)))
 PER_AXIS = Kind("number or z,y,x", _per_axis, _spell_per_axis)
 DTYPE = Kind("dtype", _dtype, str)
 

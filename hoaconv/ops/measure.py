@@ -1,6 +1,6 @@
 """Folds that measure voxels while they flow by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import Any, ClassVar
@@ -13,19 +13,26 @@ from hoaconv.errors import SpellingError
 from hoaconv.kernels.histogram import (
     LANES,
     NAN_BIN,
+    ZERO_BINS,
     bin_count,
+    bin_ends,
     bin_values,
     count,
     count_keys,
     is_exact,
 )
+from hoaconv.kernels.rows import Flat
+from hoaconv.ops.declare import PERCENTAGES, WHOLE, Declared, param, register, spell_number
 
-__all__ = ["Counts", "Histogram", "percentile"]
+__all__ = ["Counting", "Counts", "Histogram", "Percentiles", "percentile", "plain"]
+
+SHOWN = (0.1, 1.0, 50.0, 99.0, 99.9)
+"""Percentiles that say where most voxels lie, and where the odd ones begin."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Voxels by value: the state of `Histogram`.
+    """Voxels by value: the state of `Counting`.
 
     `bins` (LANES, bins) int64 sum up over the lanes; `extremes` are the least and the greatest
     voxel, NaN aside, which only dtypes with wide bins need.
@@ -44,22 +51,33 @@ class Counts:
         return bins
 
     @property
+    def number(self) -> int:
+        """How many voxels are no NaN."""
+        return int(self.histogram.sum())
+
+    @property
+    def occurring(self) -> tuple[Flat, Flat, Flat]:
+        """Finite values, ascending, how many voxels have each, and the greatest in their bin.
+
+        All float64. A value stands for its bin, of which it is the end next to zero.
+        """
+        counts = self.histogram.astype(np.float64)
+        if not is_exact(self.dtype):  # what is less than nothing by the sign alone is nothing
+            negative, zero = ZERO_BINS
+            counts[zero] += counts[negative]
+            counts[negative] = 0
+        values, ends = bin_values(self.dtype), bin_ends(self.dtype)
+        some = (counts > 0) & np.isfinite(values)
+        return values[some].astype(np.float64), counts[some], ends[some].astype(np.float64)
+
+    @property
     def nan(self) -> int:
         """How many voxels are NaN."""
         return 0 if is_exact(self.dtype) else int(self.bins[:, NAN_BIN].sum())
 
 
-@dataclass(frozen=True)
-class Histogram(Fold):
-    """Count voxels by value, for their range and percentiles.
-
-    Exact for integers of up to 16 bits. For the other dtypes least and greatest are exact, and a
-    percentile errs by less than 1/128 of itself. `percentiles` are those that `finish` reports.
-    """
-
-    word: ClassVar[str] = "histogram"
-
-    percentiles: tuple[float, ...] = (0.1, 1.0, 50.0, 99.0, 99.9)
+class Counting(Fold):
+    """Counts voxels by value; what is made of the counts, subclasses say."""
 
     def init(self, spec: Spec) -> Counts:
         """No voxels."""
@@ -78,27 +96,75 @@ class Histogram(Fold):
         lo, hi = (pick(one.extremes[i], other.extremes[i]) for i, pick in enumerate((min, max)))
         return Counts(one.dtype, one.bins + other.bins, np.array([lo, hi]))
 
-    def finish(self, state: Counts) -> Mapping[str, Any]:
-        """The voxels' count, nan, min, max and percentiles.
-
-        Without a voxel that is no NaN, min, max and percentiles are None; infinities are
-        "Infinity" and "-Infinity", as in Zarr's metadata.
-        """
-        number = int(state.histogram.sum())
-        some = number > 0
-        return {
-            "count": number + state.nan,
-            "nan": state.nan,
-            "min": _plain(percentile(state, 0)) if some else None,
-            "max": _plain(percentile(state, 100)) if some else None,
-            "percentiles": {
-                f"{q:g}": _plain(percentile(state, q)) if some else None for q in self.percentiles
-            },
-        }
-
     def state_bytes(self, spec: Spec) -> int:
         """Bytes of the bins."""
         return LANES * bin_count(spec.dtype) * 8 + 16
+
+
+@register("histogram 256")
+@dataclass(frozen=True)
+class Histogram(Declared, Counting):
+    """Count voxels by value, for their range, percentiles and distribution.
+
+    Exact for integers of up to 16 bits. For the other dtypes least and greatest are exact, and a
+    percentile errs by less than 1/128 of itself, as does where a voxel is counted.
+    """
+
+    word: ClassVar[str] = "histogram"
+
+    bins: int = param(WHOLE, "bins from least to greatest voxel to list; 0 for none", 0)
+    percentiles: tuple[float, ...] = param(PERCENTAGES, "percentiles to tell", SHOWN)
+
+    def finish(self, state: Counts) -> Mapping[str, Any]:
+        """The voxels' count, nan, min, max and percentiles, and the bins' edges and counts.
+
+        Without a voxel that is no NaN, min, max and percentiles are None; infinities are
+        "Infinity" and "-Infinity", as in Zarr's metadata. Bins are numpy.histogram's, without
+        infinities, and there are none without a finite voxel.
+        """
+        least, greatest = _percentiles(state, (0, 100)).values()
+        return {
+            "count": state.number + state.nan,
+            "nan": state.nan,
+            "min": least,
+            "max": greatest,
+            "percentiles": _percentiles(state, self.percentiles),
+            **(_binned(state, self.bins) if self.bins else {}),
+        }
+
+
+@register("percentiles 1,50,99")
+@dataclass(frozen=True)
+class Percentiles(Declared, Counting):
+    """Tell percentiles: the least voxel that so many per cent of the voxels don't exceed.
+
+    Exact for integers of up to 16 bits; for the other dtypes they err by less than 1/128 of
+    themselves. NaN is left out; without any other voxel they are None.
+    """
+
+    word: ClassVar[str] = "percentiles"
+
+    q: tuple[float, ...] = param(PERCENTAGES, "which ones, in 0..100, with commas between")
+
+    def finish(self, state: Counts) -> Mapping[str, Any]:
+        """Each percentile by its number."""
+        return _percentiles(state, self.q)
+
+
+def _percentiles(state: Counts, qs: Sequence[float]) -> Mapping[str, Any]:
+    """Percentiles by their numbers, as JSON takes them."""
+    some = state.number > 0
+    return {spell_number(q): plain(percentile(state, q)) if some else None for q in qs}
+
+
+def _binned(state: Counts, size: int) -> Mapping[str, Any]:
+    """The counts in `size` equal bins from the least to the greatest finite voxel."""
+    values, counts, _ = state.occurring
+    if values.size == 0:
+        return {"edges": [], "counts": []}
+    ends = np.where(np.isfinite(state.extremes), state.extremes, values[[0, -1]])
+    found, edges = np.histogram(values.clip(*ends), size, tuple(ends), weights=counts)
+    return {"edges": edges.tolist(), "counts": found.astype(np.int64).tolist()}
 
 
 def percentile(state: Counts, q: float) -> float:
@@ -133,8 +199,8 @@ def _within(value: float, rank: int, number: int, state: Counts) -> float:
     return min(max(value, lo), hi)
 
 
-def _plain(value: float) -> float | int | str:
-    """A number as JSON takes it."""
+def plain(value: float) -> float | int | str:
+    """A number as JSON takes it, whole ones without a point; float() reads it back."""
     if not isfinite(value):
         return "Infinity" if value > 0 else "-Infinity"
     return int(value) if value.is_integer() else value

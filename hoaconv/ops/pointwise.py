@@ -1,6 +1,7 @@
 """Ops that look at each voxel by itself."""
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import ClassVar
 
 import numpy as np
@@ -8,29 +9,77 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
-from hoaconv.kernels.pointwise import above, at_least, at_most, clip, linear, linear_bytes
+from hoaconv.kernels.pointwise import (
+    above,
+    at_least,
+    at_most,
+    clip,
+    linear,
+    linear_bytes,
+    within,
+    within_bytes,
+)
 from hoaconv.kernels.rounding import dtype_range
-from hoaconv.ops.declare import DTYPE, NUMBER, Declared, param, register, spell_number
+from hoaconv.ops.declare import DTYPE, Declared, number_or, param, register
+from hoaconv.ops.sought import Sought
+from hoaconv.ops.thresholds import METHODS
 
-__all__ = ["Cast", "Clip", "Rescale", "Threshold"]
+__all__ = ["BOUND", "THRESHOLD", "Between", "Cast", "Clip", "Rescale", "Threshold"]
+
+BOUND = number_or(percentile=True)
+THRESHOLD = number_or(*METHODS, percentile=True)
 
 
-@register("threshold 20000")
+@register("threshold otsu")
 @dataclass(frozen=True)
-class Threshold(Declared, Op):
-    """Mark voxels greater than a value: uint8, 1 there and 0 elsewhere."""
+class Threshold(Sought):
+    """Mark voxels greater than a value: uint8, 1 there and 0 elsewhere.
+
+    ``otsu``, ``li`` and ``moments`` find the value in the whole volume's histogram, as does a
+    percentile such as ``p99``: see `hoaconv.ops.thresholds`. In a volume of one value nothing is
+    marked.
+    """
 
     word: ClassVar[str] = "threshold"
+    sought: ClassVar[tuple[str, ...]] = ("value",)
 
-    value: float = param(NUMBER, "greatest value that is still 0")
+    value: float | str = param(THRESHOLD, "greatest value that is still 0, or how it is found")
 
     def infer(self, spec: Spec) -> Spec:
         """The same shape as uint8."""
         return replace(spec, dtype=np.dtype(np.uint8))
 
-    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+    def write(self, voxels: Slab, out: Slab) -> None:
         """Compare exactly, whatever the dtype; NaN gives 0."""
-        above(block[core], out, self.value)
+        above(voxels, out, float(self.value))
+
+
+@register("between 1000 60000")
+@dataclass(frozen=True)
+class Between(Sought):
+    """Mark voxels within bounds, these included: uint8, 1 there and 0 elsewhere."""
+
+    word: ClassVar[str] = "between"
+    sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
+
+    lo: float | str = param(BOUND, "least value that is 1, or a percentile")
+    hi: float | str = param(BOUND, "greatest value that is 1, or a percentile")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_order(self.word, self.lo, self.hi)
+
+    def infer(self, spec: Spec) -> Spec:
+        """The same shape as uint8."""
+        return replace(spec, dtype=np.dtype(np.uint8))
+
+    def work(self, spec: Spec) -> int:
+        """A mask of some rows."""
+        return within_bytes(spec.shape[2])
+
+    def write(self, voxels: Slab, out: Slab) -> None:
+        """Compare exactly, whatever the dtype; NaN gives 0."""
+        within(voxels, out, float(self.lo), float(self.hi))
 
 
 @register("cast float32")
@@ -61,51 +110,58 @@ class Cast(Declared, Op):
 
 @register("clip 1000 60000")
 @dataclass(frozen=True)
-class Clip(Declared, Op):
-    """Hold voxels within bounds; the dtype stays."""
+class Clip(Sought):
+    """Hold voxels within bounds, numbers or percentiles; the dtype stays."""
 
     word: ClassVar[str] = "clip"
+    sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
-    lo: float = param(NUMBER, "least value of the result")
-    hi: float = param(NUMBER, "greatest value of the result")
+    lo: float | str = param(BOUND, "least value of the result, or a percentile as in p0.5")
+    hi: float | str = param(BOUND, "greatest value of the result, or a percentile as in p99.5")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.lo > self.hi:
-            raise SpellingError(f"clip: lo should not be above hi, but {_window(self.lo, self.hi)}")
+        _check_order(self.word, self.lo, self.hi)
 
     def infer(self, spec: Spec) -> Spec:
         """The same, if the dtype has a value within the bounds."""
-        least, greatest = at_least(self.lo, spec.dtype), at_most(self.hi, spec.dtype)
+        if self.needs:
+            return spec
+        lo, hi = float(self.lo), float(self.hi)
+        least, greatest = at_least(lo, spec.dtype), at_most(hi, spec.dtype)
         if least is None or greatest is None or least > greatest:  # type: ignore[operator]
-            raise PlanError(f"clip: {spec.dtype} has no value in {_window(self.lo, self.hi)}")
+            raise PlanError(f"clip: {spec.dtype} has no value in {_window(lo, hi)}")
         return spec
 
-    def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Clip ``block[core]`` into `out`; NaN stays NaN."""
-        clip(block[core], out, self.lo, self.hi)
+    def write(self, voxels: Slab, out: Slab) -> None:
+        """Clip `voxels` into `out`; NaN stays NaN."""
+        clip(voxels, out, float(self.lo), float(self.hi))
 
 
-@register("rescale 1000 60000")
+@register("rescale p0.5 p99.5 uint8")
 @dataclass(frozen=True)
-class Rescale(Declared, Op):
+class Rescale(Sought):
     """Spread the window lo..hi linearly over all of an integer dtype, or over 0..1 of a float.
 
     Integers are rounded half to even and saturated outside the window; floats go on beyond 0..1.
+    The ends of the window are numbers or percentiles of the whole volume. NaN stays NaN, and
+    becomes 0 in an integer.
     """
 
     word: ClassVar[str] = "rescale"
+    sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
-    lo: float = param(NUMBER, "value that becomes the dtype's least, or 0")
-    hi: float = param(NUMBER, "value that becomes the dtype's greatest, or 1")
+    lo: float | str = param(BOUND, "value that becomes the dtype's least, or 0; or a percentile")
+    hi: float | str = param(BOUND, "value that becomes the dtype's greatest, or 1; or a percentile")
     dtype: str = param(DTYPE, "dtype of the result", "uint8")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not -np.inf < self.lo < self.hi < np.inf:
+        if not all(isinstance(end, str) or isfinite(end) for end in (self.lo, self.hi)):
             raise SpellingError(
                 f"rescale: lo should be finite and below hi, but {_window(self.lo, self.hi)}"
             )
+        _check_order(self.word, self.lo, self.hi, apart=True)
 
     def infer(self, spec: Spec) -> Spec:
         """The same shape in the new dtype."""
@@ -115,12 +171,22 @@ class Rescale(Declared, Op):
         """One row."""
         return linear_bytes(spec.shape[2])
 
-    def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Rescale ``block[core]`` into `out`."""
+    def write(self, voxels: Slab, out: Slab) -> None:
+        """Rescale `voxels` into `out`."""
         least, greatest = (0.0, 1.0) if out.dtype.kind == "f" else dtype_range(out.dtype)
-        span = self.hi - self.lo
-        linear(block[core], out, lo=self.lo, span=span, gain=greatest - least, base=least)
+        lo, hi = float(self.lo), float(self.hi)
+        linear(voxels, out, lo=lo, span=hi - lo, gain=greatest - least, base=least)
 
 
-def _window(lo: float, hi: float) -> str:
-    return f"{spell_number(lo)}..{spell_number(hi)}"
+def _check_order(word: str, lo: float | str, hi: float | str, *, apart: bool = False) -> None:
+    """Refuse two numbers, or two percentiles, in the wrong order."""
+    if isinstance(lo, str) != isinstance(hi, str):
+        return
+    low, high = (float(str(end).removeprefix("p")) for end in (lo, hi))
+    if low > high or (apart and low == high):
+        order = "be finite and below" if apart else "not be above"
+        raise SpellingError(f"{word}: lo should {order} hi, but {_window(lo, hi)}")
+
+
+def _window(lo: float | str, hi: float | str) -> str:
+    return f"{BOUND.spell(lo)}..{BOUND.spell(hi)}"

@@ -4,15 +4,18 @@ An op without a row in ROWS fails: give it some spellings that show its range. W
 windows and blocks holds for those of the kind `Op`; see test_geometry.py for resamples.
 """
 
+import json
+import os
 import tracemalloc
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoaconv.engine.contract import Op
+from hoaconv.engine.contract import Op, Step
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError
 from hoaconv.ops.catalogue import catalogue, example
@@ -21,9 +24,11 @@ from hoaconv.ops.spelling import parse_op, spell
 ROWS = {
     "abs": ["abs"],
     "add": ["add 100", "add -3.5"],
+    "between": ["between 10 40.5", "between p20 p80", "between -3 p60"],
     "cast": ["cast uint8", "cast int16", "cast float32"],
-    "clip": ["clip -50 100.5", "clip 3 9e9"],
+    "clip": ["clip -50 100.5", "clip 3 9e9", "clip p5 p90"],
     "divide": ["divide 16", "divide -0.3"],
+    "equalize": ["equalize"],
     "exp": ["exp"],
     "gamma": ["gamma 0.5", "gamma 2"],
     "bin": ["bin 2", "bin 1,3,2 method=mode"],
@@ -39,8 +44,14 @@ ROWS = {
     "invert": ["invert"],
     "log": ["log"],
     "mask": ["mask some.zarr", "mask some outside=3"],
+    "lut": ["lut ramp.txt", "lut ramp.txt dtype=float32"],
     "multiply": ["multiply 0.5", "multiply -3"],
-    "rescale": ["rescale 10 90", "rescale -1e4 3e4 dtype=int16", "rescale 0 7 dtype=float32"],
+    "rescale": [
+        "rescale 10 90",
+        "rescale -1e4 3e4 dtype=int16",
+        "rescale 0 7 dtype=float32",
+        "rescale p0.5 p99.5",
+    ],
     "sqrt": ["sqrt"],
     "square": ["square"],
     "subtract": ["subtract 100", "subtract 0.25"],
@@ -48,8 +59,15 @@ ROWS = {
     "resize": ["resize 0.5", "resize 1,2.5,0.3 order=0"],
     "rotate90": ["rotate90", "rotate90 -1", "rotate90 k=2"],
     "where": ["where a.zarr b.zarr"],
-    "threshold": ["threshold 20", "threshold -0.5"],
     "transpose-xy": ["transpose-xy"],
+    "threshold": [
+        "threshold 20",
+        "threshold -0.5",
+        "threshold otsu",
+        "threshold li",
+        "threshold moments",
+        "threshold p90",
+    ],
 }
 SPELLINGS = [text for row in ROWS.values() for text in row]
 OPS = [text for text in SPELLINGS if isinstance(parse_op(text), Op)]
@@ -57,8 +75,17 @@ SMALL = 4096
 """Bytes of Python objects, which a declaration needn't count: views, slices, tuples."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _here():
+    """Where the table lies that a row names."""
+    before = Path.cwd()
+    os.chdir(Path(__file__).parent)
+    yield
+    os.chdir(before)
+
+
 def test_every_op_has_a_row_and_an_example():
-    assert set(ROWS) == set(catalogue())
+    assert set(ROWS) == {word for word, op in catalogue().items() if issubclass(op, Step)}
     for word, row in ROWS.items():
         assert {text.split()[0] for text in [*row, example(word)]} == {word}
 
@@ -80,6 +107,20 @@ def accepts(op, dtype):
     except PlanError:
         return False
     return True
+
+
+def settled(text, dtype):
+    """The op with what it needs to know of a volume, found plane by plane in two states."""
+    op = parse_op(text)
+    fold = op.needs
+    if fold is None:
+        return op
+    volume = noise((6, 20, 30), dtype, 0)
+    states = [fold.init(Spec(volume.shape, dtype)) for _ in range(2)]
+    for z, plane in enumerate(volume):
+        fold.step(states[z % 2], plane)
+    found = fold.finish(fold.merge(*states))
+    return op.settle(json.loads(json.dumps(found, allow_nan=False)))
 
 
 def whole(op, volume):
@@ -125,6 +166,7 @@ shapes = st.one_of(
 def test_any_window_and_band_give_the_bits_of_the_whole_volume(text, data):
     op = parse_op(text)
     dtype = data.draw(st.sampled_from([d for d in DTYPES if accepts(op, d)]), label="dtype")
+    op = settled(text, dtype)
     volume = noise(data.draw(shapes, label="shape"), dtype, data.draw(st.integers(0, 99)))
     stride = data.draw(st.integers(1, volume.shape[0]), label="stride")
     rows = data.draw(st.integers(1, volume.shape[1]), label="rows")
@@ -144,12 +186,26 @@ def test_every_dtype_is_taken_or_refused_by_infer_and_the_result_is_as_inferred(
         assert result.shape == given_spec.shape
         volume = noise(given_spec.shape, dtype, 1)
         before = volume.copy()
+        found = settled(text, dtype)
+        assert found.infer(given_spec) == result
+        assert (found.halo, found.needs) == (op.halo, None)
         # Two fills: a voxel that the op leaves alone differs between them.
         one, other = np.full(result.shape, 1, result.dtype), np.full(result.shape, 2, result.dtype)
         for out in (one, other):
-            op.apply(volume, (slice(None),) * 3, out)
+            found.apply(volume, (slice(None),) * 3, out)
         np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(volume, before)
+
+
+@pytest.mark.parametrize("text", [text for text in OPS if parse_op(text).needs])
+def test_what_is_not_settled_can_be_warmed_but_not_applied(text):
+    op = parse_op(text)
+    for dtype in (d for d in DTYPES if accepts(op, d)):
+        spec = Spec((3, 4, 5), dtype)
+        op.warm(spec)
+        assert op.work(spec) >= 0
+        with pytest.raises(RuntimeError, match="can't be applied before it is settled"):
+            op.apply(noise(spec.shape, dtype, 1), (slice(None),) * 3, np.empty(spec.shape))
 
 
 @pytest.mark.parametrize("text", SPELLINGS)
@@ -172,7 +228,7 @@ def test_an_op_is_a_value(text):
 def test_apply_allocates_no_more_than_it_declares(text, shape):
     op = parse_op(text)
     for dtype in (d for d in DTYPES if accepts(op, d)):
-        spec = Spec(shape, dtype)
+        op, spec = settled(text, dtype), Spec(shape, dtype)
         block, out = np.zeros(shape, dtype), np.empty(shape, op.infer(spec).dtype)
         core = tuple(slice(0, n) for n in shape)
         op.apply(block, core, out)

@@ -5,7 +5,7 @@ import pytest
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError, SpellingError
-from hoaconv.ops.pointwise import Cast, Clip, Rescale, Threshold
+from hoaconv.ops.pointwise import Between, Cast, Clip, Rescale, Threshold
 
 
 def result(op, volume):
@@ -22,6 +22,7 @@ def ramp(dtype):
 def test_against_numpy(dtype):
     volume = ramp(dtype)
     np.testing.assert_array_equal(result(Threshold(40), volume), volume > 40)
+    np.testing.assert_array_equal(result(Between(20, 60), volume), (volume >= 20) & (volume <= 60))
     np.testing.assert_array_equal(result(Clip(20, 60), volume), np.clip(volume, 20, 60))
     np.testing.assert_array_equal(result(Cast("uint8"), volume), np.rint(volume))
     window = np.clip(np.rint((volume.astype(float) - 10) * 255 / 80), 0, 255)
@@ -60,3 +61,15 @@ def test_clip_refuses_bounds_that_hold_no_value_of_the_dtype(bounds):
 def test_clip_takes_bounds_beyond_the_dtype():
     volume = ramp("uint8")
     np.testing.assert_array_equal(result(Clip(-np.inf, 1e9), volume), volume)
+
+
+def test_between_compares_exactly_and_may_mark_nothing():
+    volume = np.array([[[np.nan, -np.inf, 0.1, 0.3, np.inf]]], np.float32)
+    assert result(Between(-np.inf, 0.2), volume).tolist() == [[[0, 1, 1, 0, 0]]]
+    assert result(Between(0.3, np.inf), volume).tolist() == [[[0, 0, 0, 1, 1]]]
+    assert result(Between(0.3, 0.3), volume).tolist() == [
+        [[0, 0, 0, 0, 0]]
+    ]  # as float32 it is more
+    whole = ramp("uint8")
+    for bounds in ((0.2, 0.8), (300, 400), (-9, -1)):
+        assert not result(Between(*bounds), whole).any()

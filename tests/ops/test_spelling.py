@@ -12,23 +12,41 @@ from hoaconv.errors import SpellingError
 from hoaconv.kernels.downsample import METHODS
 from hoaconv.kernels.gaussian import MODES
 from hoaconv.ops.catalogue import catalogue, example, usage
-from hoaconv.ops.declare import DTYPE, FINITE, NUMBER, PER_AXIS, kind_of
+from hoaconv.ops.declare import (
+    DTYPE,
+    FINITE,
+    NUMBER,
+    PER_AXIS,
+    PERCENTAGES,
+    WHOLE,
+    kind_of,
+)
 from hoaconv.ops.geometry import AXES, BORDERS, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
 from hoaconv.ops.operands import OPERAND, VOLUME
-from hoaconv.ops.pointwise import Cast, Clip, Threshold
+from hoaconv.ops.pointwise import BOUND, THRESHOLD, Cast, Clip, Rescale, Threshold
 from hoaconv.ops.sampling import CELL, ORDER, Bin, Resize
 from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.spelling import parse_op, parse_ops, spell, spell_ops
+from hoaconv.ops.table import DTYPE_OR_SAME, FILE
 
 numbers = st.floats(allow_nan=False)
+percents = st.floats(0, 100)
+percentiles = st.builds("p{:f}".format, percents)
+dtypes = st.sampled_from([str(dtype) for dtype in DTYPES])
 VALUES = {
     NUMBER.name: numbers,
     FINITE.name: st.floats(allow_nan=False, allow_infinity=False),
+    WHOLE.name: st.integers(0, 10**6),
+    PERCENTAGES.name: st.lists(percents, min_size=1, max_size=4),
+    BOUND.name: numbers | percentiles,
+    THRESHOLD.name: numbers | percentiles | st.sampled_from(["otsu", "li", "moments"]),
+    FILE.name: st.builds("{}.npy".format, st.text(string.ascii_letters + "/._-")),
+    DTYPE_OR_SAME.name: dtypes | st.just("same"),
     PER_AXIS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
     OPERAND.name: st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["other.zarr", "../a/b", "p5"]),
     VOLUME.name: st.sampled_from(["other.zarr", "../a/b", "7"]),
-    DTYPE.name: st.sampled_from([str(dtype) for dtype in DTYPES]),
+    DTYPE.name: dtypes,
     "|".join(MODES): st.sampled_from(MODES),
     "|".join(BORDERS): st.sampled_from(BORDERS),
     "|".join(METHODS): st.sampled_from(list(METHODS)),
@@ -99,6 +117,9 @@ def test_every_example_is_read(word):
         ("pad 1:2,0,3 mirror", Pad(((1, 2), (0, 0), 3), "mirror")),
         ("bin 2,2,2", Bin(2)),
         ("resize 1,0.5,2 order=0", Resize((1, 0.5, 2), 0)),
+        ("threshold otsu", Threshold("otsu")),
+        ("threshold p099.50", Threshold("p99.5")),
+        ("rescale p.5 60000 u2", Rescale("p0.5", 60000, "uint16")),
     ],
 )
 def test_positions_and_names(text, op):
@@ -121,9 +142,11 @@ def test_the_spelling_leaves_out_what_is_default():
         ("clip", "clip needs lo and hi"),
         ("gaussian 1 trunkate=2", r"no parameter 'trunkate'; did you mean 'truncate'\?; write"),
         ("threshold 1 2", "threshold: '2' is one value too many; write it like: threshold VALUE"),
-        ("threshold x", "threshold: value should be a number, not 'x'"),
+        ("threshold x", "value should be a number, otsu, li, moments or pNN, not 'x'"),
+        ("threshold ostu", r"or pNN \(did you mean 'otsu'\?\), not 'ostu'"),
+        ("threshold p101", "a number, otsu, li, moments or pNN, not 'p101'"),
         ("threshold nan", "should be a number that is one, not 'nan'"),
-        ("threshold value=", "value should be a number, not ''"),
+        ("threshold value=", "value should be a number, .* not ''"),
         ("threshold 1 value=2", "value is given twice"),
         ("rescale hi=2 1", "'1' must stand before any name=value"),
         ("gaussian 1,2", "sigma should be one number, or three for z,y,x, not '1,2'"),
@@ -138,6 +161,12 @@ def test_the_spelling_leaves_out_what_is_default():
         ("cast nonsense", "dtype should be one of uint8"),
         ("clip 5 2", "lo should not be above hi, but 5..2"),
         ("rescale 5 5", "lo should be finite and below hi"),
+        ("rescale p9 p9", "lo should be finite and below hi, but p9..p9"),
+        ("between p9 p2", "lo should not be above hi, but p9..p2"),
+        ("lut table.csv", "should be the name of a .npy or .txt file, .* not 'table.csv'"),
+        ("lut t.npy uint64", "should be same, or one of uint8, .* not 'uint64'"),
+        ("histogram -1", "bins should be a whole number, 0 or more, not '-1'"),
+        ("percentiles 1,101", r"q should be numbers in 0..100, with commas between, not"),
         ("rescale 0 inf", "lo should be finite and below hi"),
         ("crop 1:2,3:4", "ranges should be three ranges z,y,x such as .* not '1:2,3:4'"),
         ("crop 1:9:2,:,:", "START:STOP without a step; `bin` shrinks, not '1:9:2,:,:'"),

@@ -1,0 +1,126 @@
+"""What a whole volume tells, against numpy on that volume."""
+
+import numpy as np
+import pytest
+
+from hoaconv.engine.spec import DTYPES, Spec
+from hoaconv.errors import PlanError
+from hoaconv.kernels.histogram import is_exact
+from hoaconv.ops.pointwise import Between, Clip, Rescale, Threshold
+from hoaconv.ops.sought import GreyValues
+from hoaconv.ops.thresholds import METHODS
+
+EXACT = [dtype for dtype in DTYPES if is_exact(dtype)]
+KEYED = [dtype for dtype in DTYPES if not is_exact(dtype)]
+
+
+def found(fold, volume):
+    state = fold.init(Spec(volume.shape, volume.dtype))
+    for plane in volume:
+        fold.step(state, plane)
+    return fold.finish(state)
+
+
+def settled(op, volume):
+    return op.settle(found(op.needs, volume)) if op.needs else op
+
+
+def result(op, volume):
+    out = np.empty(volume.shape, op.infer(Spec(volume.shape, volume.dtype)).dtype)
+    op.apply(volume, (slice(None),) * 3, out)
+    return out
+
+
+def humps(dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random((5, 20, 30)) < 0.4, 90, 30) + rng.normal(0, 8, (5, 20, 30))
+    return values.clip(0, 127).astype(dtype)
+
+
+def divided(method, values):
+    values, counts = np.unique(values.astype(float), return_counts=True)
+    return values[METHODS[method](values, counts.astype(float))]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", EXACT, ids=str)
+def test_a_threshold_is_that_of_all_voxels(dtype, method):
+    volume = humps(dtype)
+    op = settled(Threshold(method), volume)
+    assert op == Threshold(divided(method, volume))
+    np.testing.assert_array_equal(result(op, volume), volume > op.value)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", KEYED, ids=str)
+def test_of_wide_dtypes_it_is_that_of_the_first_8_significant_bits(dtype, method):
+    volume = (humps("float64") * 1e4 - 2e5).astype(dtype) if dtype.kind != "u" else humps(dtype)
+    single = volume.astype(np.float32)
+    cut = (single.view(np.uint32) & 0xFFFF0000).view(np.float32)
+    op = settled(Threshold(method), volume)
+    np.testing.assert_array_equal(result(op, volume), cut > divided(method, cut))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_percentiles_become_numbers(dtype):
+    volume = humps(dtype)
+    op = settled(Rescale("p0.5", "p99.5"), volume)
+    exact = np.percentile(volume, [0.5, 99.5], method="inverted_cdf").astype(float)
+    np.testing.assert_allclose([op.lo, op.hi], exact, rtol=0 if is_exact(dtype) else 1 / 128)
+    assert settled(Clip(3, "p100"), volume) == Clip(3, float(volume.max()))
+    assert settled(Between("p50", 9e9), volume).hi == 9e9
+    assert settled(Threshold("p0"), volume) == Threshold(float(volume.min()))
+
+
+def test_one_fold_finds_all_that_an_op_needs():
+    op = Rescale("p1", "p99.5")
+    assert op.needs == GreyValues(("p1", "p99.5"))
+    assert str(op.needs) == "find p1 p99.5"
+    assert set(found(op.needs, humps("uint8"))) == {"p1", "p99.5"}
+    assert Clip("p5", "p5").needs == GreyValues(("p5",))
+    assert Rescale(1, 2).needs is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_in_a_volume_of_one_value_no_voxel_is_greater(dtype, method):
+    volume = np.full((2, 3, 4), 77, dtype)
+    assert not result(settled(Threshold(method), volume), volume).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_thresholds_leave_out_what_is_no_finite_number(method):
+    volume = humps("float32")
+    with_more = volume.copy()
+    with_more[0, 0, :3] = np.nan, np.inf, -np.inf
+    without = np.delete(volume.ravel(), [0, 1, 2]).reshape(1, 1, -1)
+    assert settled(Threshold(method), with_more) == settled(Threshold(method), without)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_zero_is_one_value_whatever_its_sign(method):
+    volume = np.array([[[-0.0, 0.0, 0.0, -0.0, 5.0]]], np.float32)
+    mask = result(settled(Threshold(method), volume), volume)
+    assert mask.tolist() == [[[0, 0, 0, 0, 1]]]
+
+
+def test_an_infinite_percentile_is_json_and_read_back():
+    volume = np.array([[[1, 2, np.inf]]], np.float32)
+    assert found(Clip(0, "p100").needs, volume) == {"p100": "Infinity"}
+    assert settled(Clip(0, "p100"), volume) == Clip(0, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("op", "volume", "message"),
+    [
+        (Rescale("p1", "p99"), np.full((1, 2, 2), 5, "u1"), "'rescale p1 p99' .* has p1 5, p99 5"),
+        (Rescale(9, "p99"), np.full((1, 2, 2), 5, "u1"), "lo should be finite and below hi"),
+        (Rescale(9, "p100"), np.full((1, 2, 2), np.inf, "f4"), "the volume has p100 Infinity"),
+        (Clip(9, "p99"), np.full((1, 2, 2), 5, "u1"), r"lo should not be above hi, but 9\.\.5"),
+        (Threshold("otsu"), np.full((1, 2, 2), np.nan, "f4"), "otsu can't be found: every voxel"),
+        (Threshold("li"), np.full((1, 2, 2), np.inf, "f4"), "li can't be found: no voxel is fini"),
+    ],
+)
+def test_what_can_not_be_settled_is_explained(op, volume, message):
+    with pytest.raises(PlanError, match=message):
+        settled(op, volume)
