@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,7 +34,7 @@ def _range(part: Any) -> Range:
         part = (part.start, part.stop, *([part.step] if part.step not in (None, 1) else []))
     ends = part.split(":") if isinstance(part, str) else part
     try:
-        start, stop = (None if end in (None, "") else int(end) for end in ends)
+        start, stop = (None if end in (None, "") else _whole(end) for end in ends)
     except (TypeError, ValueError):
         raise ValueError("three ranges START:STOP without a step; `bin` shrinks") from None
     return start or 0, stop
@@ -45,20 +46,22 @@ def _spell_range(ends: Range) -> str:
 
 
 def _axes(value: Any) -> tuple[str, ...]:
-    axes = value.split(",") if isinstance(value, str) else list(value)
-    if not axes or len(set(axes)) < len(axes) or not set(axes) <= set("zyx"):
+    axes = value.split(",") if isinstance(value, str) else value
+    if (
+        not isinstance(axes, Sequence)
+        or not axes
+        or len(set(axes)) < len(axes)
+        or not set(axes) <= set("zyx")
+    ):
         raise ValueError("axes such as z or y,x")
     return tuple(axis for axis in "zyx" if axis in axes)
 
 
 def _whole(value: Any) -> int:
     try:
-        number = int(value)
+        return int(value) if isinstance(value, str) else index(value)
     except (TypeError, ValueError):
         raise ValueError("a whole number") from None
-    if isinstance(value, float) and number != value:
-        raise ValueError("a whole number")
-    return number
 
 
 def _widths(value: Any) -> tuple[Pair, ...]:
@@ -106,7 +109,7 @@ RANGES = Kind(
     lambda v: ",".join(map(_spell_range, v)),
 )
 AXES = Kind("axes", _axes, ",".join)
-QUARTERS = Kind("whole number", lambda value: _whole(value) % 4, str)
+QUARTERS = Kind("quarter turns", lambda value: _whole(value) % 4, str)
 WIDTHS = Kind("width or z,y,x", _widths, _spell_widths)
 
 
@@ -328,10 +331,10 @@ def _swapped(lengths: Lengths) -> Lengths:
 @lru_cache(maxsize=8)
 def _ends(n: int, before: int, after: int, mode: str) -> tuple[list[int], list[int]]:
     """The first plane that a padded axis still wants at each place, and the end of those it had."""
-    index = pad_index(n, before, after, mode)
-    wanted = np.where(index < 0, n, index)
+    taken = pad_index(n, before, after, mode)
+    wanted = np.where(taken < 0, n, taken)
     starts = np.minimum.accumulate(wanted[::-1])[::-1]
-    return starts.tolist(), np.maximum.accumulate(index + 1).tolist()
+    return starts.tolist(), np.maximum.accumulate(taken + 1).tolist()
 
 
 def _voxel(value: float, dtype: np.dtype[Any]) -> Any:

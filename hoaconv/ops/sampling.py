@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, prod
+from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,11 +25,10 @@ def _cell(value: Any) -> Whole:
     if not isinstance(parts, Sequence | np.ndarray):
         parts = (parts,)
     try:
-        numbers = [int(part) for part in parts]
-        exact = all(isinstance(part, str) or part == int(part) for part in parts)
+        numbers = [int(part) if isinstance(part, str) else index(part) for part in parts]
     except (TypeError, ValueError):
-        numbers, exact = [], False
-    if len(numbers) not in {1, 3} or not exact or min(numbers) < 1:
+        numbers = []
+    if len(numbers) not in {1, 3} or min(numbers) < 1:
         raise ValueError("one whole number from 1 on, or three for z,y,x")
     return (numbers[0], numbers[len(numbers) // 2], numbers[-1])
 

@@ -159,3 +159,28 @@ def test_what_a_branch_leaves_out_costs_no_memory() -> None:
         return counted
 
     assert counted(5) == counted(450)
+
+
+def test_readers_of_one_stream_take_turns_where_many_planes_come_at_once() -> None:
+    """At its end a box gives as many planes as its halo without reading on."""
+
+    def held(ends: int) -> int:
+        volume = volume_of((20, 9, 4)).astype(np.int16)  # whose memory the sums can't have
+        planes = Plan.read(InMemory(volume)) | Box((6, 0, 0))
+        plan = planes | Keep()
+        for _ in range(ends - 1):
+            plan &= planes | Keep()
+        made = with_sizes(schedule(plan, Limits(1 << 30, 1)), stride=1, rows=9, ahead=0)
+        return held_and_counted(made)[0]
+
+    assert held(1) == held(2) == held(3)
+
+
+def test_planes_that_wait_for_a_later_branch_are_counted() -> None:
+    volume, sink = volume_of((40, 9, 4)), Keep()
+    planes = Plan.read(InMemory(volume))
+    pair = (planes | Spans(most=10)) & (planes | Spans(30)) | Combine(np.subtract)
+    made = with_sizes(schedule(pair | sink, Limits(1 << 30, 1)), stride=1, rows=9, ahead=0)
+    held, counted = held_and_counted(made)
+    assert np.array_equal(sink.volume, volume[:10] - volume[30:])
+    assert 10 * volume[0].nbytes <= held <= counted

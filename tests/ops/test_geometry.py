@@ -19,8 +19,10 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES, Spec
-from hoaconv.errors import PlanError
+from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.catalogue import catalogue
+from hoaconv.ops.geometry import Crop, Flip, Pad, Rotate90
+from hoaconv.ops.sampling import Bin, Resize
 from hoaconv.ops.spelling import parse_op
 
 SMALL = 4096
@@ -291,3 +293,20 @@ def test_a_crop_that_keeps_nothing_is_refused():
     with pytest.raises(PlanError, match="crop: 9: keeps nothing of 6 along y"):
         parse_op("crop :,9:,:").infer(spec)
     assert parse_op("crop -99:99,:,:").infer(spec) == spec
+
+
+@pytest.mark.parametrize(
+    ("op", "value"),
+    [
+        *((Crop, value) for value in (None, 3, [slice(1, 5, 2)] * 3, [(1, 2)] * 2, [(0.5, 1)] * 3)),
+        *((Flip, value) for value in (None, 3, "", [], "zyx", ["q"])),
+        *((Rotate90, value) for value in (None, 0.5, float("inf"), "quarter")),
+        *((Pad, value) for value in (None, 1.5, float("nan"), [1, 2], [(1, 2, 3), 0, 0], -1)),
+        *((Bin, value) for value in (None, 2.5, float("inf"), [2, 2], 0, "2,x,2", [[2]])),
+        *((Resize, value) for value in (None, 0, -1, float("inf"), [1, 2], "half")),
+    ],
+    ids=str,
+)
+def test_what_is_no_parameter_is_refused(op, value):
+    with pytest.raises(SpellingError, match=f"{op.word}: .* should be"):
+        op(value)
