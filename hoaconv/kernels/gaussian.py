@@ -16,12 +16,27 @@ from numba.extending import overload
 from hoaconv.kernels.rounding import dtype_range, store_row
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 
-__all__ = ["MODES", "gaussian_radius", "gaussian_weights", "smooth", "smooth_bytes"]
+__all__ = [
+    "MODES",
+    "OUTSIDE",
+    "Weights",
+    "end_positions",
+    "gaussian_radius",
+    "gaussian_weights",
+    "pad_ends",
+    "positions",
+    "real_of",
+    "smooth",
+    "smooth_bytes",
+    "sources",
+    "weigh",
+    "weigh_outer",
+]
 
 MODES = ("reflect", "nearest", "mirror", "constant")
 """What lies beyond a volume's end, named and meant as in scipy.ndimage."""
 
-_OUTSIDE = -1
+OUTSIDE = -1
 _NARROW = (types.uint8, types.int8, types.uint16, types.int16)
 
 Slab = np.ndarray[Any, np.dtype[Any]]
@@ -62,14 +77,13 @@ def smooth(block: Slab, core: Core, out: Slab, weights: Weights, mode: str, cval
     cval : float
         The value outside, for mode ``constant``.
     """
-    real = _real(block.dtype)
+    real = real_of(block.dtype)
     nz, ny, nx = block.shape
     rz, ry, rx = (w.size - 1 for w in weights)
-    ends = np.concatenate([np.arange(-rx, 0), np.arange(nx, nx + rx)])
     maps = (
-        _sources(_positions(core[0], nz, rz), nz, mode),
-        _sources(_positions(core[1], ny, ry), ny, mode),
-        _sources(ends, nx, mode),
+        sources(positions(core[0], nz, rz), nz, mode),
+        sources(positions(core[1], ny, ry), ny, mode),
+        sources(end_positions(nx, rx), nx, mode),
     )
     lo, hi = dtype_range(block.dtype)
     _smooth(
@@ -87,7 +101,7 @@ def smooth_bytes(
     shape: tuple[int, int, int], dtype: np.dtype[Any], radii: tuple[int, int, int]
 ) -> int:
     """Bytes that `smooth` allocates for a block of this shape and dtype."""
-    item = _real(dtype).itemsize
+    item = real_of(dtype).itemsize
     ring = (2 * radii[1] + 1) * shape[2] * item
     line = (shape[2] + 2 * radii[2]) * item
     where = (max(radii) * 2 + 1) * 8
@@ -114,22 +128,27 @@ def _scratch(nx: int, real: np.dtype[Any], radii: tuple[int, int, int]) -> _Scra
     )
 
 
-def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def real_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype to compute in."""
     narrow = dtype.itemsize <= 2 or dtype == np.float32
     return np.dtype(np.float32 if narrow else np.float64)
 
 
-def _positions(part: slice, n: int, radius: int) -> Flat:
+def positions(part: slice, n: int, radius: int) -> Flat:
     """Where the weights reach from the core of an axis, in the block's index."""
     start, stop, _ = part.indices(n)
     return np.arange(start - radius, stop + radius)
 
 
-def _sources(at: Flat, n: int, mode: str) -> Flat:
+def end_positions(n: int, radius: int) -> Flat:
+    """Where the weights reach beyond both ends of an axis that a block holds whole."""
+    return np.concatenate([np.arange(-radius, 0), np.arange(n, n + radius)])
+
+
+def sources(at: Flat, n: int, mode: str) -> Flat:
     """Index into the block whose voxel stands at each position, some before 0 or from n on."""
     if mode == "constant":
-        return np.where((at < 0) | (at >= n), _OUTSIDE, at)
+        return np.where((at < 0) | (at >= n), OUTSIDE, at)
     if mode == "nearest" or n == 1:
         return np.clip(at, 0, n - 1)
     period, last = (2 * n, 2 * n - 1) if mode == "reflect" else (2 * n - 2, 2 * n - 2)
@@ -156,11 +175,11 @@ def _smooth(
                 continue
             for k in range(turn):
                 at[k] = (y + 1 + k) % turn * nx
-            _weigh(ring, at, wy, line[wide : wide + nx])
-            _pad(line, maps[2], wide, nx, cval)
+            weigh(ring, at, wy, line[wide : wide + nx])
+            pad_ends(line, maps[2], wide, nx, cval)
             for k in range(2 * wide + 1):
                 at[k] = k
-            _weigh(line, at, wx, sums)
+            weigh(line, at, wx, sums)
             begin = z * z_step + (y - turn + 1) * y_step
             store_row(sums, lo, hi, flat[begin : begin + nx])
 
@@ -171,30 +190,30 @@ def _z_pass(
 ) -> None:
     flat, z_step, y_step = source
     from_z, from_y, _ = maps
-    if from_y[y] == _OUTSIDE:
+    if from_y[y] == OUTSIDE:
         sums[:] = cval
         return
     inside = True
     for k in range(2 * weights.size - 1):
         plane = from_z[z + k]
-        at[k] = _OUTSIDE if plane == _OUTSIDE else plane * z_step + from_y[y] * y_step
-        inside &= plane != _OUTSIDE
+        at[k] = OUTSIDE if plane == OUTSIDE else plane * z_step + from_y[y] * y_step
+        inside &= plane != OUTSIDE
     if inside:
-        _weigh(flat, at, weights, sums)
+        weigh(flat, at, weights, sums)
     else:
-        _weigh_outer(flat, at, weights, cval, sums)
+        weigh_outer(flat, at, weights, cval, sums)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _pad(line: Any, from_x: Any, radius: int, nx: int, cval: Any) -> None:
+def pad_ends(line: Any, from_x: Any, radius: int, nx: int, cval: Any) -> None:
     """Fill both ends of a line whose middle holds a row."""
     for k in range(radius):
         for end, index in ((k, from_x[k]), (radius + nx + k, from_x[radius + k])):
-            line[end] = cval if index == _OUTSIDE else line[radius + index]
+            line[end] = cval if index == OUTSIDE else line[radius + index]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _weigh(flat: Any, at: Any, weights: Any, sums: Any) -> None:
+def weigh(flat: Any, at: Any, weights: Any, sums: Any) -> None:
     """Sum over k of ``weights[k] * (row at[r - k] + row at[r + k])``, where r is the radius.
 
     Three pairs go in one sweep, so that a sum is loaded and stored a third as often.
@@ -211,15 +230,15 @@ def _weigh(flat: Any, at: Any, weights: Any, sums: Any) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _weigh_outer(flat: Any, at: Any, weights: Any, cval: Any, sums: Any) -> None:
+def weigh_outer(flat: Any, at: Any, weights: Any, cval: Any, sums: Any) -> None:
     """The same where some rows lie outside the volume and hold `cval`."""
     radius = weights.size - 1
     for x in range(sums.size):
         total = weights[0] * weights.dtype.type(flat[at[radius] + x])
         for k in range(1, radius + 1):
             left, right = at[radius - k], at[radius + k]
-            one = cval if left == _OUTSIDE else weights.dtype.type(flat[left + x])
-            other = cval if right == _OUTSIDE else weights.dtype.type(flat[right + x])
+            one = cval if left == OUTSIDE else weights.dtype.type(flat[left + x])
+            other = cval if right == OUTSIDE else weights.dtype.type(flat[right + x])
             total += weights[k] * (one + other)
         sums[x] = total
 

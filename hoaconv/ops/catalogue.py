@@ -8,6 +8,7 @@ from typing import Any
 from hoaconv.errors import SpellingError
 from hoaconv.ops import (
     arithmetic,
+    derivative,
     geometry,
     measure,
     operands,
@@ -36,6 +37,7 @@ FAMILIES = (
     arithmetic,
     operands,
     table,
+    derivative,
     geometry,
     sampling,
     measure,

@@ -16,7 +16,7 @@ from hoaconv.kernels.gaussian import (
 )
 from hoaconv.ops.declare import NUMBER, PER_AXIS, Declared, Kind, choice, param, register
 
-__all__ = ["Gaussian"]
+__all__ = ["BOUNDARY", "Gaussian"]
 
 
 def _boundary() -> Kind:
@@ -29,6 +29,10 @@ def _boundary() -> Kind:
         return str(kind.accept(value))
 
     return Kind(kind.name, accept, kind.spell)
+
+
+BOUNDARY = _boundary()
+"""What lies beyond a volume's ends."""
 
 
 @register("gaussian 1.5")
@@ -44,7 +48,7 @@ class Gaussian(Declared, Op):
     sigma: float | tuple[float, float, float] = param(
         PER_AXIS, "standard deviation in voxels; 0 leaves an axis alone"
     )
-    mode: str = param(_boundary(), "what lies beyond the volume's ends", "reflect")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
     cval: float = param(NUMBER, "the value there, for mode=constant", 0.0)
     truncate: float = param(NUMBER, "how many sigmas the weights reach", 4.0)
 

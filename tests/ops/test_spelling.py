@@ -48,6 +48,7 @@ VALUES = {
     VOLUME.name: st.sampled_from(["other.zarr", "../a/b", "7"]),
     DTYPE.name: dtypes,
     "|".join(MODES): st.sampled_from(MODES),
+    "all|z|y|x": st.sampled_from(["all", *"zyx"]),
     "|".join(BORDERS): st.sampled_from(BORDERS),
     "|".join(METHODS): st.sampled_from(list(METHODS)),
     RANGES.name: st.tuples(
