@@ -103,6 +103,10 @@ class GradientMagnitude(_Gradient):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isfinite(self.truncate) or self.truncate <= 0:
+            raise SpellingError(
+                f"gradient-magnitude: truncate should be above 0, not {self.truncate}"
+            )
         if not all(isfinite(s) and gaussian_radius(s, self.truncate) > 0 for s in self._sigmas):
             raise SpellingError(
                 f"gradient-magnitude: sigma should be above {0.5 / self.truncate:g}, "
