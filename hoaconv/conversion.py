@@ -1,24 +1,28 @@
 """A conversion from options to report: all that can be refused is refused before it runs."""
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from threading import Timer
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from hoaconv import __version__
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Step
+from hoaconv.engine.contract import Fold, Sink, Step
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.run import Outcome, run, warm
+from hoaconv.engine.run import Outcome, fold_names, run, warm
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import StoreError
+from hoaconv.io.plane_file import check_plane_file, write_plane
 from hoaconv.io.stack import Stack, open_stack
-from hoaconv.ops.measure import Histogram
+from hoaconv.ops.measure import SHOWN, Histogram
 from hoaconv.ops.spelling import spell_ops
+from hoaconv.ops.statistics import Volume
 from hoaconv.options import (
     Branches,
     Output,
@@ -56,7 +60,11 @@ class Conversion:
     def run(self) -> Report:
         """Convert; write the report where one was asked for."""
         self.watcher.planned(self.schedule)
-        made = self._report(run(self.schedule, self._on_plane()))
+        outcome = run(self.schedule, self._on_plane())
+        for sink, pictures in outcome.pictures.items():
+            for name, plane in pictures.items():
+                write_plane(self._picture(sink, name), plane)
+        made = self._report(outcome)
         if self.report:
             _write_text(self.report, made.to_json())
         return made
@@ -75,6 +83,21 @@ class Conversion:
 
         return tell
 
+    def _picture(self, sink: Sink, name: str) -> Path:
+        """Where the picture that a fold of an output has drawn is written."""
+        return _picture_path(tuple(self.sinks)[-1].path, cast(OmeZarr, sink), name)
+
+    def _folds(self, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
+        """What was measured on the way to an output, with what the folds themselves don't know."""
+        told: dict[str, Any] = {}
+        for name, value in outcome.outputs[sink]["folds"].items():
+            told[name] = dict(value)
+            if name in outcome.pictures[sink]:
+                told[name]["file"] = str(self._picture(sink, name))
+            if name.startswith(Volume.word):
+                told[name] |= _physical(value["voxels"], sink)
+        return told
+
     def _report(self, outcome: Outcome) -> Report:
         *others, main = self.sinks
         made, limits = outcome.outputs[main], self.schedule.limits
@@ -92,7 +115,12 @@ class Conversion:
             unit=main.image.unit,
             levels=tuple(made["levels"]),
             others=tuple(
-                {**outcome.outputs[sink], "ops": spell_ops(self.sinks[sink])} for sink in others
+                {
+                    **outcome.outputs[sink],
+                    "folds": self._folds(sink, outcome),
+                    "ops": spell_ops(self.sinks[sink]),
+                }
+                for sink in others
             ),
             files=made["files"] + sum(outcome.outputs[sink]["files"] for sink in outside),
             bytes_read=self.stack.stored_bytes,
@@ -104,7 +132,7 @@ class Conversion:
             projected=self.schedule.projected,
             measured=outcome.measured,
             busy=outcome.busy,
-            folds=made["folds"],
+            folds=self._folds(main, outcome),
             notes=self.notes,
         )
 
@@ -142,6 +170,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
         output.sink(stack.name, size, {**common, "ops": spell_ops(ops)}): ops
         for output, ops in outputs.items()
     }
+    _check_pictures(sinks, stack.files)
     planned = _plan(stack, sinks)
     _warm(planned, watcher)
     made = schedule(planned, Limits(budget, workers, machine.resident()))
@@ -175,7 +204,41 @@ def _plan(stack: Stack, sinks: Mapping[OmeZarr, tuple[Step, ...]]) -> Plan:
 def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr) -> Plan:
     for op in ops:
         plan |= op
-    return plan | sink if sink.is_label else plan | Histogram() | sink
+    known = bool(ops) and isinstance(ops[-1], Histogram) and ops[-1].percentiles == SHOWN
+    return plan | sink if sink.is_label or known else plan | Histogram() | sink
+
+
+def _check_pictures(sinks: Mapping[OmeZarr, tuple[Step, ...]], files: Sequence[Path]) -> None:
+    """Refuse pictures that can't be written, or would replace each other or the source."""
+    main, taken = tuple(sinks)[-1].path, {file.resolve() for file in files}
+    for sink, ops in sinks.items():
+        folds = [op for op in ops if isinstance(op, Fold)]
+        for fold, name in zip(folds, fold_names(folds), strict=True):
+            path = _picture_path(main, sink, name)
+            if not fold.draws:
+                continue
+            if path.resolve() in taken:
+                raise StoreError(f"{path} is the source's or another output's; name one otherwise")
+            check_plane_file(path, overwrite=sink.overwrite)
+            taken.add(path.resolve())
+
+
+def _picture_path(main: Path, sink: OmeZarr, name: str) -> Path:
+    """Beside the output: ``brain-projection-max.tif``; of a label, beside the main one."""
+    beside = main if sink.is_label else sink.path
+    words = [beside.name.removesuffix(".zarr").removesuffix(".ome")]
+    words += [sink.path.name] if sink.is_label else []
+    words += re.findall(r"\w+", name)
+    return beside.with_name(f"{'-'.join(words)}.tif")
+
+
+def _physical(voxels: int, sink: OmeZarr) -> Mapping[str, Any]:
+    """The volume of voxels of an output; None where their size isn't known."""
+    size, unit = sink.image.voxel_size, sink.image.unit
+    return {
+        "volume": voxels * prod(size) if size else None,
+        "unit": f"{unit}^3" if unit else None,
+    }
 
 
 def _warm(planned: Plan, watcher: Watcher) -> None:

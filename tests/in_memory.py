@@ -100,7 +100,7 @@ class Total(Fold):
     def init(self, spec: Spec) -> list[int]:
         return [0]
 
-    def step(self, state: list[int], block: Plane) -> None:
+    def step(self, state: list[int], block: Plane, z: int = 0, y: int = 0) -> None:
         state[0] += int(block.sum())
 
     def merge(self, one: list[int], other: list[int]) -> list[int]:

@@ -99,8 +99,10 @@ def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
             Use(who, f"bands in {workers + 1} threads", own),
         )
     if isinstance(stage.part, Fold):
-        size = (workers + 1) * stage.part.state_bytes(schedule.spec_in(stage))
-        return (Use(who, f"states of {workers + 1} threads", size),)
+        size = stage.part.state_bytes(schedule.spec_in(stage))
+        if stage.part.shared:
+            return (Use(who, "one state of all threads", size),)
+        return (Use(who, f"states of {workers + 1} threads", (workers + 1) * size),)
     return stage.part.uses(schedule.spec_in(stage), workers)
 
 

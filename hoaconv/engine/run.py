@@ -1,7 +1,7 @@
 """Run a schedule: open, sweep, close, or clean up after what went wrong."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast
@@ -13,10 +13,14 @@ from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.spec import Plane
 from hoaconv.engine.stream import zip
 from hoaconv.errors import StoreError
 
-__all__ = ["Outcome", "run", "warm"]
+__all__ = ["Outcome", "fold_names", "run", "warm"]
+
+_Outputs = Mapping[Sink, Mapping[str, Any]]
+_Pictures = Mapping[Sink, Mapping[str, Plane]]
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,12 @@ class Outcome:
     Attributes
     ----------
     outputs
-        What each sink says of what it wrote, by the sink; under ``"folds"`` the values, by word,
+        What each sink says of what it wrote, by the sink; under ``"folds"`` the values, by name,
         of the folds that its planes went through.
     folds
         Values of all folds, in the plan's order.
+    pictures
+        By the sink, and by name, what these folds have drawn.
     seconds, measured
         Wall time, and the most bytes that the process held.
     busy
@@ -38,6 +44,7 @@ class Outcome:
 
     outputs: Mapping[Sink, Mapping[str, Any]]
     folds: tuple[Mapping[str, Any], ...]
+    pictures: Mapping[Sink, Mapping[str, Plane]]
     seconds: float
     measured: int
     busy: Mapping[str, float]
@@ -58,18 +65,16 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
     sweep = Sweep(schedule, pool, on_plane=on_plane)
     with Peak() as peak:
         try:
-            outputs, folds = _sweep(sweep)
+            made = _sweep(sweep)
         except BaseException as error:
             pool.close()  # nobody writes any more when what was written is removed
             _abort(sweep, error)
             raise
         pool.close()
-    return Outcome(outputs, folds, perf_counter() - start, peak.nbytes, pool.busy)
+    return Outcome(*made, perf_counter() - start, peak.nbytes, pool.busy)
 
 
-def _sweep(
-    sweep: Sweep,
-) -> tuple[Mapping[Sink, Mapping[str, Any]], tuple[Mapping[str, Any], ...]]:
+def _sweep(sweep: Sweep) -> tuple[_Outputs, tuple[Mapping[str, Any], ...], _Pictures]:
     for i, stage in enumerate(sweep.schedule.stages):
         if isinstance(stage.part, Sink):
             spec = sweep.schedule.spec_in(stage)
@@ -79,26 +84,41 @@ def _sweep(
         elif isinstance(stage.part, Fold):
             sweep.taps[i] = Tap(sweep, stage)
     deque(zip(*lower(sweep)), maxlen=0)  # a loop's variable would keep the last plane alive
-    values = {i: tap.finish() for i, tap in sweep.taps.items()}
+    ended = {i: tap.finish() for i, tap in sweep.taps.items()}
     outputs: dict[Sink, Mapping[str, Any]] = {}
+    pictures: dict[Sink, Mapping[str, Plane]] = {}
     for i, writer in sweep.writers.items():
         sink = cast(Sink, sweep.schedule.stages[i].part)
-        folds = _folds_before(sweep.schedule, i, values)
-        outputs[sink] = {**writer.close(folds), "folds": folds}
+        taps = _taps_before(sweep.schedule, i)
+        nearest = {tap.word: ended[j][0] for j, tap in taps.items()}
+        named = list(zip(fold_names(tuple(taps.values())), (ended[j] for j in taps)))
+        folds = {name: value for name, (value, _) in named}
+        outputs[sink] = {**writer.close(nearest), "folds": folds}
+        pictures[sink] = {name: drawn for name, (_, drawn) in named if drawn is not None}
     for writer in sweep.writers.values():
         writer.release()
-    return outputs, tuple(values.values())
+    return outputs, tuple(value for value, _ in ended.values()), pictures
 
 
-def _folds_before(
-    schedule: Schedule, i: int, values: Mapping[int, Mapping[str, Any]]
-) -> Mapping[str, Any]:
-    """Values of the folds that a stage's planes went through, by word."""
-    found: dict[str, Any] = {}
+def _taps_before(schedule: Schedule, i: int) -> dict[int, Fold]:
+    """The folds that a stage's planes went through, from the source on, by their places."""
+    found: dict[int, Fold] = {}
     for j in schedule.stages[i].inputs:
-        found |= _folds_before(schedule, j, values)
+        found |= _taps_before(schedule, j)
     part = schedule.stages[i].part
-    return found | {part.word: values[i]} if isinstance(part, Fold) else found
+    return found | {i: part} if isinstance(part, Fold) else found
+
+
+def fold_names(folds: Sequence[Fold]) -> list[str]:
+    """What the values of the folds of one chain are called: as they are spelled, twins numbered.
+
+    Examples
+    --------
+    ``stats | gaussian 1 | stats`` gives ``stats`` and ``stats (2)``.
+    """
+    texts = [str(fold) for fold in folds]
+    counts = [texts[: i + 1].count(text) for i, text in enumerate(texts)]
+    return [f"{text} ({n})" if n > 1 else text for text, n in zip(texts, counts)]
 
 
 def _abort(sweep: Sweep, error: BaseException) -> None:

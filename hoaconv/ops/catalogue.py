@@ -1,4 +1,4 @@
-"""Every op there is, by its word."""
+"""Every op and fold there is, by its word."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hoaconv.errors import SpellingError
-from hoaconv.ops import arithmetic, measure, pointwise, smooth, table
+from hoaconv.ops import arithmetic, measure, pointwise, projection, smooth, statistics, table
 from hoaconv.ops.declare import EXAMPLES, OPS, Declared, kind_of
 from hoaconv.units import did_you_mean
 
@@ -21,7 +21,7 @@ __all__ = [
     "usage",
 ]
 
-FAMILIES = (smooth, pointwise, arithmetic, table, measure)
+FAMILIES = (smooth, pointwise, arithmetic, table, measure, statistics, projection)
 """The modules whose ops make the catalogue: importing one registers them."""
 
 

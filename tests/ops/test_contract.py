@@ -41,6 +41,7 @@ ROWS = {
     "log": ["log"],
     "lut": ["lut ramp.txt", "lut ramp.txt dtype=float32"],
     "multiply": ["multiply 0.5", "multiply -3"],
+    "normalize": ["normalize", "normalize 30 6.5", "normalize std=4"],
     "rescale": [
         "rescale 10 90",
         "rescale -1e4 3e4 dtype=int16",

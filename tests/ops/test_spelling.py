@@ -21,6 +21,7 @@ from hoaconv.ops.declare import (
     kind_of,
 )
 from hoaconv.ops.pointwise import BOUND, THRESHOLD, Cast, Clip, Rescale, Threshold
+from hoaconv.ops.projection import METHOD
 from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.spelling import parse_op, parse_ops, spell, spell_ops
 from hoaconv.ops.table import DTYPE_OR_SAME, FILE
@@ -36,6 +37,9 @@ VALUES = {
     PERCENTAGES.name: st.lists(percents, min_size=1, max_size=4),
     BOUND.name: numbers | percentiles,
     THRESHOLD.name: numbers | percentiles | st.sampled_from(["otsu", "li", "moments"]),
+    "number or mean": numbers | st.just("mean"),
+    "number or std": numbers | st.just("std"),
+    METHOD.name: st.sampled_from(["max", "mean", "min", "sum", "std"]),
     FILE.name: st.builds("{}.npy".format, st.text(string.ascii_letters + "/._-")),
     DTYPE_OR_SAME.name: dtypes | st.just("same"),
     PER_AXIS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
