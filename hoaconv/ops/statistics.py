@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import copysign, inf, ldexp, sqrt
+from math import inf, ldexp, sqrt
 from typing import Any, ClassVar
 
 import numpy as np
@@ -149,7 +149,7 @@ def _rounded(exact: Fraction) -> float:
     try:
         return float(exact)
     except OverflowError:
-        return copysign(inf, exact)
+        return inf if exact > 0 else -inf
 
 
 def _root(square: Fraction) -> float:
