@@ -21,7 +21,7 @@ from hoaconv.found import settle, take_found
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.io.stack import Stack, open_stack
 from hoaconv.io.voxel_size import VoxelSize
-from hoaconv.ops.measure import Histogram
+from hoaconv.ops.measure import SHOWN, Histogram
 from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.options import (
@@ -38,6 +38,7 @@ from hoaconv.options import (
     take_sample,
     take_workers,
 )
+from hoaconv.pictures import check_pictures, told, write_pictures
 from hoaconv.placed import place
 from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.report import Progress, Report, Watcher
@@ -64,7 +65,9 @@ class Conversion:
     def run(self) -> Report:
         """Convert; write the report where one was asked for."""
         self.watcher.planned(self.schedule)
-        made = self._report(self._run())
+        outcome = self._run()
+        write_pictures(self.sinks, outcome)
+        made = self._report(outcome)
         if self.report:
             _write_text(self.report, made.to_json())
         return made
@@ -108,7 +111,12 @@ class Conversion:
             unit=main.image.unit,
             levels=tuple(made["levels"]),
             others=tuple(
-                {**outcome.outputs[sink], "ops": spell_ops(self.sinks[sink])} for sink in others
+                {
+                    **outcome.outputs[sink],
+                    "folds": told(self.sinks, sink, outcome),
+                    "ops": spell_ops(self.sinks[sink]),
+                }
+                for sink in others
             ),
             files=made["files"] + sum(outcome.outputs[sink]["files"] for sink in outside),
             bytes_read=self.schedule.bytes_read,
@@ -121,7 +129,7 @@ class Conversion:
             measured=outcome.measured,
             busy=outcome.busy,
             waited=outcome.waited,
-            folds=made["folds"],
+            folds=told(self.sinks, main, outcome),
             found=outcome.found,
             intervals=outcome.intervals,
             notes=self.notes,
@@ -162,6 +170,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
         watcher.note(text)
     common = {"version": __version__, "source": os.fspath(options["src"]), "options": given}
     sinks = _sinks(outputs, stack, size, common)
+    check_pictures(sinks, stack.files)
     settled = {sink: settle(ops, found) for sink, ops in sinks.items()}
     volumes = _volumes(settled.values())
     for output in outputs:
@@ -248,7 +257,8 @@ def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr, volumes: Mapping[st
             plan |= op.join()
         else:
             plan |= cast(Op, op)  # or a resample or scan: a zip without others is an op
-    return plan | sink if sink.is_label else plan | Histogram() | sink
+    known = bool(ops) and isinstance(ops[-1], Histogram) and ops[-1].percentiles == SHOWN
+    return plan | sink if sink.is_label or known else plan | Histogram() | sink
 
 
 def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hoaconv.engine.contract import Lengths, Resample, Step
+from hoaconv.engine.contract import Fold, Lengths, Resample, Step
 from hoaconv.engine.spec import Spec
 from hoaconv.io.voxel_size import VoxelSize
 
@@ -44,6 +44,6 @@ def place(ops: Sequence[Step], spec: Spec, size: VoxelSize | None) -> Placed:
     for op in ops:
         if isinstance(op, Resample):
             edges, origin = op.place(spec, edges, origin)
-        spec = op.infer(spec)
+        spec = spec if isinstance(op, Fold) else op.infer(spec)
     known = size is not None or edges != ones
     return Placed(spec, edges if known else None, size.unit if size else None, origin)

@@ -152,7 +152,7 @@ class Total(Fold):
     def init(self, spec: Spec) -> list[int]:
         return [0]
 
-    def step(self, state: list[int], block: Plane) -> None:
+    def step(self, state: list[int], block: Plane, z: int = 0, y: int = 0) -> None:
         state[0] += int(block.sum())
 
     def merge(self, one: list[int], other: list[int]) -> list[int]:
@@ -278,7 +278,7 @@ class Mean(Total):
     def init(self, spec: Spec) -> list[int]:
         return [0, 0]
 
-    def step(self, state: list[int], block: Plane) -> None:
+    def step(self, state: list[int], block: Plane, z: int = 0, y: int = 0) -> None:
         state[0] += int(block.sum())
         state[1] += block.size
 
@@ -292,7 +292,7 @@ class Mean(Total):
 class Most(Total):
     word: ClassVar[str] = "most"
 
-    def step(self, state: list[int], block: Plane) -> None:
+    def step(self, state: list[int], block: Plane, z: int = 0, y: int = 0) -> None:
         state[0] = max(state[0], int(block.max()))
 
     def merge(self, one: list[int], other: list[int]) -> list[int]:

@@ -29,6 +29,7 @@ FLOORS: dict[str, set[str]] = {
     "conversion": {
         "placed",
         "found",
+        "pictures",
         "options",
         "report",
         "pyramid",
@@ -39,6 +40,7 @@ FLOORS: dict[str, set[str]] = {
         *BOTTOM,
     },
     "found": {"options", "ops", "engine", *BOTTOM},
+    "pictures": {"pyramid", "io", "ops", "engine", *BOTTOM},
     "options": {"placed", "pyramid", "io", "ops", "kernels", "engine", *BOTTOM},
     "placed": {"io", "engine", *BOTTOM},
     "report": {"engine.schedule", *BOTTOM},

@@ -225,17 +225,20 @@ class Zip(ABC):
         """Spec of the result, from that of its own stream."""
 
 
-Step = Op | Resample | Scan | Zip
-"""Whatever may stand in a chain of ops."""
-
-
 class Fold(ABC):
     """Planes to one value, tapped while the planes flow on.
 
-    A state is any object that only one thread changes; `merge` joins the workers' states.
+    A state is any object that only one thread changes; `merge` joins the workers' states. The
+    value must not depend on who has seen what, in which order: sums of floats have to be exact.
     """
 
     word: ClassVar[str]
+
+    shared: ClassVar[bool] = False
+    """Whether all threads change one state: each then touches the rows of its own band alone."""
+
+    draws: ClassVar[bool] = False
+    """Whether it also makes a picture."""
 
     def __str__(self) -> str:
         return self.word
@@ -245,8 +248,11 @@ class Fold(ABC):
         """A state that has seen nothing."""
 
     @abstractmethod
-    def step(self, state: Any, block: Plane) -> None:
-        """Take in some rows of a plane, without the GIL."""
+    def step(self, state: Any, block: Plane, z: int = 0, y: int = 0) -> None:
+        """Take in rows `y` and on of plane `z`, without the GIL; whole along x.
+
+        Every row of a plane comes once, and before any of the next plane.
+        """
 
     @abstractmethod
     def merge(self, one: Any, other: Any) -> Any:
@@ -256,10 +262,19 @@ class Fold(ABC):
     def finish(self, state: Any) -> Mapping[str, Any]:
         """The value, as JSON takes it."""
 
+    def draw(self, state: Any) -> Plane | None:  # noqa: ARG002 - the parameter is the contract
+        """The picture, if it `draws` one."""
+        return None
+
     @abstractmethod
     def state_bytes(self, spec: Spec) -> int:
-        """Bytes of one state; every worker holds one."""
+        """Bytes of one state, and of the picture; every worker holds one, or all share it."""
 
     def warm(self, spec: Spec) -> None:
         """Compile the kernels that `step` calls for planes of this spec."""
-        self.step(self.init(spec), np.zeros((1, 1), spec.dtype))
+        voxel = Spec((1, 1, 1), spec.dtype)
+        self.step(self.init(voxel), np.zeros((1, 1), spec.dtype))
+
+
+Step = Op | Resample | Scan | Zip | Fold
+"""Whatever may stand in a chain of ops: turns one stream of planes into another, or taps it."""

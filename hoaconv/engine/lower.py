@@ -47,22 +47,26 @@ class Running:
 
 
 class Tap:
-    """A fold's states, one for each thread that takes part."""
+    """A fold's states, one for each thread that takes part, or one that they share."""
 
     def __init__(self, running: Running, stage: Stage) -> None:
         self._fold: Fold = stage.part  # type: ignore[assignment]
         self._spec = running.sweep.spec_in(stage)
+        self._z = 0
         self._states: dict[int, Any] = {}
+        if self._fold.shared:
+            self._states[0] = self._fold.init(self._spec)
 
     def take(self, plane: Plane, rows: slice) -> None:
         """Take a band in; each thread's state lies in its core's cache."""
-        thread = get_ident()
+        thread = 0 if self._fold.shared else get_ident()
         if thread not in self._states:
             self._states[thread] = self._fold.init(self._spec)
-        self._fold.step(self._states[thread], plane[rows])
+        self._fold.step(self._states[thread], plane[rows], self._z, rows.start)
 
     def advance(self) -> None:
-        """Nothing is left to do for a plane."""
+        """All bands of a plane are taken."""
+        self._z += 1
 
     def state(self) -> Any:
         """One state that has seen all planes; the threads' own are let go."""

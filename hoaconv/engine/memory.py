@@ -116,8 +116,10 @@ def _stage_uses(schedule: Sweep, i: int) -> tuple[Use, ...]:
             Use(who, f"bands in {workers + 1} threads", own),
         )
     if isinstance(stage.part, Fold):
-        size = (workers + 1) * stage.part.state_bytes(schedule.spec_in(stage))
-        return (Use(who, f"states of {workers + 1} threads", size),)
+        size = stage.part.state_bytes(schedule.spec_in(stage))
+        many = 1 if stage.part.shared else workers + 1
+        what = "one state of all threads" if stage.part.shared else f"states of {many} threads"
+        return (Use(who, what, many * size),)
     return stage.part.uses(schedule.spec_in(stage), workers, schedule.thrift)
 
 

@@ -1,7 +1,7 @@
 """Run a schedule: open, sweep after sweep, close, or clean up after what went wrong."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, cast
@@ -18,9 +18,10 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.sampling import Intervals, interval, together
 from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
+from hoaconv.engine.spec import Plane
 from hoaconv.errors import StoreError
 
-__all__ = ["Outcome", "run", "warm"]
+__all__ = ["Outcome", "fold_names", "run", "warm"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,12 @@ class Outcome:
     Attributes
     ----------
     outputs
-        What each sink says of what it wrote, by the sink; under ``"folds"`` the values, by word,
+        What each sink says of what it wrote, by the sink; under ``"folds"`` the values, by name,
         of the folds that its planes went through.
     folds
         Values of all folds, in the plan's order.
+    pictures
+        By the sink, and by name, what these folds have drawn.
     found
         What ops needed to know of the whole volume, by the chain of ops that needed it.
     intervals
@@ -47,6 +50,7 @@ class Outcome:
 
     outputs: Mapping[Sink, Mapping[str, Any]]
     folds: tuple[Mapping[str, Any], ...]
+    pictures: Mapping[Sink, Mapping[str, Plane]]
     found: Mapping[str, Mapping[str, Any]]
     intervals: Mapping[str, Intervals]
     seconds: float
@@ -80,6 +84,7 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
     return Outcome(
         outputs,
         folds,
+        work.pictures,
         work.found,
         work.intervals,
         seconds,
@@ -99,6 +104,8 @@ class _Run:
     def __init__(self, schedule: Schedule, on_plane: Callable[[], None]) -> None:
         self.pool = Pool(schedule.limits.workers)
         self.values: dict[Place, Mapping[str, Any]] = {}
+        self.pictures: dict[Sink, Mapping[str, Plane]] = {}
+        self._drawn: dict[Place, Plane] = {}
         self.found: dict[str, Mapping[str, Any]] = {}
         self.intervals: dict[str, Intervals] = {}
         self._schedule, self._on_plane = schedule, on_plane
@@ -118,8 +125,12 @@ class _Run:
         made: dict[Sink, Mapping[str, Any]] = {}
         for sink in self._schedule.sinks:
             place = places[id(sink)]
-            folds = self._folds_before(place)
-            made[sink] = {**self._writers[place].close(folds), "folds": folds}
+            taps = self._taps_before(place)
+            nearest = {fold.word: self.values[tap] for tap, fold in taps.items()}
+            names = dict(zip(taps, fold_names(tuple(taps.values())), strict=True))
+            folds = {names[tap]: self.values[tap] for tap in taps}
+            made[sink] = {**self._writers[place].close(nearest), "folds": folds}
+            self.pictures[sink] = {names[t]: self._drawn[t] for t in taps if t in self._drawn}
         for sink in self._schedule.sinks:
             self._writers[places[id(sink)]].release()
         return made
@@ -163,7 +174,10 @@ class _Run:
         """Finish the folds of a sweep; groups of a sample look for the same."""
         sweep, groups = self._schedule.sweeps[k], defaultdict[str, list[int]](list)
         for i, state in states.items():
-            self.values[k, i] = cast(Fold, sweep.stages[i].part).finish(state)
+            fold = cast(Fold, sweep.stages[i].part)
+            self.values[k, i] = fold.finish(state)
+            if (drawn := fold.draw(state)) is not None:
+                self._drawn[k, i] = drawn
             if (sought := self.seeks((k, i))) is not None:
                 groups[sought].append(i)
         for sought, places in groups.items():
@@ -178,15 +192,14 @@ class _Run:
         """What a fold looks for, if a later op needs it."""
         return self._schedule.sweeps[place[0]].stages[place[1]].finds
 
-    def _folds_before(self, place: Place) -> Mapping[str, Any]:
-        """Values of the folds that a stage's planes went through, by word."""
+    def _taps_before(self, place: Place) -> dict[Place, Fold]:
+        """The folds that a stage's planes went through, from the source on."""
         k, i = place
         stage = self._schedule.sweeps[k].stages[i]
-        found: dict[str, Any] = {}
+        found: dict[Place, Fold] = {}
         for before in [stage.after] if stage.after else [(k, j) for j in stage.inputs]:
-            found |= self._folds_before(before)
-        part = stage.part
-        return found | {part.word: self.values[place]} if isinstance(part, Fold) else found
+            found |= self._taps_before(before)
+        return found | {place: stage.part} if isinstance(stage.part, Fold) else found
 
     def abort(self, error: BaseException) -> None:
         """Remove what waits, then what was written, the latest first; tell if it is gone."""
@@ -200,6 +213,18 @@ class _Run:
                 left.append(str(reason))
         for note in left or ["what was written is removed"]:
             error.add_note(note)
+
+
+def fold_names(folds: Sequence[Fold]) -> list[str]:
+    """What the values of the folds of one chain are called: as they are spelled, twins numbered.
+
+    Examples
+    --------
+    ``stats | gaussian 1 | stats`` gives ``stats`` and ``stats (2)``.
+    """
+    texts = [str(fold) for fold in folds]
+    counts = [texts[: i + 1].count(text) for i, text in enumerate(texts)]
+    return [f"{text} ({n})" if n > 1 else text for text, n in zip(texts, counts, strict=True)]
 
 
 def warm(plan: Plan) -> None:

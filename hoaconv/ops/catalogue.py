@@ -1,4 +1,4 @@
-"""Every op there is, by its word."""
+"""Every op and fold there is, by its word."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
@@ -13,8 +13,10 @@ from hoaconv.ops import (
     measure,
     operands,
     pointwise,
+    projection,
     sampling,
     smooth,
+    statistics,
     table,
 )
 from hoaconv.ops.declare import EXAMPLES, OPS, Declared, kind_of
@@ -41,6 +43,8 @@ FAMILIES = (
     geometry,
     sampling,
     measure,
+    statistics,
+    projection,
 )
 """The modules whose ops make the catalogue: importing one registers them."""
 

@@ -190,7 +190,7 @@ def kind_of(parameter: "Field[Any]") -> Kind:
 class Declared:
     """An op's parameters, brought to the form of their kinds, so that equal means equal.
 
-    An op is this and one of the contract: ``class Gaussian(Declared, Op)``.
+    An op or fold is this and one of the contract: ``class Gaussian(Declared, Op)``.
     """
 
     word: ClassVar[str]

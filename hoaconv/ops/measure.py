@@ -84,7 +84,7 @@ class Counting(Fold):
         bins = np.zeros((LANES, bin_count(spec.dtype)), np.int64)
         return Counts(spec.dtype, bins, np.array([np.inf, -np.inf]))
 
-    def step(self, state: Counts, block: Plane) -> None:
+    def step(self, state: Counts, block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
         """Count the voxels of some rows of a plane."""
         if is_exact(state.dtype):
             count(block, state.bins)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hoaconv.engine.contract import Core, Op
+from hoaconv.engine.contract import Core, Fold, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.kernels.pointwise import (
@@ -20,11 +20,13 @@ from hoaconv.kernels.pointwise import (
     within_bytes,
 )
 from hoaconv.kernels.rounding import dtype_range
+from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.declare import DTYPE, Declared, number_or, param, register
 from hoaconv.ops.sought import Sought
+from hoaconv.ops.statistics import Stats
 from hoaconv.ops.thresholds import METHODS
 
-__all__ = ["BOUND", "THRESHOLD", "Between", "Cast", "Clip", "Rescale", "Threshold"]
+__all__ = ["BOUND", "THRESHOLD", "Between", "Cast", "Clip", "Normalize", "Rescale", "Threshold"]
 
 BOUND = number_or(percentile=True)
 THRESHOLD = number_or(*METHODS, percentile=True)
@@ -176,6 +178,44 @@ class Rescale(Sought):
         least, greatest = (0.0, 1.0) if out.dtype.kind == "f" else dtype_range(out.dtype)
         lo, hi = float(self.lo), float(self.hi)
         linear(voxels, out, lo=lo, span=hi - lo, gain=greatest - least, base=least)
+
+
+@register("normalize")
+@dataclass(frozen=True)
+class Normalize(Sought):
+    """Subtract the mean and divide by the standard deviation, as float32 (float64 stays).
+
+    Both are numbers, or those of the whole volume, as the fold `stats` has them. NaN stays NaN.
+    """
+
+    word: ClassVar[str] = "normalize"
+    sought: ClassVar[tuple[str, ...]] = ("mean", "std")
+
+    mean: float | str = param(number_or("mean"), "what becomes 0; mean: that of the volume", "mean")
+    std: float | str = param(number_or("std"), "what becomes 1; std: that of the volume", "std")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.mean, str) and not isfinite(self.mean):
+            raise SpellingError(f"normalize: mean should be finite, not {self.mean}")
+        if not isinstance(self.std, str) and not 0 < self.std < np.inf:
+            raise SpellingError(f"normalize: std should be above 0 and finite, not {self.std:g}")
+
+    def finder(self, words: tuple[str, ...]) -> Fold:  # noqa: ARG002 - it finds both
+        """The fold that tells mean and standard deviation."""
+        return Stats()
+
+    def infer(self, spec: Spec) -> Spec:
+        """The same shape as float32; float64 stays."""
+        return replace(spec, dtype=real_dtype(spec.dtype))
+
+    def work(self, spec: Spec) -> int:
+        """One row."""
+        return linear_bytes(spec.shape[2])
+
+    def write(self, voxels: Slab, out: Slab) -> None:
+        """Write ``(voxels - mean) / std`` into `out`."""
+        linear(voxels, out, lo=float(self.mean), span=float(self.std), gain=1.0, base=-0.0)
 
 
 def _check_order(word: str, lo: float | str, hi: float | str, *, apart: bool = False) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.histogram import is_exact
-from hoaconv.ops.measure import Histogram, percentile
+from hoaconv.ops.measure import Histogram, Percentiles, percentile
 
 QS = [0, 0.1, 1, 25, 33.3, 50, 66.7, 99, 99.9, 100]
 
@@ -112,3 +112,38 @@ def test_merging_leaves_both_states_alone():
     assert Histogram().merge(one, other).bins.sum() == 25
     np.testing.assert_array_equal(one.bins, before[0])
     np.testing.assert_array_equal(other.bins, before[1])
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("size", [1, 7, 300])
+def test_bins_are_numpys(dtype, size):
+    block = noise((30, 40), dtype)
+    value = Histogram(size).finish(counted(block[:11], block[11:]))
+    seen, ends = block.astype(np.float64), (float(block.min()), float(block.max()))
+    if not is_exact(dtype):  # a voxel is counted where its first 8 bits are
+        first = (block.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)
+        seen = first.astype(np.float64).clip(*ends)
+    counts, edges = np.histogram(seen, size, ends)
+    assert value["counts"] == counts.tolist()
+    np.testing.assert_allclose(value["edges"], edges, rtol=1e-12)
+    assert sum(value["counts"]) == block.size
+
+
+def test_bins_leave_out_what_is_no_finite_number():
+    block = np.array([[np.nan, np.inf, -np.inf, 1, 2, 2]], np.float32)
+    value = Histogram(2).finish(counted(block))
+    assert (value["counts"], value["edges"]) == ([1, 2], [1, 1.5, 2])
+    empty = Histogram(2).finish(counted(block[:, :3]))
+    assert (empty["counts"], empty["edges"]) == ([], [])
+
+
+def test_percentiles_by_their_numbers():
+    block = noise((30, 40), np.uint16)
+    value = Percentiles("1,50,99.9999").finish(counted(block))
+    assert value == {
+        name: int(np.percentile(block, float(name), method="inverted_cdf"))
+        for name in ("1", "50", "99.9999")
+    }
+    nothing = Percentiles(50).finish(counted(np.full((2, 2), np.nan)))
+    assert nothing == {"50": None}
+    assert Percentiles((1, 2)) == Percentiles("1,2.0")

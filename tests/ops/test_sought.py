@@ -6,7 +6,7 @@ import pytest
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.histogram import is_exact
-from hoaconv.ops.pointwise import Between, Clip, Rescale, Threshold
+from hoaconv.ops.pointwise import Between, Clip, Normalize, Rescale, Threshold
 from hoaconv.ops.sought import GreyValues
 from hoaconv.ops.thresholds import METHODS
 
@@ -81,6 +81,26 @@ def test_one_fold_finds_all_that_an_op_needs():
     assert Rescale(1, 2).needs is None
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_normalized_voxels_have_mean_0_and_std_1(dtype):
+    volume = humps(dtype)
+    op = settled(Normalize(), volume)
+    wide = volume.astype(np.float64)
+    np.testing.assert_allclose([op.mean, op.std], [wide.mean(), wide.std()], rtol=1e-12)
+    got = result(op, volume)
+    real = np.float64 if dtype == np.float64 else np.float32
+    np.testing.assert_array_equal(got, ((wide - op.mean) / op.std).astype(real), strict=True)
+
+
+def test_normalize_takes_numbers_too_and_leaves_nan_out():
+    volume = np.array([[[np.nan, 1, 3, np.inf]]], np.float32)
+    assert settled(Normalize(), volume) == Normalize(2, 1)
+    assert settled(Normalize(std=4), volume) == Normalize(2, 4)
+    np.testing.assert_array_equal(
+        result(Normalize(2, 4), volume)[0], [[np.nan, -0.25, 0.25, np.inf]]
+    )
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_in_a_volume_of_one_value_no_voxel_is_greater(dtype, method):
@@ -117,6 +137,8 @@ def test_an_infinite_percentile_is_json_and_read_back():
         (Rescale(9, "p99"), np.full((1, 2, 2), 5, "u1"), "lo should be finite and below hi"),
         (Rescale(9, "p100"), np.full((1, 2, 2), np.inf, "f4"), "the volume has p100 Infinity"),
         (Clip(9, "p99"), np.full((1, 2, 2), 5, "u1"), r"lo should not be above hi, but 9\.\.5"),
+        (Normalize(), np.full((1, 2, 2), 5, "u1"), "has mean 5, std 0: .* std should be above 0"),
+        (Normalize(), np.full((1, 2, 2), np.nan, "f4"), "mean should be a number or mean, not Non"),
         (Threshold("otsu"), np.full((1, 2, 2), np.nan, "f4"), "otsu can't be found: every voxel"),
         (Threshold("li"), np.full((1, 2, 2), np.inf, "f4"), "li can't be found: no voxel is fini"),
     ],

@@ -24,6 +24,7 @@ from hoaconv.ops.declare import (
 from hoaconv.ops.geometry import AXES, BORDERS, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
 from hoaconv.ops.operands import OPERAND, VOLUME
 from hoaconv.ops.pointwise import BOUND, THRESHOLD, Cast, Clip, Rescale, Threshold
+from hoaconv.ops.projection import METHOD
 from hoaconv.ops.sampling import CELL, ORDER, Bin, Resize
 from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.spelling import parse_op, parse_ops, spell, spell_ops
@@ -40,6 +41,9 @@ VALUES = {
     PERCENTAGES.name: st.lists(percents, min_size=1, max_size=4),
     BOUND.name: numbers | percentiles,
     THRESHOLD.name: numbers | percentiles | st.sampled_from(["otsu", "li", "moments"]),
+    "number or mean": numbers | st.just("mean"),
+    "number or std": numbers | st.just("std"),
+    METHOD.name: st.sampled_from(["max", "mean", "min", "sum", "std"]),
     FILE.name: st.builds("{}.npy".format, st.text(string.ascii_letters + "/._-")),
     DTYPE_OR_SAME.name: dtypes | st.just("same"),
     PER_AXIS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
@@ -164,6 +168,9 @@ def test_the_spelling_leaves_out_what_is_default():
         ("rescale 5 5", "lo should be finite and below hi"),
         ("rescale p9 p9", "lo should be finite and below hi, but p9..p9"),
         ("between p9 p2", "lo should not be above hi, but p9..p2"),
+        ("normalize std=0", "normalize: std should be above 0 and finite, not 0"),
+        ("normalize inf", "normalize: mean should be finite, not inf"),
+        ("projection maximum", "method should be one of max, mean, min, sum, std, not 'maximum'"),
         ("lut table.csv", "should be the name of a .npy or .txt file, .* not 'table.csv'"),
         ("lut t.npy uint64", "should be same, or one of uint8, .* not 'uint64'"),
         ("histogram -1", "bins should be a whole number, 0 or more, not '-1'"),
