@@ -58,15 +58,15 @@ class Conversion:
     watcher: Watcher
 
     def run(self) -> Report:
-        """Convert; write the report where one was asked for."""
+        """Convert; write the report where one was asked for, and what folds have drawn."""
         self.watcher.planned(self.schedule)
         outcome = run(self.schedule, self._on_plane())
-        for sink, pictures in outcome.pictures.items():
-            for name, plane in pictures.items():
-                write_plane(self._picture(sink, name), plane)
         made = self._report(outcome)
         if self.report:
             _write_text(self.report, made.to_json())
+        for sink, pictures in outcome.pictures.items():
+            for name, plane in pictures.items():
+                write_plane(self._picture(sink, name), plane)
         return made
 
     def _on_plane(self) -> Callable[[], None]:
