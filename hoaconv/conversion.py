@@ -63,13 +63,13 @@ class Conversion:
     watcher: Watcher
 
     def run(self) -> Report:
-        """Convert; write the report where one was asked for."""
+        """Convert; write the report where one was asked for, and what folds have drawn."""
         self.watcher.planned(self.schedule)
         outcome = self._run()
-        write_pictures(self.sinks, outcome)
         made = self._report(outcome)
         if self.report:
             _write_text(self.report, made.to_json())
+        write_pictures(self.sinks, outcome)
         return made
 
     def _run(self) -> Outcome:

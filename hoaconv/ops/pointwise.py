@@ -38,8 +38,9 @@ class Threshold(Sought):
     """Mark voxels greater than a value: uint8, 1 there and 0 elsewhere.
 
     ``otsu``, ``li`` and ``moments`` find the value in the whole volume's histogram, as does a
-    percentile such as ``p99``: see `hoaconv.ops.thresholds`. In a volume of one value nothing is
-    marked.
+    percentile such as ``p99``: exactly for integers of up to 16 bits, within 1/128 for a percentile
+    of other dtypes, and from each voxel's first 8 significant bits for the others. In a volume of
+    one value nothing is marked.
     """
 
     word: ClassVar[str] = "threshold"
@@ -146,8 +147,8 @@ class Rescale(Sought):
     """Spread the window lo..hi linearly over all of an integer dtype, or over 0..1 of a float.
 
     Integers are rounded half to even and saturated outside the window; floats go on beyond 0..1.
-    The ends of the window are numbers or percentiles of the whole volume. NaN stays NaN, and
-    becomes 0 in an integer.
+    The ends of the window are numbers or percentiles of the whole volume, exact for integers of up
+    to 16 bits and within 1/128 of themselves otherwise. NaN stays NaN, and becomes 0 in an integer.
     """
 
     word: ClassVar[str] = "rescale"
