@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice
 from threading import get_ident
 from typing import Any
 
 from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Writer
+from hoaconv.engine.contract import Fold, Join, Op, Scan, Sink, Source, Writer
 from hoaconv.engine.memory import block_spec
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.schedule import Schedule, Stage
@@ -119,6 +120,8 @@ def _lower(
     if isinstance(part, Op):
         windows = windowed(planes, stage.window, stage.stride, stage.halo[0])
         return flatten(map(_Apply(sweep, stage, part), windows))
+    if isinstance(part, Scan):
+        return _Follow(sweep, stage, part).all(planes)
     return _pass_on(sweep, i, stage, planes, passes)
 
 
@@ -189,6 +192,30 @@ class _Apply:
         for plane, place in zip(planes, block):
             place[...] = plane[rows]
         return block
+
+
+class _Follow:
+    """One scan of all planes, in the thread that runs the sweep."""
+
+    def __init__(self, sweep: Sweep, stage: Stage, scan: Scan) -> None:
+        self._timed = partial(sweep.pool.timed, str(scan))
+        self._scanner = scan.open(sweep.schedule.spec_in(stage), sweep.buffers)
+
+    def all(self, planes: Planes) -> Planes:
+        yield from chain.from_iterable(map(self._take, planes))
+        yield from self._give(self._timed(self._scanner.end))
+
+    def _take(self, plane: Plane) -> Planes:
+        return self._give(self._timed(partial(self._scanner.take, plane)))
+
+    def _give(self, decided: Planes) -> Planes:
+        """The same planes; the time in which they are made is told to the pool."""
+        made: list[Plane] = []
+        while True:
+            self._timed(partial(made.extend, islice(decided, 1)))
+            if not made:
+                return
+            yield made.pop()
 
 
 class _Combine:

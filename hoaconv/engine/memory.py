@@ -6,7 +6,7 @@ a maximum over stages or a lower bound; what is measured rather than derived say
 
 from math import ceil
 
-from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Use
+from hoaconv.engine.contract import Fold, Join, Op, Scan, Sink, Source, Use
 from hoaconv.engine.schedule import Schedule, Stage
 from hoaconv.engine.spec import Spec
 
@@ -72,7 +72,9 @@ def _kept(schedule: Schedule, i: int) -> int:
 
 def _reach(schedule: Schedule, i: int) -> int:
     further = (_reach(schedule, j) for j in schedule.readers[i])
-    return schedule.stages[i].window + max(further, default=0)
+    stage = schedule.stages[i]
+    late = stage.part.delay(schedule.spec_in(stage)) if isinstance(stage.part, Scan) else 0
+    return stage.window + late + max(further, default=0)
 
 
 def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
@@ -90,6 +92,13 @@ def _stage_uses(schedule: Schedule, i: int) -> tuple[Use, ...]:
         return (
             Use(who, f"{planes} planes of output", planes * spec.plane_bytes),
             Use(who, f"bands in {workers + 1} threads", (workers + 1) * _band(schedule, stage)),
+        )
+    if isinstance(stage.part, Scan):
+        taken = schedule.spec_in(stage)
+        held = f"objects under way, up to {stage.part.delay(taken)} planes"
+        return (
+            Use(who, f"{kept} planes of output", kept * spec.plane_bytes),
+            Use(who, held, stage.part.state_bytes(taken)),
         )
     if isinstance(stage.part, Join):
         specs = (schedule.spec_of(schedule.stages[j]) for j in stage.inputs)

@@ -99,11 +99,11 @@ class Pool:
         task()
         return True
 
-    def timed(self, label: str, function: Callable[[], None]) -> None:
+    def timed(self, label: str, function: Callable[[], T]) -> T:
         """Call `function` here and now; add the seconds it took to ``busy[label]``."""
         start = perf_counter()
         try:
-            function()
+            return function()
         finally:
             with self._changed:
                 self.busy[label] = self.busy.get(label, 0.0) + perf_counter() - start

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from hoaconv.engine.contract import Fold, Join, Op, Sink, Source, Use
+from hoaconv.engine.contract import Fold, Join, Op, Scan, Sink, Source, Use
 from hoaconv.engine.plan import Part, Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
@@ -18,6 +18,7 @@ __all__ = ["Limits", "Schedule", "Stage"]
 _KINDS: dict[str, type] = {
     "source": Source,
     "op": Op,
+    "scan": Scan,
     "join": Join,
     "fold": Fold,
     "sink": Sink,
@@ -67,7 +68,7 @@ class Stage:
 
     @property
     def kind(self) -> str:
-        """One of source, op, join, fold, sink."""
+        """One of source, op, scan, join, fold, sink."""
         return next(name for name, kind in _KINDS.items() if isinstance(self.part, kind))
 
 

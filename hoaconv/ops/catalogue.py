@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hoaconv.errors import SpellingError
-from hoaconv.ops import pointwise, smooth
+from hoaconv.ops import objects, pointwise, smooth
 from hoaconv.ops.declare import EXAMPLES, OPS, Declared, kind_of
 from hoaconv.units import did_you_mean
 
@@ -21,7 +21,11 @@ __all__ = [
     "usage",
 ]
 
-FAMILIES = (smooth, pointwise)
+FAMILIES = (
+    smooth,
+    pointwise,
+    objects,
+)
 """The modules whose ops make the catalogue: importing one registers them."""
 
 
