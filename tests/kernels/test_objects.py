@@ -73,8 +73,8 @@ def spiral(n):
     while not plane[y, x]:
         plane[y, x] = 1
         ahead, beyond = (y + dy, x + dx), (y + 2 * dy, x + 2 * dx)
-        free = 0 <= min(ahead) and max(ahead) < n
-        taken = 0 <= min(beyond) and max(beyond) < n and plane[beyond]
+        free = min(ahead) >= 0 and max(ahead) < n
+        taken = min(beyond) >= 0 and max(beyond) < n and plane[beyond]
         if not free or taken:
             dy, dx = dx, -dy
         y, x = y + dy, x + dx

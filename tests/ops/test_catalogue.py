@@ -2,7 +2,7 @@
 
 import pytest
 
-from hoaconv.engine.contract import Op
+from hoaconv.engine.contract import Step
 from hoaconv.errors import SpellingError
 from hoaconv.ops.catalogue import Parameter, catalogue, describe, example, lookup, summary
 from hoaconv.ops.declare import NUMBER, param, register
@@ -11,7 +11,7 @@ from hoaconv.ops.smooth import Gaussian
 
 def test_the_catalogue_is_in_order_and_can_not_be_changed():
     assert list(catalogue()) == sorted(catalogue())
-    assert all(issubclass(op, Op) and op.word == word for word, op in catalogue().items())
+    assert all(issubclass(op, Step) and op.word == word for word, op in catalogue().items())
     with pytest.raises(TypeError):
         catalogue()["blur"] = Gaussian
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.gaussian import MODES
+from hoaconv.kernels.objects import CONNECTIVITIES
 from hoaconv.ops.catalogue import catalogue, example, usage
 from hoaconv.ops.declare import DTYPE, NUMBER, PER_AXIS, kind_of
 from hoaconv.ops.pointwise import Cast, Clip, Threshold
@@ -22,6 +23,8 @@ VALUES = {
     PER_AXIS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
     DTYPE.name: st.sampled_from([str(dtype) for dtype in DTYPES]),
     "|".join(MODES): st.sampled_from(MODES),
+    "voxels": st.integers(1, 10**30) | st.floats(1, 1e30).map(int),
+    "|".join(map(str, CONNECTIVITIES)): st.sampled_from(CONNECTIVITIES),
 }
 
 
