@@ -1,6 +1,6 @@
 """A source, ops, a fold and a sink that live in memory: the engine knows no others."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, ClassVar
@@ -14,6 +14,8 @@ from hoaconv.engine.contract import (
     Hold,
     Op,
     Resample,
+    Scan,
+    Scanner,
     Scratch,
     Sink,
     Source,
@@ -144,6 +146,58 @@ def span_sums(volume: Slab, spans: Spans) -> Slab:
     n, first = len(volume), min(spans.first, len(volume) - 1)
     sums = [volume[z : z + spans.length].sum(axis=0) for z in range(first, n, spans.every)]
     return np.repeat(np.stack(sums).astype(volume.dtype), spans.repeat, axis=0)[: spans.most]
+
+
+@dataclass(frozen=True)
+class Lag(Scan):
+    """Each plane and all before it, summed up; given as soon as `late` more have come, or all
+    that wait at once."""
+
+    word: ClassVar[str] = "lag"
+    late: int = 2
+    at_once: bool = False
+
+    def infer(self, spec: Spec) -> Spec:
+        return Spec(spec.shape, np.dtype("int32"))
+
+    def delay(self, spec: Spec) -> int:
+        return min(self.late, spec.planes - 1)
+
+    def state_bytes(self, spec: Spec) -> int:
+        return (self.late + 2) * self.infer(spec).plane_bytes
+
+    def open(self, spec: Spec, buffers: Buffers) -> Scanner:
+        return _Lagging(self, spec, buffers)
+
+    def warm(self, spec: Spec) -> None:
+        pass
+
+    def __str__(self) -> str:
+        return f"lag {self.late}"
+
+
+class _Lagging(Scanner):
+    def __init__(self, lag: Lag, spec: Spec, buffers: Buffers) -> None:
+        self.lag, self.buffers = lag, buffers
+        self.waiting: list[Plane] = []
+        self.total = np.zeros(spec.plane_shape, np.int32)
+
+    def take(self, plane: Plane) -> Iterator[Plane]:
+        self.total = self.total + plane
+        self.waiting.append(self.total)
+        full = len(self.waiting) > self.lag.late
+        return self.give(len(self.waiting) if full and self.lag.at_once else int(full))
+
+    def end(self) -> Iterator[Plane]:
+        return self.give(len(self.waiting))
+
+    def give(self, n: int) -> Iterator[Plane]:
+        return map(self.copy, [self.waiting.pop(0) for _ in range(n)])
+
+    def copy(self, plane: Plane) -> Plane:
+        out = self.buffers.take(plane.shape, np.int32)
+        out[...] = plane
+        return out
 
 
 class Total(Fold):

@@ -55,4 +55,6 @@ def buffer_bytes(made: Sweep) -> int:
     remade = [s for s in made.stages if s.kind == "resample"]
     own += sum(s.part.work(made.spec_in(s)) for s in remade)
     own += sum(s.part.work(*(made.spec_of(made.stages[i]) for i in s.inputs)) for s in joins)
-    return counted - (made.limits.workers + 1) * own
+    scans = [s for s in made.stages if s.kind == "scan"]
+    states = sum(s.part.state_bytes(made.spec_in(s)) for s in scans)
+    return counted - (made.limits.workers + 1) * own - states

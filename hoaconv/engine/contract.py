@@ -154,7 +154,11 @@ class Scanner(ABC):
 
     @abstractmethod
     def take(self, plane: Plane) -> Iterator[Plane]:
-        """Take the next plane; give, one by one, those that are decided now, in order."""
+        """Take the next plane; give, one by one, those that are decided now, in order.
+
+        The plane is taken in before this returns, and isn't kept. All that is given is fetched
+        before the next plane comes.
+        """
 
     @abstractmethod
     def end(self) -> Iterator[Plane]:
@@ -173,6 +177,10 @@ class Scan(ABC):
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:
         """Spec of the result. Raises PlanError for an input that it can't take."""
+
+    @abstractmethod
+    def delay(self, spec: Spec) -> int:
+        """Planes that a scanner takes, at the most, beyond the one that it gives."""
 
     @abstractmethod
     def state_bytes(self, spec: Spec) -> int:

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
+from itertools import chain, count, islice
 from threading import get_ident
 from typing import Any
 
 from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Sink, Source, Writer
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source, Writer
 from hoaconv.engine.memory import block_spec
 from hoaconv.engine.pace import Pulled
 from hoaconv.engine.pool import Pool
@@ -157,6 +157,8 @@ def _lower(
         return flatten(map(_Apply(running, stage, part), windows))
     if isinstance(part, Resample):
         return _resample(running, stage, part, planes)
+    if isinstance(part, Scan):
+        return _Follow(running, stage, part).all(planes)
     return _pass_on(running, i, stage, planes, passes)
 
 
@@ -234,6 +236,30 @@ class _Apply:
         for plane, place in zip(planes, block):
             place[...] = plane[rows]
         return block
+
+
+class _Follow:
+    """One scan of all planes, in the thread that runs the sweep."""
+
+    def __init__(self, running: Running, stage: Stage, scan: Scan) -> None:
+        self._timed = partial(running.pool.timed, str(scan))
+        self._scanner = scan.open(running.sweep.spec_in(stage), running.buffers)
+
+    def all(self, planes: Planes) -> Planes:
+        yield from chain.from_iterable(map(self._take, planes))
+        yield from self._give(self._timed(self._scanner.end))
+
+    def _take(self, plane: Plane) -> Planes:
+        return self._give(self._timed(partial(self._scanner.take, plane)))
+
+    def _give(self, decided: Planes) -> Planes:
+        """The same planes; the time in which they are made is told to the pool."""
+        made: list[Plane] = []
+        while True:
+            self._timed(partial(made.extend, islice(decided, 1)))
+            if not made:
+                return
+            yield made.pop()
 
 
 class _Combine:

@@ -6,7 +6,7 @@ a maximum over stages or a lower bound; what is measured rather than derived say
 
 from math import ceil
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Sink, Source, Use
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source, Use
 from hoaconv.engine.pace import lag, longest_reach
 from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.engine.spec import Spec
@@ -83,47 +83,49 @@ def _reach(schedule: Sweep, i: int) -> int:
     further = max((_reach(schedule, j) for j in schedule.readers[i]), default=0)
     if isinstance(stage.part, Fold | Sink):
         return max(1, further)
-    return stage.window + further
+    late = stage.part.delay(schedule.spec_in(stage)) if isinstance(stage.part, Scan) else 0
+    return stage.window + late + further
 
 
 def _stage_uses(schedule: Sweep, i: int) -> tuple[Use, ...]:
     stage, who = schedule.stages[i], str(schedule.stages[i].part)
-    workers, spec = schedule.limits.workers, schedule.spec_of(stage)
-    kept = _kept(schedule, i)
-    if isinstance(stage.part, Source):
-        planes = min(schedule.ahead + kept, spec.planes)
-        return (
-            Use(who, f"{planes} planes: {schedule.ahead} ahead", planes * spec.plane_bytes),
-            Use(who, f"decoding in {workers} workers", workers * stage.part.scratch()),
-        )
-    if isinstance(stage.part, Op):
-        planes = live_planes(stage.stride, kept)
-        return (
-            Use(who, f"{planes} planes of output", planes * spec.plane_bytes),
-            Use(who, f"bands in {workers + 1} threads", (workers + 1) * _band(schedule, stage)),
-        )
-    if isinstance(stage.part, Resample):
-        own = (workers + 1) * stage.part.work(schedule.spec_in(stage))
-        return (
-            Use(who, f"{kept} planes of output", kept * spec.plane_bytes),
-            Use(who, f"bands in {workers + 1} threads", own),
-        )
-    if isinstance(stage.part, Join):
-        specs = (schedule.spec_of(schedule.stages[j]) for j in stage.inputs)
-        own = (workers + 1) * stage.part.work(*specs)
-        return (
-            Use(who, f"{kept} planes of output", kept * spec.plane_bytes),
-            Use(who, f"bands in {workers + 1} threads", own),
-        )
+    workers, taken = schedule.limits.workers, schedule.spec_in(stage)
+    if isinstance(stage.part, Sink):
+        return stage.part.uses(taken, workers, schedule.thrift)
     if isinstance(stage.part, Fold):
-        size = stage.part.state_bytes(schedule.spec_in(stage))
+        size = stage.part.state_bytes(taken)
         many = 1 if stage.part.shared else workers + 1
         what = "one state of all threads" if stage.part.shared else f"states of {many} threads"
         return (Use(who, what, many * size),)
-    return stage.part.uses(schedule.spec_in(stage), workers, schedule.thrift)
+    planes, bands = _planes_made(schedule, i), (workers + 1) * _band(schedule, stage)
+    size = planes * schedule.spec_of(stage).plane_bytes
+    if isinstance(stage.part, Source):
+        return (
+            Use(who, f"{planes} planes: {schedule.ahead} ahead", size),
+            Use(who, f"decoding in {workers} workers", workers * stage.part.scratch()),
+        )
+    made = Use(who, f"{planes} planes of output", size)
+    if isinstance(stage.part, Scan):
+        held = f"objects under way, up to {stage.part.delay(taken)} planes"
+        return (made, Use(who, held, stage.part.state_bytes(taken)))
+    return (made, Use(who, f"bands in {workers + 1} threads", bands))
+
+
+def _planes_made(schedule: Sweep, i: int) -> int:
+    """Planes of a stage that are alive at once."""
+    stage, kept = schedule.stages[i], _kept(schedule, i)
+    if isinstance(stage.part, Source):
+        return min(schedule.ahead + kept, schedule.spec_of(stage).planes)
+    return live_planes(stage.stride, kept) if isinstance(stage.part, Op) else kept
 
 
 def _band(schedule: Sweep, stage: Stage) -> int:
+    """What a thread holds while it makes a band."""
+    if isinstance(stage.part, Resample):
+        return stage.part.work(schedule.spec_in(stage))
+    if isinstance(stage.part, Join):
+        return stage.part.work(*(schedule.spec_of(schedule.stages[j]) for j in stage.inputs))
+    if not isinstance(stage.part, Op):
+        return 0
     block = block_spec(schedule, stage)
-    gathered = block.nbytes if stage.window > 1 else 0
-    return gathered + (stage.part.work(block) if isinstance(stage.part, Op) else 0)
+    return (block.nbytes if stage.window > 1 else 0) + stage.part.work(block)

@@ -15,7 +15,7 @@ from weakref import ref
 
 import numpy as np
 
-from hoaconv.engine.contract import Join, Op, Resample, Source
+from hoaconv.engine.contract import Join, Op, Resample, Scan, Source
 from hoaconv.engine.schedule import Sweep
 from hoaconv.engine.spec import Spec
 
@@ -151,6 +151,9 @@ class _Pace:
         if isinstance(stage.part, Op):
             reached = ceil(k / stage.stride) * stage.stride + stage.halo[0]
             k = min(reached, self._sweep.spec_of(stage).planes)
+        elif isinstance(stage.part, Scan):
+            late = stage.part.delay(self._sweep.spec_in(stage))
+            k = min(k + late, self._sweep.spec_of(stage).planes)
         return all(self._can_give(j, k) for j in stage.inputs)
 
 
@@ -198,6 +201,9 @@ def _needs(sweep: Sweep, i: int) -> Counts:
     if isinstance(stage.part, Op):
         reached = -(-count // stage.stride) * stage.stride + stage.halo[0]
         taken = taken[np.minimum(reached, count.size) - 1]
+    elif isinstance(stage.part, Scan):
+        late = stage.part.delay(sweep.spec_in(stage))
+        taken = taken[np.minimum(count + late, count.size) - 1]
     elif isinstance(stage.part, Resample):
         spec = sweep.spec_in(stage)
         stops = [stage.part.reach(spec, z).stop for z in range(count.size)]

@@ -105,11 +105,11 @@ class Pool:
         task()
         return True
 
-    def timed(self, label: str, function: Callable[[], None]) -> None:
+    def timed(self, label: str, function: Callable[[], T]) -> T:
         """Call `function` here and now; add the seconds it took to ``busy[label]``."""
         start = perf_counter()
         try:
-            function()
+            return function()
         finally:
             with self._changed:
                 self._add(self.busy, label, start)

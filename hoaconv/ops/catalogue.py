@@ -11,6 +11,7 @@ from hoaconv.ops import (
     derivative,
     geometry,
     measure,
+    objects,
     operands,
     pointwise,
     projection,
@@ -45,6 +46,7 @@ FAMILIES = (
     measure,
     statistics,
     projection,
+    objects,
 )
 """The modules whose ops make the catalogue: importing one registers them."""
 

@@ -1,23 +1,25 @@
 """Whatever windows, bands, depths and workers a schedule has, the planes are the same."""
 
 import threading
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import Add, Box, InMemory, Keep, Total, box_sum
-from sized import held_and_counted, volume_of, with_sizes
+from in_memory import Add, Box, InMemory, Keep, Lag, Total, box_sum
+from sized import buffer_bytes, held_and_counted, recording, volume_of, with_sizes
 
 from hoaconv.engine.combine import Combine
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Node, Plan
-from hoaconv.engine.run import run
+from hoaconv.engine.run import Running, run
 from hoaconv.engine.schedule import Limits
 from hoaconv.errors import PlanError, SourceError, StoreError
 
 shapes = st.tuples(st.integers(1, 17), st.integers(1, 19), st.integers(1, 5))
 radii = st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2))
+lags = st.builds(Lag, st.integers(0, 30), st.booleans())
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,6 +81,64 @@ def test_branches_at_different_windows_rejoin(
     assert np.array_equal(sink.volume, np.maximum(want, volume + 1))
     assert sorted(source.reads) == list(range(shape[0]))
     assert held <= counted
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=shapes,
+    one=lags,
+    other=lags,
+    radius=radii,
+    stride=st.integers(1, 6),
+    workers=st.integers(1, 2),
+    ahead=st.integers(0, 3),
+)
+def test_branches_that_scans_delay_rejoin(
+    shape, one, other, radius, stride, workers, ahead
+) -> None:
+    volume, sink, late = volume_of(shape), Keep(), Keep()
+    source = InMemory(volume)
+    planes = Plan.read(source)
+    pairs = (planes | Box(radius) | one | Box(radius) | other) & (planes | Add(1))
+    plan = (pairs | Combine(np.subtract) | sink) & (planes | other | Box(radius) | late)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers)), stride, 7, ahead)
+    assert [s.kind for s in made.sweeps[0].stages].count("scan") == 3
+    sweeps: list[Running] = []
+    with patch("hoaconv.engine.run.Running", recording(sweeps)):
+        outcome = run(made)
+    want = box_sum(box_sum(volume, radius).cumsum(0, np.int32), radius).cumsum(0, np.int32)
+    assert np.array_equal(sink.volume, want - (volume + 1))
+    assert np.array_equal(late.volume, box_sum(volume.cumsum(0, np.int32), radius))
+    assert sorted(source.reads) == list(range(shape[0]))
+    assert outcome.busy[str(one)] > 0
+    assert sweeps[0].buffers.held <= buffer_bytes(made.sweeps[0])
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("branch", [False, True])
+def test_a_scan_holds_no_plane_and_its_sibling_those_of_its_delay(at_once, branch) -> None:
+    root = Node(InMemory(volume_of((60, 16, 8)).astype(np.uint16)))
+    ends = [Node(Keep(), (Node(Lag(9, at_once), (root,)),))]
+    ends += [Node(Keep(), (root,))] * branch
+    made = with_sizes(schedule(Plan(tuple(ends)), Limits(1 << 30, 2)), 1, 16, 3)
+    held, counted = held_and_counted(made)
+    assert held <= counted
+    if not branch:
+        taken, flowing = 3 + 1, 1
+        assert held == counted == (taken * 2 + flowing * 4) * 16 * 8
+
+
+def test_an_op_after_a_scan_is_a_stage_of_its_own() -> None:
+    plan = Plan.read(InMemory(volume_of((5, 4, 3)))) | Add(1) | Lag(2) | Add(2) | Add(3) | Keep()
+    made = schedule(plan, Limits(1 << 30, 1))
+    assert [str(s.part) for s in made.sweeps[0].stages] == [
+        "memory",
+        "add 1",
+        "lag 2",
+        "add 2 | add 3",
+        "keep",
+    ]
+    assert [s.kind for s in made.sweeps[0].stages] == ["source", "op", "scan", "op", "sink"]
 
 
 def test_a_zip_of_unequal_streams_is_refused_before_the_run() -> None:
@@ -154,13 +214,15 @@ def test_on_plane_hears_of_every_plane() -> None:
     ahead=st.integers(0, 6),
     workers=st.integers(1, 3),
     branch=st.booleans(),
+    scan=st.none() | lags,
 )
 def test_buffers_hold_what_the_model_says_or_less(
-    stride, radius, later, ahead, workers, branch
+    stride, radius, later, ahead, workers, branch, scan
 ) -> None:
     """The law under all others: planes, slabs and blocks are counted, to the byte."""
     root = Node(InMemory(volume_of((60, 16, 8))))
-    deep = Node(Box((later, 1, 0)), (Node(Box((radius, 1, 1)), (root,)),))
+    first = Node(Box((radius, 1, 1)), (root,))
+    deep = Node(Box((later, 1, 0)), (Node(scan, (first,)) if scan else first,))
     ends = [Node(Keep(), (deep,))]
     if branch:
         ends.append(Node(Keep(), (Node(Add(1), (root,)),)))

@@ -34,6 +34,7 @@ ROWS = {
     "bin": ["bin 2", "bin 1,3,2 method=mode"],
     "crop": ["crop 1:5,-9:,:7", "crop :,:,:"],
     "flip": ["flip z", "flip y,x"],
+    "fill-holes": ["fill-holes 50", "fill-holes 1 connectivity=18", "fill-holes 1e9 26"],
     "gaussian": [
         "gaussian 1.5",
         "gaussian 0.7,0,1.2 mode=nearest",
@@ -63,6 +64,7 @@ ROWS = {
     "square": ["square"],
     "subtract": ["subtract 100", "subtract 0.25"],
     "pad": ["pad 1", "pad 1:2,0,3 mode=mirror", "pad 0,2,2 cval=-1e9"],
+    "remove-small": ["remove-small 50", "remove-small 1 18"],
     "resize": ["resize 0.5", "resize 1,2.5,0.3 order=0"],
     "rotate90": ["rotate90", "rotate90 -1", "rotate90 k=2"],
     "where": ["where a.zarr b.zarr"],

@@ -11,6 +11,7 @@ from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.downsample import METHODS
 from hoaconv.kernels.gaussian import MODES
+from hoaconv.kernels.objects import CONNECTIVITIES
 from hoaconv.ops.catalogue import catalogue, example, usage
 from hoaconv.ops.declare import (
     DTYPE,
@@ -64,6 +65,8 @@ VALUES = {
     | st.tuples(*[st.integers(0, 9) | st.tuples(*[st.integers(0, 9)] * 2)] * 3),
     CELL.name: st.integers(1, 9) | st.tuples(*[st.integers(1, 9)] * 3),
     ORDER.name: st.integers(0, 1),
+    "voxels": st.integers(1, 10**30) | st.floats(1, 1e30).map(int),
+    "|".join(map(str, CONNECTIVITIES)): st.sampled_from(CONNECTIVITIES),
 }
 
 

@@ -37,7 +37,7 @@ def _spec(draft: Sweep, stage: Stage) -> Spec:
     return _same_shape(stage.part, spec, stage.part.infer(spec))
 
 
-def _same_shape(op: Op, taken: Spec, given: Spec) -> Spec:
+def _same_shape(op: Op | Scan, taken: Spec, given: Spec) -> Spec:
     if taken.shape != given.shape:
         raise PlanError(f"{op} turns {taken} into {given}; an op must keep the shape")
     return given
