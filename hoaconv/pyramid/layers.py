@@ -1,7 +1,7 @@
 """Layers of a pyramid's levels while they grow: in memory or, where it is short, in scratch."""
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise, takewhile
 from math import prod
 
@@ -53,7 +53,7 @@ class Layers:
         """Shape of the largest piece that comes back."""
         return max((array.piece_shape for array in self._waiting), key=prod, default=(0, 0, 0))
 
-    @property
+    @cached_property
     def gatherable(self) -> int:
         """Levels to gather, one and one more, as long as less is held."""
         steps = [replace(self, gathered=n) for n in range(len(self.arrays) + 1)]

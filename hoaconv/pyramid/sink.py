@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,7 @@ class OmeZarr(Sink):
 
     def layers(self, spec: Spec, thrift: Thrift) -> Layers:
         """What the levels hold, as many of them gathered as save memory."""
-        groups = (*(level.step[0] for level in self.levels(spec)[1:]), 1)
-        layers = Layers(self.arrays(spec), groups)
+        layers = _in_memory(self, spec)
         return replace(layers, gathered=min(thrift.gathered, layers.gatherable))
 
     def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
@@ -139,6 +139,13 @@ class OmeZarr(Sink):
 
     def __str__(self) -> str:
         return f"label {self.path.name}" if self.is_label else self.path.name
+
+
+@lru_cache
+def _in_memory(sink: OmeZarr, spec: Spec) -> Layers:
+    """What the levels hold if none is gathered; `fit` asks hundreds of times."""
+    groups = (*(level.step[0] for level in sink.levels(spec)[1:]), 1)
+    return Layers(sink.arrays(spec), groups)
 
 
 def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> None:

@@ -1,0 +1,82 @@
+"""What a worker holds while it reads, against what it says: in processes of their own."""
+
+import subprocess
+import sys
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+
+from hoaconv.io.phantom import Phantom
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
+
+MEASURE = """
+import sys
+import numpy as np
+from hoaconv.io.stack import open_stack
+
+def status(key):
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(line for line in lines if line.startswith(key)).split()[1]) * 1024
+
+for file in sys.argv[1:]:  # the first loads the libraries
+    stack = open_stack(file)
+    out = np.ones(stack.spec.plane_shape, stack.spec.dtype)
+    before = status("VmRSS")
+    open("/proc/self/clear_refs", "w").write("5")  # begins a new peak
+    stack.read(0, out)
+    peak = status("VmHWM") - before
+print(peak, stack.scratch())
+"""
+EDGE = 2048
+# What a formula may say on top, which counts at small planes only: 3 MiB for the heap and the
+# libraries, and as much that a run may not show, since the heap had it free before.
+SLACK = 6 << 20
+
+
+def write(path, plane, kind):
+    if kind in ("lossless", "lossy"):
+        options = {"reversible": True} if kind == "lossless" else {"reversible": False, "level": 46}
+        path = path.with_suffix(".jp2")
+        path.write_bytes(imagecodecs.jpeg2k_encode(plane, codecformat="jp2", **options))
+        return path
+    options = {
+        "raw": {},
+        "big-endian raw": {"byteorder": ">"},
+        "strips": {"compression": "zstd"},
+        "one strip": {"compression": "deflate", "rowsperstrip": EDGE, "predictor": True},
+        "big-endian strip": {"compression": "zstd", "rowsperstrip": EDGE, "byteorder": ">"},
+        "tiles": {"compression": "lzw", "tile": (512, 512)},
+    }[kind]
+    path = path.with_suffix(".tif")
+    tifffile.imwrite(path, plane, photometric="minisblack", **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "lossless",
+        "lossy",
+        "raw",
+        "big-endian raw",
+        "strips",
+        "one strip",
+        "big-endian strip",
+        "tiles",
+    ],
+)
+def test_measured_is_below_scratch_and_not_far(tmp_path, kind):
+    plane = np.empty((EDGE, EDGE), np.uint16)
+    Phantom((4, EDGE, EDGE)).read(2, plane)
+    small = write(tmp_path / "small", plane[:64, :64].copy(), kind)
+    large = write(tmp_path / "large", plane, kind)
+    run = subprocess.run(
+        [sys.executable, "-c", MEASURE, small, large], check=True, capture_output=True, text=True
+    )
+    measured, scratch = map(int, run.stdout.split())
+    page = 1 << 16
+    assert measured <= scratch + page
+    assert scratch <= 1.15 * measured + SLACK
