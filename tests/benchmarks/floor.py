@@ -2,10 +2,12 @@
 
 Every slice is decoded, then every chunk of every level is compressed and written, each on all
 threads, one layer at a time; the two times are added. Making the smaller levels is not counted.
+With shards, the chunks of each are appended to one file.
 """
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -18,29 +20,38 @@ import tifffile
 
 from tests.benchmarks.program import Clock, main
 
-CHUNK = 128
 LEVELS = 5
 
 Voxels = np.ndarray[Any, np.dtype[Any]]
 Read = Callable[[int, Voxels], object]
 
 
+@dataclass(frozen=True)
+class Store:
+    """Edge of a chunk, edge of a shard (0 for none), and what packs: zstd, lz4 or none."""
+
+    chunk: int
+    shard: int
+    codec: str
+
+
 class Floor:
     """A stack on its way to the chunks of all levels."""
 
-    def __init__(self, src: Path, dst: Path, workers: int, clock: Clock) -> None:
+    def __init__(self, src: Path, dst: Path, workers: int, clock: Clock, store: Store) -> None:
+        self.store = store
         self.files = sorted(src.iterdir())
         first, self.read = _open(self.files)
         shape = (len(self.files), *first.shape)
-        self.levels = [_Level(dst / str(k), shape, k, first.dtype) for k in range(LEVELS)]
+        self.levels = [_Level(dst / str(k), shape, k, first.dtype, store) for k in range(LEVELS)]
         self.threads, self.clock = ThreadPoolExecutor(workers), clock
         self.spare: SimpleQueue[Voxels] = SimpleQueue()
         for _ in range(workers):
-            self.spare.put(np.empty(CHUNK**3, first.dtype))
+            self.spare.put(np.empty(store.chunk**3, first.dtype))
 
     def run(self) -> None:
         full = self.levels[0]
-        for z in range(0, len(self.files), CHUNK):
+        for z in range(0, len(self.files), self.store.chunk):
             planes = full.layer[: len(self.files) - z]
             with self.clock("decode"):
                 self._all(self.read, range(z, z + len(planes)), planes)
@@ -70,12 +81,14 @@ class Floor:
 class _Level:
     """The layer of one level that is being gathered; sizes are halved rounding down."""
 
-    def __init__(self, folder: Path, shape: tuple[int, ...], k: int, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, folder: Path, shape: tuple[int, ...], k: int, dtype: np.dtype[Any], to: Store
+    ) -> None:
         folder.mkdir(parents=True)
-        self.folder = folder
+        self.folder, self.to = folder, to
         self.planes, *edges = (n >> k for n in shape)
-        self.layer = np.empty((min(CHUNK, self.planes), *edges), dtype)
-        self.chunk = tuple(min(CHUNK, n) for n in self.layer.shape)
+        self.layer = np.empty((min(to.chunk, self.planes), *edges), dtype)
+        self.chunk = tuple(min(to.chunk, n) for n in self.layer.shape)
         self.filled = self.done = 0
 
     @property
@@ -84,19 +97,21 @@ class _Level:
 
     def chunks(self) -> Iterable[tuple[int, int]]:
         _, y, x = self.layer.shape
-        return product(range(0, y, CHUNK), range(0, x, CHUNK))
+        return product(range(0, y, self.to.chunk), range(0, x, self.to.chunk))
 
     def store(self, yx: tuple[int, int], spare: "SimpleQueue[Voxels]") -> None:
         """Compress and write the chunk at (y, x) of this layer; one of zeros is left out."""
         y, x = yx
-        part = self.layer[: self.filled, y : y + CHUNK, x : x + CHUNK]
+        edge, unit = self.to.chunk, self.to.shard or self.to.chunk
+        part = self.layer[: self.filled, y : y + edge, x : x + edge]
         buffer = spare.get()
         chunk = buffer[: prod(self.chunk)].reshape(self.chunk)
         if part.shape != chunk.shape:
             chunk[...] = 0
         chunk[tuple(slice(n) for n in part.shape)] = part
         if chunk.any():
-            (self.folder / f"{self.done}.{y}.{x}").write_bytes(_compress(chunk))
+            with (self.folder / f"{self.done}.{y // unit}.{x // unit}").open("ab", 0) as file:
+                file.write(_packed(chunk, self.to.codec))
         spare.put(buffer)
 
     def room_for(self, planes: Voxels) -> tuple[Iterable[Voxels], Iterable[Voxels]]:
@@ -107,11 +122,13 @@ class _Level:
         return pairs, self.layer[start : self.filled]
 
 
-def _compress(chunk: Voxels) -> bytes | bytearray:
+def _packed(chunk: Voxels, codec: str) -> Any:
+    if codec == "none":
+        return chunk.data
     return imagecodecs.blosc_encode(
         chunk,  # type: ignore[arg-type]  # the stub says bytes, the codec takes any buffer
         level=1,
-        compressor="zstd",
+        compressor=codec,
         shuffle=1,
         typesize=chunk.itemsize,
         numthreads=1,
@@ -141,22 +158,28 @@ def _jp2(files: list[Path]) -> Read:
 
 
 def _tiff(files: list[Path]) -> Read:
-    """Raw bytes; one writer made all files, so the first tells where the voxels are."""
+    """One writer made all files, so the first tells whether and where the voxels lie raw."""
     with tifffile.TiffFile(files[0]) as file:
-        offset = file.pages.first.dataoffsets[0]
+        page = file.pages.first
+        offset = page.dataoffsets[0] if page.is_final else None
+
+    def decode(z: int, out: Voxels) -> None:
+        tifffile.imread(files[z], out=out, maxworkers=1)
 
     def read(z: int, out: Voxels) -> None:
         with files[z].open("rb", buffering=0) as file:
-            file.seek(offset)
+            file.seek(offset or 0)
             if file.readinto(out.data) != out.nbytes:
                 raise OSError(f"{files[z]} is cut short")
 
-    return read
+    return decode if offset is None else read
 
 
-def _floor(src: Path, dst: Path, workers: int, clock: Clock) -> None:
-    Floor(src, dst, workers, clock).run()
+def _floor(
+    src: Path, dst: Path, workers: int, clock: Clock, chunk: int, shard: int, codec: str
+) -> None:
+    Floor(src, dst, workers, clock, Store(chunk, shard, codec)).run()
 
 
 if __name__ == "__main__":
-    main(_floor, uncounted="halve")
+    main(_floor, uncounted="halve", chunk=128, shard=0, codec="zstd")

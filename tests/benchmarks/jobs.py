@@ -1,9 +1,9 @@
-"""The jobs, as data: what is run, on which stack, and what it is compared with."""
+"""What a job is: a program to be timed, on which stack, and what it is compared with."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["JOBS", "SHAPES", "Job", "Place"]
+__all__ = ["SHAPES", "Group", "Job", "Place"]
 
 SHAPES = {
     "tiny": (64, 512, 512),
@@ -11,12 +11,6 @@ SHAPES = {
     "paper": (512, 4096, 4096),
 }
 """Slices, rows, columns by ``--size``; uint16."""
-
-RUN = ("{src}", "{dst}", "--workers", "{workers}", "--report", "{report}")
-CONVERT = ("{scripts}/hoaconv", "stack-to-omezarr", *RUN, "--quiet")
-CHUNKED = ("--shards", "none", "--levels", "5")  # 128-cubed chunks, blosc-zstd-1, shuffled
-THIN = ("--shards", "none", "--chunks", "16,128,128", "--levels", "3")
-GAUSSIAN = ("--ops", "gaussian 1.5")
 
 
 @dataclass(frozen=True)
@@ -29,8 +23,14 @@ class Place:
     dst: Path
     report: Path
     workers: int
-    quarter: int
-    """A fourth of the stack's slices."""
+    slices: int
+    rows: int
+
+    @property
+    def words(self) -> dict[str, object]:
+        """Everything that a command may name."""
+        fractions = {"half": self.slices // 2, "quarter": self.slices // 4}
+        return {**vars(self), **fractions}
 
 
 @dataclass(frozen=True)
@@ -40,43 +40,32 @@ class Job:
     Attributes
     ----------
     stack
-        What it reads, by its name in `stacks`; jobs with the same stack take turns.
+        What it reads, by its name in `make_stack`; jobs with the same stack take turns. Empty
+        for one that reads nothing.
     words
         The command; ``{src}`` and the other fields of `Place` are filled in.
     against
-        Jobs that it is compared with.
-    asked
-        Whether it runs only when ``--only`` names it.
+        Jobs that it is compared with; they run whenever it does.
+    environment
+        Whose Python ``{python}`` is, by the name in `environments`; empty for this one.
     """
 
     name: str
     stack: str
     words: tuple[str, ...]
     against: tuple[str, ...] = ()
-    asked: bool = False
+    environment: str = ""
 
     def command(self, place: Place) -> list[str]:
         """The words to run."""
-        return [word.format_map(vars(place)) for word in self.words]
+        return [word.format_map(place.words) for word in self.words]
 
 
-def _program(name: str) -> tuple[str, ...]:
-    return ("{python}", "-m", f"tests.benchmarks.{name}", *RUN)
+@dataclass(frozen=True)
+class Group:
+    """Jobs that one part of docs/performance.md tells of; `asked` ones run only if named."""
 
-
-JOBS = (
-    Job("floor-jp2", "jp2", _program("floor")),
-    Job("hoaconv-jp2", "jp2", (*CONVERT, *CHUNKED), ("floor-jp2",)),
-    Job("hoaconv-jp2-gaussian", "jp2", (*CONVERT, *CHUNKED, *GAUSSIAN), ("hoaconv-jp2",)),
-    Job("hoaconv-jp2-sharded", "jp2", (*CONVERT, "--levels", "5"), ("hoaconv-jp2",)),
-    Job("dask-jp2", "jp2", _program("with_dask"), ("hoaconv-jp2",)),
-    Job("stack-to-chunk-jp2", "jp2", _program("with_stack_to_chunk"), ("hoaconv-jp2",)),
-    Job("memory-jp2-quarter", "jp2", (*CONVERT, *THIN, "--range", ":{quarter}")),
-    Job("memory-jp2-all", "jp2", (*CONVERT, *THIN), ("memory-jp2-quarter",)),
-    Job("floor-tiff", "tiff", _program("floor")),
-    Job("hoaconv-tiff", "tiff", (*CONVERT, *CHUNKED), ("floor-tiff",)),
-    Job("hoaconv-tiff-gaussian", "tiff", (*CONVERT, *CHUNKED, *GAUSSIAN), ("hoaconv-tiff",)),
-    Job("dask-tiff", "tiff", _program("with_dask"), ("hoaconv-tiff",)),
-    Job("stack-to-chunk-tiff", "tiff", _program("with_stack_to_chunk"), ("hoaconv-tiff",)),
-    Job("wide", "wide", CONVERT, asked=True),
-)
+    name: str
+    title: str
+    jobs: tuple[Job, ...]
+    asked: bool = False

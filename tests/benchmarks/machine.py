@@ -14,8 +14,7 @@ from tests.benchmarks.stacks import Data
 
 __all__ = ["describe"]
 
-OURS = ("hoaconv", "numpy", "numba", "imagecodecs", "tensorstore", "tifffile")
-THEIRS = ("dask", "zarr", "stack_to_chunk")
+OURS = ("hoaconv", "numpy", "numba", "imagecodecs", "tensorstore", "tifffile", "scipy")
 
 
 def describe(bench: Bench, data: Sequence[Data]) -> dict[str, str]:
@@ -25,10 +24,11 @@ def describe(bench: Bench, data: Sequence[Data]) -> dict[str, str]:
         "machine": f"{_processor()}, {cpus()} CPUs, "
         f"{psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.platform()}",
         "load before": f"{psutil.getloadavg()[0]:.2f}",
-        "versions": f"Python {platform.python_version()}, "
-        + ", ".join(map(_version, OURS + THEIRS)),
+        "versions": f"Python {platform.python_version()}, " + ", ".join(map(_version, OURS)),
+        "peers": "; ".join(f"{name}: {e.versions}" for name, e in bench.environments.items())
+        or "none",
         "runs": f"size {bench.size}, {bench.workers} workers, {bench.rounds} rounds",
-        "data": "; ".join(map(_data, data)),
+        "data": "; ".join(map(_data, data)) or "none",
     }
 
 
@@ -50,4 +50,4 @@ def _version(package: str) -> str:
 def _data(data: Data) -> str:
     z, y, x = data.shape
     ratio = 2 * z * y * x / data.nbytes
-    return f"{data.path.name} uint16, {data.nbytes / 1e6:.0f} MB ({ratio:.1f}:1)"
+    return f"{data.path.name} uint16, {data.nbytes / 1e6:.0f} MB ({ratio:.2f}:1)"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -11,6 +12,8 @@ from time import perf_counter
 import psutil
 
 __all__ = ["Usage", "measure"]
+
+SHARE = 0.9  # of the machine's memory: a job that holds more is killed before the machine swaps
 
 EVERY = 0.02  # seconds; all the looking takes about 2 % of one CPU
 FAMILY = 10  # looks between two searches for child processes, which cost more than a look
@@ -33,6 +36,8 @@ class Usage:
         Most bytes that one of these processes held, by the kernel's own mark.
     read, written
         Bytes through system calls, page cache or not; None where the system doesn't tell.
+    starved
+        Whether it was killed because it held nearly all memory of the machine.
     """
 
     exit: int
@@ -42,6 +47,7 @@ class Usage:
     peak_one: int
     read: int | None
     written: int | None
+    starved: bool = False
 
 
 def measure(command: Sequence[str], cwd: Path, log: Path) -> Usage:
@@ -51,19 +57,21 @@ def measure(command: Sequence[str], cwd: Path, log: Path) -> Usage:
         process = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=subprocess.STDOUT)
         watch = _Watch(process.pid)
         try:
-            _, status, used = os.wait4(process.pid, 0)
+            # Not waited for yet, it still tells its bytes, its children's among them.
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            wall = perf_counter() - start
         except BaseException:
             process.kill()
             process.wait()
             raise
         finally:
             watch.stop()
-        wall = perf_counter() - start
+        _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     one = used.ru_maxrss * RSS_UNIT
     cpu = max(watch.cpu, used.ru_utime + used.ru_stime)
     peak = max(watch.peak, one)
-    return Usage(process.returncode, wall, cpu, peak, one, watch.read, watch.written)
+    return Usage(process.returncode, wall, cpu, peak, one, watch.read, watch.written, watch.starved)
 
 
 class _Watch(Thread):
@@ -71,10 +79,11 @@ class _Watch(Thread):
 
     def __init__(self, pid: int) -> None:
         super().__init__(name="benchmark-watch", daemon=True)
-        self.cpu, self.peak = 0.0, 0
+        self.cpu, self.peak, self.starved = 0.0, 0, False
         self.read: int | None = None
         self.written: int | None = None
         self._family = [psutil.Process(pid)]
+        self._most = SHARE * psutil.virtual_memory().total
         self._over = Event()
         self.start()
 
@@ -85,10 +94,19 @@ class _Watch(Thread):
             if looks % FAMILY == 0:
                 self._find_children()
             self._look()
+            if self.peak > self._most and not self.starved:
+                self.starved = True
+                self._kill()
 
     def stop(self) -> None:
         self._over.set()
         self.join()
+        self._look()
+
+    def _kill(self) -> None:
+        for process in self._family:
+            with suppress(psutil.Error):
+                process.kill()
 
     def _find_children(self) -> None:
         root = self._family[0]

@@ -5,12 +5,13 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.jobs import Job, Place
+from tests.benchmarks.environments import Environment
+from tests.benchmarks.jobs import SHAPES, Job, Place
 from tests.benchmarks.measure import Usage, measure
 from tests.benchmarks.stacks import ROOT, Data, make, shape_of
 
@@ -19,12 +20,13 @@ __all__ = ["Bench", "Run", "rehearse", "run_rounds"]
 
 @dataclass(frozen=True)
 class Bench:
-    """What all runs share: where data and outputs lie, the size, threads, rounds."""
+    """What all runs share: where data and outputs lie, the size, threads, rounds, peers."""
 
     folder: Path
     size: str
     workers: int
     rounds: int
+    environments: Mapping[str, Environment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Run:
         Seconds as the job tells them, without imports and planning; None if it failed.
     told
         All numbers of its report.
+    missing
+        What it says that it had to leave out, and why.
     """
 
     job: str
@@ -44,6 +48,7 @@ class Run:
     usage: Usage
     own: float | None
     told: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
     last_words: str = ""
 
 
@@ -52,18 +57,23 @@ def rehearse(bench: Bench, jobs: Sequence[Job]) -> Iterator[Run]:
     tiny = replace(bench, size="tiny")
     for job in jobs:
         stack = "jp2" if job.stack == "wide" else job.stack
-        yield _run(tiny, job, make(stack, shape_of(stack, "tiny"), bench.folder), 0)
+        yield _run(tiny, job, _data(tiny, stack), 0)
 
 
 def run_rounds(bench: Bench, jobs: Sequence[Job]) -> Iterator[Run]:
     """Rounds of A B C, A B C, ... for the jobs of each stack in turn."""
     for stack in dict.fromkeys(job.stack for job in jobs):
-        data = make(stack, shape_of(stack, bench.size), bench.folder)
+        data = _data(bench, stack)
         turns = [job for job in jobs if job.stack == stack]
-        _read_once(data)
+        if data:
+            _read_once(data)
         for number in range(1, bench.rounds + 1):
             for job in turns:
                 yield _run(bench, job, data, number)
+
+
+def _data(bench: Bench, stack: str) -> Data | None:
+    return make(stack, shape_of(stack, bench.size), bench.folder) if stack else None
 
 
 def _read_once(data: Data) -> None:
@@ -72,19 +82,22 @@ def _read_once(data: Data) -> None:
         file.read_bytes()
 
 
-def _run(bench: Bench, job: Job, data: Data, number: int) -> Run:
+def _run(bench: Bench, job: Job, data: Data | None, number: int) -> Run:
     print(f"round {number} of {bench.rounds}: {job.name}", file=sys.stderr)
     output = bench.folder / "benchmark-output"
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
+    python = bench.environments[job.environment].python if job.environment else sys.executable
+    slices, rows, _ = data.shape if data else SHAPES[bench.size]
     place = Place(
-        python=sys.executable,
+        python=str(python),
         scripts=Path(sysconfig.get_path("scripts")),
-        src=data.path,
+        src=data.path if data else bench.folder,
         dst=output / "volume.zarr",
         report=output / "report.json",
         workers=bench.workers,
-        quarter=data.shape[0] // 4,
+        slices=slices,
+        rows=rows,
     )
     os.sync()  # what earlier jobs have left to write must not slow this one
     try:
@@ -97,7 +110,8 @@ def _run(bench: Bench, job: Job, data: Data, number: int) -> Run:
 def _result(job: Job, number: int, usage: Usage, output: Path) -> Run:
     if usage.exit != 0:
         log = (output / "log.txt").read_text(errors="replace").strip()
-        return Run(job.name, number, usage, None, last_words=log[-1000:])
+        words = f"killed at {usage.peak / 1e9:.1f} GB" if usage.starved else log[-1000:]
+        return Run(job.name, number, usage, None, last_words=words)
     told: dict[str, Any] = json.loads((output / "report.json").read_text())
     numbers = {name: value for name, value in told.items() if isinstance(value, int | float)}
-    return Run(job.name, number, usage, numbers["seconds"], numbers)
+    return Run(job.name, number, usage, numbers["seconds"], numbers, told.get("missing", {}))

@@ -28,8 +28,9 @@ class Data:
 
 
 def shape_of(stack: str, size: str) -> tuple[int, int, int]:
-    """Shape of the stack of this name; the wide one has one size alone."""
-    return WIDE if stack == "wide" else SHAPES[size]
+    """Shape of the stack of this name: wide ones have one size alone, long ones 4 x the slices."""
+    z, y, x = WIDE if stack == "wide" else SHAPES[size]
+    return (4 * z, y, x) if stack == "long" else (z, y, x)
 
 
 def make(stack: str, shape: tuple[int, int, int], folder: Path) -> Data:

@@ -7,7 +7,7 @@ from statistics import median
 from tests.benchmarks.jobs import Job
 from tests.benchmarks.rounds import Run
 
-__all__ = ["format_ratios", "format_runs"]
+__all__ = ["done", "format_ratios", "format_runs", "format_table", "spread"]
 
 MB = 1e6
 
@@ -35,33 +35,34 @@ def format_runs(jobs: Sequence[Job], runs: Sequence[Run]) -> str:
     """A row a job: median and (least .. most) of its rounds."""
     columns = (WALL, OWN, CPU, PEAK, READ, WRITTEN)
     rows = [
-        (job.name, *(_spread(_values(c, done), c.digits) for c in columns))
+        (job.name, *(spread(_values(c, good), c.digits) for c in columns))
         for job in jobs
-        if (done := _done(job.name, runs))
+        if (good := done(job.name, runs))
     ]
-    return _table(("job", *(c.title for c in columns)), rows)
+    return format_table(("job", *(c.title for c in columns)), rows)
 
 
 def format_ratios(jobs: Sequence[Job], runs: Sequence[Run]) -> str:
     """A row for each job and each that it is compared with: median ratio within a round."""
     columns = (WALL, OWN, CPU, PEAK)
     rows = [
-        (f"{job.name} / {other}", *(_spread(_ratios(c, pairs), 2) for c in columns))
+        (f"{job.name} / {other}", *(spread(_ratios(c, pairs), 2) for c in columns))
         for job in jobs
         for other in job.against
         if (pairs := _pairs(job.name, other, runs))
     ]
-    return _table(("ratio", *(c.title.split()[0] for c in columns)), rows)
+    return format_table(("ratio", *(c.title.split()[0] for c in columns)), rows)
 
 
-def _done(name: str, runs: Iterable[Run]) -> list[Run]:
+def done(name: str, runs: Iterable[Run]) -> list[Run]:
+    """The rounds of a job that went well."""
     return [run for run in runs if run.job == name and run.usage.exit == 0]
 
 
 def _pairs(name: str, other: str, runs: Sequence[Run]) -> list[tuple[Run, Run]]:
     """Runs of two jobs in the same round."""
-    by_round = {run.round: run for run in _done(other, runs)}
-    return [(run, by_round[run.round]) for run in _done(name, runs) if run.round in by_round]
+    by_round = {run.round: run for run in done(other, runs)}
+    return [(run, by_round[run.round]) for run in done(name, runs) if run.round in by_round]
 
 
 def _values(column: _Column, runs: Iterable[Run]) -> list[float]:
@@ -73,14 +74,18 @@ def _ratios(column: _Column, pairs: Iterable[tuple[Run, Run]]) -> list[float]:
     return [a / b for a, b in both if a is not None and b]
 
 
-def _spread(values: Sequence[float], digits: int) -> str:
+def spread(values: Sequence[float], digits: int) -> str:
+    """Median (least .. most)."""
     if not values:
         return "-"
     middle, least, most = (f"{v:.{digits}f}" for v in (median(values), min(values), max(values)))
     return middle if len(values) == 1 else f"{middle} ({least} .. {most})"
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def format_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under their titles, in Markdown; empty without rows."""
+    if not rows:
+        return ""
     widths = [max(len(row[i]) for row in (titles, *rows)) for i in range(len(titles))]
     return "\n".join(_lines(titles, rows, widths))
 
