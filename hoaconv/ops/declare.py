@@ -7,7 +7,7 @@ the docs. A field names its kind; the kind takes a Python value or its spelling,
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -24,6 +24,8 @@ __all__ = [
     "OPS",
     "PERCENTAGES",
     "PER_AXIS",
+    "RADII",
+    "SIZES",
     "WHOLE",
     "Declared",
     "Kind",
@@ -31,6 +33,7 @@ __all__ = [
     "kind_of",
     "number_or",
     "param",
+    "per_axis",
     "register",
     "spell_number",
 ]
@@ -102,21 +105,6 @@ def _percentages(value: Any) -> tuple[float, ...]:
     return numbers
 
 
-def _per_axis(value: Any) -> tuple[float, float, float]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, Sequence | np.ndarray):
-        parts = (parts,)
-    if len(parts) not in {1, 3}:
-        raise ValueError("one number, or three for z,y,x")
-    numbers = [_number(part) for part in parts]
-    return (numbers[0], numbers[len(parts) // 2], numbers[-1])
-
-
-def _spell_per_axis(value: tuple[float, float, float]) -> str:
-    numbers = [spell_number(number) for number in value]
-    return numbers[0] if len(set(numbers)) == 1 else ",".join(numbers)
-
-
 def _dtype(value: Any) -> str:
     known = f"one of {', '.join(map(str, DTYPES))}"
     try:
@@ -165,13 +153,36 @@ def number_or(*words: str, percentile: bool = False) -> Kind:
     )
 
 
+def per_axis(kind: Kind, least: float = -inf) -> Kind:
+    """One of a kind, or three for z,y,x, none below `least`; kept as three."""
+
+    def accept(value: Any) -> tuple[Any, Any, Any]:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, Sequence | np.ndarray):
+            parts = (parts,)
+        if len(parts) not in {1, 3}:
+            raise ValueError(f"one {kind.name}, or three for z,y,x")
+        each = [kind.accept(part) for part in parts]
+        if min(each) < least:
+            raise ValueError(f"{spell_number(least)} or more")
+        return (each[0], each[len(parts) // 2], each[-1])
+
+    def spell(value: tuple[Any, Any, Any]) -> str:
+        words = [kind.spell(part) for part in value]
+        return words[0] if len(set(words)) == 1 else ",".join(words)
+
+    return Kind(f"{kind.name} or z,y,x", accept, spell)
+
+
 _PERCENTILE = re.compile(r"p(\d+\.?\d*|\.\d+)")
 
 NUMBER = Kind("number", _number, spell_number)
 FINITE = Kind("finite number", _finite, spell_number)
 WHOLE = Kind("whole number", _whole, str)
 PERCENTAGES = Kind("percentages", _percentages, lambda q: ",".join(map(spell_number, q)))
-PER_AXIS = Kind("number or z,y,x", _per_axis, _spell_per_axis)
+PER_AXIS = per_axis(NUMBER)
+SIZES = per_axis(WHOLE, 1)
+RADII = per_axis(WHOLE)
 DTYPE = Kind("dtype", _dtype, str)
 
 

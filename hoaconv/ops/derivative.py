@@ -22,8 +22,8 @@ from hoaconv.kernels.gradient import (
     laplace,
 )
 from hoaconv.ops.arithmetic import real_dtype
+from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import FINITE, NUMBER, PER_AXIS, Declared, choice, param, register
-from hoaconv.ops.smooth import BOUNDARY
 
 __all__ = ["GradientMagnitude", "Laplace", "Sobel"]
 

@@ -13,7 +13,8 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.geometry import MODES, pad, pad_index, turn
 from hoaconv.kernels.rounding import dtype_range
-from hoaconv.ops.declare import NUMBER, Declared, Kind, choice, param, register
+from hoaconv.ops.boundary import boundary
+from hoaconv.ops.declare import NUMBER, Declared, Kind, param, register
 
 __all__ = ["Crop", "Flip", "Pad", "Rotate90", "TransposeXY"]
 
@@ -86,21 +87,6 @@ def _width(part: Any) -> Pair:
 def _spell_widths(widths: tuple[Pair, ...]) -> str:
     words = [str(b) if b == a else f"{b}:{a}" for b, a in widths]
     return words[0] if len(set(words)) == 1 else ",".join(words)
-
-
-BORDERS = tuple(sorted(MODES))
-
-
-def _border() -> Kind:
-    """What surrounds a volume, with a reason for the word of numpy.pad that is missing."""
-    kind = choice(*BORDERS)
-
-    def accept(value: object) -> str:
-        if value == "wrap":
-            raise ValueError(f"one of {', '.join(BORDERS)} (the far side is far in a sweep)")
-        return str(kind.accept(value))
-
-    return Kind(kind.name, accept, kind.spell)
 
 
 RANGES = Kind(
@@ -275,7 +261,7 @@ class Pad(Declared, Resample):
     width: int | tuple[Any, ...] = param(
         WIDTHS, "voxels on both sides, or BEFORE:AFTER, of each axis"
     )
-    mode: str = param(_border(), "what they are", "constant")
+    mode: str = param(boundary(*sorted(MODES)), "what they are", "constant")
     cval: float = param(NUMBER, "their value, for mode=constant; rounded and saturated", 0.0)
 
     @property

@@ -1,9 +1,7 @@
 """Ops that make fewer or more voxels of the same volume: bin and resize."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, prod
-from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,28 +11,9 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.downsample import MAX_CELL, METHODS, downsample, downsample_bytes
 from hoaconv.kernels.interpolate import Places, interpolate, interpolate_bytes, places
-from hoaconv.ops.declare import PER_AXIS, Declared, Kind, choice, param, register
+from hoaconv.ops.declare import PER_AXIS, SIZES, Declared, Kind, choice, param, register
 
 __all__ = ["Bin", "Resize"]
-
-Whole = tuple[int, int, int]
-
-
-def _cell(value: Any) -> Whole:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, Sequence | np.ndarray):
-        parts = (parts,)
-    try:
-        numbers = [int(part) if isinstance(part, str) else index(part) for part in parts]
-    except (TypeError, ValueError):
-        numbers = []
-    if len(numbers) not in {1, 3} or min(numbers) < 1:
-        raise ValueError("one whole number from 1 on, or three for z,y,x")
-    return (numbers[0], numbers[len(numbers) // 2], numbers[-1])
-
-
-def _spell_cell(cell: Whole) -> str:
-    return str(cell[0]) if len(set(cell)) == 1 else ",".join(map(str, cell))
 
 
 def _order(value: Any) -> int:
@@ -43,7 +22,6 @@ def _order(value: Any) -> int:
     return int(value)
 
 
-CELL = Kind("whole number or z,y,x", _cell, _spell_cell)
 ORDER = Kind("0|1", _order, str)
 
 
@@ -57,7 +35,7 @@ class Bin(Declared, Resample):
 
     word: ClassVar[str] = "bin"
 
-    factor: int | tuple[int, int, int] = param(CELL, "voxels of a cell along each axis")
+    factor: int | tuple[int, int, int] = param(SIZES, "voxels of a cell along each axis")
     method: str = param(choice(*METHODS), "how they become one; mode is for labels", "mean")
 
     def __post_init__(self) -> None:
@@ -68,8 +46,8 @@ class Bin(Declared, Resample):
             )
 
     @property
-    def _cell(self) -> Whole:
-        z, y, x = self.factor  # type: ignore[misc] # as CELL has brought it
+    def _cell(self) -> tuple[int, int, int]:
+        z, y, x = self.factor  # type: ignore[misc] # as SIZES has brought it
         return z, y, x
 
     def infer(self, spec: Spec) -> Spec:

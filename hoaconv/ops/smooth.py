@@ -8,31 +8,15 @@ from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.gaussian import (
-    MODES,
     gaussian_radius,
     gaussian_weights,
     smooth,
     smooth_bytes,
 )
-from hoaconv.ops.declare import NUMBER, PER_AXIS, Declared, Kind, choice, param, register
+from hoaconv.ops.boundary import BOUNDARY
+from hoaconv.ops.declare import NUMBER, PER_AXIS, Declared, param, register
 
-__all__ = ["BOUNDARY", "Gaussian"]
-
-
-def _boundary() -> Kind:
-    """A boundary mode, with a reason for the one of scipy.ndimage that is missing."""
-    kind = choice(*MODES)
-
-    def accept(value: object) -> str:
-        if value == "wrap":
-            raise ValueError(f"one of {', '.join(MODES)} (the far side isn't in memory in a sweep)")
-        return str(kind.accept(value))
-
-    return Kind(kind.name, accept, kind.spell)
-
-
-BOUNDARY = _boundary()
-"""What lies beyond a volume's ends."""
+__all__ = ["Gaussian"]
 
 
 @register("gaussian 1.5")

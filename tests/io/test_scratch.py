@@ -1,14 +1,13 @@
 """Planes that wait between two sweeps come back as they were, in any order; then all is gone."""
 
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import InMemory, Keep
+from in_memory import InMemory
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Thrift
@@ -21,7 +20,7 @@ from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError, SourceError, StoreError
 from hoaconv.io import scratch
 from hoaconv.io.folder import SCRATCH
-from hoaconv.io.scratch import Scratch, check_space
+from hoaconv.io.scratch import ScratchFolder, check_space
 
 PLENTY = Limits(1 << 40, 2)
 
@@ -46,28 +45,33 @@ def test_a_mid_write_keeps_every_bit(
     tmp_path_factory, shape, dtype, rows, piece, workers, data
 ) -> None:
     order = data.draw(st.permutations(range(shape[0])))
-    volume, keep = noise(shape, dtype), Keep()
-    with pytest.MonkeyPatch.context() as patch:
+    volume, spec = noise(shape, dtype), Spec(shape, dtype)
+    with pytest.MonkeyPatch.context() as patch, Pool(workers) as pool:
         patch.setattr(scratch, "PIECE_BYTES", piece)
-        place = Scratch(tmp_path_factory.mktemp("scratch") / "s")
-        sink, source = place.hold("middle", Spec(shape, dtype))
-        second = schedule(Plan.read(source.choose(order)) | keep, PLENTY)  # before the first runs
-        first = schedule(Plan.read(InMemory(volume)) | sink, Limits(1 << 40, workers))
+        place = ScratchFolder(tmp_path_factory.mktemp("scratch") / "s")
+        sink = place.hold("middle", spec)
+        source = sink.source().choose(order)  # before there is anything
         assert not place.folder.exists()
-        first = replace(first, stages=tuple(replace(s, rows=rows) for s in first.stages))
-        made = run(first).outputs[sink]
-        most = sink.scratch_bytes(source.spec, Thrift())
-        assert made["bytes"] == (place.folder / "middle").stat().st_size <= most
-        run(second)
+        writer = sink.open(spec, pool, Buffers(), Thrift())
+        for plane in volume:
+            bands = [slice(y, min(y + rows, shape[1])) for y in range(0, shape[1], rows)]
+            pool.map("pack", partial(writer.take, plane), bands)
+            writer.advance()
+        most = sink.scratch_bytes(spec, Thrift())
+        assert writer.close({})["bytes"] == (place.folder / "middle-0").stat().st_size <= most
+        back = np.empty_like(volume)
+        for z, plane in enumerate(back):
+            source.read(z, plane)
+        writer.release()
         place.remove()
-    assert keep.volume.tobytes() == volume[order].tobytes()
+    assert back.tobytes() == volume[order].tobytes()
     assert not place.folder.exists()
 
 
 def test_a_sweep_that_fails_leaves_nothing(tmp_path) -> None:
-    place = Scratch(tmp_path / "s")
+    place = ScratchFolder(tmp_path / "s")
     volume = noise((30, 20, 10))
-    sink, _ = place.hold("middle", Spec(volume.shape, volume.dtype))
+    sink = place.hold("middle", Spec(volume.shape, volume.dtype))
     with pytest.raises(SourceError):
         run(schedule(Plan.read(InMemory(volume, bad=17)) | sink, PLENTY))
     assert not list(place.folder.iterdir())
@@ -76,7 +80,7 @@ def test_a_sweep_that_fails_leaves_nothing(tmp_path) -> None:
 
 
 def test_what_comes_is_what_was_agreed(tmp_path) -> None:
-    sink, _ = Scratch(tmp_path / "s").hold("middle", Spec((3, 4, 5), np.dtype("uint8")))
+    sink = ScratchFolder(tmp_path / "s").hold("middle", Spec((3, 4, 5), np.dtype("uint8")))
     with pytest.raises(PlanError, match=r"3 x 4 x 5 uint8.*3 x 4 x 5 uint16"):
         schedule(Plan.read(InMemory(noise((3, 4, 5)))) | sink, PLENTY)
 
@@ -86,7 +90,7 @@ def test_what_is_held_is_declared(tmp_path, edge) -> None:
     """Traced while one thread takes and reads: a part of what is declared for all of them."""
     volume = noise((4, edge, edge))
     spec = Spec(volume.shape, volume.dtype)
-    sink, source = Scratch(tmp_path / "s").hold("middle", spec)
+    sink = ScratchFolder(tmp_path / "s").hold("middle", spec)
     out = np.empty(spec.plane_shape, spec.dtype)
     with Pool(1) as pool:
         tracemalloc.start()
@@ -99,6 +103,7 @@ def test_what_is_held_is_declared(tmp_path, edge) -> None:
             writing = tracemalloc.get_traced_memory()[1]
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
+            source = sink.source()
             source.read(2, out)
             reading = tracemalloc.get_traced_memory()[1] - before
         finally:
@@ -111,7 +116,7 @@ def test_what_is_held_is_declared(tmp_path, edge) -> None:
 
 
 def test_a_file_is_dropped_alone_and_others_files_stay(tmp_path) -> None:
-    place = Scratch(tmp_path / "s")
+    place = ScratchFolder(tmp_path / "s")
     for name in ("one", "other"):
         place.file(name).put(np.ones((2, 2)))
     (place.folder / "theirs").write_text("precious")
@@ -125,15 +130,15 @@ def test_a_file_is_dropped_alone_and_others_files_stay(tmp_path) -> None:
 
 def test_runs_that_share_a_folder_share_no_name(tmp_path) -> None:
     output = Path("deep") / "brain.zarr"
-    one, other = (Scratch.of(output, tmp_path).folder for _ in range(2))
+    one, other = (ScratchFolder.of(output, tmp_path).folder for _ in range(2))
     assert one != other
     assert one.parent == other.parent == tmp_path
     assert "brain.zarr" in one.name
-    assert Scratch.of(output, None).folder == output / SCRATCH
+    assert ScratchFolder.of(output, None).folder == output / SCRATCH
 
 
 def test_folders_on_one_disk_share_its_space(tmp_path) -> None:
-    free = Scratch(tmp_path / "not" / "yet").free()
+    free = ScratchFolder(tmp_path / "not" / "yet").free()
     assert free > 0
     check_space([(tmp_path, 0), (tmp_path / "a", 1000)])
     check_space([])

@@ -1,0 +1,21 @@
+"""What lies beyond a volume's ends, as a parameter of ops."""
+
+from hoaconv.kernels.gaussian import MODES
+from hoaconv.ops.declare import Kind, choice
+
+__all__ = ["BOUNDARY", "boundary"]
+
+
+def boundary(*modes: str) -> Kind:
+    """One of some modes, with a reason for the one of scipy and numpy that is missing."""
+    kind = choice(*modes)
+
+    def accept(value: object) -> str:
+        if value == "wrap":
+            raise ValueError(f"one of {', '.join(modes)} (the far side isn't in memory in a sweep)")
+        return str(kind.accept(value))
+
+    return Kind(kind.name, accept, kind.spell)
+
+
+BOUNDARY = boundary(*MODES)
