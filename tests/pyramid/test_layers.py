@@ -10,12 +10,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from in_memory import InMemory
+from sized import recording
 
 from hoaconv.engine.contract import Thrift
 from hoaconv.engine.memory import uses
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.run import Sweep, run
+from hoaconv.engine.run import Running, run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError, StoreError
@@ -41,20 +42,16 @@ def sink_of(path, chunks, many, ngff="0.5", method="mean", factors=None, **optio
 def write(sink, volume, gathered, workers=2, rows=0):
     """Write with some levels gathered; returns bytes of buffers, and what the model says."""
     made = schedule(Plan.read(InMemory(volume)) | sink, Limits(1 << 40, workers))
-    stages = tuple(replace(s, rows=rows or s.rows) for s in made.stages)
-    made = replace(made, stages=stages, thrift=Thrift(lean=True, gathered=gathered))
-    sweeps: list[Sweep] = []
-
-    def recorded(*args, **kwargs):
-        sweeps.append(Sweep(*args, **kwargs))
-        return sweeps[-1]
-
-    with patch("hoaconv.engine.run.Sweep", recorded):
-        run(made)
+    (sweep,) = made.sweeps
+    stages = tuple(replace(s, rows=rows or s.rows) for s in sweep.stages)
+    sweep = replace(sweep, stages=stages, thrift=Thrift(lean=True, gathered=gathered))
+    running: list[Running] = []
+    with patch("hoaconv.engine.run.Running", recording(running)):
+        run(replace(made, sweeps=(sweep,)))
     counted = (
-        u for u in uses(made) if u.what.startswith(("level", "a piece")) or "ahead" in u.what
+        u for u in uses(sweep) if u.what.startswith(("level", "a piece")) or "ahead" in u.what
     )
-    return sweeps[0].buffers.held, sum(use.nbytes for use in counted)
+    return running[0].buffers.held, sum(use.nbytes for use in counted)
 
 
 def all_files(path):
@@ -68,7 +65,7 @@ def everything_gathers():
         yield
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 23), st.integers(1, 21), st.integers(1, 21)),
     chunks=st.tuples(sizes, sizes, sizes),
