@@ -215,11 +215,9 @@ def _options_of(verb: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable
             bound.apply_defaults()
             return function(bound.arguments)
 
-        call.__annotations__ = {
-            **verb.__annotations__,
-            "return": function.__annotations__["return"],
-        }
-        call.__signature__ = signature(verb)  # type: ignore[attr-defined]
+        made = function.__annotations__["return"]
+        call.__annotations__ = {**verb.__annotations__, "return": made}
+        call.__signature__ = signature(verb).replace(return_annotation=made)  # type: ignore[attr-defined]
         return call
 
     return take
