@@ -243,7 +243,7 @@ def list_ops(
         PathLike | None, Word("Python file with ops of your own", "Ops", "FILE")
     ] = None,
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Ops by their words: summary, usage, example, parameters.
+    """Ops by their words: summary, explanation, usage, example, parameters.
 
     Raises
     ------
@@ -258,6 +258,7 @@ def list_ops(
     return {
         word: {
             "summary": catalogue.summary(word),
+            "explanation": catalogue.explanation(word),
             "usage": catalogue.usage(word),
             "example": catalogue.example(word),
             "parameters": [asdict(parameter) for parameter in catalogue.describe(word)],

@@ -148,7 +148,7 @@ def test_a_place_without_room_or_that_is_no_folder_is_refused(deep, tmp_path, ou
     refused(run(*words, "--scratch", tmp_path / "file"), STORE, tmp_path / "file", "folder")
     least = smallest(deep, out, **options)
     monkeypatch.setattr("hoaconv.io.scratch.ScratchFolder.free", lambda self: 1000)
-    with pytest.raises(StoreError, match="1.00 kB free"):
+    with pytest.raises(StoreError, match=r"1\.00 kB free"):
         hoaconv.stack_to_omezarr(deep, out, budget=least, **options)
     assert not out.exists()
 
