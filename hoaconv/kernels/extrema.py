@@ -48,7 +48,7 @@ def box_extreme(
     out : (z, y, x) array of block's dtype
         Of the core's shape. NaN wherever the box holds one.
     size : three ints
-        Of the box along z, y, x. One of even size reaches one further down than up.
+        Of the box along z, y, x. One of even size reaches one further back than ahead.
     greatest : bool
         Write the greatest voxel instead.
     mode : one of `hoaconv.kernels.gaussian.MODES`

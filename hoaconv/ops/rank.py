@@ -19,7 +19,7 @@ class _Extreme(Declared, Op):
     greatest: ClassVar[bool]
 
     size: int | tuple[int, int, int] = param(
-        SIZES, "edges of the box in voxels; an even one reaches one further down than up"
+        SIZES, "edges of the box in voxels; an even one reaches one further back than ahead"
     )
     mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
     cval: float = param(NUMBER, "the value there, for mode=constant", 0.0)
