@@ -8,14 +8,17 @@ from typing import Any
 from hoaconv.errors import SpellingError
 from hoaconv.ops import (
     arithmetic,
+    convolution,
     derivative,
     geometry,
+    local,
     measure,
     objects,
     operands,
     pointwise,
     projection,
     sampling,
+    sharpen,
     smooth,
     statistics,
     table,
@@ -36,6 +39,9 @@ __all__ = [
 
 FAMILIES = (
     smooth,
+    local,
+    sharpen,
+    convolution,
     pointwise,
     arithmetic,
     operands,
