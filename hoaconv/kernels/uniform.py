@@ -195,34 +195,16 @@ def _z_sums(
 @njit(nogil=True, cache=True, error_model="numpy")
 def _slide(flat: Any, at: Any, on: bool, squared: bool, sums: Any) -> None:
     """Sum the rows at[1], at[2], ...; `on` from the window before, which began at at[0]."""
-    n, last = sums.size, at.size - 1
-    old, new = at[0], at[last]
+    real, last = sums.dtype.type, at.size - 1
     if not on:
         sums[:] = 0
-        for k in range(1, at.size):
-            _add(flat, at[k], 1, squared, sums)
-    elif OUTSIDE in (old, new) or squared:
-        _add(flat, new, 1, squared, sums)
-        _add(flat, old, -1, squared, sums)
-    else:
-        real = sums.dtype.type
-        left, come = flat[old : old + n], flat[new : new + n]
-        for x in range(n):
-            sums[x] += real(come[x]) - real(left[x])
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _add(flat: Any, begin: int, sign: int, squared: bool, sums: Any) -> None:
-    if begin == OUTSIDE:
-        return
-    real = sums.dtype.type
-    row, times = flat[begin : begin + sums.size], real(sign)
-    if squared:
+    for k in range(0 if on else 1, at.size, last if on else 1):
+        if at[k] == OUTSIDE:
+            continue
+        sign, row = real(1 if k else -1), flat[at[k] : at[k] + sums.size]
         for x in range(sums.size):
-            sums[x] += times * (real(row[x]) * real(row[x]))
-    else:
-        for x in range(sums.size):
-            sums[x] += times * real(row[x])
+            value = real(row[x])
+            sums[x] += sign * (value * value if squared else value)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

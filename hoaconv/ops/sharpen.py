@@ -126,8 +126,9 @@ class DifferenceOfGaussians(_Smoothing):
         for z, plane in zip(range(*core[0].indices(len(block))), out, strict=True):
             for sigmas, made in zip(self._sigmas, both, strict=True):
                 self._smooth(block, (slice(z, z + 1), *core[1:]), sigmas, made)
-            np.subtract(both[0], both[1], out=both[0])
-            plane[...] = both[0, 0]
+            with np.errstate(invalid="ignore", over="ignore"):
+                np.subtract(both[0], both[1], out=both[0])
+                plane[...] = both[0, 0]
 
 
 @register("unsharp 1")

@@ -77,7 +77,6 @@ ROWS = {
         "uniform 2,7,4 mode=mirror",
         "uniform 1,35,34",
         "uniform 4,3,9 mode=constant cval=-1e3",
-        "uniform 40",
     ],
     "unsharp": ["unsharp 1", "unsharp 0,0.7,1.2 2.5 mode=constant cval=9 truncate=2"],
     "threshold": [
