@@ -9,8 +9,10 @@ from typing import Any
 from hoaconv.errors import SpellingError
 from hoaconv.ops import (
     arithmetic,
+    convolution,
     derivative,
     geometry,
+    local,
     measure,
     morphology,
     objects,
@@ -19,6 +21,7 @@ from hoaconv.ops import (
     projection,
     rank,
     sampling,
+    sharpen,
     smooth,
     statistics,
     table,
@@ -40,6 +43,9 @@ __all__ = [
 
 FAMILIES = (
     smooth,
+    local,
+    sharpen,
+    convolution,
     pointwise,
     arithmetic,
     operands,

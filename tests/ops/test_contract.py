@@ -36,7 +36,9 @@ ROWS = {
     "blackhat": ["blackhat 1", "blackhat 0,2,1 cross mode=constant cval=40"],
     "bin": ["bin 2", "bin 1,3,2 method=mode"],
     "close": ["close 1", "close 2,1,3 ball mirror"],
+    "convolve": ["convolve kernel.npy", "convolve kernel.npy mode=constant cval=70.3"],
     "crop": ["crop 1:5,-9:,:7", "crop :,:,:"],
+    "dog": ["dog 0.6", "dog 0,0.4,0.5 high_sigma=1,0.4,0.7 mode=constant cval=-5 truncate=3"],
     "flip": ["flip z", "flip y,x"],
     "fill-holes": ["fill-holes 50", "fill-holes 1 connectivity=18", "fill-holes 1e9 26"],
     "gaussian": [
@@ -69,6 +71,7 @@ ROWS = {
     "sobel": ["sobel", "sobel x", "sobel z mode=constant", "sobel y mode=nearest"],
     "sqrt": ["sqrt"],
     "square": ["square"],
+    "std": ["std 3", "std 2,1,5 mode=constant cval=7", "std 4 mode=constant cval=0.3"],
     "subtract": ["subtract 100", "subtract 0.25"],
     "open": ["open 1,3,2", "open 1 cross nearest", "open 2 ball constant inf"],
     "pad": ["pad 1", "pad 1:2,0,3 mode=mirror", "pad 0,2,2 cval=-1e9"],
@@ -78,6 +81,13 @@ ROWS = {
     "tophat": ["tophat 2 ball", "tophat 1"],
     "where": ["where a.zarr b.zarr"],
     "transpose-xy": ["transpose-xy"],
+    "uniform": [
+        "uniform 3",
+        "uniform 2,7,4 mode=mirror",
+        "uniform 1,35,34",
+        "uniform 4,3,9 mode=constant cval=-1e3",
+    ],
+    "unsharp": ["unsharp 1", "unsharp 0,0.7,1.2 2.5 mode=constant cval=9 truncate=2"],
     "threshold": [
         "threshold 20",
         "threshold -0.5",

@@ -30,6 +30,7 @@ from hoaconv.ops.operands import OPERAND, VOLUME
 from hoaconv.ops.pointwise import BOUND, THRESHOLD, Cast, Clip, Rescale, Threshold
 from hoaconv.ops.projection import METHOD
 from hoaconv.ops.sampling import ORDER, Bin, Resize
+from hoaconv.ops.sharpen import HIGH_SIGMA
 from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.spelling import parse_op, parse_ops, spell, spell_ops
 from hoaconv.ops.table import DTYPE_OR_SAME, FILE
@@ -51,6 +52,7 @@ VALUES = {
     FILE.name: st.builds("{}.npy".format, st.text(string.ascii_letters + "/._-")),
     DTYPE_OR_SAME.name: dtypes | st.just("same"),
     PER_AXIS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
+    HIGH_SIGMA.name: st.just("auto") | st.floats(0, 100),
     OPERAND.name: st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["other.zarr", "../a/b", "p5"]),
     VOLUME.name: st.sampled_from(["other.zarr", "../a/b", "7"]),
