@@ -96,7 +96,7 @@ def select(
         out.shape,
         maps,
         size,
-        (keys.most, keys.infinity, key(cval, block.dtype)),
+        (keys.flipped, keys.infinity, key(cval, block.dtype)),
         exchanges,
         result,
         layout,
@@ -128,7 +128,7 @@ def _select(
     at: Any,
 ) -> None:
     """For each row of the core: a ring of rows sorted along z, and the network on parts of it."""
-    most, infinity, _ = order
+    flipped, infinity, _ = order
     flat, z_step, y_step = target
     nz, ny, nx = shape
     deep, tall, _ = size
@@ -152,7 +152,7 @@ def _select(
                     at[k] = ((y + 1) * deep + k) % given * layout.line + x
                 _run(exchanges, keys, at, n)
                 made = keys[at[result[0]] + result[1] :][:n]
-                store_keys(made, most, infinity, row[x : x + n])
+                store_keys(made, flipped, infinity, row[x : x + n])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -160,14 +160,14 @@ def _fetch(
     source: Planes, maps: Any, z: int, y: int, wide: int, nx: int, order: Any, line: Any
 ) -> None:
     """Keys of a row of the volume, with what lies beyond its ends."""
-    most, infinity, cval = order
+    flipped, infinity, cval = order
     flat, z_step, y_step = source
     plane, above = maps[0][z], maps[1][y]
     if OUTSIDE in (plane, above):
         line[:] = cval
         return
     begin = plane * z_step + above * y_step
-    load_keys(flat[begin : begin + nx], most, infinity, line[wide : wide + nx])
+    load_keys(flat[begin : begin + nx], flipped, infinity, line[wide : wide + nx])
     pad_ends(line, maps[2], wide, nx, cval)
 
 

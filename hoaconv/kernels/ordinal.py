@@ -35,7 +35,7 @@ def slide(
     Parameters as those of `hoaconv.kernels.median.select`, which gives the same bits.
     """
     keys = keys_of(block.dtype)
-    order = keys.most, keys.infinity, key(cval, block.dtype)
+    order = keys.flipped, keys.infinity, key(cval, block.dtype)
     source, made = flat_rows(block.view(keys.dtype)), out.view(keys.dtype)
     maps = [
         sources(positions(part, n, wide // 2), n, mode)
@@ -50,9 +50,9 @@ def slide(
         _gather(source, reach, shape, order, values)
         ascending = np.argsort(values, kind="stable" if values.itemsize <= 2 else "quicksort")
         _number(ascending, numbers)
-        places = shape[1] * shape[2], shape[2]
-        found = values, ascending, *order[:2]
-        _slide(numbers, places, size, rank, scratch.words, found, flat_rows(tile), tile.shape)
+        wanted = scratch.wanted[: tile.size]
+        _slide(numbers, shape, size, rank, scratch.words, wanted, tile.shape)
+        _write(wanted, ascending, values, order, flat_rows(tile), tile.shape)
 
 
 def slide_bytes(shape: Size, dtype: np.dtype[Any], size: Size) -> int:
@@ -60,19 +60,24 @@ def slide_bytes(shape: Size, dtype: np.dtype[Any], size: Size) -> int:
     voxels = prod(_context(_tile(shape, size), size))
     maps = (sum(shape) + 2 * sum(size)) * 8
     sorting = 2 * 8  # numpy's result, and what it sorts with
-    return voxels * (dtype.itemsize + 4 + sorting) + voxels // 8 + 64 + 4 * maps
+    wanted = 4 * prod(_tile(shape, size))
+    return voxels * (dtype.itemsize + 4 + sorting) + voxels // 8 + 64 + wanted + 4 * maps
 
 
 class _Scratch(NamedTuple):
     values: Flat
     numbers: Flat
     words: Flat
+    wanted: Flat
 
 
 def _scratch(shape: Size, size: Size, dtype: np.dtype[Any]) -> _Scratch:
     voxels = prod(_context(_tile(shape, size), size))
     return _Scratch(
-        np.empty(voxels, dtype), np.empty(voxels, np.int32), np.empty(voxels // 64 + 1, np.uint64)
+        np.empty(voxels, dtype),
+        np.empty(voxels, np.int32),
+        np.empty(voxels // 64 + 1, np.uint64),
+        np.empty(prod(_tile(shape, size)), np.int32),
     )
 
 
@@ -98,7 +103,7 @@ def _corners(shape: Size, size: Size) -> Iterator[tuple[slice, slice]]:
 @njit(nogil=True, cache=True, error_model="numpy")
 def _gather(source: Planes, reach: Any, shape: Any, order: Any, values: Any) -> None:
     """Keys of a tile and its context."""
-    most, infinity, cval = order
+    flipped, infinity, cval = order
     flat, z_step, y_step = source
     from_z, from_y, from_x = reach
     nz, ny, nx = shape
@@ -111,7 +116,7 @@ def _gather(source: Planes, reach: Any, shape: Any, order: Any, values: Any) -> 
             begin = from_z[z] * z_step + from_y[y] * y_step
             for x in range(nx):
                 at = from_x[x]
-                line[x] = cval if at == OUTSIDE else to_key(flat[begin + at], most, infinity)
+                line[x] = cval if at == OUTSIDE else to_key(flat[begin + at], flipped, infinity)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -122,57 +127,48 @@ def _number(ascending: Any, numbers: Any) -> None:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _slide(
-    numbers: Any,
-    places: Any,
-    size: Any,
-    rank: int,
-    words: Any,
-    found: Any,
-    target: Planes,
-    shape: Any,
+    numbers: Any, context: Any, size: Any, rank: int, words: Any, wanted: Any, shape: Any
 ) -> None:
-    """Each plane of a tile, row by row, to the right and to the left in turn.
+    """The number of the wanted rank for each voxel of a tile, row by row, to and fro.
 
     `below` is how many bits are set in the words before `word`.
     """
-    values, ascending, most, infinity = found
     deep, tall, wide = size
-    flat, z_step, y_step = target
-    plane, line = places
     nz, ny, nx = shape
+    _, _, line = context
+    one = np.int64(1)
     for z in range(nz):
         words[:] = 0
-        word, below = 0, 0
-        at = z * plane
-        _flip(numbers, places, at, (deep, tall, wide), words, word)
+        word, below = np.int64(0), np.int64(0)
+        at = z * context[1] * line
+        _flip(numbers, context, at, size, words, word)
         for y in range(ny):
-            ahead = 1 if y % 2 == 0 else -1
-            x = 0 if ahead == 1 else nx - 1
+            ahead = 1 - y % 2 * 2
             for step in range(nx):
-                at = z * plane + y * line + x
                 if step > 0:
-                    gone, come = (at - 1, at + wide - 1) if ahead == 1 else (at + wide, at)
-                    below -= _flip(numbers, places, gone, (deep, tall, 1), words, word)
-                    below += _flip(numbers, places, come, (deep, tall, 1), words, word)
+                    gone, come = (at, at + wide) if ahead == 1 else (at + wide - 1, at - 1)
+                    below -= _flip(numbers, context, gone, (deep, tall, one), words, word)
+                    below += _flip(numbers, context, come, (deep, tall, one), words, word)
+                    at += ahead
                 word, below = _seek(words, rank, word, below)
-                number = 64 * word + _place(words[word], rank - below)
-                value = to_voxel(values[ascending[number]], most, infinity)
-                flat[z * z_step + y * y_step + x] = value
-                x += ahead
+                x = step if ahead == 1 else nx - 1 - step
+                wanted[(z * ny + y) * nx + x] = 64 * word + _place(words[word], rank - below)
             if y < ny - 1:
-                below -= _flip(numbers, places, at, (deep, 1, wide), words, word)
-                below += _flip(numbers, places, at + tall * line, (deep, 1, wide), words, word)
+                below -= _flip(numbers, context, at, (deep, one, wide), words, word)
+                at += line
+                last = at + (tall - 1) * line
+                below += _flip(numbers, context, last, (deep, one, wide), words, word)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _flip(numbers: Any, places: Any, first: int, box: Any, words: Any, word: int) -> int:
+def _flip(numbers: Any, context: Any, first: int, box: Any, words: Any, word: Any) -> Any:
     """Flip the bits of a box of the context; how many of them lie in the words before `word`."""
-    plane, line = places
     deep, tall, wide = box
+    _, ny, nx = context
     before = 0
     for z in range(deep):
         for y in range(tall):
-            begin = first + z * plane + y * line
+            begin = first + (z * ny + y) * nx
             for number in numbers[begin : begin + wide]:
                 words[number >> 6] ^= np.uint64(1) << np.uint64(number & 63)
                 before += (number >> 6) < word
@@ -180,7 +176,23 @@ def _flip(numbers: Any, places: Any, first: int, box: Any, words: Any, word: int
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _seek(words: Any, rank: int, word: int, below: int) -> Any:
+def _write(
+    wanted: Any, ascending: Any, values: Any, order: Any, target: Planes, shape: Any
+) -> None:
+    """The voxels of a tile, of the numbers found for them."""
+    flipped, infinity, _ = order
+    flat, z_step, y_step = target
+    nz, ny, nx = shape
+    for z in range(nz):
+        for y in range(ny):
+            row = flat[z * z_step + y * y_step :][:nx]
+            found = wanted[(z * ny + y) * nx :][:nx]
+            for x in range(nx):
+                row[x] = to_voxel(values[ascending[found[x]]], flipped, infinity)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _seek(words: Any, rank: int, word: Any, below: Any) -> Any:
     """The word that holds the bit of a rank, and how many bits are set before it."""
     while below > rank:
         word -= 1
@@ -205,7 +217,7 @@ def _bits(word: Any) -> Any:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _place(word: Any, rank: int) -> Any:
+def _place(word: Any, rank: Any) -> Any:
     """Where in a word the bit stands that has `rank` set bits below it."""
     one = np.uint64(1)
     for _ in range(rank):
