@@ -33,7 +33,7 @@ class _Layout(NamedTuple):
 
     line: int
     """A row of the volume with both its ends."""
-    chunk: int
+    part: int
     """Voxels of a row that a network works on at a time."""
     step: int
     """From row to row of the network."""
@@ -46,10 +46,10 @@ def _layout(nx: int, item: int, size: Size, rows: int) -> _Layout:
     z, y, x = size
     line = _rounded(nx + 2 * (x // 2), item)
     own = rows - z * y
-    chunk = min(max(_CACHED // (item * max(own, 1)), _LEAST), _MOST, nx)
-    step = _rounded(chunk + x, item)
+    part = min(max(_CACHED // (item * max(own, 1)), _LEAST), _MOST, nx)
+    step = _rounded(part + x, item)
     ring = z * y * line
-    return _Layout(line, chunk, step, ring, ring + own * step)
+    return _Layout(line, part, step, ring, ring + own * step)
 
 
 def _rounded(n: int, item: int) -> int:
@@ -146,8 +146,8 @@ def _select(
                 continue
             begin = z * z_step + (y - tall + 1) * y_step
             row = flat[begin : begin + nx]
-            for x in range(0, nx, layout.chunk):
-                n = min(layout.chunk, nx - x)
+            for x in range(0, nx, layout.part):
+                n = min(layout.part, nx - x)
                 for k in range(given):
                     at[k] = ((y + 1) * deep + k) % given * layout.line + x
                 _run(exchanges, keys, at, n)

@@ -8,7 +8,7 @@ no longer be of the wanted rank is dropped from every list, and what nothing rea
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,17 +129,14 @@ class _Builder:
         Whatever share of the rank + 1 least values one takes from `a`, the greatest of those
         taken is no less than the wanted one; for the right share it is the wanted one.
         """
-        least: _Wire | None = None
-        for i in range(max(0, rank + 1 - len(b)), min(len(a), rank + 1) + 1):
-            ends = [*a[i - 1 : i], *b[rank - i : rank - i + 1]]
-            if i == 0:
-                ends = [b[rank]]
-            elif i == rank + 1:
-                ends = [a[rank]]
-            greatest = ends[0] if len(ends) == 1 else self._exchange(*ends)[1]
-            least = greatest if least is None else self._exchange(least, greatest)[0]
-        assert least is not None
-        return least
+        greatest = (
+            self._greatest([*a[max(0, i - 1) : i], *b[max(0, rank - i) : rank + 1 - i]])
+            for i in range(max(0, rank + 1 - len(b)), min(len(a), rank + 1) + 1)
+        )
+        return reduce(lambda one, other: self._exchange(one, other)[0], greatest)
+
+    def _greatest(self, ends: Sequence[_Wire]) -> _Wire:
+        return self._exchange(*ends)[1] if len(ends) == 2 else ends[0]
 
 
 class Network(NamedTuple):

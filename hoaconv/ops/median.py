@@ -33,9 +33,13 @@ PERCENTAGE = Kind("number in 0..100", _percentage, spell_number)
 class _Ranked(Declared, Op):
     """The voxel of one rank in each window, of the input's dtype. NaN ranks above all else."""
 
-    size: tuple[int, int, int]
+    size: int | tuple[int, int, int]
     mode: str
     cval: float
+
+    @property
+    def _sizes(self) -> tuple[int, int, int]:
+        return self.size if isinstance(self.size, tuple) else (self.size,) * 3
 
     @property
     @abstractmethod
@@ -45,26 +49,26 @@ class _Ranked(Declared, Op):
     @property
     def halo(self) -> tuple[int, int, int]:
         """Half the window; behind a voxel an even one reaches one less far."""
-        z, y, x = (n // 2 for n in self.size)
+        z, y, x = (n // 2 for n in self._sizes)
         return (z, y, x)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
         """Whether windows are single voxels."""
-        return prod(self.size) == 1
+        return prod(self._sizes) == 1
 
     def _slides(self, dtype: np.dtype[Any]) -> bool:
-        return prod(self.size) * dtype.itemsize > _LARGEST
+        return prod(self._sizes) * dtype.itemsize > _LARGEST
 
     def work(self, spec: Spec) -> int:
         """Rows that windows reach over and those of the network, or a tile that is sorted."""
         if self._slides(spec.dtype):
-            return slide_bytes(spec.shape, spec.dtype, self.size)
-        return select_bytes(spec.shape, spec.dtype, self.size, self.rank)
+            return slide_bytes(spec.shape, spec.dtype, self._sizes)
+        return select_bytes(spec.shape, spec.dtype, self._sizes, self.rank)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the ranked voxels of the windows around ``block[core]`` into `out`."""
         ranked = slide if self._slides(block.dtype) else select
-        ranked(block, core, out, self.size, self.rank, self.mode, self.cval)
+        ranked(block, core, out, self._sizes, self.rank, self.mode, self.cval)
 
 
 @register("median 3")
@@ -77,14 +81,14 @@ class Median(_Ranked):
 
     word: ClassVar[str] = "median"
 
-    size: tuple[int, int, int] = param(SIZES, "edges of the window in voxels")
+    size: int | tuple[int, int, int] = param(SIZES, "edges of the window in voxels")
     mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
     cval: float = param(FINITE, "the value there, for mode=constant; rounded and saturated", 0.0)
 
     @property
     def rank(self) -> int:
         """The middle; the upper one of two."""
-        return prod(self.size) // 2
+        return prod(self._sizes) // 2
 
 
 @register("percentile 20 3")
@@ -98,12 +102,12 @@ class Percentile(_Ranked):
     word: ClassVar[str] = "percentile"
 
     percentile: float = param(PERCENTAGE, "0 gives the least voxel of the window, 100 the greatest")
-    size: tuple[int, int, int] = param(SIZES, "edges of the window in voxels")
+    size: int | tuple[int, int, int] = param(SIZES, "edges of the window in voxels")
     mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
     cval: float = param(FINITE, "the value there, for mode=constant; rounded and saturated", 0.0)
 
     @property
     def rank(self) -> int:
         """The share of the window, rounded down; computed as scipy does, to the last bit."""
-        voxels = prod(self.size)
+        voxels = prod(self._sizes)
         return voxels - 1 if self.percentile == 100 else int(voxels * self.percentile / 100.0)
