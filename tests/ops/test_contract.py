@@ -60,8 +60,15 @@ ROWS = {
     "lut": ["lut ramp.txt", "lut ramp.txt dtype=float32"],
     "max": ["max 2,4,1 mode=mirror", "max 3 mode=constant cval=30"],
     "min": ["min 3", "min 2,7,12"],
+    "median": ["median 3", "median 1,3,3 mode=mirror", "median 2,5,4 mode=constant cval=-7.5"],
     "multiply": ["multiply 0.5", "multiply -3"],
     "normalize": ["normalize", "normalize 30 6.5", "normalize std=4"],
+    "percentile": [
+        "percentile 20 3",
+        "percentile 99.5 2 mode=nearest",
+        "percentile 0 3,1,5",
+        "percentile 90 3,9,100 mode=constant cval=3",
+    ],
     "rescale": [
         "rescale 10 90",
         "rescale -1e4 3e4 dtype=int16",
