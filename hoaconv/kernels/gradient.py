@@ -24,7 +24,15 @@ from hoaconv.kernels.gaussian import (
 )
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 
-__all__ = ["ALL_AXES", "derivative_weights", "gradient", "gradient_bytes", "laplace"]
+__all__ = [
+    "ALL_AXES",
+    "derivative_weights",
+    "gradient",
+    "gradient_bytes",
+    "laplace",
+    "y_and_x",
+    "z_pass",
+]
 
 Slab = np.ndarray[Any, np.dtype[Any]]
 Core = tuple[slice, slice, slice]
@@ -132,9 +140,9 @@ def _gradient(
             slot = y % turn * nx
             even, odd = rings[0, slot : slot + nx], rings[1, slot : slot + nx]
             if axis != 0:
-                _z_pass(source, maps, z, y, smoothing[0], False, cval, at, even)
+                z_pass(source, maps, z, y, smoothing[0], False, cval, at, even)
             if axis in (0, ALL_AXES):
-                _z_pass(source, maps, z, y, deriving[0], True, cval, at, odd)
+                z_pass(source, maps, z, y, deriving[0], True, cval, at, odd)
             if y < turn - 1:
                 continue
             begin = z * z_step + (y - turn + 1) * y_step
@@ -143,7 +151,7 @@ def _gradient(
             for along in range(3):
                 if axis not in (along, ALL_AXES):
                     continue
-                _y_and_x(rings, y, along, maps, smoothing, deriving, cval, line, at, part)
+                y_and_x(rings, y, along, maps, smoothing, deriving, cval, line, at, part)
                 for x in range(nx):
                     total[x] += part[x] * part[x] if axis == ALL_AXES else part[x]
             for x in range(nx):
@@ -151,7 +159,7 @@ def _gradient(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _y_and_x(
+def y_and_x(
     rings: Any,
     y: int,
     along: int,
@@ -182,7 +190,7 @@ def _y_and_x(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _z_pass(
+def z_pass(
     source: Planes,
     maps: Any,
     z: int,
@@ -193,6 +201,7 @@ def _z_pass(
     at: Any,
     sums: Any,
 ) -> None:
+    """The z-pass of one row into `sums`; `odd` for antisymmetric weights."""
     flat, z_step, y_step = source
     from_z, from_y, _ = maps
     if from_y[y] == OUTSIDE:

@@ -9,6 +9,7 @@ from hoaconv.errors import SpellingError
 from hoaconv.ops import (
     arithmetic,
     derivative,
+    edges,
     geometry,
     measure,
     objects,
@@ -41,6 +42,7 @@ FAMILIES = (
     operands,
     table,
     derivative,
+    edges,
     geometry,
     sampling,
     measure,

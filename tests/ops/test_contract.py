@@ -62,6 +62,12 @@ ROWS = {
     "sobel": ["sobel", "sobel x", "sobel z mode=constant", "sobel y mode=nearest"],
     "sqrt": ["sqrt"],
     "square": ["square"],
+    "structure-tensor": [
+        "structure-tensor 0.6",
+        "structure-tensor 0.3,1,0.7 azimuth 0.5,0.4,0.8 mode=constant",
+        "structure-tensor 0 elevation 0.4 mode=mirror truncate=2",
+        "structure-tensor 1.2,0,0.5 azimuth 0.3 mode=nearest truncate=3",
+    ],
     "subtract": ["subtract 100", "subtract 0.25"],
     "pad": ["pad 1", "pad 1:2,0,3 mode=mirror", "pad 0,2,2 cval=-1e9"],
     "remove-small": ["remove-small 50", "remove-small 1 18"],

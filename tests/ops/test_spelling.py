@@ -12,6 +12,7 @@ from hoaconv.errors import SpellingError
 from hoaconv.kernels.downsample import METHODS
 from hoaconv.kernels.gaussian import MODES
 from hoaconv.kernels.objects import CONNECTIVITIES
+from hoaconv.kernels.tensor import OUTPUTS
 from hoaconv.ops.catalogue import catalogue, example, usage
 from hoaconv.ops.declare import (
     DTYPE,
@@ -55,6 +56,7 @@ VALUES = {
     DTYPE.name: dtypes,
     "|".join(MODES): st.sampled_from(MODES),
     "all|z|y|x": st.sampled_from(["all", *"zyx"]),
+    "|".join(OUTPUTS): st.sampled_from(OUTPUTS),
     "|".join(sorted(MODES)): st.sampled_from(sorted(MODES)),
     "|".join(METHODS): st.sampled_from(list(METHODS)),
     RANGES.name: st.tuples(
@@ -166,6 +168,12 @@ def test_the_spelling_leaves_out_what_is_default():
         ("gaussian 1 cval=inf", "cval should be finite"),
         ("gaussian 1 mode=wrap", "one of reflect, .*far side .* not 'wrap'"),
         ("gaussian 1 mode=mirrored", "one of reflect, nearest, mirror, constant, not 'mirrored'"),
+        ("structure-tensor 1 angle", "should be one of coherence, azimuth, elevation, not 'angle'"),
+        ("structure-tensor -1", "structure-tensor: sigma should be 0 or more, not -1"),
+        (
+            "structure-tensor 1 gradient_sigma=1,0,1",
+            r"gradient_sigma should be above 0\.125, not 1,0,1",
+        ),
         ("cast uint64", "dtype should be one of uint8, .*float64, not 'uint64'"),
         ("cast nonsense", "dtype should be one of uint8"),
         ("clip 5 2", "lo should not be above hi, but 5..2"),
