@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any
 
@@ -12,10 +13,12 @@ from hoaconv.ops import (
     edges,
     geometry,
     measure,
+    morphology,
     objects,
     operands,
     pointwise,
     projection,
+    rank,
     sampling,
     smooth,
     statistics,
@@ -30,6 +33,7 @@ __all__ = [
     "catalogue",
     "describe",
     "example",
+    "explanation",
     "lookup",
     "summary",
     "usage",
@@ -43,6 +47,8 @@ FAMILIES = (
     table,
     derivative,
     edges,
+    rank,
+    morphology,
     geometry,
     sampling,
     measure,
@@ -100,6 +106,12 @@ def example(word: str) -> str:
 def summary(word: str) -> str:
     """What the op does, in one line."""
     return (lookup(word).__doc__ or "").partition("\n")[0]
+
+
+def explanation(word: str) -> str:
+    """What else there is to know: the docstring below its first line, a line a paragraph."""
+    paragraphs = cleandoc(lookup(word).__doc__ or "").split("\n\n")[1:]
+    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def usage(word: str) -> str:
