@@ -135,6 +135,7 @@ def test_every_example_is_read(word):
         ("threshold otsu", Threshold("otsu")),
         ("threshold p099.50", Threshold("p99.5")),
         ("rescale p.5 60000 u2", Rescale("p0.5", 60000, "uint16")),
+        ("rescale 0 p0.000001", Rescale(0, "p1e-6")),
     ],
 )
 def test_positions_and_names(text, op):
