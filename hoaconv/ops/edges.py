@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import ClassVar
 
-from hoaconv.engine.contract import Core
+from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
+from hoaconv.kernels.bilateral import bilateral, bilateral_bytes
 from hoaconv.kernels.gaussian import Weights, gaussian_radius, gaussian_weights
 from hoaconv.kernels.gradient import derivative_weights
 from hoaconv.kernels.tensor import OUTPUTS, structure_tensor, structure_tensor_bytes
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import NUMBER, PER_AXIS, Declared, choice, param, register
+from hoaconv.ops.declare import FINITE, NUMBER, PER_AXIS, Declared, choice, param, register
 from hoaconv.ops.derivative import Derived, check_derivable
 
-__all__ = ["StructureTensor"]
+__all__ = ["Bilateral", "StructureTensor"]
 
 Sigmas = tuple[float, float, float]
 Radii = tuple[int, int, int]
@@ -38,6 +39,56 @@ def _check_sigma(word: str, sigma: float | Sigmas) -> None:
     """Raise SpellingError if some axis can't be smoothed."""
     if not all(isfinite(one) and one >= 0 for one in _each(sigma)):
         raise SpellingError(f"{word}: sigma should be 0 or more, not {PER_AXIS.spell(sigma)}")
+
+
+@register("bilateral 1.5 300")
+@dataclass(frozen=True)
+class Bilateral(Declared, Op):
+    """Smooth, but not across edges: voxels count the less, the more their grey values differ.
+
+    The mean of the box within `truncate` sigmas, where a voxel at distance d along an axis counts
+    exp(-d**2 / (2 sigma**2)) for each axis, times exp(-c**2 / (2 sigma_color**2)) if its grey
+    value differs by c (Tomasi & Manduchi, ICCV 1998). The dtype stays; integers are rounded half to
+    even and saturated. NaN spreads as far as the box reaches. An infinite voxel stays and doesn't
+    count for finite ones; within reach of another of its sign it becomes NaN. Time grows with the
+    box: with truncate=2 it takes about a third of that with 3.
+    """
+
+    word: ClassVar[str] = "bilateral"
+
+    sigma: float | tuple[float, float, float] = param(
+        PER_AXIS, "standard deviation of distances in voxels; 0 leaves an axis alone"
+    )
+    sigma_color: float = param(FINITE, "standard deviation of grey values that count as alike")
+    truncate: float = param(NUMBER, "how many sigmas the box reaches", 3.0)
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
+    cval: float = param(FINITE, "the value there, for mode=constant; rounded and saturated", 0.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_sigma(self.word, self.sigma)
+        if not isfinite(self.truncate) or self.truncate < 0:
+            raise SpellingError(f"bilateral: truncate should be 0 or more, not {self.truncate}")
+        if self.sigma_color <= 0:
+            raise SpellingError(f"bilateral: sigma_color should be above 0, not {self.sigma_color}")
+
+    @property
+    def halo(self) -> tuple[int, int, int]:
+        """Half the box (z, y, x)."""
+        return _radii(self.sigma, self.truncate)
+
+    def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
+        """Whether the box is a voxel."""
+        return self.halo == (0, 0, 0)
+
+    def work(self, spec: Spec) -> int:
+        """A few rows."""
+        return bilateral_bytes(spec.shape, spec.dtype, self.halo)
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+        """Smooth ``block[core]`` into `out`."""
+        z, y, x = (half / half[0] for half in _weights(self.sigma, self.truncate))
+        bilateral(block, core, out, (z, y, x), self.sigma_color, self.mode, self.cval)
 
 
 @register("structure-tensor 2")

@@ -25,6 +25,11 @@ ROWS = {
     "abs": ["abs"],
     "add": ["add 100", "add -3.5"],
     "between": ["between 10 40.5", "between p20 p80", "between -3 p60"],
+    "bilateral": [
+        "bilateral 0.6 40",
+        "bilateral 0.8,0,0.6 9.5 2.5 mode=constant cval=-7.5",
+        "bilateral 0.5,1,0 1e9 mode=mirror",
+    ],
     "cast": ["cast uint8", "cast int16", "cast float32"],
     "clip": ["clip -50 100.5", "clip 3 9e9", "clip p5 p90"],
     "divide": ["divide 16", "divide -0.3"],

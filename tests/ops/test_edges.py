@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hoaconv.engine.spec import DTYPES, Spec
-from hoaconv.ops.edges import StructureTensor
+from hoaconv.ops.edges import Bilateral, StructureTensor
 
 MODES = st.sampled_from(["reflect", "nearest", "mirror", "constant"])
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 11))
@@ -75,6 +75,68 @@ def test_the_structure_tensor_is_that_of_numpy_and_scipy(
     defined = there & ((l1 - l3) * (l2 - l3) > 1e-2 * total**2)
     cosines = np.abs((along * vectors[..., 0]).sum(axis=-1))
     np.testing.assert_allclose(cosines[defined], 1, atol=1e-5)
+
+
+def weighted(volume, op):
+    """The bilateral filter in float64, an offset at a time."""
+    real, radii = volume.astype(np.float64), op.halo
+    names = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect"}
+    ends = {"constant_values": op.cval} if op.mode == "constant" else {}
+    padded = np.pad(real, [(r, r) for r in radii], names.get(op.mode, op.mode), **ends)
+    norm, total = np.zeros(volume.shape), np.zeros(volume.shape)
+    for offset in np.ndindex(*(2 * r + 1 for r in radii)):
+        near = padded[tuple(slice(o, o + n) for o, n in zip(offset, volume.shape, strict=True))]
+        apart = [(o - r) / s for o, r, s in zip(offset, radii, op.sigma, strict=True) if s]
+        weight = np.exp(
+            -0.5 * sum(a**2 for a in apart) - 0.5 * ((near - real) / op.sigma_color) ** 2
+        )
+        norm += weight
+        total += weight * near
+    return total / norm
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    SHAPES,
+    st.sampled_from(DTYPES),
+    st.tuples(*[st.sampled_from([0, 0.5, 1])] * 3),
+    st.sampled_from([1e-3, 0.02, 0.3, 50]),
+    st.sampled_from([1, 2]),
+    MODES,
+    st.integers(0, 99),
+)
+def test_bilateral_is_the_weighted_mean(shape, dtype, sigma, share, truncate, mode, seed):
+    volume = noise(shape, dtype, seed)
+    scale = 2 * float(np.abs(volume.astype(np.float64)).max()) + 17
+    op = Bilateral(sigma, share * scale, truncate, mode, cval=17)
+    want = weighted(volume, op)
+    rounding = 0 if dtype.kind == "f" else 0.5
+    error = 1e-6 if dtype.itemsize <= 2 or dtype == np.float32 else 1e-14
+    assert np.abs(result(op, volume) - want).max() <= rounding + error * scale
+
+
+def test_an_edge_stays_and_noise_goes():
+    noisy = np.random.default_rng(0).normal(1000, 10, (9, 20, 20)).astype(np.uint16)
+    noisy[:, :, 10:] += 10000
+    smooth = result(Bilateral(2, 50, truncate=2), noisy)
+    for half in (slice(10), slice(10, 20)):
+        assert smooth[:, :, half].std() < noisy[:, :, half].std() / 4
+        assert abs(smooth[:, :, half].mean() - noisy[:, :, half].mean()) < 1
+
+
+def test_bilateral_of_nan_and_infinity():
+    volume = np.random.default_rng(0).normal(size=(7, 7, 7)).astype(np.float32)
+    volume[1, 1, 1], volume[5, 5, 5] = np.nan, np.inf
+    got = result(Bilateral(0.4, 2), volume)
+    assert np.isnan(got[:3, :3, :3]).all()
+    assert np.isnan(got).sum() == 27
+    assert got[5, 5, 5] == np.inf
+    assert np.isfinite(got).sum() == volume.size - 28
+    volume[5, 5, 4] = np.inf
+    assert np.isnan(result(Bilateral(0.4, 2), volume)[5, 5, 4:6]).all()
+    np.testing.assert_array_equal(result(Bilateral(1e-9, 2), volume), volume)
+    far = np.array([[[0, 1e30, -3e38, 3e38]]], np.float32)
+    np.testing.assert_array_equal(result(Bilateral(1, 1e-300), far), far)
 
 
 def fibre(direction, n=41):
