@@ -68,7 +68,7 @@ def smooth(block: Slab, core: Core, out: Slab, weights: Weights, mode: str, cval
         volume ends. Along x it is whole.
     core : (z, y, x) slices
         The part to compute.
-    out : (z, y, x) array of block's dtype
+    out : (z, y, x) array of block's dtype, or float
         Of the core's shape. Integers are rounded half to even and saturated.
     weights : three float64 arrays
         For z, y and x: the weight at distance 0, 1, 2, ...

@@ -9,10 +9,13 @@ from typing import Any
 from hoaconv.errors import SpellingError
 from hoaconv.ops import (
     arithmetic,
+    convolution,
     derivative,
     edges,
     geometry,
+    local,
     measure,
+    median,
     morphology,
     objects,
     operands,
@@ -20,6 +23,7 @@ from hoaconv.ops import (
     projection,
     rank,
     sampling,
+    sharpen,
     smooth,
     statistics,
     table,
@@ -41,6 +45,9 @@ __all__ = [
 
 FAMILIES = (
     smooth,
+    local,
+    sharpen,
+    convolution,
     pointwise,
     arithmetic,
     operands,
@@ -48,6 +55,7 @@ FAMILIES = (
     derivative,
     edges,
     rank,
+    median,
     morphology,
     geometry,
     sampling,

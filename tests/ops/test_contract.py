@@ -41,7 +41,9 @@ ROWS = {
     "blackhat": ["blackhat 1", "blackhat 0,2,1 cross mode=constant cval=40"],
     "bin": ["bin 2", "bin 1,3,2 method=mode"],
     "close": ["close 1", "close 2,1,3 ball mirror"],
+    "convolve": ["convolve kernel.npy", "convolve kernel.npy mode=constant cval=70.3"],
     "crop": ["crop 1:5,-9:,:7", "crop :,:,:"],
+    "dog": ["dog 0.6", "dog 0,0.4,0.5 high_sigma=1,0.4,0.7 mode=constant cval=-5 truncate=3"],
     "flip": ["flip z", "flip y,x"],
     "fill-holes": ["fill-holes 50", "fill-holes 1 connectivity=18", "fill-holes 1e9 26"],
     "gaussian": [
@@ -63,8 +65,15 @@ ROWS = {
     "lut": ["lut ramp.txt", "lut ramp.txt dtype=float32"],
     "max": ["max 2,4,1 mode=mirror", "max 3 mode=constant cval=30"],
     "min": ["min 3", "min 2,7,12"],
+    "median": ["median 3", "median 1,3,3 mode=mirror", "median 2,5,4 mode=constant cval=-7.5"],
     "multiply": ["multiply 0.5", "multiply -3"],
     "normalize": ["normalize", "normalize 30 6.5", "normalize std=4"],
+    "percentile": [
+        "percentile 20 3",
+        "percentile 99.5 2 mode=nearest",
+        "percentile 0 3,1,5",
+        "percentile 90 3,9,100 mode=constant cval=3",
+    ],
     "rescale": [
         "rescale 10 90",
         "rescale -1e4 3e4 dtype=int16",
@@ -80,6 +89,7 @@ ROWS = {
         "structure-tensor 0 elevation 0.4 mode=mirror truncate=2",
         "structure-tensor 1.2,0,0.5 azimuth 0.3 mode=nearest truncate=3",
     ],
+    "std": ["std 3", "std 2,1,5 mode=constant cval=7", "std 4 mode=constant cval=0.3"],
     "subtract": ["subtract 100", "subtract 0.25"],
     "open": ["open 1,3,2", "open 1 cross nearest", "open 2 ball constant inf"],
     "pad": ["pad 1", "pad 1:2,0,3 mode=mirror", "pad 0,2,2 cval=-1e9"],
@@ -89,6 +99,13 @@ ROWS = {
     "tophat": ["tophat 2 ball", "tophat 1"],
     "where": ["where a.zarr b.zarr"],
     "transpose-xy": ["transpose-xy"],
+    "uniform": [
+        "uniform 3",
+        "uniform 2,7,4 mode=mirror",
+        "uniform 1,35,34",
+        "uniform 4,3,9 mode=constant cval=-1e3",
+    ],
+    "unsharp": ["unsharp 1", "unsharp 0,0.7,1.2 2.5 mode=constant cval=9 truncate=2"],
     "threshold": [
         "threshold 20",
         "threshold -0.5",
