@@ -30,8 +30,7 @@ __all__ = [
     "gradient",
     "gradient_bytes",
     "laplace",
-    "y_and_x",
-    "z_pass",
+    "parts_of_row",
 ]
 
 Slab = np.ndarray[Any, np.dtype[Any]]
@@ -140,9 +139,9 @@ def _gradient(
             slot = y % turn * nx
             even, odd = rings[0, slot : slot + nx], rings[1, slot : slot + nx]
             if axis != 0:
-                z_pass(source, maps, z, y, smoothing[0], False, cval, at, even)
+                _z_pass(source, maps, z, y, smoothing[0], False, cval, at, even)
             if axis in (0, ALL_AXES):
-                z_pass(source, maps, z, y, deriving[0], True, cval, at, odd)
+                _z_pass(source, maps, z, y, deriving[0], True, cval, at, odd)
             if y < turn - 1:
                 continue
             begin = z * z_step + (y - turn + 1) * y_step
@@ -151,7 +150,7 @@ def _gradient(
             for along in range(3):
                 if axis not in (along, ALL_AXES):
                     continue
-                y_and_x(rings, y, along, maps, smoothing, deriving, cval, line, at, part)
+                _y_and_x(rings, y, along, maps, smoothing, deriving, cval, line, at, part)
                 for x in range(nx):
                     total[x] += part[x] * part[x] if axis == ALL_AXES else part[x]
             for x in range(nx):
@@ -159,7 +158,7 @@ def _gradient(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def y_and_x(
+def _y_and_x(
     rings: Any,
     y: int,
     along: int,
@@ -190,7 +189,7 @@ def y_and_x(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def z_pass(
+def _z_pass(
     source: Planes,
     maps: Any,
     z: int,
@@ -254,6 +253,34 @@ def _weigh_odd_outer(flat: Any, at: Any, weights: Any, cval: Any, sums: Any) -> 
             for x in range(n):
                 difference = weights.dtype.type(one[x]) - weights.dtype.type(other[x])
                 sums[x] += weights[k] * difference
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def parts_of_row(
+    source: Planes,
+    z: int,
+    row: int,
+    maps: Any,
+    smoothing: Any,
+    deriving: Any,
+    rings: Any,
+    line: Any,
+    at: Any,
+    parts: Any,
+) -> None:
+    """The gradient's three parts in a row of a plane, whose rows must come in order from 0 on.
+
+    With mode ``constant`` there are zeros beyond the ends. `rings` is the plane's own.
+    """
+    cval, nx, turn = parts.dtype.type(0), parts.shape[1], 2 * smoothing[1].size - 1
+    for y in range(0 if row == 0 else row + turn - 1, row + turn):
+        slot = y % turn * nx
+        even, odd = rings[0, slot : slot + nx], rings[1, slot : slot + nx]
+        _z_pass(source, maps, z, y, smoothing[0], False, cval, at, even)
+        _z_pass(source, maps, z, y, deriving[0], True, cval, at, odd)
+    last = row + turn - 1
+    for along in range(3):
+        _y_and_x(rings, last, along, maps, smoothing, deriving, cval, line, at, parts[along])
 
 
 def laplace(block: Slab, core: Core, out: Slab, mode: str, cval: float) -> None:

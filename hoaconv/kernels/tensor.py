@@ -18,18 +18,18 @@ from hoaconv.kernels.gaussian import (
     end_positions,
     pad_ends,
     positions,
+    reached,
     real_of,
     sources,
     weigh,
 )
-from hoaconv.kernels.gradient import y_and_x, z_pass
+from hoaconv.kernels.gradient import parts_of_row
 from hoaconv.kernels.rows import Flat, flat_rows
 
 __all__ = ["OUTPUTS", "structure_tensor", "structure_tensor_bytes"]
 
 Slab = np.ndarray[Any, np.dtype[Any]]
 Core = tuple[slice, slice, slice]
-Span = tuple[int, int]
 
 OUTPUTS = ("coherence", "azimuth", "elevation")
 """What `structure_tensor` can tell of a voxel."""
@@ -96,7 +96,7 @@ def structure_tensor(
     real = real_of(block.dtype)
     nz, ny, nx = block.shape
     inner_radii, outer_radii = _radii(smoothing), _radii(outer)
-    planes, rows = (_reached(core[i], block.shape[i], outer_radii[i]) for i in range(2))
+    planes, rows = (reached(core[i], block.shape[i], outer_radii[i]) for i in range(2))
     gradient_maps = (
         sources(positions(slice(*planes), nz, inner_radii[0]), nz, mode),
         sources(positions(slice(*rows), ny, inner_radii[1]), ny, mode),
@@ -143,12 +143,6 @@ def structure_tensor_bytes(
 def _radii(weights: Weights) -> tuple[int, int, int]:
     z, y, x = (w.size - 1 for w in weights)
     return z, y, x
-
-
-def _reached(part: slice, n: int, radius: int) -> Span:
-    """First and last but one of the block's planes or rows whose products the core needs."""
-    start, stop, _ = part.indices(n)
-    return max(0, start - radius), min(n, stop + radius)
 
 
 def _scratch(
@@ -212,27 +206,20 @@ def _multiply(
     source: Any, row: int, maps: Any, smoothing: Any, deriving: Any, scratch: Any
 ) -> None:
     """Products of the gradient's parts, in one row of all planes in reach."""
-    rings, parts, products = scratch.rings, scratch.parts, scratch.products
-    cval, nx, turn = parts.dtype.type(0), parts.shape[1], 2 * smoothing[1].size - 1
-    for z in range(len(rings)):
-        for y in range(0 if row == 0 else row + turn - 1, row + turn):
-            slot = y % turn * nx
-            even, odd = rings[z, 0, slot : slot + nx], rings[z, 1, slot : slot + nx]
-            z_pass(source, maps, z, y, smoothing[0], False, cval, scratch.at, even)
-            z_pass(source, maps, z, y, deriving[0], True, cval, scratch.at, odd)
-        for along in range(3):
-            y_and_x(
-                rings[z],
-                row + turn - 1,
-                along,
-                maps,
-                smoothing,
-                deriving,
-                cval,
-                scratch.inner,
-                scratch.at,
-                parts[along],
-            )
+    parts, products, nx = scratch.parts, scratch.products, scratch.parts.shape[1]
+    for z in range(len(scratch.rings)):
+        parts_of_row(
+            source,
+            z,
+            row,
+            maps,
+            smoothing,
+            deriving,
+            scratch.rings[z],
+            scratch.inner,
+            scratch.at,
+            parts,
+        )
         begin = z * _PARTS * nx
         for one in range(3):
             for other in range(one, 3):

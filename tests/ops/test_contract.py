@@ -67,6 +67,12 @@ ROWS = {
     "min": ["min 3", "min 2,7,12"],
     "median": ["median 3", "median 1,3,3 mode=mirror", "median 2,5,4 mode=constant cval=-7.5"],
     "multiply": ["multiply 0.5", "multiply -3"],
+    "non-max-suppression": [
+        "non-max-suppression 0.7",
+        "non-max-suppression 0.4,0.8,0.5 mode=constant",
+        "non-max-suppression 0.5 mirror truncate=3",
+        "non-max-suppression 0.3,1,0.6 mode=nearest truncate=2",
+    ],
     "normalize": ["normalize", "normalize 30 6.5", "normalize std=4"],
     "percentile": [
         "percentile 20 3",

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hoaconv.engine.spec import DTYPES, Spec
-from hoaconv.ops.edges import Bilateral, StructureTensor
+from hoaconv.ops.derivative import GradientMagnitude
+from hoaconv.ops.edges import Bilateral, NonMaxSuppression, StructureTensor
 
 MODES = st.sampled_from(["reflect", "nearest", "mirror", "constant"])
+NUMPY_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect"}
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 11))
 
 
@@ -80,9 +82,8 @@ def test_the_structure_tensor_is_that_of_numpy_and_scipy(
 def weighted(volume, op):
     """The bilateral filter in float64, an offset at a time."""
     real, radii = volume.astype(np.float64), op.halo
-    names = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect"}
     ends = {"constant_values": op.cval} if op.mode == "constant" else {}
-    padded = np.pad(real, [(r, r) for r in radii], names.get(op.mode, op.mode), **ends)
+    padded = np.pad(real, [(r, r) for r in radii], NUMPY_MODES.get(op.mode, op.mode), **ends)
     norm, total = np.zeros(volume.shape), np.zeros(volume.shape)
     for offset in np.ndindex(*(2 * r + 1 for r in radii)):
         near = padded[tuple(slice(o, o + n) for o, n in zip(offset, volume.shape, strict=True))]
@@ -137,6 +138,85 @@ def test_bilateral_of_nan_and_infinity():
     np.testing.assert_array_equal(result(Bilateral(1e-9, 2), volume), volume)
     far = np.array([[[0, 1e30, -3e38, 3e38]]], np.float32)
     np.testing.assert_array_equal(result(Bilateral(1, 1e-300), far), far)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SHAPES, st.sampled_from(DTYPES), INNER, MODES, st.sampled_from([2, 4]), st.integers(0, 99))
+def test_edges_are_thinned_as_by_scipy_step_by_step(shape, dtype, sigma, mode, truncate, seed):
+    volume = noise(shape, dtype, seed)
+    op = NonMaxSuppression(sigma, mode, truncate)
+    real, ends = volume.astype(np.float64), {"mode": mode, "truncate": truncate}
+    parts = np.array(
+        [
+            ndimage.gaussian_filter(real, sigma, order=order, **ends)
+            for order in np.eye(3, dtype=int)
+        ]
+    )
+    length = np.sqrt((parts**2).sum(axis=0))
+    step = parts / np.maximum(np.abs(parts).max(axis=0), 1e-300)
+    padded = np.pad(length, 1, NUMPY_MODES.get(mode, mode))
+    ahead, behind = (
+        ndimage.map_coordinates(padded, np.indices(shape) + 1 + sign * step, order=1)
+        for sign in (1, -1)
+    )
+    got, scale = result(op, volume), length.max()
+    assert got.dtype == op.infer(Spec(shape, volume.dtype)).dtype
+    plain = result(GradientMagnitude(sigma, mode, 0, truncate), volume)
+    assert np.where(got == 0, plain, got).tobytes() == plain.tobytes()
+    # Rounding decides between lengths that are about alike.
+    sure = np.minimum(np.abs(length - ahead), np.abs(length - behind)) > 1e-3 * scale
+    sure &= length > 1e-3 * scale
+    kept = (length > ahead) & (length > behind)
+    np.testing.assert_array_equal(got[sure] > 0, kept[sure])
+    assert sure.mean() > 0.9 or min(shape) < 4
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("rising", [True, False])
+def test_an_edge_is_one_voxel_thick_and_lies_on_its_dark_side(dtype, axis, rising):
+    steps = np.where(np.arange(12) < 5, 20, 110)[:: 1 if rising else -1].astype(dtype)
+    shape = [1, 1, 1]
+    shape[axis] = 12
+    volume = np.broadcast_to(steps.reshape(shape), (12, 12, 12)).copy()
+    edge = result(NonMaxSuppression(1), volume) > 0
+    place = [slice(None)] * 3
+    place[axis] = 4 if rising else 7
+    assert edge[tuple(place)].all()
+    assert edge.sum() == 144
+
+
+def test_a_ball_s_surface_is_found_where_it_is():
+    at = np.indices((41, 41, 41)) - 20
+    radius = np.sqrt((at**2).sum(axis=0))
+    ball = np.where(radius < 13, 50000, 1000).astype(np.uint16)
+    edge = result(NonMaxSuppression(1.5), ball) > 5000
+    assert np.abs(radius[edge] - 13).max() < 1.2
+    # It is closed, and no thicker than a surface in steps of voxels need be.
+    assert ndimage.label(~edge)[1] == 2
+    assert edge.sum() < 1.7 * 4 * np.pi * 13**2
+
+
+def test_no_edge_where_nothing_changes_nor_a_plateau_of_them_on_a_ramp():
+    assert not result(NonMaxSuppression(1), np.full((5, 6, 7), 9, np.uint16)).any()
+    # Differences along z come first, and are exact: rounding makes no edge.
+    ramp = np.broadcast_to(np.arange(0, 4000, 100)[:, None, None], (40, 9, 9)).astype(np.uint16)
+    edge = result(NonMaxSuppression(0.5), ramp).any(axis=(1, 2))
+    assert edge.sum() == 1
+    assert edge[:3].any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e25])
+def test_thin_edges_are_undefined_as_far_as_the_halo_reaches(value):
+    volume = np.random.default_rng(0).normal(size=(15, 15, 15)).astype(np.float32)
+    want = result(NonMaxSuppression(0.5), volume)
+    volume[7, 7, 7] = value
+    op = NonMaxSuppression(0.5)
+    got = result(op, volume)
+    near = np.zeros(volume.shape, bool)
+    near[tuple(slice(7 - r, 8 + r) for r in op.halo)] = True
+    assert np.isnan(got[near]).any()
+    np.testing.assert_array_equal(got[~near], want[~near])
 
 
 def fibre(direction, n=41):

@@ -186,6 +186,10 @@ def test_the_spelling_leaves_out_what_is_default():
             "structure-tensor 1 gradient_sigma=1,0,1",
             r"gradient_sigma should be above 0\.125, not 1,0,1",
         ),
+        (
+            "non-max-suppression 1,0,1",
+            r"non-max-suppression: sigma should be above 0\.125, not 1,0,1",
+        ),
         ("bilateral 1 0", "bilateral: sigma_color should be above 0, not 0"),
         ("bilateral inf 1", "bilateral: sigma should be 0 or more"),
         ("bilateral 1 1 truncate=-1", "truncate should be 0 or more"),
