@@ -142,7 +142,7 @@ def positions(part: slice, n: int, radius: int) -> Flat:
 
 
 def reached(part: slice, n: int, radius: int) -> tuple[int, int]:
-    """First and last but one of the block's planes or rows that the core and the radius span."""
+    """First of the block's planes or rows within the radius of the core, and the one past them."""
     start, stop, _ = part.indices(n)
     return max(0, start - radius), min(n, stop + radius)
 
