@@ -25,6 +25,7 @@ __all__ = [
     "gaussian_weights",
     "pad_ends",
     "positions",
+    "reached",
     "real_of",
     "smooth",
     "smooth_bytes",
@@ -138,6 +139,12 @@ def positions(part: slice, n: int, radius: int) -> Flat:
     """Where the weights reach from the core of an axis, in the block's index."""
     start, stop, _ = part.indices(n)
     return np.arange(start - radius, stop + radius)
+
+
+def reached(part: slice, n: int, radius: int) -> tuple[int, int]:
+    """First of the block's planes or rows within the radius of the core, and the one past them."""
+    start, stop, _ = part.indices(n)
+    return max(0, start - radius), min(n, stop + radius)
 
 
 def end_positions(n: int, radius: int) -> Flat:

@@ -25,6 +25,11 @@ ROWS = {
     "abs": ["abs"],
     "add": ["add 100", "add -3.5"],
     "between": ["between 10 40.5", "between p20 p80", "between -3 p60"],
+    "bilateral": [
+        "bilateral 0.6 40",
+        "bilateral 0.8,0,0.6 9.5 2.5 mode=constant cval=-7.5",
+        "bilateral 0.5,1,0 1e9 mode=mirror",
+    ],
     "cast": ["cast uint8", "cast int16", "cast float32"],
     "clip": ["clip -50 100.5", "clip 3 9e9", "clip p5 p90"],
     "divide": ["divide 16", "divide -0.3"],
@@ -62,6 +67,12 @@ ROWS = {
     "min": ["min 3", "min 2,7,12"],
     "median": ["median 3", "median 1,3,3 mode=mirror", "median 2,5,4 mode=constant cval=-7.5"],
     "multiply": ["multiply 0.5", "multiply -3"],
+    "non-max-suppression": [
+        "non-max-suppression 0.7",
+        "non-max-suppression 0.4,0.8,0.5 mode=constant",
+        "non-max-suppression 0.5 mirror truncate=3",
+        "non-max-suppression 0.3,1,0.6 mode=nearest truncate=2",
+    ],
     "normalize": ["normalize", "normalize 30 6.5", "normalize std=4"],
     "percentile": [
         "percentile 20 3",
@@ -78,6 +89,12 @@ ROWS = {
     "sobel": ["sobel", "sobel x", "sobel z mode=constant", "sobel y mode=nearest"],
     "sqrt": ["sqrt"],
     "square": ["square"],
+    "structure-tensor": [
+        "structure-tensor 0.6",
+        "structure-tensor 0.3,1,0.7 azimuth 0.5,0.4,0.8 mode=constant",
+        "structure-tensor 0 elevation 0.4 mode=mirror truncate=2",
+        "structure-tensor 1.2,0,0.5 azimuth 0.3 mode=nearest truncate=3",
+    ],
     "std": ["std 3", "std 2,1,5 mode=constant cval=7", "std 4 mode=constant cval=0.3"],
     "subtract": ["subtract 100", "subtract 0.25"],
     "open": ["open 1,3,2", "open 1 cross nearest", "open 2 ball constant inf"],

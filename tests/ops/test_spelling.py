@@ -13,6 +13,7 @@ from hoaconv.kernels.downsample import METHODS
 from hoaconv.kernels.extrema import FOOTPRINTS
 from hoaconv.kernels.gaussian import MODES
 from hoaconv.kernels.objects import CONNECTIVITIES
+from hoaconv.kernels.tensor import OUTPUTS
 from hoaconv.ops.catalogue import catalogue, example, usage
 from hoaconv.ops.declare import (
     DTYPE,
@@ -61,6 +62,7 @@ VALUES = {
     DTYPE.name: dtypes,
     "|".join(MODES): st.sampled_from(MODES),
     "all|z|y|x": st.sampled_from(["all", *"zyx"]),
+    "|".join(OUTPUTS): st.sampled_from(OUTPUTS),
     "|".join(sorted(MODES)): st.sampled_from(sorted(MODES)),
     "|".join(METHODS): st.sampled_from(list(METHODS)),
     RANGES.name: st.tuples(
@@ -140,6 +142,7 @@ def test_every_example_is_read(word):
         ("threshold otsu", Threshold("otsu")),
         ("threshold p099.50", Threshold("p99.5")),
         ("rescale p.5 60000 u2", Rescale("p0.5", 60000, "uint16")),
+        ("rescale 0 p0.000001", Rescale(0, "p1e-6")),
     ],
 )
 def test_positions_and_names(text, op):
@@ -177,6 +180,19 @@ def test_the_spelling_leaves_out_what_is_default():
         ("gaussian 1 cval=inf", "cval should be finite"),
         ("gaussian 1 mode=wrap", "one of reflect, .*far side .* not 'wrap'"),
         ("gaussian 1 mode=mirrored", "one of reflect, nearest, mirror, constant, not 'mirrored'"),
+        ("structure-tensor 1 angle", "should be one of coherence, azimuth, elevation, not 'angle'"),
+        ("structure-tensor -1", "structure-tensor: sigma should be 0 or more, not -1"),
+        (
+            "structure-tensor 1 gradient_sigma=1,0,1",
+            r"gradient_sigma should be above 0\.125, not 1,0,1",
+        ),
+        (
+            "non-max-suppression 1,0,1",
+            r"non-max-suppression: sigma should be above 0\.125, not 1,0,1",
+        ),
+        ("bilateral 1 0", "bilateral: sigma_color should be above 0, not 0"),
+        ("bilateral inf 1", "bilateral: sigma should be 0 or more"),
+        ("bilateral 1 1 truncate=-1", "truncate should be 0 or more"),
         ("cast uint64", "dtype should be one of uint8, .*float64, not 'uint64'"),
         ("cast nonsense", "dtype should be one of uint8"),
         ("clip 5 2", "lo should not be above hi, but 5..2"),
