@@ -162,7 +162,7 @@ def network(size: Size, rank: int) -> Network:
     Examples
     --------
     >>> network((1, 1, 3), 0).exchanges.tolist()
-    [[0, 0, 0, 1, 1, -1, 0], [1, 0, 0, 2, 2, -1, 0]]
+    [[0, 0, 0, 1, 1, -1, 0], [0, 2, 1, 0, 2, -1, 0]]
     """
     builder = _Builder(size, rank)
     result = builder.result()
