@@ -19,6 +19,7 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError, StoreError
 from hoaconv.found import settle, take_found
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
+from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.stack import Stack, open_stack
 from hoaconv.io.voxel_size import VoxelSize
 from hoaconv.ops.measure import SHOWN, Histogram
@@ -230,15 +231,15 @@ def _with_levels(label: OmeZarr, spec: Spec, count: int) -> OmeZarr:
     return made
 
 
-def _volumes(chains: Iterable[tuple[Step, ...]]) -> dict[str, Stack]:
+def _volumes(chains: Iterable[tuple[Step, ...]]) -> dict[str, Volume]:
     """What ops take beside the slices, by path; each is opened once."""
     zips = (op for ops in chains for op in ops if isinstance(op, Zip))
     paths = dict.fromkeys(path for op in zips for path in op.others)
-    return {path: open_stack(path) for path in paths}
+    return {path: open_volume(path) for path in paths}
 
 
 def _plan(
-    stack: Stack, sinks: Mapping[OmeZarr, tuple[Step, ...]], volumes: Mapping[str, Stack]
+    stack: Stack, sinks: Mapping[OmeZarr, tuple[Step, ...]], volumes: Mapping[str, Volume]
 ) -> Plan:
     """One sweep that feeds every sink."""
     root = Plan.read(stack)
@@ -249,7 +250,7 @@ def _plan(
     return whole
 
 
-def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr, volumes: Mapping[str, Stack]) -> Plan:
+def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr, volumes: Mapping[str, Volume]) -> Plan:
     for op in ops:
         if isinstance(op, Zip) and op.others:
             for path in op.others:
