@@ -53,7 +53,11 @@ def projected(planned: Plan, gib: int, workers: int) -> str:
         made = schedule(planned, Limits(gib << 30, workers, RESERVED))
     except BudgetError as error:
         return "needs " + str(error).split("at least ")[1].split(",")[0]
-    return f"{made.projected / 1e9:.1f} GB, {made.sweeps[0].ahead} ahead"
+    sweep = made.sweeps[0]
+    words = [f"{made.projected / 1e9:.1f} GB", f"{sweep.ahead} ahead"]
+    words += [f"{sweep.thrift.gathered} in scratch"] * (sweep.thrift.gathered > 0)
+    words += [f"{len(made.sweeps)} sweeps"] * (len(made.sweeps) > 1)
+    return ", ".join(words)
 
 
 if __name__ == "__main__":

@@ -215,11 +215,9 @@ def _options_of(verb: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable
             bound.apply_defaults()
             return function(bound.arguments)
 
-        call.__annotations__ = {
-            **verb.__annotations__,
-            "return": function.__annotations__["return"],
-        }
-        call.__signature__ = signature(verb)  # type: ignore[attr-defined]
+        made = function.__annotations__["return"]
+        call.__annotations__ = {**verb.__annotations__, "return": made}
+        call.__signature__ = signature(verb).replace(return_annotation=made)  # type: ignore[attr-defined]
         return call
 
     return take
@@ -245,7 +243,7 @@ def list_ops(
         PathLike | None, Word("Python file with ops of your own", "Ops", "FILE")
     ] = None,
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Ops by their words: summary, usage, example, parameters.
+    """Ops by their words: summary, explanation, usage, example, parameters.
 
     Raises
     ------
@@ -260,6 +258,7 @@ def list_ops(
     return {
         word: {
             "summary": catalogue.summary(word),
+            "explanation": catalogue.explanation(word),
             "usage": catalogue.usage(word),
             "example": catalogue.example(word),
             "parameters": [asdict(parameter) for parameter in catalogue.describe(word)],

@@ -260,6 +260,8 @@ def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:
     if len(rows) != 1:
         return
     (only,) = rows.values()
+    if only["explanation"]:
+        _print("", only["explanation"])
     parameters = _table(f"\n{only['usage']}", "parameter", "takes", "default", "meaning")
     for parameter in only["parameters"]:
         parameters.add_row(*(str(parameter[key]) for key in ("name", "kind", "default", "help")))

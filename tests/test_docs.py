@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import hoaconv
+from hoaconv.ops.page import page
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -66,6 +67,10 @@ def test_the_brain_s_table_is_what_the_example_prints(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 13
     for line in done.stdout.splitlines():
         assert line in page
+
+
+def test_the_ops_page_is_printed_from_the_catalogue() -> None:
+    assert (ROOT / "docs" / "ops.md").read_text(encoding="utf-8") == page()
 
 
 def test_examples_in_docstrings() -> None:

@@ -65,6 +65,13 @@ CASES = {
         "uint16",
         ["--ops", "gaussian 1 | crop -60:,:,:", "--label", "m=resize 0.7 | threshold 20000"],
     ),
+    "derivatives": ("uint16", ["--ops", "gradient-magnitude 1 | laplace | abs"]),
+    "percentiles found first": ("float32", ["--ops", "rescale p1 p99 | invert"]),
+    "resize": ("uint16", ["--ops", "resize 0.6 | rotate90"]),
+    "objects": ("uint16", ["--ops", "threshold 20000 | fill-holes 5000 | remove-small 500"]),
+    "folds": ("uint16", ["--ops", "stats | projection std | profile | percentiles 5,95"]),
+    "a second image": ("uint16", ["--overwrite", "--also", "OTHER=gaussian 2 | cast float32"]),
+    "layers in scratch": ("uint16", ["--shards", "none", "--budget", "340MB"]),
     "a label": ("uint16", ["--ops", "gaussian 1", "--label", "m=gaussian 2 | threshold 20000"]),
 }
 
@@ -109,6 +116,7 @@ def compiled(source, words):
 @pytest.mark.parametrize("case", CASES)
 def test_measured_stays_below_projected_and_not_far(stacks, tmp_path, case) -> None:
     source, words = CASES[case]
+    words = [word.replace("OTHER", str(tmp_path / "other.zarr")) for word in words]
     if not compiled(source, words):
         convert(stacks / source, tmp_path / "warm.zarr", [*words, "--range", ":2"])
     peak, report = convert(stacks / source, tmp_path / "o.zarr", words)

@@ -294,11 +294,18 @@ class Schedule:
     def notes(self) -> tuple[str, ...]:
         """Why things are as they are: each fusion, window and mid-write, or why there is none."""
         many = len(self.sweeps) > 1
-        return tuple(
+        notes = [
             f"sweep {number}: {note}" if many else note
             for number, sweep in enumerate(self.sweeps, 1)
             for note in sweep.reasons
-        )
+        ]
+        if not any(isinstance(s.part, Hold) for sweep in self.sweeps for s in sweep.stages):
+            notes.append("no planes wait in scratch: every sweep fits the budget whole")
+        return tuple(notes)
+
+    def explain(self) -> str:
+        """Why each fusion, window and mid-write was chosen, or not; a line each."""
+        return "\n".join(self.notes)
 
     @property
     def worst(self) -> Sweep:

@@ -20,6 +20,7 @@ __all__ = [
     "linear",
     "linear_bytes",
     "store",
+    "subtract",
     "within",
     "within_bytes",
 ]
@@ -105,6 +106,35 @@ def store(real: Slab, out: Slab) -> None:
         np.clip(np.rint(real, out=real), *dtype_range(out.dtype), out=real)
     with np.errstate(over="ignore"):  # what a narrower float can't hold is infinite there
         np.copyto(out, real, casting="unsafe")
+
+
+def subtract(voxels: Slab, others: Slab) -> None:
+    """Subtract `others` from `voxels` (z, y, x) of the same dtype, where they are; saturated."""
+    if voxels.dtype.kind == "f":
+        with np.errstate(all="ignore"):  # infinity less itself is NaN
+            np.subtract(voxels, others, out=voxels)
+        return
+    info = np.iinfo(voxels.dtype)
+    ends = voxels.dtype.type(info.min), voxels.dtype.type(info.max)
+    _subtract(flat_rows(voxels), flat_rows(others), voxels.shape, ends)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _subtract(target: Planes, source: Planes, shape: Any, ends: Any) -> None:
+    """In the voxels' own dtype: a difference that it can't hold has wrapped to the wrong sign."""
+    flat, z_step, y_step = target
+    given, z_next, y_next = source
+    least, most = ends
+    nz, ny, nx = shape
+    for z in range(nz):
+        for y in range(ny):
+            ones = flat[z * z_step + y * y_step :][:nx]
+            others = given[z * z_next + y * y_next :][:nx]
+            for x in range(nx):
+                less = ones.dtype.type(ones[x] - others[x])
+                up = less if less >= 0 else most
+                down = least if less >= 0 else less
+                ones[x] = up if ones[x] >= others[x] else down
 
 
 def above(block: Slab, out: Slab, value: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any
 
@@ -11,10 +12,12 @@ from hoaconv.ops import (
     derivative,
     geometry,
     measure,
+    morphology,
     objects,
     operands,
     pointwise,
     projection,
+    rank,
     sampling,
     smooth,
     statistics,
@@ -29,6 +32,7 @@ __all__ = [
     "catalogue",
     "describe",
     "example",
+    "explanation",
     "lookup",
     "summary",
     "usage",
@@ -41,6 +45,8 @@ FAMILIES = (
     operands,
     table,
     derivative,
+    rank,
+    morphology,
     geometry,
     sampling,
     measure,
@@ -98,6 +104,12 @@ def example(word: str) -> str:
 def summary(word: str) -> str:
     """What the op does, in one line."""
     return (lookup(word).__doc__ or "").partition("\n")[0]
+
+
+def explanation(word: str) -> str:
+    """What else there is to know: the docstring below its first line, a line a paragraph."""
+    paragraphs = cleandoc(lookup(word).__doc__ or "").split("\n\n")[1:]
+    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def usage(word: str) -> str:

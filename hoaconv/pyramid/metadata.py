@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hoaconv import __version__
 from hoaconv.pyramid.levels import Level
 
 __all__ = ["UNITS", "ImageInfo", "as_label", "attributes", "label_list", "window_of"]
@@ -54,7 +55,7 @@ def attributes(
         "metadata": {
             "description": f"downsampled from level to level, method {image.method}",
             "method": "hoaconv.stack_to_omezarr",
-            "version": provenance["version"],
+            "version": __version__,
         },
     }
     omero = {"omero": _omero(image, levels[0], window)} if window else {}

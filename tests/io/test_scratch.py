@@ -1,6 +1,7 @@
 """Planes that wait between two sweeps come back as they were, in any order; then all is gone."""
 
 import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import numpy as np

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hoaconv.kernels.pointwise import above, at_least, at_most, clip, linear
+from hoaconv.engine.spec import DTYPES
+from hoaconv.kernels.pointwise import above, at_least, at_most, clip, linear, subtract
 
 
 def slab(values, dtype):
@@ -78,3 +79,21 @@ def test_clip_keeps_nan_and_stays_within():
     assert np.isnan(out[0, 0, 0])
     assert (out[0, 0, 1:].astype(np.float64) >= 0.1).all()
     assert (out[0, 0, 1:].astype(np.float64) <= 0.3).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_what_is_subtracted_is_saturated(dtype):
+    rng = np.random.default_rng(0)
+    if dtype.kind == "f":
+        one, other = (rng.normal(0, 9, (3, 5, 40)).astype(dtype) for _ in range(2))
+        want = one - other
+    else:
+        info = np.iinfo(dtype)
+        ends = np.array([info.min, info.max, 0, 1, info.max // 2], dtype)
+        one, other = (rng.choice(ends, (3, 5, 40)) for _ in range(2))
+        want = (one.astype(np.int64) - other).clip(info.min, info.max)
+    room = np.zeros((3, 9, 40), dtype)
+    room[:, 2:7] = one
+    subtract(room[:, 2:7], other)
+    np.testing.assert_array_equal(room[:, 2:7], want)
+    assert not room[:, [0, 1, 7, 8]].any()

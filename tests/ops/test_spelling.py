@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.downsample import METHODS
+from hoaconv.kernels.extrema import FOOTPRINTS
 from hoaconv.kernels.gaussian import MODES
 from hoaconv.kernels.objects import CONNECTIVITIES
 from hoaconv.ops.catalogue import catalogue, example, usage
@@ -19,6 +20,7 @@ from hoaconv.ops.declare import (
     NUMBER,
     PER_AXIS,
     PERCENTAGES,
+    RADII,
     SIZES,
     WHOLE,
     kind_of,
@@ -65,6 +67,8 @@ VALUES = {
     WIDTHS.name: st.integers(0, 9)
     | st.tuples(*[st.integers(0, 9) | st.tuples(*[st.integers(0, 9)] * 2)] * 3),
     SIZES.name: st.integers(1, 9) | st.tuples(*[st.integers(1, 9)] * 3),
+    RADII.name: st.integers(0, 9) | st.tuples(*[st.integers(0, 9)] * 3),
+    "|".join(FOOTPRINTS): st.sampled_from(FOOTPRINTS),
     ORDER.name: st.integers(0, 1),
     "voxels": st.integers(1, 10**30) | st.floats(1, 1e30).map(int),
     "|".join(map(str, CONNECTIVITIES)): st.sampled_from(CONNECTIVITIES),
@@ -188,6 +192,11 @@ def test_the_spelling_leaves_out_what_is_default():
         ("rotate90 0.5", "k should be a whole number, not '0.5'"),
         ("pad 1,2", "width should be one width, or three"),
         ("pad -1", "widths of 0 or more"),
+        ("erode 1.5", "radius should be a whole number, 0 or more, not '1.5'"),
+        ("dilate 1 disk", "footprint should be one of box, ball, cross, not 'disk'"),
+        ("open 1 mode=wrap", "far side isn't in memory"),
+        ("min 0", "size should be 1 or more, not '0'"),
+        ("max 3,3", "size should be one whole number, or three for z,y,x, not '3,3'"),
         ("pad 1 mode=wrap", "far side isn't in memory"),
         ("bin 0", "factor should be 1 or more"),
         ("bin 1.5", "a whole number"),

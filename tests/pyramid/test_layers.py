@@ -1,5 +1,6 @@
 """However many layers wait in scratch, the store is the same, and no more is held than declared."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,12 +11,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from in_memory import InMemory
+from sized import recording
 
 from hoaconv.engine.contract import Thrift
 from hoaconv.engine.memory import uses
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.run import Sweep, run
+from hoaconv.engine.run import Running, run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError, StoreError
@@ -41,34 +43,30 @@ def sink_of(path, chunks, many, ngff="0.5", method="mean", factors=None, **optio
 def write(sink, volume, gathered, workers=2, rows=0):
     """Write with some levels gathered; returns bytes of buffers, and what the model says."""
     made = schedule(Plan.read(InMemory(volume)) | sink, Limits(1 << 40, workers))
-    stages = tuple(replace(s, rows=rows or s.rows) for s in made.stages)
-    made = replace(made, stages=stages, thrift=Thrift(lean=True, gathered=gathered))
-    sweeps: list[Sweep] = []
-
-    def recorded(*args, **kwargs):
-        sweeps.append(Sweep(*args, **kwargs))
-        return sweeps[-1]
-
-    with patch("hoaconv.engine.run.Sweep", recorded):
-        run(made)
+    (sweep,) = made.sweeps
+    stages = tuple(replace(s, rows=rows or s.rows) for s in sweep.stages)
+    sweep = replace(sweep, stages=stages, thrift=Thrift(lean=True, gathered=gathered))
+    running: list[Running] = []
+    with patch("hoaconv.engine.run.Running", recording(running)):
+        run(replace(made, sweeps=(sweep,)))
     counted = (
-        u for u in uses(made) if u.what.startswith(("level", "a piece")) or "ahead" in u.what
+        u for u in uses(sweep) if u.what.startswith(("level", "a piece")) or "ahead" in u.what
     )
-    return sweeps[0].buffers.held, sum(use.nbytes for use in counted)
+    return running[0].buffers.held, sum(use.nbytes for use in counted)
 
 
 def all_files(path):
     return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
 
 
-@pytest.fixture(scope="module")
+@contextmanager
 def everything_gathers():
     """Every level, though it saves nothing at such sizes."""
     with patch.object(Layers, "gatherable", PropertyMock(return_value=99)):
         yield
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 23), st.integers(1, 21), st.integers(1, 21)),
     chunks=st.tuples(sizes, sizes, sizes),
@@ -82,7 +80,6 @@ def everything_gathers():
 )
 def test_gathered_layers_make_the_same_store(
     tmp_path_factory,
-    everything_gathers,
     shape,
     chunks,
     many,
@@ -99,7 +96,8 @@ def test_gathered_layers_make_the_same_store(
         assume(False)
     volume = np.random.default_rng(0).integers(0, 2000, shape, dtype=np.uint16)
     folder = tmp_path_factory.mktemp("stores")
-    with patch.object(zarr, "PIECE_BYTES", piece), patch.object(zarr, "WRITE_BYTES", piece):
+    pieces = patch.object(zarr, "PIECE_BYTES", piece)
+    with everything_gathers(), pieces, patch.object(zarr, "WRITE_BYTES", piece):
         for name, count in (("plain", 0), ("gathered", gathered)):
             sink = sink_of(folder / name, chunks, many, ngff, method, factors)
             held, counted = write(sink, volume, count, rows=rows)
@@ -141,7 +139,7 @@ def test_a_wide_volume_needs_a_tenth_once_it_is_gathered() -> None:
     assert gathered < plain / 10
 
 
-def test_no_more_lies_in_scratch_than_was_said(tmp_path, everything_gathers, monkeypatch) -> None:
+def test_no_more_lies_in_scratch_than_was_said(tmp_path, monkeypatch) -> None:
     volume = np.random.default_rng(0).integers(0, 65536, (40, 64, 64), dtype=np.uint16)
     most: dict[Path, int] = {}
     put = PackedFile.put
@@ -153,16 +151,15 @@ def test_no_more_lies_in_scratch_than_was_said(tmp_path, everything_gathers, mon
 
     monkeypatch.setattr(PackedFile, "put", seen)
     sink = sink_of(tmp_path / "o.zarr", (8, 16, 16), (1, 2, 2))
-    write(sink, volume, 2)
+    with everything_gathers():
+        write(sink, volume, 2)
     assert len(most) == 2
     said = sink.scratch_bytes(Spec(volume.shape, volume.dtype), Thrift(gathered=2))
     assert 0.9 * said <= sum(most.values()) <= said
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_scratch_is_gone_after_success_and_after_failure(
-    tmp_path, everything_gathers, monkeypatch, own
-) -> None:
+def test_scratch_is_gone_after_success_and_after_failure(tmp_path, monkeypatch, own) -> None:
     volume = np.random.default_rng(0).integers(0, 2000, (40, 32, 32), dtype=np.uint16)
     place = tmp_path / "scratch" if own else None
     if own:
@@ -177,7 +174,8 @@ def test_scratch_is_gone_after_success_and_after_failure(
 
     monkeypatch.setattr(PackedFile, "put", seen)
     sink = sink_of(tmp_path / "o.zarr", (8, 16, 16), (), scratch=place)
-    write(sink, volume, 3)
+    with everything_gathers():
+        write(sink, volume, 3)
     (folder,) = folders
     assert folder.parent == (place or sink.path)
     assert not folder.exists()
@@ -191,7 +189,7 @@ def test_scratch_is_gone_after_success_and_after_failure(
         return seen(self, rows)
 
     monkeypatch.setattr(PackedFile, "put", full)
-    with pytest.raises(StoreError, match="full"):
+    with everything_gathers(), pytest.raises(StoreError, match="full"):
         write(replace(sink, path=tmp_path / "bad.zarr"), volume, 3)
     (folder,) = folders
     assert not folder.exists()

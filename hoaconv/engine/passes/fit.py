@@ -31,8 +31,11 @@ def fit(draft: Sweep) -> Sweep:
     ends = (_with(draft, replace(choices[-1], thrift=thrift)) for thrift in _thrifts(draft))
     least = min(ends, key=lambda end: end.projected)
     fitting = (_with(draft, choice) for choice in choices)
-    chosen = next((c for c in fitting if c.projected <= draft.limits.budget), least)
-    return replace(chosen, least=least.projected, sizes=_reason(chosen, choices[0]))
+    n, chosen = next(
+        ((n, c) for n, c in enumerate(fitting) if c.projected <= draft.limits.budget), (-1, least)
+    )
+    sizes = _reason(chosen, choices[0], full=n == 0)
+    return replace(chosen, least=least.projected, sizes=sizes)
 
 
 def _choices(draft: Sweep) -> list[_Choice]:
@@ -69,7 +72,7 @@ def _with(draft: Sweep, choice: _Choice) -> Sweep:
     return replace(chosen, uses=uses(chosen))
 
 
-def _reason(chosen: Sweep, most: _Choice) -> str:
+def _reason(chosen: Sweep, most: _Choice, full: bool) -> str:
     words = f"{chosen.ahead} planes are decoded ahead, of {most.ahead} that are worth it"
     strides = [stage.stride for stage in chosen.stages if stage.halo[0]]
     if strides:
@@ -78,7 +81,7 @@ def _reason(chosen: Sweep, most: _Choice) -> str:
         words += "; bands are narrow and fewer chunks are encoded at once"
     if chosen.thrift.gathered:
         words += f"; {_layers(chosen.thrift.gathered)} in scratch"
-    return f"{words}: what the budget allows"
+    return f"{words}: {'more is not worth its memory' if full else 'what the budget allows'}"
 
 
 def _layers(count: int) -> str:

@@ -113,14 +113,18 @@ def _op_before(draft: Sweep, i: int) -> Op | None:
 
 
 def _unjoined(draft: Sweep) -> Iterator[str]:
-    """Why ops without context are stages of their own."""
+    """Why ops that read an op are stages of their own."""
     for stage in draft.stages:
-        if not isinstance(stage.part, Op) or stage.halo != (0, 0, 0):
+        read = draft.stages[stage.inputs[0]] if stage.inputs else stage
+        if not isinstance(stage.part, Op) or not isinstance(read.part, Op):
             continue
-        (before,) = stage.inputs
-        if isinstance(draft.stages[before].part, Op):
-            others = f"others read '{draft.stages[before].part}' too"
-            yield f"'{stage.part}' is a stage of its own: {others}"
+        reason = f"others read '{read.part}' too"
+        if stage.halo != (0, 0, 0):
+            reason = f"it needs a halo of {','.join(map(str, stage.halo))} (z,y,x)"
+        yield f"'{stage.part}' is a stage of its own: {reason}"
+        one = _ops(stage.part)[0].after(_ops(read.part)[-1])
+        if one is not None and len(draft.readers[stage.inputs[0]]) == 1:
+            yield f"'{one}' doesn't stand in for '{read.part} | {stage.part}': --exact"
 
 
 def _ops(part: object) -> tuple[Op, ...]:
