@@ -18,8 +18,7 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError, StoreError
 from hoaconv.found import settle, take_found
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
-from hoaconv.io.source import Volume
-from hoaconv.io.stack import Stack, open_stack
+from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.voxel_size import VoxelSize
 from hoaconv.ops.measure import SHOWN, Histogram
 from hoaconv.ops.own import load_ops
@@ -49,12 +48,12 @@ __all__ = ["Conversion", "prepare"]
 
 @dataclass(frozen=True)
 class Conversion:
-    """A stack and what is to be made of it, scheduled and ready to run.
+    """A stack, or a zarr array, and what is to be made of it, scheduled and ready to run.
 
     `sinks` are the outputs with their ops; the main image comes last, and is closed last.
     """
 
-    stack: Stack
+    stack: Volume
     sinks: Mapping[OmeZarr, tuple[Step, ...]]
     schedule: Schedule
     notes: tuple[str, ...]
@@ -146,7 +145,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
         load_ops(options["ops_module"])
     outputs = _outputs(options)
     slices = parse_range(options["range"]) if options["range"] else None
-    stack = open_stack(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
+    stack = open_volume(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
     for output in outputs:
         check_apart(output.path, stack.files)
         check_scratch(output.scratch, output.path, stack.files)
@@ -187,7 +186,7 @@ def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Step, ...]]:
 
 def _sinks(
     outputs: Mapping[Output, tuple[Step, ...]],
-    stack: Stack,
+    stack: Volume,
     size: VoxelSize | None,
     common: Mapping[str, Any],
 ) -> dict[OmeZarr, tuple[Step, ...]]:
@@ -217,7 +216,7 @@ def _with_levels(label: OmeZarr, spec: Spec, count: int) -> OmeZarr:
 
 
 def _plan(
-    stack: Stack, sinks: Mapping[OmeZarr, tuple[Step, ...]], volumes: Mapping[str, Volume]
+    stack: Volume, sinks: Mapping[OmeZarr, tuple[Step, ...]], volumes: Mapping[str, Volume]
 ) -> Plan:
     """One sweep that feeds every sink."""
     root = Plan.read(stack)

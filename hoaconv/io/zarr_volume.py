@@ -120,7 +120,7 @@ class ZarrVolume(Source):
     path
         The array's folder.
     name
-        The array's name in its store, as in ``brain.zarr/0``.
+        What an image made of it is called by default: the store's name, without suffix.
     voxel_size
         As the OME-Zarr image around it tells, else None.
     notes
@@ -145,8 +145,9 @@ class ZarrVolume(Source):
 
     @property
     def name(self) -> str:
-        """The array's name in its store."""
-        return self._array.stored.name
+        """What an image made of it is called by default: the store's name."""
+        store = self._array.stored.name.partition("/")[0]
+        return store.removesuffix(".zarr").removesuffix(".ome") or "volume"
 
     @property
     def voxel_size(self) -> VoxelSize | None:
@@ -222,7 +223,7 @@ class ZarrVolume(Source):
             yield from (_Ticket(layer, z) for z in planes)
 
     def __str__(self) -> str:
-        return self.name
+        return self._array.stored.name
 
     def __repr__(self) -> str:
         return f"ZarrVolume({str(self.path)!r}: {self.spec})"
