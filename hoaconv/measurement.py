@@ -21,7 +21,7 @@ from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.ops.statistics import Profile
 from hoaconv.ops.summary import SHARED, Summary
-from hoaconv.options import take_budget, take_ops, take_sample, take_workers
+from hoaconv.options import take_budget, take_ops, take_sample, take_source, take_workers
 from hoaconv.placed import Placed, place
 from hoaconv.plots import Plot
 from hoaconv.report import Statistics, Watcher
@@ -102,14 +102,15 @@ class _Measurement:
 
 def _prepared(options: Mapping[str, Any]) -> _Measurement:
     """Check options, then headers, then memory."""
-    watcher, sample = options["watcher"] or Watcher(), take_sample(options["sample"])
+    watcher, src = options["watcher"] or Watcher(), take_source(options["src"])
+    sample = take_sample(options["sample"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
     if options["ops_module"] is not None:
         load_ops(options["ops_module"])
     ops = _without_folds(take_ops(options["ops"]))
     plot = None if options["plot"] is None else Plot(options["plot"])
     slices = parse_range(options["range"]) if options["range"] else None
-    volume = open_volume(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
+    volume = open_volume(src, slices=slices, allow_gaps=options["allow_gaps"])
     for text in volume.notes:
         watcher.note(text)
     placed = place(ops, volume.spec, volume.voxel_size)
@@ -118,7 +119,7 @@ def _prepared(options: Mapping[str, Any]) -> _Measurement:
         planned |= Profile()  # of drawn slices it would be none
     warm_up(planned, watcher)
     made = schedule(planned, Limits(budget, workers, machine.resident(), sample=sample))
-    return _Measurement(os.fspath(options["src"]), volume, ops, placed, made, plot, watcher)
+    return _Measurement(os.fspath(src), volume, ops, placed, made, plot, watcher)
 
 
 def _without_summary(found: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -318,10 +318,11 @@ def _number(value: Any) -> str:
 
 def _interval_of(made: Statistics, name: str) -> Iterator[str]:
     """Ends of the interval that a row has; in per cent those of a share."""
+    share = f"{name} share"
     if name in made.intervals:
         yield _ends(made.intervals[name])
-    elif made.shares.get(name):
-        lo, hi = made.intervals.get(f"{name} share", (0.0, 1.0))
+    elif share in made.intervals and made.stats[name]:
+        lo, hi = made.intervals[share]
         yield f"{lo:.3%} to {hi:.3%}"
 
 

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,15 @@ class _Node:
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a path is that of a store, or of something in one, be it there or not."""
+    """Whether a path is that of a store, or of something in one, be it there or not.
+
+    A pattern that nothing is called by stands for slices, wherever they are.
+    """
     if _is_node(path) or (path.suffix == ".zarr" and os.path.isdir(path)):
         return True
-    return not os.path.exists(path) and any(map(_is_node, path.absolute().parents))
+    return not (os.path.exists(path) or has_magic(str(path))) and any(
+        map(_is_node, path.absolute().parents)
+    )
 
 
 def find_array(path: Path) -> StoredArray:
