@@ -31,7 +31,7 @@ def scales(path):
 )
 def test_an_image_is_converted_like_the_stack_it_was_made_of(tiffs, image, tmp_path, ops):
     made = [
-        hoaconv.stack_to_omezarr(src, tmp_path / name, ops=ops, budget="1GiB", **SMALL, **size)
+        hoaconv.stack_to_omezarr(src, tmp_path / name, ops=ops, **SMALL, **size)
         for src, name, size in ((tiffs, "t.zarr", {"voxel_size": "4,2,2"}), (image, "z.zarr", {}))
     ]
     all_equal(levels_of(tmp_path / "z.zarr"), levels_of(tmp_path / "t.zarr"))
