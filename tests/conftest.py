@@ -4,6 +4,10 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import settings
+
+settings.register_profile("hoaconv", deadline=None)  # kernels are compiled when first called
+settings.load_profile("hoaconv")
 
 
 def random_volume(shape, dtype="uint16", seed=0):

@@ -181,6 +181,7 @@ class _Batch:
             item, function = self._items.popleft(), self._function
             self._running += 1
         error = _error_of(function, item)
+        del function, item  # whoever waits may want their memory at once
         with self._lock:
             self._running -= 1
             if error is not None:

@@ -25,6 +25,7 @@ __all__ = [
     "gaussian_weights",
     "pad_ends",
     "positions",
+    "reached",
     "real_of",
     "smooth",
     "smooth_bytes",
@@ -68,7 +69,7 @@ def smooth(block: Slab, core: Core, out: Slab, weights: Weights, mode: str, cval
         volume ends. Along x it is whole.
     core : (z, y, x) slices
         The part to compute.
-    out : (z, y, x) array of block's dtype
+    out : (z, y, x) array of block's dtype, or float
         Of the core's shape. Integers are rounded half to even and saturated.
     weights : three float64 arrays
         For z, y and x: the weight at distance 0, 1, 2, ...
@@ -138,6 +139,12 @@ def positions(part: slice, n: int, radius: int) -> Flat:
     """Where the weights reach from the core of an axis, in the block's index."""
     start, stop, _ = part.indices(n)
     return np.arange(start - radius, stop + radius)
+
+
+def reached(part: slice, n: int, radius: int) -> tuple[int, int]:
+    """First of the block's planes or rows within the radius of the core, and the one past them."""
+    start, stop, _ = part.indices(n)
+    return max(0, start - radius), min(n, stop + radius)
 
 
 def end_positions(n: int, radius: int) -> Flat:

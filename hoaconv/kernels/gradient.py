@@ -24,7 +24,14 @@ from hoaconv.kernels.gaussian import (
 )
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 
-__all__ = ["ALL_AXES", "derivative_weights", "gradient", "gradient_bytes", "laplace"]
+__all__ = [
+    "ALL_AXES",
+    "derivative_weights",
+    "gradient",
+    "gradient_bytes",
+    "laplace",
+    "parts_of_row",
+]
 
 Slab = np.ndarray[Any, np.dtype[Any]]
 Core = tuple[slice, slice, slice]
@@ -193,6 +200,7 @@ def _z_pass(
     at: Any,
     sums: Any,
 ) -> None:
+    """The z-pass of one row into `sums`; `odd` for antisymmetric weights."""
     flat, z_step, y_step = source
     from_z, from_y, _ = maps
     if from_y[y] == OUTSIDE:
@@ -245,6 +253,34 @@ def _weigh_odd_outer(flat: Any, at: Any, weights: Any, cval: Any, sums: Any) -> 
             for x in range(n):
                 difference = weights.dtype.type(one[x]) - weights.dtype.type(other[x])
                 sums[x] += weights[k] * difference
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def parts_of_row(
+    source: Planes,
+    z: int,
+    row: int,
+    maps: Any,
+    smoothing: Any,
+    deriving: Any,
+    rings: Any,
+    line: Any,
+    at: Any,
+    parts: Any,
+) -> None:
+    """The gradient's three parts in a row of a plane, whose rows must come in order from 0 on.
+
+    With mode ``constant`` there are zeros beyond the ends. `rings` is the plane's own.
+    """
+    cval, nx, turn = parts.dtype.type(0), parts.shape[1], 2 * smoothing[1].size - 1
+    for y in range(0 if row == 0 else row + turn - 1, row + turn):
+        slot = y % turn * nx
+        even, odd = rings[0, slot : slot + nx], rings[1, slot : slot + nx]
+        _z_pass(source, maps, z, y, smoothing[0], False, cval, at, even)
+        _z_pass(source, maps, z, y, deriving[0], True, cval, at, odd)
+    last = row + turn - 1
+    for along in range(3):
+        _y_and_x(rings, last, along, maps, smoothing, deriving, cval, line, at, parts[along])
 
 
 def laplace(block: Slab, core: Core, out: Slab, mode: str, cval: float) -> None:

@@ -174,7 +174,7 @@ def per_axis(kind: Kind, least: float = -inf) -> Kind:
     return Kind(f"{kind.name} or z,y,x", accept, spell)
 
 
-_PERCENTILE = re.compile(r"p(\d+\.?\d*|\.\d+)")
+_PERCENTILE = re.compile(r"p((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)")
 
 NUMBER = Kind("number", _number, spell_number)
 FINITE = Kind("finite number", _finite, spell_number)

@@ -25,9 +25,19 @@ from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import FINITE, NUMBER, PER_AXIS, Declared, choice, param, register
 
-__all__ = ["GradientMagnitude", "Laplace", "Sobel"]
+__all__ = ["Derived", "GradientMagnitude", "Laplace", "Sobel", "check_derivable"]
 
 Sigmas = tuple[float, float, float]
+
+
+def check_derivable(word: str, name: str, sigmas: Sigmas, truncate: float) -> None:
+    """Raise SpellingError if weights cut at so many sigmas have no derivative along some axis."""
+    if not isfinite(truncate) or truncate <= 0:
+        raise SpellingError(f"{word}: truncate should be above 0, not {truncate}")
+    if not all(isfinite(sigma) and gaussian_radius(sigma, truncate) > 0 for sigma in sigmas):
+        raise SpellingError(
+            f"{word}: {name} should be above {0.5 / truncate:g}, not {PER_AXIS.spell(sigmas)}"
+        )
 
 
 class Derived(Op):
@@ -103,15 +113,7 @@ class GradientMagnitude(_Gradient):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isfinite(self.truncate) or self.truncate <= 0:
-            raise SpellingError(
-                f"gradient-magnitude: truncate should be above 0, not {self.truncate}"
-            )
-        if not all(isfinite(s) and gaussian_radius(s, self.truncate) > 0 for s in self._sigmas):
-            raise SpellingError(
-                f"gradient-magnitude: sigma should be above {0.5 / self.truncate:g}, "
-                f"not {PER_AXIS.spell(self.sigma)}"
-            )
+        check_derivable(self.word, "sigma", self._sigmas, self.truncate)
 
     @property
     def _sigmas(self) -> Sigmas:

@@ -18,19 +18,24 @@ from hoaconv.kernels.rows import Flat
 from hoaconv.ops.declare import DTYPE, Declared, Kind, param, register
 from hoaconv.ops.measure import Counting, Counts
 
-__all__ = ["Equalization", "Equalize", "Lut", "Mapped"]
+__all__ = ["Equalization", "Equalize", "Lut", "Mapped", "file_of", "unreadable"]
 
 _TAKEN = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
-def _file(value: Any) -> str:
-    try:
-        name = fspath(value)
-    except TypeError:
-        name = ""
-    if not str(name).endswith((".npy", ".txt")) or set(name) & set(" \t\n|="):
-        raise ValueError("the name of a .npy or .txt file, without spaces, | and =")
-    return str(name)
+def file_of(*suffixes: str) -> Kind:
+    """The name of a file that ends in one of some suffixes."""
+
+    def accept(value: Any) -> str:
+        try:
+            name = fspath(value)
+        except TypeError:
+            name = ""
+        if not str(name).endswith(suffixes) or set(name) & set(" \t\n|="):
+            raise ValueError(f"the name of a {' or '.join(suffixes)} file, without spaces, | and =")
+        return str(name)
+
+    return Kind("file", accept, str)
 
 
 def _dtype_or_same(value: Any) -> str:
@@ -42,7 +47,7 @@ def _dtype_or_same(value: Any) -> str:
         raise ValueError(f"same, or {expected}") from None
 
 
-FILE = Kind("file", _file, str)
+FILE = file_of(".npy", ".txt")
 DTYPE_OR_SAME = Kind("dtype or same", _dtype_or_same, str)
 
 
@@ -88,6 +93,12 @@ class Lut(Declared, Op):
         look_up(block[core], out, self._tables[block.dtype])
 
 
+def unreadable(word: str, file: Path, what: str, error: Exception) -> PlanError:
+    """For a file of an op's that isn't what it should be."""
+    reason = getattr(error, "strerror", None) or error
+    return PlanError(f"{word}: {file} can't be read as {what}: {reason}")
+
+
 def _read(file: Path) -> Flat:
     """The numbers in a file, as float64."""
     try:
@@ -96,8 +107,7 @@ def _read(file: Path) -> Flat:
         else:
             found = np.array([float(word) for word in file.read_text(encoding="utf-8").split()])
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PlanError(f"lut: {file} can't be read as a table: {reason}") from error
+        raise unreadable("lut", file, "a table", error) from error
     if found.ndim != 1 or found.size == 0 or found.dtype.kind not in "uif":
         raise PlanError(
             f"lut: {file} should hold a row of numbers, not {found.shape} {found.dtype}"

@@ -7,7 +7,6 @@ from math import prod
 
 import numpy as np
 
-from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Use
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab
@@ -49,9 +48,9 @@ class Layers:
         return min(group if i < self.gathered else depth * -(-group // depth), planes)
 
     @property
-    def room(self) -> Shape:
-        """Shape of the largest piece that comes back."""
-        return max((array.piece_shape for array in self._waiting), key=prod, default=(0, 0, 0))
+    def room(self) -> int:
+        """Voxels of the largest piece that comes back; 0 if none does."""
+        return max((prod(array.piece_shape) for array in self._waiting), default=0)
 
     @cached_property
     def gatherable(self) -> int:
@@ -71,7 +70,7 @@ class Layers:
         buffers = tuple(self._buffer(who, i) for i in range(len(self.arrays)))
         if not self.gathered:
             return buffers
-        back = prod(self.room) * self.arrays[0].dtype.itemsize
+        back = self.room * self.arrays[0].dtype.itemsize
         planes = (_plane_bytes(array, array.piece_shape) for array in self._waiting)
         packing = (workers + 1) * packing_bytes(max(planes))
         places = sum(16 * array.unit[0] * len(array.pieces) for array in self._waiting)
@@ -116,14 +115,12 @@ class Gathered:
     file
         Where it waits.
     room
-        Shape of the largest piece of any level: all come back in the same memory.
+        Voxels of the largest piece of any level. All come back in this memory: were it taken anew
+        for each, there would be two, since whoever stores a piece lets go of it a little late.
     """
 
-    def __init__(
-        self, array: ArrayWriter, file: PackedFile, room: Shape, pool: Pool, buffers: Buffers
-    ) -> None:
-        self._array, self._file, self._room = array, file, room
-        self._pool, self._buffers = pool, buffers
+    def __init__(self, array: ArrayWriter, file: PackedFile, room: Slab, pool: Pool) -> None:
+        self._array, self._file, self._room, self._pool = array, file, room, pool
         self._depth, self._pieces = array.spec.unit[0], array.spec.pieces
         self._places = np.zeros((self._depth, len(self._pieces), 2), np.int64)
 
@@ -144,7 +141,7 @@ class Gathered:
     def _write(self, z: int, count: int, piece: int) -> None:
         rows, columns = self._pieces[piece]
         shape = (count, rows.stop - rows.start, columns.stop - columns.start)
-        slab = self._buffers.take(shape, self._array.spec.dtype, self._room)
+        slab = self._room[: prod(shape)].reshape(shape)
         self._pool.map("scratch", partial(self._get, slab, piece), range(count))
         store = partial(self._array.write_layer, z, slab, rows.start, columns.start)
         self._pool.timed("store", store)

@@ -171,6 +171,7 @@ class OmeZarrWriter(Writer):
             for i, array in enumerate(self._layers.arrays)
         ]
         self._scratch = ScratchFolder.of(sink.path, sink.scratch)
+        self._room = buffers.take((self._layers.room,), spec.dtype)
         self._top = self._cascade()
         self._claim = None if sink.is_label else Claim(sink.path, overwrite=sink.overwrite)
 
@@ -181,7 +182,8 @@ class OmeZarrWriter(Writer):
         below = None if last else (self._levels[i + 1], self._cascade(i + 1))
         gathered = None
         if i < layers.gathered:
-            gathered = Gathered(array, self._scratch.file(f"level-{i}"), layers.room, *given)
+            file = self._scratch.file(f"level-{i}")
+            gathered = Gathered(array, file, self._room, self._pool)
         return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, gathered)
 
     def take(self, plane: Plane, rows: slice) -> None:

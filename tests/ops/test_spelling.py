@@ -13,6 +13,7 @@ from hoaconv.kernels.downsample import METHODS
 from hoaconv.kernels.extrema import FOOTPRINTS
 from hoaconv.kernels.gaussian import MODES
 from hoaconv.kernels.objects import CONNECTIVITIES
+from hoaconv.kernels.tensor import OUTPUTS
 from hoaconv.ops.catalogue import catalogue, example, usage
 from hoaconv.ops.declare import (
     DTYPE,
@@ -26,10 +27,12 @@ from hoaconv.ops.declare import (
     kind_of,
 )
 from hoaconv.ops.geometry import AXES, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
+from hoaconv.ops.median import PERCENTAGE, Median, Percentile
 from hoaconv.ops.operands import OPERAND, VOLUME
 from hoaconv.ops.pointwise import BOUND, THRESHOLD, Cast, Clip, Rescale, Threshold
 from hoaconv.ops.projection import METHOD
 from hoaconv.ops.sampling import ORDER, Bin, Resize
+from hoaconv.ops.sharpen import HIGH_SIGMA
 from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.spelling import parse_op, parse_ops, spell, spell_ops
 from hoaconv.ops.table import DTYPE_OR_SAME, FILE
@@ -43,6 +46,7 @@ VALUES = {
     FINITE.name: st.floats(allow_nan=False, allow_infinity=False),
     WHOLE.name: st.integers(0, 10**6),
     PERCENTAGES.name: st.lists(percents, min_size=1, max_size=4),
+    PERCENTAGE.name: percents,
     BOUND.name: numbers | percentiles,
     THRESHOLD.name: numbers | percentiles | st.sampled_from(["otsu", "li", "moments"]),
     "number or mean": numbers | st.just("mean"),
@@ -51,12 +55,14 @@ VALUES = {
     FILE.name: st.builds("{}.npy".format, st.text(string.ascii_letters + "/._-")),
     DTYPE_OR_SAME.name: dtypes | st.just("same"),
     PER_AXIS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
+    HIGH_SIGMA.name: st.just("auto") | st.floats(0, 100),
     OPERAND.name: st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["other.zarr", "../a/b", "p5"]),
     VOLUME.name: st.sampled_from(["other.zarr", "../a/b", "7"]),
     DTYPE.name: dtypes,
     "|".join(MODES): st.sampled_from(MODES),
     "all|z|y|x": st.sampled_from(["all", *"zyx"]),
+    "|".join(OUTPUTS): st.sampled_from(OUTPUTS),
     "|".join(sorted(MODES)): st.sampled_from(sorted(MODES)),
     "|".join(METHODS): st.sampled_from(list(METHODS)),
     RANGES.name: st.tuples(
@@ -130,9 +136,13 @@ def test_every_example_is_read(word):
         ("pad 1:2,0,3 mirror", Pad(((1, 2), (0, 0), 3), "mirror")),
         ("bin 2,2,2", Bin(2)),
         ("resize 1,0.5,2 order=0", Resize((1, 0.5, 2), 0)),
+        ("median 1,3,3 mirror", Median((1, 3, 3), "mirror")),
+        ("percentile 20 3", Percentile(20, 3)),
+        ("percentile size=3 percentile=99.5", Percentile(99.5, (3, 3, 3))),
         ("threshold otsu", Threshold("otsu")),
         ("threshold p099.50", Threshold("p99.5")),
         ("rescale p.5 60000 u2", Rescale("p0.5", 60000, "uint16")),
+        ("rescale 0 p0.000001", Rescale(0, "p1e-6")),
     ],
 )
 def test_positions_and_names(text, op):
@@ -170,6 +180,19 @@ def test_the_spelling_leaves_out_what_is_default():
         ("gaussian 1 cval=inf", "cval should be finite"),
         ("gaussian 1 mode=wrap", "one of reflect, .*far side .* not 'wrap'"),
         ("gaussian 1 mode=mirrored", "one of reflect, nearest, mirror, constant, not 'mirrored'"),
+        ("structure-tensor 1 angle", "should be one of coherence, azimuth, elevation, not 'angle'"),
+        ("structure-tensor -1", "structure-tensor: sigma should be 0 or more, not -1"),
+        (
+            "structure-tensor 1 gradient_sigma=1,0,1",
+            r"gradient_sigma should be above 0\.125, not 1,0,1",
+        ),
+        (
+            "non-max-suppression 1,0,1",
+            r"non-max-suppression: sigma should be above 0\.125, not 1,0,1",
+        ),
+        ("bilateral 1 0", "bilateral: sigma_color should be above 0, not 0"),
+        ("bilateral inf 1", "bilateral: sigma should be 0 or more"),
+        ("bilateral 1 1 truncate=-1", "truncate should be 0 or more"),
         ("cast uint64", "dtype should be one of uint8, .*float64, not 'uint64'"),
         ("cast nonsense", "dtype should be one of uint8"),
         ("clip 5 2", "lo should not be above hi, but 5..2"),
@@ -183,6 +206,15 @@ def test_the_spelling_leaves_out_what_is_default():
         ("lut t.npy uint64", "should be same, or one of uint8, .* not 'uint64'"),
         ("histogram -1", "bins should be a whole number, 0 or more, not '-1'"),
         ("percentiles 1,101", r"q should be numbers in 0..100, with commas between, not"),
+        (
+            "percentile -20 3",
+            r"percentile should be a number in 0\.\.100 \(100 - q for scipy's -q\)",
+        ),
+        ("percentile 101 3", r"number in 0\.\.100 .* not '101'"),
+        ("percentile 3", "percentile needs size"),
+        ("median 0", "size should be 1 or more, not '0'"),
+        ("median 2.5", "size should be a whole number"),
+        ("median 3 wrap", "far side isn't in memory"),
         ("rescale 0 inf", "lo should be finite and below hi"),
         ("crop 1:2,3:4", "ranges should be three ranges z,y,x such as .* not '1:2,3:4'"),
         ("crop 1:9:2,:,:", "START:STOP without a step; `bin` shrinks, not '1:9:2,:,:'"),

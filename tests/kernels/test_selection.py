@@ -1,0 +1,59 @@
+"""Selection networks, by the 0-1 principle: right on zeros and ones, right on everything."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from hoaconv.kernels.selection import NOWHERE, network
+
+SIZES = [(1, 1, 1), (3, 3, 1), (1, 1, 5), (2, 1, 2), (1, 3, 3), (3, 3, 3), (2, 2, 4), (1, 4, 3)]
+
+
+def outcome(found, given):
+    """The network on the rows `given`, done as its table says; what isn't made is 9."""
+    exchanges, (row, shift), rows = found
+    wanted = given.shape[1] - 64
+    held = np.full((rows, given.shape[1]), 9, given.dtype)
+    held[: len(given)] = given
+    for one, near, other, far, lesser, greater, extra in exchanges.tolist():
+        assert lesser != greater
+        assert not {lesser, greater} & {one, other, *range(len(given))}
+        n = wanted + extra
+        a, b = held[one, near : near + n].copy(), held[other, far : far + n].copy()
+        for place, made in ((lesser, np.minimum(a, b)), (greater, np.maximum(a, b))):
+            if place != NOWHERE:
+                held[place] = 9
+                held[place, :n] = made
+    return held[row, shift : shift + wanted]
+
+
+def columns(size):
+    """Every way to set `size` columns to zeros and ones, each sorted along z, side by side in x."""
+    z, y, x = size
+    ascending = [[int(k >= z - ones) for k in range(z)] for ones in range(z + 1)]
+    column = np.array(list(product(ascending, repeat=y)), np.int8).reshape(-1, y * z)
+    choice = np.indices((len(column),) * x).reshape(x, -1).T.ravel()
+    return column[choice].T
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_rank_of_every_window_of_zeros_and_ones_is_right(size):
+    z, y, x = size
+    given = columns(size)
+    ones = np.convolve(given.sum(axis=0), np.ones(x, int))[x - 1 :][: given.shape[1]]
+    padded = np.pad(given, ((0, 0), (0, 64)), constant_values=9)
+    whole = slice(0, given.shape[1] - x + 1)
+    for rank in range(z * y * x):
+        got = outcome(network(size, rank), padded)[whole]
+        np.testing.assert_array_equal(got, ones[whole] >= z * y * x - rank)
+
+
+@pytest.mark.parametrize(("size", "most"), [((3, 3, 3), 64), ((1, 3, 3), 15), ((5, 5, 5), 430)])
+def test_a_median_takes_few_exchanges(size, most):
+    """So few that a step that isn't shared or pruned any more would show."""
+    assert len(network(size, size[0] * size[1] * size[2] // 2).exchanges) <= most
+
+
+def test_the_least_voxel_takes_one_exchange_a_row_and_one_for_each_doubling_along_x():
+    assert len(network((9, 4, 8), 0).exchanges) == (4 - 1) + 3
