@@ -75,9 +75,9 @@ def is_zarr(path: Path) -> bool:
     """
     if _is_node(path) or (path.suffix == ".zarr" and os.path.isdir(path)):
         return True
-    return not (os.path.exists(path) or has_magic(str(path))) and any(
-        map(_is_node, path.absolute().parents)
-    )
+    if os.path.exists(path) or has_magic(str(path)):
+        return False
+    return any(map(_is_node, path.absolute().parents))
 
 
 def find_array(path: Path) -> StoredArray:
