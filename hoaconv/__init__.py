@@ -6,27 +6,31 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hoaconv.convert import plan, stack_to_omezarr
+    from hoaconv.convert import plan, stack_to_omezarr, stats
     from hoaconv.errors import HoaconvError
-    from hoaconv.report import Progress, Report, Watcher
+    from hoaconv.report import Progress, Report, Statistics, Watcher
 
 __all__ = [
     "HoaconvError",
     "Progress",
     "Report",
+    "Statistics",
     "Watcher",
     "__version__",
     "plan",
     "stack_to_omezarr",
+    "stats",
 ]
 
 _HOMES = {
     "HoaconvError": "hoaconv.errors",
     "Progress": "hoaconv.report",
     "Report": "hoaconv.report",
+    "Statistics": "hoaconv.report",
     "Watcher": "hoaconv.report",
     "plan": "hoaconv.convert",
     "stack_to_omezarr": "hoaconv.convert",
+    "stats": "hoaconv.convert",
 }
 
 

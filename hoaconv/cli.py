@@ -47,6 +47,8 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="print the schedule first", rich_help_panel="Run")
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
+
 Command = Callable[..., None]
 
 
@@ -148,11 +150,7 @@ def _stack_to_omezarr(
 
 @app.command("plan")
 @_options_of(convert.plan)
-def _plan(
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
-    **options: Any,
-) -> None:
+def _plan(*, as_json: AsJson = False, **options: Any) -> None:
     """Print how a conversion would go, and what memory and time it would take."""
     with show.watcher(quiet=as_json) as watcher:
         made = convert.plan(**options, watcher=watcher)
@@ -160,6 +158,20 @@ def _plan(
         show.show_json(made.describe())
     else:
         show.show_schedule(made)
+
+
+@app.command("stats")
+@_options_of(convert.stats)
+def _stats(
+    *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
+) -> None:
+    """Measure a volume: range, mean, percentiles, histogram. Nothing is written."""
+    with show.watcher(quiet=quiet or as_json, verbose=verbose) as watcher:
+        made = convert.stats(**options, watcher=watcher)
+    if as_json:
+        show.show_json(made.describe())
+    elif not quiet:
+        show.show_statistics(made)
 
 
 @app.command("ops")

@@ -1,25 +1,24 @@
 """A conversion from options to report: all that can be refused is refused before it runs."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Timer
-from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 from hoaconv import __version__
+from hoaconv.chains import chained, open_others, teller, warm_up
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Op, Step, Zip
+from hoaconv.engine.contract import Step
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.run import Outcome, run, warm
+from hoaconv.engine.run import Outcome, run
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError, StoreError
 from hoaconv.found import settle, take_found
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
-from hoaconv.io.stack import Stack, open_stack
+from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.voxel_size import VoxelSize
 from hoaconv.ops.measure import SHOWN, Histogram
 from hoaconv.ops.own import load_ops
@@ -41,7 +40,7 @@ from hoaconv.options import (
 from hoaconv.pictures import check_pictures, told, write_pictures
 from hoaconv.placed import place
 from hoaconv.pyramid.sink import OmeZarr
-from hoaconv.report import Progress, Report, Watcher
+from hoaconv.report import Report, Watcher
 from hoaconv.units import parse_range
 
 __all__ = ["Conversion", "prepare"]
@@ -49,12 +48,12 @@ __all__ = ["Conversion", "prepare"]
 
 @dataclass(frozen=True)
 class Conversion:
-    """A stack and what is to be made of it, scheduled and ready to run.
+    """A stack, or a zarr array, and what is to be made of it, scheduled and ready to run.
 
     `sinks` are the outputs with their ops; the main image comes last, and is closed last.
     """
 
-    stack: Stack
+    stack: Volume
     sinks: Mapping[OmeZarr, tuple[Step, ...]]
     schedule: Schedule
     notes: tuple[str, ...]
@@ -75,24 +74,10 @@ class Conversion:
     def _run(self) -> Outcome:
         scratch = self.schedule.limits.scratch
         try:
-            return run(self.schedule, self._on_plane())
+            return run(self.schedule, teller(self.watcher, self.stack.spec, self.schedule.planes))
         finally:
             if scratch:
                 scratch.remove()
-
-    def _on_plane(self) -> Callable[[], None]:
-        spec, start, total = self.stack.spec, perf_counter(), self.schedule.planes
-        voxels = spec.plane_shape[0] * spec.plane_shape[1]
-        done = 0
-
-        def tell() -> None:
-            nonlocal done
-            done += 1
-            seconds, memory = perf_counter() - start, machine.resident()
-            progress = Progress(done, total, spec.plane_bytes, voxels, seconds, memory)
-            self.watcher.progress(progress)
-
-        return tell
 
     def _report(self, outcome: Outcome) -> Report:
         *others, main = self.sinks
@@ -160,7 +145,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
         load_ops(options["ops_module"])
     outputs = _outputs(options)
     slices = parse_range(options["range"]) if options["range"] else None
-    stack = open_stack(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
+    stack = open_volume(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
     for output in outputs:
         check_apart(output.path, stack.files)
         check_scratch(output.scratch, output.path, stack.files)
@@ -172,11 +157,11 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     sinks = _sinks(outputs, stack, size, common)
     check_pictures(sinks, stack.files)
     settled = {sink: settle(ops, found) for sink, ops in sinks.items()}
-    volumes = _volumes(settled.values())
+    volumes = open_others(settled.values())
     for output in outputs:
         check_apart(output.path, [file for volume in volumes.values() for file in volume.files])
     planned = _plan(stack, settled, volumes)
-    _warm(planned, watcher)
+    warm_up(planned, watcher)
     *_, main = sinks
     scratch = ScratchFolder.of(main.path, main.scratch)
     limits = Limits(budget, workers, machine.resident(), scratch, options["exact"], sample)
@@ -201,7 +186,7 @@ def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Step, ...]]:
 
 def _sinks(
     outputs: Mapping[Output, tuple[Step, ...]],
-    stack: Stack,
+    stack: Volume,
     size: VoxelSize | None,
     common: Mapping[str, Any],
 ) -> dict[OmeZarr, tuple[Step, ...]]:
@@ -230,33 +215,20 @@ def _with_levels(label: OmeZarr, spec: Spec, count: int) -> OmeZarr:
     return made
 
 
-def _volumes(chains: Iterable[tuple[Step, ...]]) -> dict[str, Stack]:
-    """What ops take beside the slices, by path; each is opened once."""
-    zips = (op for ops in chains for op in ops if isinstance(op, Zip))
-    paths = dict.fromkeys(path for op in zips for path in op.others)
-    return {path: open_stack(path) for path in paths}
-
-
 def _plan(
-    stack: Stack, sinks: Mapping[OmeZarr, tuple[Step, ...]], volumes: Mapping[str, Stack]
+    stack: Volume, sinks: Mapping[OmeZarr, tuple[Step, ...]], volumes: Mapping[str, Volume]
 ) -> Plan:
     """One sweep that feeds every sink."""
     root = Plan.read(stack)
-    plans = [_chain(root, ops, sink, volumes) for sink, ops in sinks.items()]
+    plans = [_branch(root, ops, sink, volumes) for sink, ops in sinks.items()]
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan
     return whole
 
 
-def _chain(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr, volumes: Mapping[str, Stack]) -> Plan:
-    for op in ops:
-        if isinstance(op, Zip) and op.others:
-            for path in op.others:
-                plan &= Plan.read(volumes[path])
-            plan |= op.join()
-        else:
-            plan |= cast(Op, op)  # or a resample or scan: a zip without others is an op
+def _branch(plan: Plan, ops: tuple[Step, ...], sink: OmeZarr, others: Mapping[str, Volume]) -> Plan:
+    plan = chained(plan, ops, others)
     known = bool(ops) and isinstance(ops[-1], Histogram) and ops[-1].percentiles == SHOWN
     return plan | sink if sink.is_label or known else plan | Histogram() | sink
 
@@ -270,15 +242,6 @@ def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
                 nbytes = stage.part.scratch_bytes(sweep.spec_in(stage), sweep.thrift)
                 found.append((stage.part.scratch_place, nbytes))
     return found
-
-
-def _warm(planned: Plan, watcher: Watcher) -> None:
-    slow = Timer(1.0, watcher.note, ["compiling kernels; they are kept on disk for the next run"])
-    slow.start()
-    try:
-        warm(planned)
-    finally:
-        slow.cancel()
 
 
 def _write_text(path: Path, text: str) -> None:

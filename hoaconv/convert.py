@@ -8,28 +8,42 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 from hoaconv.engine.contract import Step
 from hoaconv.engine.schedule import Schedule, Sweep
-from hoaconv.report import Report, Watcher
+from hoaconv.report import Report, Statistics, Watcher
 from hoaconv.words import PathLike, Word
 
 if TYPE_CHECKING:
     from hoaconv.conversion import Conversion
 
-__all__ = ["Schedule", "Sweep", "Word", "list_ops", "plan", "stack_to_omezarr"]
+__all__ = ["Schedule", "Sweep", "Word", "list_ops", "plan", "stack_to_omezarr", "stats"]
 
 P = ParamSpec("P")
 
+Source = Annotated[
+    PathLike, Word("folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array")
+]
+Ops = Annotated[
+    str | Sequence[Step],
+    Word("ops to apply on the way, such as 'gaussian 1.5 | threshold 20000'", "Ops", "OPS"),
+]
+OpsModule = Annotated[PathLike | None, Word("Python file with ops of your own", "Ops", "FILE")]
+Range = Annotated[
+    str | slice | None,
+    Word("slices to take, START:STOP:STEP as in Python; default all", "Input", "RANGE"),
+]
+AllowGaps = Annotated[bool, Word("accept missing numbers among the slices", "Input")]
+Budget = Annotated[
+    str | int | None,
+    Word("memory that the process may hold; default 60 % of what is free", "Run", "BYTES"),
+]
+Workers = Annotated[int | None, Word("threads; default all CPUs of this process", "Run", "N")]
+
 
 def stack_to_omezarr(
-    src: Annotated[PathLike, Word("folder of slices, quoted glob, or multi-page TIFF")],
+    src: Source,
     dst: Annotated[PathLike, Word("the OME-Zarr to make, such as brain.zarr")],
     *,
-    ops: Annotated[
-        str | Sequence[Step],
-        Word("ops to apply on the way, such as 'gaussian 1.5 | threshold 20000'", "Ops", "OPS"),
-    ] = "",
-    ops_module: Annotated[
-        PathLike | None, Word("Python file with ops of your own", "Ops", "FILE")
-    ] = None,
+    ops: Ops = "",
+    ops_module: OpsModule = None,
     label: Annotated[
         Mapping[str, Any] | Sequence[str],
         Word(
@@ -42,11 +56,8 @@ def stack_to_omezarr(
         Mapping[str, Any] | Sequence[str],
         Word('also write another image: OTHER.zarr="OPS"; repeatable', "Ops", 'PATH="OPS"'),
     ] = (),
-    range: Annotated[
-        str | slice | None,
-        Word("slices to take, START:STOP:STEP as in Python; default all", "Input", "RANGE"),
-    ] = None,
-    allow_gaps: Annotated[bool, Word("accept missing numbers among the slices", "Input")] = False,
+    range: Range = None,
+    allow_gaps: AllowGaps = False,
     voxel_size: Annotated[
         str | float | Sequence[float] | None,
         Word(
@@ -97,10 +108,7 @@ def stack_to_omezarr(
             "downsampling per level, z,y,x; default 2, long voxel edges wait", "Pyramid", "FACTORS"
         ),
     ] = None,
-    budget: Annotated[
-        str | int | None,
-        Word("memory that the process may hold; default 60 % of what is free", "Run", "BYTES"),
-    ] = None,
+    budget: Budget = None,
     sample: Annotated[
         int | None,
         Word("slices that values such as Otsu's threshold come from; default all", "Ops", "N"),
@@ -116,9 +124,7 @@ def stack_to_omezarr(
         PathLike | None,
         Word("where to keep what doesn't fit in memory; default inside the output", "Run", "DIR"),
     ] = None,
-    workers: Annotated[
-        int | None, Word("threads; default all CPUs of this process", "Run", "N")
-    ] = None,
+    workers: Workers = None,
     report: Annotated[
         PathLike | None, Word("write the report here, as JSON", "Run", "FILE")
     ] = None,
@@ -131,7 +137,8 @@ def stack_to_omezarr(
     Parameters
     ----------
     src
-        A folder of .jp2 .j2k .jpx .tif .tiff slices, a glob, or a multi-page TIFF.
+        A folder of .jp2 .j2k .jpx .tif .tiff slices, a glob, or a multi-page TIFF; an OME-Zarr
+        image, of which level 0 is taken, or a zarr array, as in ``brain.zarr/1``.
     dst
         The folder to make; its metadata is written last.
     ops
@@ -142,7 +149,7 @@ def stack_to_omezarr(
         More outputs of the same sweep, ops by name or path: label images under ``labels/``, and
         other images. Their ops begin at the slices, as `ops` does; what they share is done once.
     range
-        Slices to take, in natural order.
+        Slices to take, in natural order; of a zarr array, planes.
     allow_gaps
         Whether numbers may be missing among the slices.
     voxel_size, unit
@@ -198,8 +205,12 @@ def _prepared(options: Mapping[str, Any]) -> "Conversion":
     """Prepare a conversion; numpy's arrays and numbers count as Python's."""
     from hoaconv.conversion import prepare  # noqa: PLC0415 - numba takes longer than all help
 
-    plain = {name: getattr(o, "tolist", lambda o=o: o)() for name, o in options.items()}
+    plain = _plain(options)
     return prepare(plain, _given(plain))
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: getattr(o, "tolist", lambda o=o: o)() for name, o in options.items()}
 
 
 R = TypeVar("R")
@@ -236,12 +247,73 @@ def plan(options: Mapping[str, Any]) -> Schedule:
     return replace(made, estimate=estimate(made))
 
 
+def stats(
+    src: Source,
+    *,
+    ops: Ops = "",
+    ops_module: OpsModule = None,
+    range: Range = None,
+    allow_gaps: AllowGaps = False,
+    sample: Annotated[
+        int | None, Word("slices to measure, drawn at random; default all", "Input", "N")
+    ] = None,
+    plot: Annotated[
+        PathLike | None, Word("draw the histogram here, as PNG", "Output", "FILE")
+    ] = None,
+    budget: Budget = None,
+    workers: Workers = None,
+    watcher: Watcher | None = None,
+) -> Statistics:
+    """Measure a volume in one sweep, and write nothing.
+
+    Least, greatest, mean, standard deviation, sum, zeros and saturated voxels are exact, or exact
+    results rounded once; so are percentiles, thresholds and the histogram of integers of up to 16
+    bits. Of other dtypes these come from bins, 1/128 of a value wide at the most.
+
+    Parameters
+    ----------
+    src, range, allow_gaps, budget, workers, watcher
+        As of `stack_to_omezarr`.
+    ops, ops_module
+        What to do to the slices before they are measured. None of them may measure itself.
+    sample
+        Measure so many slices, drawn at random without replacement; the report tells 95 %
+        confidence intervals, for which it is slices, not voxels, that count as drawn. An interval
+        of no width tells only that the drawn slices agree.
+    plot
+        Where to draw the histogram as a PNG file; needs matplotlib.
+
+    Returns
+    -------
+    Statistics
+
+    Raises
+    ------
+    SpellingError
+        For an option that isn't understood; for a plot without matplotlib.
+    SourceError
+        If slices are missing, differ or can't be read.
+    PlanError
+        If an op can't take what it gets, or a sample can't be measured behind it.
+    BudgetError
+        If the run doesn't fit the budget.
+    StoreError
+        If the plot can't be written.
+
+    Examples
+    --------
+    >>> import hoaconv
+    >>> hoaconv.stats("slices/").percentiles["p50"]  # doctest: +SKIP
+    """
+    from hoaconv.measurement import measure  # noqa: PLC0415 - numba takes longer than all help
+
+    return measure(_plain(locals()))
+
+
 def list_ops(
     name: Annotated[str | None, Word("op to explain; default all, a line each", "", "NAME")] = None,
     *,
-    ops_module: Annotated[
-        PathLike | None, Word("Python file with ops of your own", "Ops", "FILE")
-    ] = None,
+    ops_module: OpsModule = None,
 ) -> Mapping[str, Mapping[str, Any]]:
     """Ops by their words: summary, explanation, usage, example, parameters.
 

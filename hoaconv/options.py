@@ -36,6 +36,7 @@ __all__ = [
     "take_ops",
     "take_report_path",
     "take_sample",
+    "take_source",
     "take_workers",
 ]
 
@@ -193,6 +194,8 @@ def _output_path(dst: PathLike, src: PathLike) -> Path:
         os.fspath(path).encode()
         if os.path.isdir(source):  # unlike Path.is_dir, False for what can't be a name
             check_apart(path, [source / "slice"])
+    except StoreError:  # an OSError too
+        raise
     except UnicodeEncodeError:
         raise StoreError(f"{os.fspath(dst)!r} is not UTF-8; a store's name has to be") from None
     except OSError as error:
@@ -305,6 +308,13 @@ def take_sample(count: int | None) -> int | None:
     if _count(count, "sample") < 2:
         raise SpellingError("sample 1 tells nothing of how slices differ; draw 2 or more")
     return _count(count, "sample")
+
+
+def take_source(src: PathLike) -> PathLike:
+    """What to read. Raises SpellingError if it has no name, which would be this folder."""
+    if not os.fspath(src):
+        raise SpellingError("the source needs a name; was a shell variable empty?")
+    return src
 
 
 def take_report_path(path: PathLike | None) -> Path | None:

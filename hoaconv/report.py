@@ -1,13 +1,13 @@
 """What a run tells: while it goes, and when it is done."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hoaconv.engine.schedule import Schedule
 
-__all__ = ["Progress", "Report", "Watcher"]
+__all__ = ["Progress", "Report", "Statistics", "Watcher"]
 
 
 @dataclass(frozen=True)
@@ -107,3 +107,75 @@ class Report:
     def to_json(self) -> str:
         """All of it, for machines."""
         return json.dumps(asdict(self), indent=2, default=str) + "\n"
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What was measured of a volume, and what that took.
+
+    Attributes
+    ----------
+    shape, dtype, voxel_size, unit
+        Of the voxels that were measured, behind the ops, as in `Report`.
+    slices, slices_measured
+        All of them, and those that were drawn. The numbers below are those of the latter.
+    exact
+        Whether every value was counted by itself. Else percentiles err by less than 1/128 of
+        themselves, and thresholds and the histogram are those of bins as wide; `stats` are exact.
+    stats
+        Number of voxels ``n``, ``nan``, ``min``, ``max``, ``mean``, ``std``, ``sum``, ``zeros``,
+        ``saturated``; see ``hoaconv ops stats``. None is what needs a voxel where there is none.
+    shares
+        Of the voxels: those that are ``nan``, ``zeros`` and ``saturated``.
+    percentiles, thresholds
+        By their words in ops: ``p0.5``, ``otsu``.
+    histogram
+        ``edges`` and ``counts`` of equal bins from the least to the greatest finite voxel.
+    profile
+        The mean of each slice; None of a sample.
+    intervals
+        95 % confidence intervals of a sample's numbers, by their names: ``mean``, ``zeros share``,
+        ``p50``, ``otsu``. The slices are what was drawn, so they don't shrink with the voxels.
+    found, found_intervals
+        What ops needed to know of the whole volume, as in `Report`; the intervals above take it
+        for true.
+    bytes_read, bytes_raw, seconds, workers, budget, projected, measured
+        As in `Report`.
+    """
+
+    source: str
+    version: str
+    ops: str
+    shape: tuple[int, int, int]
+    dtype: str
+    voxel_size: tuple[float, float, float] | None
+    unit: str | None
+    slices: int
+    slices_measured: int
+    exact: bool
+    stats: Mapping[str, Any]
+    shares: Mapping[str, float]
+    percentiles: Mapping[str, Any]
+    thresholds: Mapping[str, Any]
+    histogram: Mapping[str, Any]
+    profile: Sequence[float | str | None] | None
+    intervals: Mapping[str, tuple[float, float]]
+    found: Mapping[str, Mapping[str, Any]]
+    found_intervals: Mapping[str, Mapping[str, tuple[float, float]]]
+    bytes_read: int
+    bytes_raw: int
+    seconds: float
+    workers: int
+    budget: int
+    projected: int
+    measured: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all slices were measured."""
+        return self.slices_measured == self.slices
+
+    def describe(self) -> dict[str, Any]:
+        """All of it, as JSON takes it."""
+        return asdict(self)

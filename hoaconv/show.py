@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -15,10 +15,18 @@ from rich.table import Table
 
 from hoaconv.convert import Schedule, Sweep
 from hoaconv.errors import StoreError
-from hoaconv.report import Progress, Report, Watcher
+from hoaconv.report import Progress, Report, Statistics, Watcher
 from hoaconv.units import format_bytes, format_seconds
 
-__all__ = ["show_json", "show_next_steps", "show_ops", "show_report", "show_schedule", "watcher"]
+__all__ = [
+    "show_json",
+    "show_next_steps",
+    "show_ops",
+    "show_report",
+    "show_schedule",
+    "show_statistics",
+    "watcher",
+]
 
 LOG_SECONDS = 60.0
 
@@ -202,7 +210,7 @@ def show_report(made: Report) -> None:
         table.add_row(
             str(row["level"]),
             _triple(row["shape"]),
-            _edges(made, row),
+            _edges(made, row["factor"]),
             _triple(row["chunks"]),
             _triple(row["shards"]),
             format_bytes(row["bytes"]),
@@ -212,7 +220,6 @@ def show_report(made: Report) -> None:
     ]
     rate = made.bytes_raw / made.seconds / 1e6
     voxels = made.shape[0] * made.shape[1] * made.shape[2] / made.seconds / 1e6
-    over = " (over the projection: please report this)" if made.measured > made.projected else ""
     _print(
         table,
         *others,
@@ -223,32 +230,100 @@ def show_report(made: Report) -> None:
         f"time     {format_seconds(made.seconds)}, {rate:.0f} MB/s, {voxels:.1f} Mvoxel/s, "
         f"{made.workers} workers",
         f"memory   {format_bytes(made.projected)} projected, "
-        f"{format_bytes(made.measured)} measured{over}",
-        *(f"found    {_found(made, chain)}" for chain in made.found),
+        f"{format_bytes(made.measured)} measured{_over(made)}",
+        *_found(made.found, made.intervals),
     )
 
 
-def _found(made: Report, chain: str) -> str:
-    """What a chain of ops needed to know, as far as it is numbers."""
-    ends = made.intervals.get(chain, {})
-    numbers = [
-        f"{name} {value:.6g}"
-        + (f" ({ends[name][0]:.6g} to {ends[name][1]:.6g})" if name in ends else "")
-        for name, value in made.found[chain].items()
-        if isinstance(value, int | float)
-    ]
-    return f"{', '.join(numbers)} for '{chain}'"
+def _found(found: Mapping[str, Any], intervals: Mapping[str, Any]) -> Iterator[str]:
+    """What chains of ops needed to know, as far as it is numbers."""
+    for chain, values in found.items():
+        ends = intervals.get(chain, {})
+        numbers = [
+            f"{name} {value:.6g}" + (f" ({_ends(ends[name])})" if name in ends else "")
+            for name, value in values.items()
+            if isinstance(value, int | float)
+        ]
+        yield f"found    {', '.join(numbers)} for '{chain}'"
+
+
+def _ends(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.6g} to {interval[1]:.6g}"
+
+
+def _over(made: Report | Statistics) -> str:
+    return " (over the projection: please report this)" if made.measured > made.projected else ""
 
 
 def _compared(ratio: float) -> str:
     return f"{ratio:.2f} x smaller" if ratio >= 1 else f"{1 / ratio:.2f} x larger"
 
 
-def _edges(made: Report, row: Mapping[str, Any]) -> str:
+def _edges(made: Report | Statistics, factor: Sequence[int]) -> str:
     if made.voxel_size is None:
         return "-"
-    edges = [f"{v * f:.6g}" for v, f in zip(made.voxel_size, row["factor"], strict=True)]
+    edges = [f"{v * f:.6g}" for v, f in zip(made.voxel_size, factor, strict=True)]
     return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {made.unit or 'voxels'}"
+
+
+def show_statistics(made: Statistics) -> None:
+    """What was measured; of a sample with intervals."""
+    sampled = not made.is_whole
+    table = _table(f"\n{made.source}", "", "value", *(["95 % interval"] if sampled else []))
+    for name, value in _told_of(made):
+        table.add_row(name, value)
+    for name, value in {**made.stats, **made.percentiles, **made.thresholds}.items():
+        share = made.shares.get(name)
+        more = "" if share is None or not value else f" ({share:.3%})"
+        table.add_row(name, f"{_number(value)}{more}", *_interval_of(made, name))
+    _print(
+        table,
+        *([] if made.exact else [f"\n{_ABOUT_BINS.format(made.dtype)}"]),
+        *([f"\n{_ABOUT_SAMPLES}"] if sampled else []),
+        f"\nread     {format_bytes(made.bytes_read)}, "
+        f"{format_bytes(made.bytes_raw)} decoded; nothing is written",
+        f"time     {format_seconds(made.seconds)}, {made.bytes_raw / made.seconds / 1e6:.0f} MB/s, "
+        f"{made.workers} workers",
+        f"memory   {format_bytes(made.projected)} projected, "
+        f"{format_bytes(made.measured)} measured{_over(made)}",
+        *_found(made.found, made.found_intervals),
+    )
+
+
+_ABOUT_BINS = (
+    "{} is counted in bins: percentiles err by less than 1/128 of themselves, thresholds are those "
+    "of the bins; all else is exact"
+)
+_ABOUT_SAMPLES = (
+    "numbers are those of the drawn slices; least, greatest and how many are no estimates of the "
+    "volume's"
+)
+
+
+def _told_of(made: Statistics) -> Iterator[tuple[str, str]]:
+    yield "shape zyx", _triple(made.shape)
+    yield "dtype", made.dtype
+    yield "voxel size", _edges(made, (1, 1, 1))
+    if made.ops:
+        yield "ops", made.ops
+    if not made.is_whole:
+        yield "slices", f"{made.slices_measured} of {made.slices}, drawn at random"
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _interval_of(made: Statistics, name: str) -> Iterator[str]:
+    """Ends of the interval that a row has; in per cent those of a share."""
+    share = f"{name} share"
+    if name in made.intervals:
+        yield _ends(made.intervals[name])
+    elif share in made.intervals and made.stats[name]:
+        lo, hi = made.intervals[share]
+        yield f"{lo:.3%} to {hi:.3%}"
 
 
 def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:

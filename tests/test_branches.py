@@ -42,6 +42,25 @@ def test_ops_take_voxels_of_another_stack(tiffs, volume, tmp_path):
     np.testing.assert_array_equal(got, np.where(volume, 7, 3))
 
 
+def test_ops_take_voxels_of_an_image_or_of_one_of_its_levels(tiffs, volume, tmp_path):
+    hoaconv.stack_to_omezarr(tiffs, tmp_path / "a.zarr", chunks=16)
+    half = levels_of(tmp_path / "a.zarr")[1]
+    words = f"bin 2 | subtract {tmp_path / 'a.zarr' / '1'} | add 7"
+    hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", ops=words)
+    assert half.shape == (19, 34, 27)
+    assert (levels_of(tmp_path / "o.zarr")[0] == 7).all()
+    hoaconv.stack_to_omezarr(tiffs, tmp_path / "p.zarr", ops=f"mask {tmp_path / 'a.zarr'}")
+    np.testing.assert_array_equal(levels_of(tmp_path / "p.zarr")[0], volume)
+
+
+def test_an_image_that_is_taken_is_not_replaced(tiffs, tmp_path):
+    path = tmp_path / "a.zarr"
+    hoaconv.stack_to_omezarr(tiffs, path, chunks=16)
+    refused(run(tiffs, path, "--overwrite", "--ops", f"add {path}"), STORE, "would be replaced")
+    refused(run(tiffs, path / "0" / "o.zarr", "--ops", f"add {path}"), STORE, "inside the source")
+    refused(run(tiffs, tmp_path / "o", "--ops", f"add {path}/9"), SOURCE, "holds no array", "0, 1")
+
+
 def alone(tiffs, path, ops, **options):
     hoaconv.stack_to_omezarr(tiffs, path, ops=ops, chunks=16, shards="none", **options)
     return levels_of(path)

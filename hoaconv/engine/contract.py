@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.ends import Hold, Scratch, Sink, Source, Thrift, Use, Writer
+from hoaconv.engine.ends import Decode, Hold, Scratch, Sink, Source, Thrift, Use, Writer
 from hoaconv.engine.spec import Plane, Slab, Spec
 
 __all__ = [
     "Core",
+    "Decode",
     "Fold",
     "Hold",
     "Join",

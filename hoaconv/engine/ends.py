@@ -1,15 +1,16 @@
 """Where planes come from and where they go: what the engine asks of sources and sinks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 
-__all__ = ["Chosen", "Hold", "Scratch", "Sink", "Source", "Thrift", "Use", "Writer"]
+__all__ = ["Chosen", "Decode", "Hold", "Scratch", "Sink", "Source", "Thrift", "Use", "Writer"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Thrift:
     gathered: int = 0
 
 
+Decode = Callable[[Plane], None]
+"""Decodes one plane into an array (y, x)."""
+
+
 class Source(ABC):
     """Where planes come from. Building one may read headers, never pixels."""
 
@@ -53,7 +58,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, z: int, out: Plane) -> None:
-        """Decode plane `z` into `out` (y, x). Called once a plane, from several threads.
+        """Decode plane `z` into `out` (y, x), whatever was read before; from several threads.
 
         Raises
         ------
@@ -64,6 +69,24 @@ class Source(ABC):
     @abstractmethod
     def scratch(self) -> int:
         """Bytes that one worker holds while it reads a plane, besides `out`."""
+
+    def begin(self, buffers: Buffers) -> Callable[[int], Decode]:  # noqa: ARG002 - the contract
+        """Begin a sweep: what says, plane by plane, how to decode it.
+
+        It is asked by one thread, for each plane at most once, in order. What it says is called
+        once, or dropped, in that order, by any thread. A source that decodes several planes at
+        once keeps them, in memory from `buffers`, until all of them are given.
+        """
+        return lambda z: partial(self.read, z)
+
+    def holds(self, workers: int) -> int:  # noqa: ARG002 - the parameter is the contract
+        """Bytes held between the planes of a sweep: planes decoded with those that were wanted."""
+        return 0
+
+    @property
+    def together(self) -> int:
+        """Planes that are decoded at once: to `read` one of them takes as long as all."""
+        return 1
 
     def choose(self, planes: Sequence[int]) -> "Source":
         """These planes alone, in this order, as a source of their own."""

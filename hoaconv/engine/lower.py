@@ -10,7 +10,7 @@ from typing import Any
 
 from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source, Writer
+from hoaconv.engine.contract import Decode, Fold, Join, Op, Resample, Scan, Sink, Source, Writer
 from hoaconv.engine.memory import block_spec
 from hoaconv.engine.pace import Pulled
 from hoaconv.engine.pool import Pool
@@ -177,16 +177,18 @@ def _pass_on(
 
 
 def _read(running: Running, source: Source) -> Planes:
+    how = source.begin(running.buffers)
+
     def start(z: int) -> Any:
         out = running.buffers.take(source.spec.plane_shape, source.spec.dtype)
-        return running.pool.submit("decode", _decode, source, z, out)
+        return running.pool.submit("decode", _decode, how(z), out)
 
     begun = initialize(source.spec.planes, start)
     return map(partial(_seen, running.on_plane), ahead(begun, running.sweep.ahead))
 
 
-def _decode(source: Source, z: int, out: Plane) -> Plane:
-    source.read(z, out)
+def _decode(decode: Decode, out: Plane) -> Plane:
+    decode(out)
     return out
 
 

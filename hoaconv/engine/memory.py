@@ -100,9 +100,11 @@ def _stage_uses(schedule: Sweep, i: int) -> tuple[Use, ...]:
     planes, bands = _planes_made(schedule, i), (workers + 1) * _band(schedule, stage)
     size = planes * schedule.spec_of(stage).plane_bytes
     if isinstance(stage.part, Source):
+        layer = stage.part.holds(workers)
         return (
             Use(who, f"{planes} planes: {schedule.ahead} ahead", size),
             Use(who, f"decoding in {workers} workers", workers * stage.part.scratch()),
+            *((Use(who, "the layer being read", layer),) if layer else ()),
         )
     made = Use(who, f"{planes} planes of output", size)
     if isinstance(stage.part, Scan):

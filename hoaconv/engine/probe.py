@@ -116,7 +116,9 @@ def _decode(source: Source) -> _Tried:
     last = source.spec.planes - 1
     tried = [_timed(source.spec, partial(source.read, z)) for z in {0, last // 2, last}]
     seconds = sum(took for took, _ in tried) / len(tried)
-    return seconds, max((plane for _, plane in tried), key=lambda plane: float(plane.std()))
+    return seconds / source.together, max(
+        (plane for _, plane in tried), key=lambda plane: float(plane.std())
+    )
 
 
 def _apply(op: Op, stage: Stage, plane: Plane, spec: Spec) -> _Tried:

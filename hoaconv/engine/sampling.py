@@ -51,7 +51,9 @@ def interval(
     for name, value in values.items():
         if groups < 2 or isinstance(value, bool) or not isinstance(value, int | float):
             continue
-        others = [float(one[name]) for one in left_out]
+        others = [one[name] for one in left_out]
+        if not all(isinstance(other, int | float) for other in others):
+            continue  # without some group there is no such value
         centre = sum(others) / groups
         spread = sum((other - centre) ** 2 for other in others) * (groups - 1) / groups
         margin = T_95[min(groups, len(T_95) + 1) - 2] * sqrt(spread * (1 - share))

@@ -15,7 +15,7 @@ from hoaconv.io.slices import StoredSlice, check_alike
 from hoaconv.io.tiff_volume import read_volume
 from hoaconv.io.voxel_size import VoxelSize, choose, from_name
 
-__all__ = ["Stack", "open_stack"]
+__all__ = ["Stack", "chosen", "open_stack"]
 
 Header = tuple[StoredSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]
 Headers = tuple[Sequence[StoredSlice], tuple[str, ...], tuple[VoxelSize | None, ...]]
@@ -129,23 +129,23 @@ def open_stack(
         If `slices` chooses nothing.
     """
     found = find_files(Path(src))
-    chosen = _chosen(slices, len(found.files)) if len(found.files) > 1 else [0]
-    gaps = check_numbering(found.files, chosen, allow_gaps)
-    stored, notes, sizes = _read_headers([found.files[i] for i in chosen])
+    files = chosen(slices, len(found.files)) if len(found.files) > 1 else [0]
+    gaps = check_numbering(found.files, files, allow_gaps)
+    stored, notes, sizes = _read_headers([found.files[i] for i in files])
     if len(found.files) == 1:
-        stored = [stored[i] for i in _chosen(slices, len(stored))]
+        stored = [stored[i] for i in chosen(slices, len(stored))]
     size, doubts = choose((*sizes, from_name(_named(found))))
     return Stack(found.path, stored, (*found.notes, *gaps, *notes, *doubts), size)
 
 
-def _chosen(slices: slice | None, count: int) -> list[int]:
-    """Indices that `slices` takes out of `count`."""
-    chosen = list(range(count))[slices or slice(None)]
-    if not chosen:
+def chosen(slices: slice | None, count: int) -> list[int]:
+    """Indices that `slices` takes out of `count`. Raises SpellingError if there are none."""
+    taken = list(range(count))[slices or slice(None)]
+    if not taken:
         words = "" if slices is None else f"{slices.start}:{slices.stop}:{slices.step}"
         words = words.replace("None", "")
         raise SpellingError(f"slices {words} chooses none of {count} slices")
-    return chosen
+    return taken
 
 
 def _read_headers(files: Sequence[Path]) -> Headers:

@@ -1,9 +1,9 @@
 """The edge of a voxel, from wherever a scanner, ImageJ or a folder's name tells it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isclose, isfinite
+from math import isclose, isfinite, prod
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,6 +15,7 @@ __all__ = [
     "from_metres",
     "from_name",
     "from_ome",
+    "from_ome_zarr",
     "from_tiff_tags",
     "unit_name",
 ]
@@ -140,6 +141,35 @@ def from_ome(xml: str) -> VoxelSize | None:
     return _with_z(z, y, x, unit, "OME-XML") if y is not None and x is not None else None
 
 
+def from_ome_zarr(image: Mapping[str, Any], level: str) -> VoxelSize | None:
+    """Voxel size of a level, from an image of OME-NGFF's ``multiscales``, in the unit of its x.
+
+    None where an axis has no unit of length, since a scale alone counts in anything.
+    """
+    try:
+        axes = {axis["name"]: i for i, axis in enumerate(image["axes"])}
+        scales = [_scale(d) for d in image["datasets"] if d["path"] == level] + [_scale(image)]
+        words = [str(image["axes"][axes[name]].get("unit", "")) for name in "zyx"]
+        edges = [prod(float(s[axes[name]]) for s in scales if s) for name in "zyx"]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None  # it isn't written as the specification has it
+    units = [unit for unit in map(unit_name, words) if unit is not None]
+    if len(units) < 3 or not any(scales) or not _real(*edges):
+        return None
+    z, y, x = (_converted(e, unit, units[2]) for e, unit in zip(edges, units, strict=True))
+    return VoxelSize((z, y, x), units[2], "OME-Zarr metadata")
+
+
+def _scale(of: Mapping[str, Any]) -> Sequence[float]:
+    """The scale among transformations; empty where there is none."""
+    steps = of.get("coordinateTransformations", ())
+    return next((step["scale"] for step in steps if step["type"] == "scale"), ())
+
+
+def _converted(edge: float, own: str, unit: str) -> float:
+    return edge if own == unit else float(f"{edge * _METRES[own] / _METRES[unit]:.9g}")
+
+
 def from_name(path: Path) -> VoxelSize | None:
     """Voxel size as the Human Organ Atlas writes it into a folder's name.
 
@@ -199,7 +229,7 @@ def _ome_edge(pixels: ElementTree.Element, axis: str, unit: str) -> float | None
         return None
     if own is None or not _real(edge):
         return None
-    return edge if own == unit else float(f"{edge * _METRES[own] / _METRES[unit]:.9g}")
+    return _converted(edge, own, unit)
 
 
 def _real(*lengths: float) -> bool:

@@ -20,6 +20,7 @@ from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.ops.catalogue import catalogue, example
 from hoaconv.ops.spelling import parse_op, spell
+from hoaconv.ops.summary import Summary
 
 ROWS = {
     "histogram": ["histogram", "histogram 16", "histogram percentiles=3"],
@@ -30,6 +31,9 @@ ROWS = {
     "volume": ["volume"],
 }
 SPELLINGS = [text for row in ROWS.values() for text in row]
+FOLDS = [*map(parse_op, SPELLINGS), Summary(16, (1.0, 50.0), ("otsu", "li"))]
+"""Also the one that has no spelling."""
+
 SMALL = 16384
 """Bytes of Python objects, which a declaration needn't count: views, slices, tuples."""
 
@@ -75,11 +79,11 @@ def whole(fold, volume):
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 15))
 
 
-@pytest.mark.parametrize("text", SPELLINGS)
+@pytest.mark.parametrize("fold", FOLDS, ids=str)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_the_value_is_the_same_whoever_sees_which_band(text, data):
-    fold, dtype = parse_op(text), data.draw(st.sampled_from(DTYPES), label="dtype")
+def test_the_value_is_the_same_whoever_sees_which_band(fold, data):
+    dtype = data.draw(st.sampled_from(DTYPES), label="dtype")
     volume = noise(data.draw(shapes, label="shape"), dtype, data.draw(st.integers(0, 99)))
     rows = data.draw(st.integers(1, volume.shape[1]), label="rows")
     count = 1 if fold.shared else data.draw(st.integers(1, 4), label="workers")
@@ -121,10 +125,10 @@ def test_a_fold_that_stands_twice_is_told_twice():
     assert {name: value["min"] for name, value in folds.items()} == {"stats": 0, "stats (2)": 10}
 
 
-@pytest.mark.parametrize("text", SPELLINGS)
+@pytest.mark.parametrize("fold", FOLDS, ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_state_is_no_larger_than_declared(text, dtype):
-    fold, volume = parse_op(text), noise((4, 60, 700), dtype, 0)
+def test_a_state_is_no_larger_than_declared(fold, dtype):
+    volume = noise((4, 60, 700), dtype, 0)
     spec = Spec(volume.shape, dtype)
     fold.warm(spec)
     tracemalloc.start()

@@ -1,0 +1,192 @@
+"""Where in a zarr store an array lies, and what the metadata around it tells.
+
+zarr v3 and v2, with or without the OME-NGFF metadata of an image (0.4, 0.5): the specifications
+are https://zarr-specs.readthedocs.io and https://ngff.openmicroscopy.org.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from glob import has_magic
+from pathlib import Path
+from typing import Any
+
+from natsort import natsorted
+
+from hoaconv.errors import SourceError
+from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.voxel_size import VoxelSize, from_ome_zarr
+
+__all__ = ["StoredArray", "find_array", "is_zarr"]
+
+_LISTED = 8  # arrays and groups that an error lists
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array of a store, before it is opened.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    name
+        What people call it: from the store's own name on, as in ``brain.zarr/0``.
+    zarr_format
+        3 or 2.
+    metadata
+        Its ``zarr.json`` or ``.zarray``.
+    axes
+        What its axes are called, as far as somebody says; None where nobody does.
+    voxel_size
+        As the image's metadata tells it, else None.
+    """
+
+    path: Path
+    name: str
+    zarr_format: int
+    metadata: Mapping[str, Any]
+    axes: tuple[str | None, ...]
+    voxel_size: VoxelSize | None = None
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A group or an array: its metadata and attributes."""
+
+    zarr_format: int
+    array: Mapping[str, Any] | None
+    attributes: Mapping[str, Any]
+
+    @property
+    def images(self) -> Sequence[Mapping[str, Any]]:
+        """OME-NGFF's multiscales: below ``ome`` in 0.5, at the root in 0.4."""
+        ome = self.attributes.get("ome")
+        found = (ome if isinstance(ome, Mapping) else self.attributes).get("multiscales", ())
+        listed = found if isinstance(found, list) else ()
+        return tuple(image for image in listed if isinstance(image, Mapping))
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a path is that of a store, or of something in one, be it there or not.
+
+    A pattern that nothing is called by stands for slices, wherever they are.
+    """
+    if _is_node(path) or (path.suffix == ".zarr" and os.path.isdir(path)):
+        return True
+    if os.path.exists(path) or has_magic(str(path)):
+        return False
+    return any(map(_is_node, path.absolute().parents))
+
+
+def find_array(path: Path) -> StoredArray:
+    """Find an array by its own path or by that of an OME-Zarr image, whose level 0 it then is.
+
+    Raises
+    ------
+    SourceError
+        If there is none; the message says what there is instead.
+    """
+    node = _read(path) if _is_node(path) else None
+    if node is None:
+        raise SourceError(f"{path} holds no array{_instead(path)}")
+    if node.array is not None:
+        return _stored(path, node)
+    if not node.images:
+        raise SourceError(f"{path} is a zarr group, but no OME-Zarr image{_instead(path)}")
+    levels = _levels(path, node.images[0])
+    if not levels:
+        raise SourceError(f"{path} is an OME-Zarr image whose metadata names no level")
+    array = _read(path / levels[0]) if _is_node(path / levels[0]) else None
+    if array is None or array.array is None:
+        raise SourceError(f"{path} lacks the array {levels[0]} that its metadata names")
+    return _stored(path / levels[0], array)
+
+
+def _is_node(path: Path) -> bool:
+    return any(os.path.isfile(path / name) for name in ZARR_FILES)  # False for what is no name
+
+
+def _instead(path: Path) -> str:
+    """What there is to be named, in the folder or in the nearest one around it."""
+    around = (path.absolute(), *path.absolute().parents)
+    there = next(folder for folder in around if os.path.isdir(folder))
+    try:
+        names = natsorted(entry.name for entry in there.iterdir() if _is_node(entry))
+    except OSError:
+        names = []
+    if not names:
+        return f": in {there} there is no array with metadata (zarr.json or .zarray)"
+    more = ", ..." if len(names) > _LISTED else ""
+    return f"; {there} holds {', '.join(names[:_LISTED])}{more}: name one of them"
+
+
+def _read(path: Path) -> _Node:
+    """Metadata of a group or array. Raises SourceError if it can't be made sense of."""
+    if os.path.isfile(path / "zarr.json"):
+        read = _json(path / "zarr.json")
+        array = read if read.get("node_type") == "array" else None
+        return _Node(3, array, _mapping(read.get("attributes")))
+    array = _json(path / ".zarray") if os.path.isfile(path / ".zarray") else None
+    attributes = _json(path / ".zattrs") if os.path.isfile(path / ".zattrs") else {}
+    return _Node(2, array, attributes)
+
+
+def _json(file: Path) -> Mapping[str, Any]:
+    try:
+        read = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SourceError(f"{file} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SourceError(f"{file} is damaged, it is no JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise SourceError(f"{file} is damaged: it holds no metadata")
+    return read
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _stored(path: Path, node: _Node) -> StoredArray:
+    """The array, with what an image around it tells."""
+    assert node.array is not None  # for mypy: the callers have looked
+    root, image, level = path, None, ""
+    for folder in path.absolute().parents:
+        if not _is_node(folder):
+            break
+        root, inside = folder, path.absolute().relative_to(folder).as_posix()
+        for candidate in _read(folder).images:
+            if image is None and inside in _levels(folder, candidate):
+                image, level = candidate, inside
+    name = path.absolute().relative_to(root.absolute().parent).as_posix()
+    axes = _axes_of(image) if image else _own_axes(node)
+    size = from_ome_zarr(image, level) if image else None
+    return StoredArray(path.absolute(), name, node.zarr_format, node.array, axes, size)
+
+
+def _levels(path: Path, image: Mapping[str, Any]) -> list[str]:
+    """Paths of an image's arrays, level 0 first."""
+    datasets = image.get("datasets")
+    found = [_mapping(d).get("path") for d in datasets] if isinstance(datasets, list) else []
+    if not all(isinstance(level, str) and level for level in found):
+        raise SourceError(f"{path} is an OME-Zarr image with a level that has no path")
+    return [str(level) for level in found]
+
+
+def _axes_of(image: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Axes as NGFF 0.4 and later tell them, with a name each; 0.3 has the names alone."""
+    axes = image.get("axes")
+    listed = axes if isinstance(axes, list) else []
+    return tuple(_name(_mapping(a).get("name") if isinstance(a, Mapping) else a) for a in listed)
+
+
+def _own_axes(node: _Node) -> tuple[str | None, ...]:
+    """Axes as the array itself names them: v3's own way, or xarray's."""
+    listed = _mapping(node.array).get("dimension_names") or node.attributes.get("_ARRAY_DIMENSIONS")
+    return tuple(map(_name, listed)) if isinstance(listed, list) else ()
+
+
+def _name(axis: Any) -> str | None:
+    return str(axis) if axis else None

@@ -1,0 +1,138 @@
+"""A measurement from options to numbers: the sweep of a conversion, and nothing is written."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from hoaconv import __version__
+from hoaconv.chains import chained, open_others, teller, warm_up
+from hoaconv.engine import machine
+from hoaconv.engine.contract import Fold, Step
+from hoaconv.engine.passes import schedule
+from hoaconv.engine.plan import Plan
+from hoaconv.engine.run import Outcome, run
+from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.errors import SpellingError
+from hoaconv.io.source import Volume, open_volume
+from hoaconv.kernels.histogram import is_exact
+from hoaconv.ops.own import load_ops
+from hoaconv.ops.spelling import spell_ops
+from hoaconv.ops.statistics import Profile
+from hoaconv.ops.summary import SHARED, Summary
+from hoaconv.options import take_budget, take_ops, take_sample, take_source, take_workers
+from hoaconv.placed import Placed, place
+from hoaconv.plots import Plot
+from hoaconv.report import Statistics, Watcher
+from hoaconv.units import parse_range
+
+__all__ = ["measure"]
+
+SUMMARY = Summary(256, (0.5, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.5), ("otsu", "li"))
+
+_STATS = ("n", "nan", "min", "max", "mean", "std", "sum", "zeros", "saturated")
+_OF_THE_SAMPLE = {"n", "min", "max", "sum", *SHARED}
+"""What tells of the drawn slices alone: beyond its ends, and of how many, a sample says nothing."""
+
+
+def measure(options: Mapping[str, Any]) -> Statistics:
+    """Do what `hoaconv.stats` says, which see; `options` are all its parameters, by name."""
+    machine.share_malloc_arenas()  # before any thread begins: an arena, once made, stays
+    measured = _prepared(options)
+    measured.watcher.planned(measured.schedule)
+    tell = teller(measured.watcher, measured.volume.spec, measured.schedule.planes)
+    made = measured.statistics(run(measured.schedule, tell))
+    if measured.plot:
+        measured.plot.write(made)
+    return made
+
+
+@dataclass(frozen=True)
+class _Measurement:
+    """A volume, scheduled and ready to be measured behind `ops`."""
+
+    source: str
+    volume: Volume
+    ops: tuple[Step, ...]
+    placed: Placed
+    schedule: Schedule
+    plot: Plot | None
+    watcher: Watcher
+
+    def statistics(self, outcome: Outcome) -> Statistics:
+        """What was found, in groups."""
+        spec, made = self.placed.spec, self.schedule
+        sampled = str(SUMMARY) in outcome.found  # else every fold has one value, in their order
+        summary = outcome.found[str(SUMMARY)] if sampled else outcome.folds[0]
+        return Statistics(
+            source=self.source,
+            version=__version__,
+            ops=spell_ops(self.ops),
+            shape=spec.shape,
+            dtype=str(spec.dtype),
+            voxel_size=self.placed.edges,
+            unit=self.placed.unit,
+            slices=spec.planes,
+            slices_measured=summary["n"] // prod(spec.plane_shape),
+            exact=is_exact(spec.dtype),
+            stats={name: summary[name] for name in _STATS},
+            shares={name: summary[f"{name} share"] for name in SHARED},
+            percentiles={f"p{q:g}": summary[f"p{q:g}"] for q in SUMMARY.percentiles},
+            thresholds={word: summary[word] for word in SUMMARY.thresholds},
+            histogram=summary["histogram"],
+            profile=None if sampled else outcome.folds[1]["mean"],
+            intervals={
+                name: ends
+                for name, ends in outcome.intervals.get(str(SUMMARY), {}).items()
+                if name not in _OF_THE_SAMPLE
+            },
+            found=_without_summary(outcome.found),
+            found_intervals=_without_summary(outcome.intervals),
+            bytes_read=made.bytes_read,
+            bytes_raw=made.bytes_decoded,
+            seconds=outcome.seconds,
+            workers=made.limits.workers,
+            budget=made.limits.budget,
+            projected=made.projected,
+            measured=outcome.measured,
+            notes=self.volume.notes,
+        )
+
+
+def _prepared(options: Mapping[str, Any]) -> _Measurement:
+    """Check options, then headers, then memory."""
+    watcher, src = options["watcher"] or Watcher(), take_source(options["src"])
+    sample = take_sample(options["sample"])
+    budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
+    if options["ops_module"] is not None:
+        load_ops(options["ops_module"])
+    ops = _without_folds(take_ops(options["ops"]))
+    plot = None if options["plot"] is None else Plot(options["plot"])
+    slices = parse_range(options["range"]) if options["range"] else None
+    volume = open_volume(src, slices=slices, allow_gaps=options["allow_gaps"])
+    for text in volume.notes:
+        watcher.note(text)
+    placed = place(ops, volume.spec, volume.voxel_size)
+    planned = chained(Plan.read(volume), ops, open_others([ops])) | SUMMARY
+    if sample is None or sample >= placed.spec.planes:
+        planned |= Profile()  # of drawn slices it would be none
+    warm_up(planned, watcher)
+    made = schedule(planned, Limits(budget, workers, machine.resident(), sample=sample))
+    return _Measurement(os.fspath(src), volume, ops, placed, made, plot, watcher)
+
+
+def _without_summary(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What ops needed to know."""
+    return {chain: value for chain, value in found.items() if chain != str(SUMMARY)}
+
+
+def _without_folds(ops: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The same. Raises SpellingError for what would measure on the way, and be told nowhere."""
+    for op in ops:
+        if isinstance(op, Fold):
+            raise SpellingError(
+                f"'{op}' measures, as does stats itself, behind the last of its ops; drop it, or "
+                "use stack-to-omezarr, whose report tells what was measured on the way"
+            )
+    return ops

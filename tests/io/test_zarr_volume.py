@@ -1,0 +1,444 @@
+"""Zarr arrays as planes: zarr-python writes and reads them too, tensorstore counts what is read."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import tensorstore as ts
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from in_memory import Keep, Spans, Total, span_sums
+from sized import held_and_counted, with_sizes
+
+import hoaconv
+from hoaconv.engine.passes import schedule
+from hoaconv.engine.plan import Plan
+from hoaconv.engine.probe import estimate
+from hoaconv.engine.run import run
+from hoaconv.engine.schedule import Limits
+from hoaconv.engine.spec import DTYPES
+from hoaconv.errors import SourceError
+from hoaconv.io import zarr_array
+from hoaconv.io.source import open_volume
+from hoaconv.io.stack import Stack
+from hoaconv.io.zarr_array import ZarrArray
+from hoaconv.io.zarr_volume import ZarrVolume
+from hoaconv.ops.geometry import Crop, Flip
+
+SHAPE, CHUNKS = (37, 67, 53), (8, 32, 16)
+LAYOUTS = {
+    "v2": {"zarr_format": 2, "chunks": CHUNKS},
+    "v2 nested": {
+        "zarr_format": 2,
+        "chunks": CHUNKS,
+        "chunk_key_encoding": {"name": "v2", "separator": "/"},
+    },
+    "v3": {"chunks": CHUNKS},
+    "sharded": {"chunks": CHUNKS, "shards": (16, 64, 64)},
+    "one chunk": {"chunks": SHAPE},
+    "planes": {"chunks": (1, 67, 53)},
+    "flat": {"chunks": (1, 7, 9)},
+    "raw": {"chunks": CHUNKS, "compressors": None},
+}
+
+
+def write(path, volume, **layout):
+    array = zarr.create_array(path, shape=volume.shape, dtype=volume.dtype, **layout)
+    array[...] = volume
+    return path
+
+
+def ome(path, scale=(3, 2, 2), unit="micrometer", axes="zyx", whole=None):
+    """An OME-Zarr image, NGFF 0.5, of two levels."""
+    types = {"t": "time", "c": "channel"}
+    told = [
+        {"name": a, "type": types.get(a, "space"), **({"unit": unit} if a in "zyx" else {})}
+        for a in axes
+    ]
+    lead = [1] * (len(axes) - 3)
+    datasets = [
+        {
+            "path": str(i),
+            "coordinateTransformations": [
+                {"type": "scale", "scale": [*lead, *(s * 2**i for s in scale)]}
+            ],
+        }
+        for i in range(2)
+    ]
+    image = {"axes": told, "datasets": datasets}
+    if whole:
+        image["coordinateTransformations"] = [{"type": "scale", "scale": [*lead, *whole]}]
+    attributes = {"ome": {"version": "0.5", "multiscales": [image]}}
+    zarr.create_group(path, attributes=attributes, overwrite=True)
+    return path
+
+
+def planes_of(source):
+    made = np.zeros(source.spec.shape, source.spec.dtype)
+    for z, plane in enumerate(made):
+        source.read(z, plane)
+    return made
+
+
+def swept(source, *parts, workers=2, ahead=None):
+    sink = Keep()
+    plan = Plan.read(source)
+    for part in parts:
+        plan |= part
+    made = schedule(plan | sink, Limits(1 << 40, workers))
+    if ahead is not None:
+        made = with_sizes(made, 1, 16, ahead)
+    run(made)
+    return sink.volume
+
+
+def decoded_while(function):
+    """Chunks that tensorstore has decoded meanwhile."""
+    name = "/tensorstore/cache/chunk_cache/reads"
+
+    def count():
+        found = ts.experimental_collect_matching_metrics(name)
+        return found[0]["values"][0]["value"] if found and found[0]["values"] else 0
+
+    before = count()
+    function()
+    return count() - before
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_planes_are_what_was_written(tmp_path, volume, layout, workers):
+    source = open_volume(write(tmp_path / "a.zarr", volume, **LAYOUTS[layout]))
+    assert isinstance(source, ZarrVolume)
+    assert (source.spec.shape, source.spec.dtype) == (volume.shape, volume.dtype)
+    np.testing.assert_array_equal(planes_of(source), volume)
+    np.testing.assert_array_equal(swept(source, workers=workers), volume)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("order", "<>")
+def test_every_dtype_in_every_byte_order(tmp_path, make_volume, dtype, order):
+    volume = make_volume((5, 9, 7), dtype)
+    path = tmp_path / "a.zarr"
+    array = zarr.create_array(
+        path,
+        shape=volume.shape,
+        dtype=volume.dtype.newbyteorder(order),
+        chunks=(2, 2, 2),
+        zarr_format=2,
+    )
+    array[...] = volume
+    source = open_volume(path)
+    assert source.spec.dtype == dtype
+    assert source.spec.dtype.isnative
+    np.testing.assert_array_equal(swept(source), volume)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 1), (2, 8), (4, 3), (3, 40)])
+def test_a_sweep_decodes_each_chunk_once(tmp_path, volume, layout, workers, ahead, one_by_one):
+    source = open_volume(write(tmp_path / "a.zarr", volume, **LAYOUTS[layout]))
+    chunks = LAYOUTS[layout]["chunks"]
+    many = np.prod([-(-n // c) for n, c in zip(volume.shape, chunks, strict=True)])
+    assert decoded_while(lambda: swept(source, workers=workers, ahead=ahead)) == many
+    assert many == decoded_while(lambda: swept(source, workers=workers, ahead=ahead))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    planes=st.lists(st.integers(0, SHAPE[0] - 1), min_size=1, max_size=60),
+    workers=st.integers(1, 3),
+    ahead=st.integers(0, 9),
+)
+def test_chosen_planes_come_in_any_order(stored, volume, planes, workers, ahead):
+    source = stored.choose(planes)
+    np.testing.assert_array_equal(swept(source, workers=workers, ahead=ahead), volume[planes])
+
+
+@pytest.fixture(scope="module")
+def stored(volume, tmp_path_factory):
+    """A sharded array, opened."""
+    path = tmp_path_factory.mktemp("stored") / "a.zarr"
+    return open_volume(write(path, volume, **LAYOUTS["sharded"]))
+
+
+def test_chosen_planes_are_chosen_from_again(stored, volume):
+    source = stored.choose(range(30, 3, -3)).choose([2, 0, 5])
+    np.testing.assert_array_equal(planes_of(source), volume[[24, 30, 15]])
+
+
+def test_what_is_left_out_is_not_decoded(stored, volume):
+    a_layer = np.prod([-(-n // c) for n, c in zip(SHAPE[1:], CHUNKS[1:], strict=True)])
+    got = []
+    count = decoded_while(lambda: got.append(swept(stored, Crop("10:20,:,:"), Flip("y"))))
+    np.testing.assert_array_equal(got[0], volume[10:20, ::-1])
+    assert count == 2 * a_layer
+    backwards = decoded_while(lambda: got.append(swept(stored, Flip("z"))))
+    np.testing.assert_array_equal(got[1], volume[::-1])
+    assert backwards == 5 * a_layer
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    workers=st.integers(1, 4),
+    ahead=st.integers(0, 20),
+    first=st.integers(0, 36),
+    most=st.integers(1, 40),
+)
+def test_one_layer_is_held_at_a_time_however_planes_are_asked_for(
+    stored, volume, workers, ahead, first, most
+):
+    """Of two branches, one drops planes at the beginning and never takes the last ones."""
+    spans = Spans(first=first, most=most)
+    root, whole, part = Plan.read(stored), Keep(), Keep()
+    plan = (root | Total() | whole) & (root | spans | part)
+    made = with_sizes(schedule(plan, Limits(1 << 40, workers)), 1, 16, ahead)
+    held, counted = held_and_counted(made)
+    np.testing.assert_array_equal(whole.volume, volume)
+    np.testing.assert_array_equal(part.volume, span_sums(volume, spans))
+    assert held <= counted
+
+
+def test_the_layer_is_a_row_of_the_plan(stored):
+    plan = Plan.read(stored) | Total()
+    (sweep,) = schedule(plan, Limits(1 << 40, 2)).sweeps
+    rows = [use for use in sweep.uses if use.what == "the layer being read"]
+    assert [use.who for use in rows] == ["a.zarr"]
+    assert rows[0].nbytes >= CHUNKS[0] * stored.spec.plane_bytes
+    assert stored.choose([3, 20, 35]).holds(2) == 0  # one plane of a layer needs no layer
+    two = stored.choose([0, 7, 20])
+    assert 2 * stored.spec.plane_bytes <= two.holds(2) < stored.holds(2)
+
+
+def test_two_sweeps_and_two_readers_share_a_source(stored, volume):
+    one, other = Keep(), Keep()
+    plan = (Plan.read(stored) | one) & (Plan.read(stored.choose(range(36, -1, -1))) | other)
+    made = schedule(plan, Limits(1 << 40, 2))
+    run(made)
+    np.testing.assert_array_equal(one.volume, volume)
+    np.testing.assert_array_equal(other.volume, volume[::-1])
+
+
+def test_a_trial_takes_a_plane_for_its_share_of_a_layer(stored):
+    made = schedule(Plan.read(stored) | Total(), Limits(1 << 40, 2))
+    assert estimate(made).work["a.zarr"] > 0
+    assert stored.together == CHUNKS[0]
+
+
+@pytest.mark.parametrize("layout", ["v2", "v2 nested", "v3", "sharded"])
+def test_bytes_on_disk_are_those_of_the_chunks(tmp_path, volume, layout):
+    path = write(tmp_path / "a.zarr", volume, **LAYOUTS[layout])
+    files = [f for f in path.rglob("*") if f.is_file() and f.name[-1].isdigit()]
+    source = open_volume(path)
+    assert source.stored_bytes == sum(f.stat().st_size for f in files)
+    assert source.choose(range(8)).stored_bytes == source.stored_bytes // 5
+
+
+# Where arrays are, and what is told of them
+
+
+def test_of_an_image_level_0_is_taken_or_the_one_that_is_named(tmp_path, volume):
+    path = ome(tmp_path / "brain.zarr", whole=(1, 1, 10))
+    write(path / "0", volume, chunks=(16,) * 3)
+    write(path / "1", volume[::2, ::2, ::2], chunks=(16,) * 3)
+    whole, half = open_volume(path), open_volume(path / "1")
+    assert (str(whole), str(half)) == ("brain.zarr/0", "brain.zarr/1")
+    assert (whole.spec.planes, half.spec.planes) == (37, 19)
+    assert whole.voxel_size.zyx == (3, 2, 20)
+    assert (half.voxel_size.zyx, half.voxel_size.unit) == ((6, 4, 40), "micrometer")
+
+
+def test_what_hoaconv_writes_it_reads(tiffs, volume, tmp_path):
+    for ngff in ("0.5", "0.4"):
+        path = tmp_path / f"{ngff}.zarr"
+        hoaconv.stack_to_omezarr(tiffs, path, chunks=16, ngff=ngff, voxel_size="5,2,2")
+        source = open_volume(path)
+        np.testing.assert_array_equal(swept(source), volume)
+        assert str(source.voxel_size) == "5 x 2 x 2 micrometer (OME-Zarr metadata)"
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "size"),
+    [
+        ("millimeter", (3, 2, 2), "3 x 2 x 2 millimeter"),
+        ("µm", (3, 2, 2), "3 x 2 x 2 micrometer"),
+        (None, (3, 2, 2), None),
+        ("second", (3, 2, 2), None),
+        ("micrometer", (3, 0, 2), None),
+        ("micrometer", ("a", 2, 2), None),
+    ],
+)
+def test_a_voxel_size_needs_a_scale_and_a_unit(tmp_path, volume, unit, scale, size):
+    path = ome(tmp_path / "a.zarr", scale=(1, 1, 1), unit=unit)
+    told = json.loads((path / "zarr.json").read_text())
+    steps = told["attributes"]["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    steps[0]["scale"] = list(scale)
+    (path / "zarr.json").write_text(json.dumps(told))
+    write(path / "0", volume, chunks=(16,) * 3)
+    found = open_volume(path).voxel_size
+    assert (found and str(found)) == (size and f"{size} (OME-Zarr metadata)")
+
+
+def test_axes_before_z_may_be_1_long(tmp_path, volume):
+    path = ome(tmp_path / "a.zarr", axes="tczyx")
+    write(path / "0", volume[None, None], chunks=(1, 1, *CHUNKS))
+    source = open_volume(path)
+    np.testing.assert_array_equal(swept(source), volume)
+    assert source.voxel_size.zyx == (3, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "words"),
+    [
+        ((2, 4, 5, 6), ("c", "z", "y", "x"), "c 2, z 4, y 5, x 6"),
+        ((5, 6), ("y", "x"), "y 5, x 6"),
+        ((4, 5, 6), ("x", "y", "z"), "x 4, y 5, z 6"),
+        ((4, 5, 6), ("c", "y", "x"), "c 4, y 5, x 6"),
+        ((2, 4, 5, 6), None, "unnamed 2, unnamed 4"),
+        ((1, 1, 1, 4, 5, 6), None, "before them only t and c"),
+        ((0, 5, 6), None, "no voxel"),
+    ],
+)
+def test_other_axes_are_refused_by_name(tmp_path, shape, names, words):
+    path = tmp_path / "a.zarr"
+    zarr.create_array(
+        path, shape=shape, dtype="u1", chunks=(1,) * len(shape), dimension_names=names
+    )
+    with pytest.raises(SourceError, match=words):
+        open_volume(path)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int64", "uint64", "float16", "complex64"])
+def test_other_dtypes_are_refused(tmp_path, dtype):
+    zarr.create_array(tmp_path / "a.zarr", shape=(2, 2, 2), dtype=dtype, chunks=(2, 2, 2))
+    with pytest.raises(SourceError, match=f"a.zarr holds {dtype} voxels; hoaconv takes uint8"):
+        open_volume(tmp_path / "a.zarr")
+
+
+def test_what_is_no_array_is_refused_with_what_there_is(tmp_path, tiffs, volume):
+    path = ome(tmp_path / "a.zarr")
+    with pytest.raises(SourceError, match=r"a\.zarr lacks the array 0 that its metadata names"):
+        open_volume(path)
+    write(path / "0", volume, chunks=(16,) * 3)
+    with pytest.raises(SourceError, match=r"7 holds no array; .*a\.zarr holds 0: name one"):
+        open_volume(path / "7")
+    group = tmp_path / "group.zarr"
+    zarr.create_group(group)
+    write(group / "raw", volume, chunks=(16,) * 3)
+    with pytest.raises(SourceError, match=r"no OME-Zarr image; .* holds raw"):
+        open_volume(group)
+    (tmp_path / "empty.zarr").mkdir()
+    with pytest.raises(SourceError, match=r"empty\.zarr holds no array"):
+        open_volume(tmp_path / "empty.zarr")
+    with pytest.raises(SourceError, match="does not exist"):
+        open_volume(tmp_path / "nowhere")
+    assert isinstance(open_volume(tiffs), Stack)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"node_type": "array"}', '{"zarr_format": 3, "node_type": "array"}']
+)
+def test_damaged_metadata_is_an_error_that_names_it(tmp_path, text):
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / "zarr.json").write_text(text)
+    with pytest.raises(SourceError, match=r"a\.zarr"):
+        open_volume(tmp_path / "a.zarr")
+
+
+def test_several_fields_and_unknown_codecs_are_refused(tmp_path):
+    zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=(2,) * 3,
+        dtype=[("a", "u1"), ("b", "u2")],
+        chunks=(2,) * 3,
+        zarr_format=2,
+    )
+    with pytest.raises(SourceError, match="several fields"):
+        open_volume(tmp_path / "a.zarr")
+    path = write(tmp_path / "b.zarr", np.zeros((2, 2, 2), np.uint8), chunks=(2, 2, 2))
+    told = json.loads((path / "zarr.json").read_text())
+    told["codecs"].append({"name": "squeeze", "configuration": {}})
+    (path / "zarr.json").write_text(json.dumps(told))
+    with pytest.raises(SourceError, match=r"b\.zarr can't be opened: .*squeeze") as found:
+        open_volume(path)
+    assert "source locations" not in str(found.value)
+
+
+# Chunks that are missing or damaged
+
+
+@pytest.mark.parametrize("layout", ["v2", "v3", "sharded"])
+def test_a_missing_chunk_is_the_fill_value(tmp_path, volume, layout):
+    path = tmp_path / "a.zarr"
+    array = zarr.create_array(
+        path, shape=volume.shape, dtype=volume.dtype, fill_value=7, **LAYOUTS[layout]
+    )
+    array[:16] = volume[:16]
+    got = swept(open_volume(path))
+    np.testing.assert_array_equal(got, array[:])
+    assert (got[16:] == 7).all()
+
+
+def chunk_files(path):
+    return sorted(f for f in path.rglob("*") if f.is_file() and f.name[-1].isdigit())
+
+
+@pytest.mark.parametrize("layout", ["v2", "v3", "sharded", "raw", "planes"])
+@pytest.mark.parametrize("keep", [0, 0.5, 0.98])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_chunk_that_is_cut_short_is_an_error_and_no_zeros(
+    tmp_path, volume, layout, keep, workers
+):
+    path = write(tmp_path / "a.zarr", volume, **LAYOUTS[layout])
+    file = chunk_files(path)[-1]
+    file.write_bytes(file.read_bytes()[: int(keep * file.stat().st_size)])
+    source = open_volume(path)
+    with pytest.raises(SourceError, match=r"a\.zarr, planes \d+ to \d+, can't be read"):
+        swept(source, workers=workers)
+    with pytest.raises(SourceError, match="copy it again"):
+        planes_of(source)
+
+
+@dataclass
+class Failing:
+    """An array whose every read fails after some."""
+
+    array: object
+    left: int
+
+    def read(self, planes, piece, out):
+        self.left -= 1
+        if self.left < 0:
+            raise SourceError("bad")
+        self.array.read(planes, piece, out)
+
+    def __getattr__(self, name):
+        return getattr(self.array, name)
+
+
+@pytest.fixture
+def one_by_one(monkeypatch):
+    """Each chunk is read by a call of its own: many threads take part in a layer."""
+    monkeypatch.setattr(zarr_array, "PIECE_BYTES", 1)
+
+
+@pytest.mark.parametrize("left", range(0, 60, 9))
+def test_an_error_anywhere_ends_the_sweep_whoever_waits(stored, left, one_by_one):
+    source = ZarrVolume(Failing(ZarrArray(stored._array.stored), left))
+    with pytest.raises(SourceError, match="bad"):
+        swept(source, workers=3, ahead=20)
+
+
+def test_tickets_that_are_dropped_hold_nobody_up(stored, volume):
+    from hoaconv.engine.buffers import Buffers
+
+    buffers = Buffers()
+    how = stored.begin(buffers)
+    for _ in range(12):
+        how(0)
+    out = np.zeros_like(volume[12])
+    how(12)(out)
+    np.testing.assert_array_equal(out, volume[12])
+    assert buffers.held == CHUNKS[0] * stored.spec.plane_bytes
