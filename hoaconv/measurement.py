@@ -13,6 +13,7 @@ from hoaconv.engine.contract import Fold, Step
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import Outcome, run
+from hoaconv.engine.sampling import Intervals
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume, open_volume
@@ -82,11 +83,7 @@ class _Measurement:
             thresholds={word: summary[word] for word in SUMMARY.thresholds},
             histogram=summary["histogram"],
             profile=None if sampled else outcome.folds[1]["mean"],
-            intervals={
-                name: ends
-                for name, ends in outcome.intervals.get(str(SUMMARY), {}).items()
-                if name not in _OF_THE_SAMPLE
-            },
+            intervals=_possible(outcome.intervals.get(str(SUMMARY), {})),
             found=_without_summary(outcome.found),
             found_intervals=_without_summary(outcome.intervals),
             bytes_read=made.bytes_read,
@@ -120,6 +117,15 @@ def _prepared(options: Mapping[str, Any]) -> _Measurement:
     warm_up(planned, watcher)
     made = schedule(planned, Limits(budget, workers, machine.resident(), sample=sample))
     return _Measurement(os.fspath(src), volume, ops, placed, made, plot, watcher)
+
+
+def _possible(intervals: Intervals) -> Intervals:
+    """Those that tell of the volume; no share is below 0 or above 1."""
+    return {
+        name: (max(0.0, lo), min(1.0, hi)) if name.endswith(" share") else (lo, hi)
+        for name, (lo, hi) in intervals.items()
+        if name not in _OF_THE_SAMPLE
+    }
 
 
 def _without_summary(found: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -41,7 +41,7 @@ def test_what_was_taken_over_is_left_alone_and_told(tmp_path) -> None:
     assert len(list(claim.path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), os.getppid(), 1])
+@pytest.mark.parametrize("pid", [os.getpid(), os.getppid(), 1], ids=["own", "parent", "first"])
 def test_a_mark_of_a_dead_run_whose_number_lives_on_is_no_obstacle(tmp_path, pid) -> None:
     mark = {"host": gethostname(), "pid": pid, "began": 12.5, "token": "dead"}
     (tmp_path / "x.zarr").mkdir()
