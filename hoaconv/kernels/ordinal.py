@@ -53,6 +53,7 @@ def slide(
         wanted = scratch.wanted[: tile.size]
         _slide(numbers, shape, size, rank, scratch.words, wanted, tile.shape)
         _write(wanted, ascending, values, order, flat_rows(tile), tile.shape)
+        del ascending  # or two would be held while the next tile is sorted
 
 
 def slide_bytes(shape: Size, dtype: np.dtype[Any], size: Size) -> int:

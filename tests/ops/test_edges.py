@@ -168,7 +168,7 @@ def test_edges_are_thinned_as_by_scipy_step_by_step(shape, dtype, sigma, mode, t
     sure &= length > 1e-3 * scale
     kept = (length > ahead) & (length > behind)
     np.testing.assert_array_equal(got[sure] > 0, kept[sure])
-    assert sure.mean() > 0.9 or min(shape) < 4
+    assert sure.mean() > 0.75 or min(shape) < 4
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -17,6 +17,9 @@ from hoaconv.engine.spec import Slab, Spec
 __all__ = ["Fused", "fuse"]
 
 _ALL = (slice(None), slice(None), slice(None))
+_PLANES = 4
+"""Planes that go through all ops at once: so few that what passes between the ops stays in cache,
+but more than one, since what the first op does along z serves neighbours too."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Fused(Op):
     def work(self, spec: Spec) -> int:
         """Bytes of every op's own, and of the planes that pass between them."""
         total = self.ops[0].work(spec)
-        spec = Spec((1, *spec.plane_shape), self.ops[0].infer(spec).dtype)
+        between = (min(_PLANES, spec.planes), *spec.plane_shape)
+        spec = Spec(between, self.ops[0].infer(spec).dtype)
         for op in self.ops[1:]:
             total += spec.nbytes + op.work(spec)
             spec = op.infer(spec)
@@ -48,12 +52,12 @@ class Fused(Op):
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the last op's result for ``block[core]`` into `out`."""
         depth, rows, columns = core
-        for z, plane in enumerate(out):
-            one = slice(depth.start + z, depth.start + z + 1)
-            self._apply_plane(block, (one, rows, columns), plane[None])
+        for z in range(0, len(out), _PLANES):
+            part = out[z : z + _PLANES]
+            planes = slice(depth.start + z, depth.start + z + len(part))
+            self._apply_planes(block, (planes, rows, columns), part)
 
-    def _apply_plane(self, block: Slab, core: Core, out: Slab) -> None:
-        """One plane at a time, so that what passes between the ops stays in cache."""
+    def _apply_planes(self, block: Slab, core: Core, out: Slab) -> None:
         for op in self.ops[:-1]:
             given = op.infer(Spec(block.shape, block.dtype))
             between = np.empty(out.shape, given.dtype)
