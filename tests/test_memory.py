@@ -27,18 +27,22 @@ def stack(tmp_path_factory):
 
     @cache
     def made(name):
-        place = folder / name
-        if name == "jp2":
-            write_jp2_stack(Phantom(SHAPE), place)
-        elif name == "noise":
-            _write_noise(place)
-        else:
-            deflated = name == "deflate"
-            dtype = np.dtype("uint16" if deflated else name)
-            write_tiff_stack(Phantom(SHAPE, dtype), place, compression="zlib" if deflated else None)
-        return place
+        make_stack(name, folder / name)
+        return folder / name
 
     return made
+
+
+def make_stack(name, folder):
+    """The slices that a case takes, by its name for them."""
+    if name == "jp2":
+        write_jp2_stack(Phantom(SHAPE), folder)
+    elif name == "noise":
+        _write_noise(folder)
+    elif name == "deflate":
+        write_tiff_stack(Phantom(SHAPE), folder, compression="zlib")
+    else:
+        write_tiff_stack(Phantom(SHAPE, np.dtype(name)), folder)
 
 
 def _write_noise(folder):
@@ -85,7 +89,7 @@ CASES = {
     "means": ("uint16", ["--ops", "uniform 9 | std 3"]),
     "edges": ("uint16", ["--ops", "unsharp 1 | non-max-suppression 1"]),
     "percentiles found first": ("float32", ["--ops", "rescale p1 p99 | invert"]),
-    "resize": ("uint16", ["--ops", "resize 0.6 | rotate90"]),
+    "resize": ("uint16", ["--ops", "resize 0.9 | rotate90"]),
     "objects": ("uint16", ["--ops", "threshold 20000 | fill-holes 5000 | remove-small 500"]),
     "folds": ("uint16", ["--ops", "stats | projection std | profile | percentiles 5,95"]),
     "a second image": ("uint16", ["--overwrite", "--also", "OTHER=gaussian 2 | cast float32"]),
