@@ -123,10 +123,10 @@ class DifferenceOfGaussians(_Smoothing):
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the differences at ``block[core]`` into `out`."""
         both = np.empty((2, 1, *out.shape[1:]), real_of(block.dtype))
-        for z, plane in zip(range(*core[0].indices(len(block))), out, strict=True):
-            for sigmas, made in zip(self._sigmas, both, strict=True):
-                self._smooth(block, (slice(z, z + 1), *core[1:]), sigmas, made)
-            with np.errstate(invalid="ignore", over="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
+            for z, plane in zip(range(*core[0].indices(len(block))), out, strict=True):
+                for sigmas, made in zip(self._sigmas, both, strict=True):
+                    self._smooth(block, (slice(z, z + 1), *core[1:]), sigmas, made)
                 np.subtract(both[0], both[1], out=both[0])
                 plane[...] = both[0, 0]
 
