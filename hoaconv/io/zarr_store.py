@@ -92,7 +92,7 @@ def find_array(path: Path) -> StoredArray:
     if node is None:
         raise SourceError(f"{path} holds no array{_instead(path)}")
     if node.array is not None:
-        return _stored(path, node)
+        return _stored(path, node, node.array)
     if not node.images:
         raise SourceError(f"{path} is a zarr group, but no OME-Zarr image{_instead(path)}")
     levels = _levels(path, node.images[0])
@@ -101,7 +101,7 @@ def find_array(path: Path) -> StoredArray:
     array = _read(path / levels[0]) if _is_node(path / levels[0]) else None
     if array is None or array.array is None:
         raise SourceError(f"{path} lacks the array {levels[0]} that its metadata names")
-    return _stored(path / levels[0], array)
+    return _stored(path / levels[0], array, array.array)
 
 
 def _is_node(path: Path) -> bool:
@@ -149,9 +149,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _stored(path: Path, node: _Node) -> StoredArray:
+def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
     """The array, with what an image around it tells."""
-    assert node.array is not None  # for mypy: the callers have looked
     root, image, level = path, None, ""
     for folder in path.absolute().parents:
         if not _is_node(folder):
@@ -161,9 +160,9 @@ def _stored(path: Path, node: _Node) -> StoredArray:
             if image is None and inside in _levels(folder, candidate):
                 image, level = candidate, inside
     name = path.absolute().relative_to(root.absolute().parent).as_posix()
-    axes = _axes_of(image) if image else _own_axes(node)
+    axes = _axes_of(image) if image else _own_axes(array, node.attributes)
     size = from_ome_zarr(image, level) if image else None
-    return StoredArray(path.absolute(), name, node.zarr_format, node.array, axes, size)
+    return StoredArray(path.absolute(), name, node.zarr_format, array, axes, size)
 
 
 def _levels(path: Path, image: Mapping[str, Any]) -> list[str]:
@@ -182,9 +181,9 @@ def _axes_of(image: Mapping[str, Any]) -> tuple[str | None, ...]:
     return tuple(_name(_mapping(a).get("name") if isinstance(a, Mapping) else a) for a in listed)
 
 
-def _own_axes(node: _Node) -> tuple[str | None, ...]:
+def _own_axes(array: Mapping[str, Any], attributes: Mapping[str, Any]) -> tuple[str | None, ...]:
     """Axes as the array itself names them: v3's own way, or xarray's."""
-    listed = _mapping(node.array).get("dimension_names") or node.attributes.get("_ARRAY_DIMENSIONS")
+    listed = array.get("dimension_names") or attributes.get("_ARRAY_DIMENSIONS")
     return tuple(map(_name, listed)) if isinstance(listed, list) else ()
 
 

@@ -13,15 +13,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from hoaconv.kernels.gaussian import (
-    OUTSIDE,
-    Weights,
-    end_positions,
-    pad_ends,
-    positions,
-    real_of,
-    sources,
-)
+from hoaconv.kernels.boundary import OUTSIDE, maps_bytes, maps_of, pad_ends
+from hoaconv.kernels.gaussian import Weights, real_of
 from hoaconv.kernels.rounding import dtype_range, store_row
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 
@@ -68,18 +61,13 @@ def bilateral(
     sigma_color : float
         Standard deviation of grey values that count as alike, above 0.
     mode : str
-        What lies beyond the block's ends, one of `hoaconv.kernels.gaussian.MODES`.
+        What lies beyond the block's ends, one of `hoaconv.kernels.boundary.MODES`.
     cval : float
         The value outside, for mode ``constant``; rounded and saturated for an integer dtype.
     """
-    real = real_of(block.dtype)
-    nz, ny, nx = block.shape
+    real, nx = real_of(block.dtype), block.shape[2]
     rz, ry, rx = (w.size - 1 for w in weights)
-    maps = (
-        sources(positions(core[0], nz, rz), nz, mode),
-        sources(positions(core[1], ny, ry), ny, mode),
-        sources(end_positions(nx, rx), nx, mode),
-    )
+    maps = maps_of(block.shape, core, (rz, ry, rx), mode)
     lo, hi = dtype_range(block.dtype)
     outside = cval if block.dtype.kind == "f" else min(max(np.rint(cval), lo), hi)
     _bilateral(
@@ -99,9 +87,7 @@ def bilateral_bytes(
 ) -> int:
     """Bytes that `bilateral` allocates for a block of this shape and dtype."""
     rows = (4 * shape[2] + 2 * radii[2] + sum(radii)) * real_of(dtype).itemsize
-    maps = (shape[0] + shape[1] + 2 * sum(radii)) * 8
-    # A map is made by a few array expressions, each holding a temporary of its size.
-    return rows + 4 * maps
+    return rows + maps_bytes(shape, radii)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

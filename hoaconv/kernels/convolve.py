@@ -9,14 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from hoaconv.kernels.gaussian import (
-    OUTSIDE,
-    end_positions,
-    pad_ends,
-    positions,
-    real_of,
-    sources,
-)
+from hoaconv.kernels.boundary import OUTSIDE, maps_bytes, maps_of, pad_ends
+from hoaconv.kernels.gaussian import real_of
 from hoaconv.kernels.rounding import dtype_range, store_row
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 
@@ -66,18 +60,13 @@ def convolve(block: Slab, core: Core, out: Slab, taps: Taps, mode: str, cval: fl
     taps
         As `taps_of` makes them of the kernel.
     mode : str
-        What lies beyond the block's ends: one of `hoaconv.kernels.gaussian.MODES`.
+        What lies beyond the block's ends: one of `hoaconv.kernels.boundary.MODES`.
     cval : float
         The value outside, for mode ``constant``.
     """
-    real = real_of(block.dtype)
-    nz, ny, nx = block.shape
+    real, nx = real_of(block.dtype), block.shape[2]
     rz, ry, rx = taps.radii
-    maps = (
-        sources(positions(core[0], nz, rz), nz, mode),
-        sources(positions(core[1], ny, ry), ny, mode),
-        sources(end_positions(nx, rx), nx, mode),
-    )
+    maps = maps_of(block.shape, core, taps.radii, mode)
     lo, hi = dtype_range(block.dtype)
     _convolve(
         flat_rows(block),
@@ -99,8 +88,7 @@ def convolve_bytes(shape: tuple[int, int, int], dtype: np.dtype[Any], taps: Taps
     rz, ry, rx = taps.radii
     item = real_of(dtype).itemsize
     rows = (2 * rz + 1) * (2 * ry + 1) * (shape[2] + 2 * rx) + shape[2]
-    maps = (shape[0] + shape[1] + 2 * sum(taps.radii)) * 8
-    return rows * item + taps.weights.size * (8 + item) + 4 * maps
+    return rows * item + taps.weights.size * (8 + item) + maps_bytes(shape, taps.radii)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from hoaconv.kernels.gaussian import OUTSIDE, end_positions, pad_ends, positions, sources
+from hoaconv.kernels.boundary import OUTSIDE, maps_bytes, maps_of, pad_ends
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 from hoaconv.kernels.uniform import Sizes
 
@@ -32,13 +32,9 @@ def deviation(block: Slab, core: Core, out: Slab, size: Sizes, mode: str, cval: 
     out : (z, y, x) float array
         Of the core's shape.
     """
-    nz, ny, nx = block.shape
+    nx = block.shape[2]
     rz, ry, rx = (n // 2 for n in size)
-    maps = (
-        sources(positions(core[0], nz, rz), nz, mode),
-        sources(positions(core[1], ny, ry), ny, mode),
-        sources(end_positions(nx, rx), nx, mode),
-    )
+    maps = maps_of(block.shape, core, (rz, ry, rx), mode)
     scratch = _Scratch(
         np.empty((2, size[1] * nx)),
         np.empty((2, nx + 2 * rx)),
@@ -51,8 +47,7 @@ def deviation(block: Slab, core: Core, out: Slab, size: Sizes, mode: str, cval: 
 def deviation_bytes(shape: tuple[int, int, int], size: Sizes) -> int:
     """Bytes that `deviation` allocates for a block of this shape."""
     rows = 2 * (size[1] * shape[2] + 2 * shape[2] + 2 * (size[2] // 2))
-    maps = shape[0] + shape[1] + 2 * sum(size)
-    return 8 * (rows + max(size) + 4 * maps)
+    return 8 * (rows + max(size)) + maps_bytes(shape, size)
 
 
 class _Scratch(NamedTuple):

@@ -10,16 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from hoaconv.kernels.gaussian import (
+from hoaconv.kernels.boundary import (
     OUTSIDE,
-    Weights,
-    end_positions,
+    maps_of,
     pad_ends,
-    positions,
     reached,
-    real_of,
-    sources,
 )
+from hoaconv.kernels.gaussian import Weights, real_of
 from hoaconv.kernels.gradient import parts_of_row
 from hoaconv.kernels.rows import Flat, flat_rows
 
@@ -72,17 +69,10 @@ def thin_edges(
     real = real_of(block.dtype)
     nz, ny, nx = block.shape
     rz, ry, rx = (w.size - 1 for w in smoothing)
-    beside = (
-        sources(positions(core[0], nz, 1), nz, mode),
-        sources(positions(core[1], ny, 1), ny, mode),
-        sources(end_positions(nx, 1), nx, mode),
-    )
+    beside = maps_of(block.shape, core, (1, 1, 1), mode)
     planes, rows = (reached(core[i], block.shape[i], 1) for i in range(2))
-    maps = (
-        sources(positions(slice(*planes), nz, rz), nz, mode),
-        sources(positions(slice(*rows), ny, ry), ny, mode),
-        sources(end_positions(nx, rx), nx, mode),
-    )
+    reach = (slice(*planes), slice(*rows), slice(None))
+    maps = maps_of(block.shape, reach, (rz, ry, rx), mode)
     _thin_edges(
         flat_rows(block),
         flat_rows(out),

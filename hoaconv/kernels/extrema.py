@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from hoaconv.kernels.gaussian import OUTSIDE, end_positions, pad_ends, positions, sources
+from hoaconv.kernels.boundary import OUTSIDE, maps_bytes, maps_of, pad_ends
 from hoaconv.kernels.pointwise import store
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 
@@ -51,7 +51,7 @@ def box_extreme(
         Of the box along z, y, x. One of even size reaches one further back than ahead.
     greatest : bool
         Write the greatest voxel instead.
-    mode : one of `hoaconv.kernels.gaussian.MODES`
+    mode : one of `hoaconv.kernels.boundary.MODES`
         What lies beyond the block's ends.
     cval : float
         The value outside, for mode ``constant``: rounded and saturated for an integer dtype.
@@ -62,7 +62,7 @@ def box_extreme(
         flat_rows(block.view(key)),
         flat_rows(out.view(key)),
         out.shape,
-        _maps(block.shape, core, (size[0] // 2, size[1] // 2, size[2] // 2), mode),
+        maps_of(block.shape, core, (size[0] // 2, size[1] // 2, size[2] // 2), mode),
         size,
         code,
         _encoded(cval, block.dtype, code),
@@ -77,7 +77,7 @@ def box_bytes(shape: Sizes, dtype: np.dtype[Any], size: Sizes) -> int:
     nz, _, nx = shape
     rows = nz + size[0] + nz * (size[1] + 1)
     radii = size[0] // 2, size[1] // 2, size[2] // 2
-    return (rows * nx + 2 * (nx + 2 * radii[2])) * dtype.itemsize + _maps_bytes(shape, radii)
+    return (rows * nx + 2 * (nx + 2 * radii[2])) * dtype.itemsize + maps_bytes(shape, radii)
 
 
 def footprint_extreme(
@@ -102,7 +102,7 @@ def footprint_extreme(
         flat_rows(block.view(key)),
         flat_rows(out.view(key)),
         out.shape,
-        _maps(block.shape, core, radii, mode),
+        maps_of(block.shape, core, radii, mode),
         radii,
         _lines(radii, footprint),
         code,
@@ -117,23 +117,7 @@ def footprint_bytes(shape: Sizes, dtype: np.dtype[Any], radii: Sizes) -> int:
     nz, _, nx = shape
     ring = nz * (2 * radii[1] + 1) * nx
     lines = (2 * radii[0] + 1) * (2 * radii[1] + 1) * 32 + radii[2] * 16
-    return (ring + 2 * (nx + 2 * radii[2])) * dtype.itemsize + lines + _maps_bytes(shape, radii)
-
-
-def _maps(shape: Sizes, core: Core, radii: Sizes, mode: str) -> tuple[Flat, Flat, Flat]:
-    """Where rows, and the voxels beyond a row's ends, come from."""
-    (nz, ny, nx), (rz, ry, rx) = shape, radii
-    return (
-        sources(positions(core[0], nz, rz), nz, mode),
-        sources(positions(core[1], ny, ry), ny, mode),
-        sources(end_positions(nx, rx), nx, mode),
-    )
-
-
-def _maps_bytes(shape: Sizes, radii: Sizes) -> int:
-    # A map is made by a few array expressions, each holding a temporary of its size.
-    arrays = 20 * 112  # numpy's objects: here small rows don't outweigh them
-    return 32 * (shape[0] + shape[1] + 2 * sum(radii)) + arrays
+    return (ring + 2 * (nx + 2 * radii[2])) * dtype.itemsize + lines + maps_bytes(shape, radii)
 
 
 class _Code(NamedTuple):

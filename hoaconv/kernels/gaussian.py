@@ -13,35 +13,24 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from hoaconv.kernels.boundary import OUTSIDE, Core, maps_bytes, maps_of, pad_ends
 from hoaconv.kernels.rounding import dtype_range, store_row
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 
 __all__ = [
-    "MODES",
-    "OUTSIDE",
     "Weights",
-    "end_positions",
     "gaussian_radius",
     "gaussian_weights",
-    "pad_ends",
-    "positions",
-    "reached",
     "real_of",
     "smooth",
     "smooth_bytes",
-    "sources",
     "weigh",
     "weigh_outer",
 ]
 
-MODES = ("reflect", "nearest", "mirror", "constant")
-"""What lies beyond a volume's end, named and meant as in scipy.ndimage."""
-
-OUTSIDE = -1
 _NARROW = (types.uint8, types.int8, types.uint16, types.int16)
 
 Slab = np.ndarray[Any, np.dtype[Any]]
-Core = tuple[slice, slice, slice]
 Weights = tuple[Flat, Flat, Flat]
 
 
@@ -78,14 +67,9 @@ def smooth(block: Slab, core: Core, out: Slab, weights: Weights, mode: str, cval
     cval : float
         The value outside, for mode ``constant``.
     """
-    real = real_of(block.dtype)
-    nz, ny, nx = block.shape
+    real, nx = real_of(block.dtype), block.shape[2]
     rz, ry, rx = (w.size - 1 for w in weights)
-    maps = (
-        sources(positions(core[0], nz, rz), nz, mode),
-        sources(positions(core[1], ny, ry), ny, mode),
-        sources(end_positions(nx, rx), nx, mode),
-    )
+    maps = maps_of(block.shape, core, (rz, ry, rx), mode)
     lo, hi = dtype_range(block.dtype)
     _smooth(
         flat_rows(block),
@@ -106,9 +90,7 @@ def smooth_bytes(
     ring = (2 * radii[1] + 1) * shape[2] * item
     line = (shape[2] + 2 * radii[2]) * item
     where = (max(radii) * 2 + 1) * 8
-    maps = (shape[0] + shape[1] + 2 * sum(radii)) * 8
-    # A map is made by a few array expressions, each holding a temporary of its size.
-    return ring + line + shape[2] * item + where + 4 * maps + sum(radii) * item
+    return ring + line + shape[2] * item + where + sum(radii) * item + maps_bytes(shape, radii)
 
 
 class _Scratch(NamedTuple):
@@ -133,34 +115,6 @@ def real_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype to compute in."""
     narrow = dtype.itemsize <= 2 or dtype == np.float32
     return np.dtype(np.float32 if narrow else np.float64)
-
-
-def positions(part: slice, n: int, radius: int) -> Flat:
-    """Where the weights reach from the core of an axis, in the block's index."""
-    start, stop, _ = part.indices(n)
-    return np.arange(start - radius, stop + radius)
-
-
-def reached(part: slice, n: int, radius: int) -> tuple[int, int]:
-    """First of the block's planes or rows within the radius of the core, and the one past them."""
-    start, stop, _ = part.indices(n)
-    return max(0, start - radius), min(n, stop + radius)
-
-
-def end_positions(n: int, radius: int) -> Flat:
-    """Where the weights reach beyond both ends of an axis that a block holds whole."""
-    return np.concatenate([np.arange(-radius, 0), np.arange(n, n + radius)])
-
-
-def sources(at: Flat, n: int, mode: str) -> Flat:
-    """Index into the block whose voxel stands at each position, some before 0 or from n on."""
-    if mode == "constant":
-        return np.where((at < 0) | (at >= n), OUTSIDE, at)
-    if mode == "nearest" or n == 1:
-        return np.clip(at, 0, n - 1)
-    period, last = (2 * n, 2 * n - 1) if mode == "reflect" else (2 * n - 2, 2 * n - 2)
-    at = at % period
-    return np.where(at < n, at, last - at)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -209,14 +163,6 @@ def _z_pass(
         weigh(flat, at, weights, sums)
     else:
         weigh_outer(flat, at, weights, cval, sums)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def pad_ends(line: Any, from_x: Any, radius: int, nx: int, cval: Any) -> None:
-    """Fill both ends of a line whose middle holds a row."""
-    for k in range(radius):
-        for end, index in ((k, from_x[k]), (radius + nx + k, from_x[radius + k])):
-            line[end] = cval if index == OUTSIDE else line[radius + index]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

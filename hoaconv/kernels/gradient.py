@@ -11,17 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from hoaconv.kernels.gaussian import (
-    OUTSIDE,
-    Weights,
-    end_positions,
-    pad_ends,
-    positions,
-    real_of,
-    sources,
-    weigh,
-    weigh_outer,
-)
+from hoaconv.kernels.boundary import OUTSIDE, maps_bytes, maps_of, pad_ends
+from hoaconv.kernels.gaussian import Weights, real_of, weigh, weigh_outer
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 
 __all__ = [
@@ -79,14 +70,9 @@ def gradient(
     mode, cval
         What lies beyond the block's ends.
     """
-    real = real_of(block.dtype)
-    nz, ny, nx = block.shape
+    real, nx = real_of(block.dtype), block.shape[2]
     rz, ry, rx = (w.size - 1 for w in smoothing)
-    maps = (
-        sources(positions(core[0], nz, rz), nz, mode),
-        sources(positions(core[1], ny, ry), ny, mode),
-        sources(end_positions(nx, rx), nx, mode),
-    )
+    maps = maps_of(block.shape, core, (rz, ry, rx), mode)
     turn = 2 * ry + 1
     _gradient(
         flat_rows(block),
@@ -110,9 +96,8 @@ def gradient_bytes(
     """Bytes that `gradient` allocates for a block of this shape and dtype."""
     item = real_of(dtype).itemsize
     rows = 2 * (2 * radii[1] + 1) * shape[2] + shape[2] + 2 * radii[2] + 2 * shape[2]
-    maps = (shape[0] + shape[1] + 2 * sum(radii)) * 8
-    arrays = 20 * 112  # numpy's objects: here small rows don't outweigh them
-    return rows * item + (2 * max(radii) + 1) * 8 + 4 * maps + 3 * sum(radii) * item + arrays
+    weights = 3 * sum(radii)
+    return (rows + weights) * item + (2 * max(radii) + 1) * 8 + maps_bytes(shape, radii)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -288,13 +273,8 @@ def laplace(block: Slab, core: Core, out: Slab, mode: str, cval: float) -> None:
 
     ``v[-1] - 2 v[0] + v[1]`` along each axis, as scipy.ndimage.laplace. Parameters as `gradient`.
     """
-    real = real_of(block.dtype)
-    nz, ny, nx = block.shape
-    maps = (
-        sources(positions(core[0], nz, 1), nz, mode),
-        sources(positions(core[1], ny, 1), ny, mode),
-        sources(end_positions(nx, 1), nx, mode),
-    )
+    real, nx = real_of(block.dtype), block.shape[2]
+    maps = maps_of(block.shape, core, (1, 1, 1), mode)
     scratch = np.empty(nx, real)
     _laplace(flat_rows(block), flat_rows(out), out.shape, maps, real.type(cval), scratch)
 

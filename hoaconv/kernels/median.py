@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from hoaconv.kernels.gaussian import OUTSIDE, end_positions, pad_ends, positions, sources
+from hoaconv.kernels.boundary import OUTSIDE, maps_bytes, maps_of, pad_ends
 from hoaconv.kernels.keys import key, keys_of, load_keys, store_keys
 from hoaconv.kernels.rows import Planes, flat_rows
 from hoaconv.kernels.selection import NOWHERE, network
@@ -74,19 +74,15 @@ def select(
         The window's, from ``-(size // 2)`` on.
     rank : int
         0 for the least.
-    mode : one of hoaconv.kernels.gaussian.MODES
+    mode : one of hoaconv.kernels.boundary.MODES
         What lies beyond the block's ends.
     cval : float
         The value outside, for mode ``constant``; rounded and saturated.
     """
     keys = keys_of(block.dtype)
-    nz, ny, nx = block.shape
+    nx = block.shape[2]
     rz, ry, rx = (n // 2 for n in size)
-    maps = (
-        sources(positions(core[0], nz, rz), nz, mode),
-        sources(positions(core[1], ny, ry), ny, mode),
-        sources(end_positions(nx, rx), nx, mode),
-    )
+    maps = maps_of(block.shape, core, (rz, ry, rx), mode)
     exchanges, result, rows = network(size, rank)
     layout = _layout(nx, keys.dtype.itemsize, size, rows)
     scratch = np.empty(layout.total, keys.dtype)
@@ -109,8 +105,8 @@ def select_bytes(shape: Size, dtype: np.dtype[Any], size: Size, rank: int) -> in
     """Bytes that `select` allocates for a block of this shape and dtype, and of its network."""
     exchanges, _, rows = network(size, rank)
     layout = _layout(shape[2], dtype.itemsize, size, rows)
-    maps = (shape[0] + shape[1] + 2 * sum(size)) * 8
-    return layout.total * dtype.itemsize + rows * 8 + 4 * maps + exchanges.nbytes
+    scratch = layout.total * dtype.itemsize + rows * 8
+    return scratch + exchanges.nbytes + maps_bytes(shape, size)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

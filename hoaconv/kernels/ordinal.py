@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from hoaconv.kernels.gaussian import OUTSIDE, positions, sources
+from hoaconv.kernels.boundary import OUTSIDE, positions, sources
 from hoaconv.kernels.keys import key, keys_of, to_key, to_voxel
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 

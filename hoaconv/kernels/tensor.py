@@ -12,17 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from hoaconv.kernels.gaussian import (
+from hoaconv.kernels.boundary import (
     OUTSIDE,
-    Weights,
-    end_positions,
+    maps_of,
     pad_ends,
-    positions,
     reached,
-    real_of,
-    sources,
-    weigh,
 )
+from hoaconv.kernels.gaussian import Weights, real_of, weigh
 from hoaconv.kernels.gradient import parts_of_row
 from hoaconv.kernels.rows import Flat, flat_rows
 
@@ -94,19 +90,12 @@ def structure_tensor(
         What lies beyond the block's ends; for ``constant`` there are zeros.
     """
     real = real_of(block.dtype)
-    nz, ny, nx = block.shape
+    _, ny, nx = block.shape
     inner_radii, outer_radii = _radii(smoothing), _radii(outer)
     planes, rows = (reached(core[i], block.shape[i], outer_radii[i]) for i in range(2))
-    gradient_maps = (
-        sources(positions(slice(*planes), nz, inner_radii[0]), nz, mode),
-        sources(positions(slice(*rows), ny, inner_radii[1]), ny, mode),
-        sources(end_positions(nx, inner_radii[2]), nx, mode),
-    )
-    outer_maps = (
-        sources(positions(core[0], nz, outer_radii[0]), nz, mode),
-        sources(positions(core[1], ny, outer_radii[1]), ny, mode),
-        sources(end_positions(nx, outer_radii[2]), nx, mode),
-    )
+    reach = (slice(*planes), slice(*rows), slice(None))
+    gradient_maps = maps_of(block.shape, reach, inner_radii, mode)
+    outer_maps = maps_of(block.shape, core, outer_radii, mode)
     depth = planes[1] - planes[0]
     _structure_tensor(
         flat_rows(block),

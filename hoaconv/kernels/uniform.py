@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from hoaconv.kernels.gaussian import OUTSIDE, end_positions, pad_ends, positions, sources
+from hoaconv.kernels.boundary import OUTSIDE, maps_of, pad_ends
 from hoaconv.kernels.rounding import dtype_range, store_row
 from hoaconv.kernels.rows import Flat, Planes, flat_rows
 
@@ -46,7 +46,7 @@ def uniform(block: Slab, core: Core, out: Slab, size: Sizes, mode: str, cval: fl
         Of the window, `MOST_VOXELS` at the most. Of an even size, the voxel has one neighbour
         more before it than behind it.
     mode : str
-        What lies beyond the block's ends: one of `hoaconv.kernels.gaussian.MODES`.
+        What lies beyond the block's ends: one of `hoaconv.kernels.boundary.MODES`.
     cval : float
         The value outside, for mode ``constant``.
     """
@@ -106,11 +106,9 @@ def _inside(nx: int, size: int) -> Flat:
 def _box(
     block: Slab, core: Core, out: Slab, size: Sizes, mode: str, cval: float, powers: int
 ) -> None:
-    nz, ny, nx = block.shape
+    nx = block.shape[2]
     rz, ry, rx = (n // 2 for n in size)
-    from_z = sources(positions(core[0], nz, rz), nz, mode)
-    from_y = sources(positions(core[1], ny, ry), ny, mode)
-    from_x = sources(end_positions(nx, rx), nx, mode)
+    from_z, from_y, from_x = maps_of(block.shape, core, (rz, ry, rx), mode)
     fill = cval if mode == "constant" else 0.0
     rows, sums = _stripe(nx, size[1]), _sum_dtype(block.dtype, size, powers)
     scratch = _Scratch(

@@ -1,6 +1,6 @@
 """What lies beyond a volume's ends, as a parameter of ops."""
 
-from hoaconv.kernels.gaussian import MODES
+from hoaconv.kernels.boundary import MODES
 from hoaconv.ops.declare import Kind, choice
 
 __all__ = ["BOUNDARY", "boundary"]

@@ -45,8 +45,8 @@ class Convolve(Declared, Op):
         return self._taps.radii
 
     def infer(self, spec: Spec) -> Spec:
-        """The same, if the file holds weights."""
-        assert self._taps
+        """The same. Raises PlanError, before the run, if the file holds no weights."""
+        _ = self._taps
         return spec
 
     def work(self, spec: Spec) -> int:

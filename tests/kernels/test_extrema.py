@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hoaconv.engine.spec import DTYPES
+from hoaconv.kernels.boundary import MODES
 from hoaconv.kernels.extrema import box_extreme, footprint_extreme
-from hoaconv.kernels.gaussian import MODES
 
 FILTERS = {False: ndimage.minimum_filter, True: ndimage.maximum_filter}
 REALS = [dtype for dtype in DTYPES if dtype.kind == "f"]

@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 
 from hoaconv.engine.spec import DTYPES
+from hoaconv.kernels.boundary import MODES
 from hoaconv.kernels.gaussian import (
-    MODES,
     gaussian_radius,
     gaussian_weights,
     smooth,

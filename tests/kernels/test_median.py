@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from hoaconv.engine.spec import DTYPES
 from hoaconv.kernels import median, ordinal
-from hoaconv.kernels.gaussian import MODES
+from hoaconv.kernels.boundary import MODES
 from hoaconv.kernels.median import select
 from hoaconv.kernels.ordinal import slide
 

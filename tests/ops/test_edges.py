@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from whole import noise, result
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.ops.derivative import GradientMagnitude
@@ -13,20 +14,6 @@ from hoaconv.ops.edges import Bilateral, NonMaxSuppression, StructureTensor
 MODES = st.sampled_from(["reflect", "nearest", "mirror", "constant"])
 NUMPY_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect"}
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 11))
-
-
-def result(op, volume):
-    out = np.empty(volume.shape, op.infer(Spec(volume.shape, volume.dtype)).dtype)
-    op.apply(volume, tuple(slice(0, n) for n in volume.shape), out)
-    return out
-
-
-def noise(shape, dtype, seed):
-    rng, dtype = np.random.default_rng(seed), np.dtype(dtype)
-    if dtype.kind == "f":
-        return rng.normal(0, 100, shape).astype(dtype)
-    info = np.iinfo(dtype)
-    return rng.integers(info.min, info.max, shape, dtype, endpoint=True)
 
 
 def eigen(volume, op):

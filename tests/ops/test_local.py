@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
+from whole import noise, result, rounded
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import SpellingError
@@ -21,32 +22,12 @@ CVALS = st.integers(-9, 300) | st.floats(-1e6, 1e6, width=32)
 SEEDS = st.integers(0, 99)
 
 
-def result(op, volume):
-    out = np.empty(volume.shape, op.infer(Spec(volume.shape, volume.dtype)).dtype)
-    op.apply(volume, tuple(slice(0, n) for n in volume.shape), out)
-    return out
-
-
-def noise(shape, dtype, seed):
-    rng, dtype = np.random.default_rng(seed), np.dtype(dtype)
-    if dtype.kind == "f":
-        return rng.normal(0, 100, shape).astype(dtype)
-    info = np.iinfo(dtype)
-    return rng.integers(info.min, info.max, shape, dtype, endpoint=True)
-
-
 def windows(volume, size, mode="reflect", cval=0):
     """The voxels around each, along axes 3 to 5; of an even size, one more before it."""
     widths = [(n // 2, n - n // 2 - 1) for n in size]
     values = {"constant_values": cval} if mode == "constant" else {}
     padded = np.pad(volume.astype(np.float64), widths, PADS[mode], **values)
     return sliding_window_view(padded, size)
-
-
-def rounded(real, dtype):
-    if dtype.kind == "f":
-        return real
-    return np.rint(real).clip(np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hoaconv.engine.spec import DTYPES, Spec
-from hoaconv.kernels.gaussian import MODES
+from hoaconv.kernels.boundary import MODES
 from hoaconv.ops.morphology import Blackhat, Close, Dilate, Erode, Gradient, Open, Tophat
 from hoaconv.ops.rank import Max, Min
 

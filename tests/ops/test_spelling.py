@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
+from hoaconv.kernels.boundary import MODES
 from hoaconv.kernels.downsample import METHODS
 from hoaconv.kernels.extrema import FOOTPRINTS
-from hoaconv.kernels.gaussian import MODES
 from hoaconv.kernels.objects import CONNECTIVITIES
 from hoaconv.kernels.tensor import OUTPUTS
 from hoaconv.ops.catalogue import catalogue, example, usage

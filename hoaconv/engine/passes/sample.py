@@ -58,17 +58,17 @@ def sample(draft: Schedule) -> Schedule:
     PlanError
         If what is to be measured depends on more than some neighbouring slices.
     """
-    if draft.limits.sample is None:
+    count = draft.limits.sample
+    if count is None:
         return draft
-    return replace(draft, sweeps=tuple(map(_sampled, draft.sweeps)))
+    return replace(draft, sweeps=tuple(_sampled(sweep, count) for sweep in draft.sweeps))
 
 
-def _sampled(sweep: Sweep) -> Sweep:
+def _sampled(sweep: Sweep, count: int) -> Sweep:
     if any(isinstance(stage.part, Sink | Pick) for stage in sweep.stages):
         return sweep
     (source,) = _sources(sweep)
-    spec, count = sweep.spec_of(sweep.stages[source]), sweep.limits.sample
-    assert count  # for mypy: `sample` has asked
+    spec = sweep.spec_of(sweep.stages[source])
     if count >= spec.planes:
         return sweep
     reach = max(_context(sweep, i) for i in range(len(sweep.stages)))

@@ -7,7 +7,7 @@ costs is writing the planes once and reading them once: a mid-write.
 from collections.abc import Callable
 from dataclasses import replace
 
-from hoaconv.engine.contract import Fold, Hold, Sink, Source
+from hoaconv.engine.contract import Fold, Hold, Scratch, Sink, Source
 from hoaconv.engine.passes.fit import fit
 from hoaconv.engine.schedule import Schedule, Stage, Sweep
 from hoaconv.units import format_bytes
@@ -42,11 +42,12 @@ def _cut_all(draft: Schedule, fits: Callable[[Sweep], bool]) -> tuple[Sweep, ...
 def _cut(sweep: Sweep, number: int, fits: Callable[[Sweep], bool]) -> tuple[Sweep, Sweep] | None:
     """The longest beginning that fits, or the shortest there is, and the rest."""
     places = [i for i in range(len(sweep.stages)) if _may_end(sweep, i)]
-    if sweep.limits.scratch is None or not places:
+    scratch = sweep.limits.scratch
+    if scratch is None or not places:
         return None
-    begun = ((i, _beginning(sweep, i, number)) for i in reversed(places))
+    begun = ((i, _beginning(sweep, i, number, scratch)) for i in reversed(places))
     i, first = next(((i, s) for i, s in begun if fits(s)), (places[0], None))
-    first = first or _beginning(sweep, i, number)
+    first = first or _beginning(sweep, i, number, scratch)
     return first, _rest(sweep, i, number, first)
 
 
@@ -58,11 +59,10 @@ def _may_end(sweep: Sweep, i: int) -> bool:
     return changes and bool(behind) and taken <= behind | {i}
 
 
-def _beginning(sweep: Sweep, i: int, number: int) -> Sweep:
+def _beginning(sweep: Sweep, i: int, number: int, scratch: Scratch) -> Sweep:
     """Up to stage `i`, whose planes go to scratch."""
-    assert sweep.limits.scratch  # for mypy: `_cut` has asked
     spec = sweep.spec_of(sweep.stages[i])
-    hold = sweep.limits.scratch.hold(f"sweep-{number}", spec)
+    hold = scratch.hold(f"sweep-{number}", spec)
     whole = sweep.with_stages((*sweep.stages, Stage(hold, (i,), spec)))
     cost = format_bytes(2 * spec.nbytes)
     reason = (

@@ -1,0 +1,28 @@
+"""Ops on a whole volume at once, and volumes for them."""
+
+import numpy as np
+
+from hoaconv.engine.spec import Spec
+
+
+def result(op, volume):
+    """What an op that keeps the shape makes of a volume."""
+    out = np.empty(volume.shape, op.infer(Spec(volume.shape, volume.dtype)).dtype)
+    op.apply(volume, tuple(slice(0, n) for n in volume.shape), out)
+    return out
+
+
+def noise(shape, dtype, seed):
+    """All of an integer dtype's range; of a float dtype some hundreds around 0."""
+    rng, dtype = np.random.default_rng(seed), np.dtype(dtype)
+    if dtype.kind == "f":
+        return rng.normal(0, 100, shape).astype(dtype)
+    info = np.iinfo(dtype)
+    return rng.integers(info.min, info.max, shape, dtype, endpoint=True)
+
+
+def rounded(real, dtype):
+    """As a voxel of the dtype: half to even and saturated."""
+    if dtype.kind == "f":
+        return real
+    return np.rint(real).clip(np.iinfo(dtype).min, np.iinfo(dtype).max)
