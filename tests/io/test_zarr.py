@@ -1,6 +1,8 @@
 """Arrays that zarr-python reads back: every format, codec, dtype, odd shapes."""
 
 import json
+import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hoaconv.errors import SpellingError, StoreError
-from hoaconv.io.zarr import BLOSC_NAMES, SHUFFLES, ArraySpec, ArrayWriter, Compressor
+from hoaconv.io.zarr import (
+    BLOCKS,
+    BLOSC_NAMES,
+    FAST_BLOCK,
+    SHUFFLES,
+    ArraySpec,
+    ArrayWriter,
+    Compressor,
+)
+from hoaconv.units import parse_bytes
 
 COMPRESSORS = [
     "none",
@@ -91,9 +102,31 @@ def test_v3_metadata_names_the_axes(tmp_path) -> None:
 
 @given(st.sampled_from(BLOSC_NAMES), st.integers(0, 9), st.sampled_from(SHUFFLES))
 def test_blosc_spellings(name, level, shuffle) -> None:
-    made = Compressor.parse(f"blosc-{name}:{level}:{shuffle}")
+    made = Compressor.parse(f"blosc-{name}:{level}:{shuffle}:0")
     assert made == Compressor("blosc", level, name, shuffle)
     assert made.v3(2)[0]["configuration"]["typesize"] == 2
+    chosen = Compressor.parse(f"blosc-{name}:{level}:{shuffle}")
+    assert chosen == replace(made, block=FAST_BLOCK if (name, level) == ("zstd", 1) else 0)
+
+
+@given(st.integers(*BLOCKS))
+def test_blocks_are_those_asked_for(block) -> None:
+    made = Compressor.parse(f"blosc-zstd:1:shuffle:{block}")
+    assert made.v2()["blocksize"] == made.v3(2)[0]["configuration"]["blocksize"] == block
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("block", ["0", "128", "4kB", "3MB"])
+def test_chunks_are_packed_in_blocks_of_that_size(tmp_path, block, zarr_format) -> None:
+    volume = volume_of((64, 128, 128))
+    written(
+        tmp_path / "0", volume, (64, 128, 128), None, f"blosc-zstd:5:shuffle:{block}", zarr_format
+    )
+    chunk = tmp_path / "0" / ("c/0/0/0" if zarr_format == 3 else "0/0/0")
+    (found,) = struct.unpack_from("<I", chunk.read_bytes(), 8)  # c-blosc, README_CHUNK_FORMAT
+    asked = min(parse_bytes(block), volume.nbytes) if block != "0" else found
+    assert found == asked
+    assert np.array_equal(zarr.open_array(tmp_path / "0", mode="r")[:], volume)
 
 
 def test_short_spellings() -> None:
@@ -113,6 +146,9 @@ def test_short_spellings() -> None:
         "blosc-zip",
         "none:1",
         "lz4:1:2:3",
+        "lz4:1:shuffle:x",
+        "blosc-zstd:1:shuffle:127",
+        "blosc-zstd:1:shuffle:1GB",
         "blosc",
         "zstd:1:2",
     ],
