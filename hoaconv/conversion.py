@@ -32,7 +32,9 @@ from hoaconv.options import (
     choose_voxel_size,
     take_branches,
     take_budget,
+    take_decoder,
     take_ops,
+    take_reduce,
     take_report_path,
     take_sample,
     take_workers,
@@ -141,15 +143,22 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     report = take_report_path(options["report"])
     sample, found = take_sample(options["sample"]), take_found(options["from_report"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
+    reduce, gpu = take_reduce(options["reduce"]), take_decoder(options["decoder"])
     if options["ops_module"] is not None:
         load_ops(options["ops_module"])
     outputs = _outputs(options)
     slices = parse_range(options["range"]) if options["range"] else None
-    stack = open_volume(options["src"], slices=slices, allow_gaps=options["allow_gaps"])
+    stack = open_volume(
+        options["src"],
+        slices=slices,
+        allow_gaps=options["allow_gaps"],
+        reduce=reduce,
+        gpu=gpu,
+    )
     for output in outputs:
         check_apart(output.path, stack.files)
         check_scratch(output.scratch, output.path, stack.files)
-    size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack.voxel_size)
+    size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack)
     notes = (*stack.notes, note)
     for text in notes:
         watcher.note(text)
@@ -191,7 +200,9 @@ def _sinks(
     common: Mapping[str, Any],
 ) -> dict[OmeZarr, tuple[Step, ...]]:
     """The outputs' sinks and their ops; labels have as many levels as the image: NGFF's rule."""
-    placed = {output: place(ops, stack.spec, size) for output, ops in outputs.items()}
+    placed = {
+        output: place(ops, stack.spec, size, stack.spacing) for output, ops in outputs.items()
+    }
     sinks = {
         output: output.sink(stack.name, placed[output], {**common, "ops": spell_ops(ops)})
         for output, ops in outputs.items()

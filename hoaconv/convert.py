@@ -31,6 +31,13 @@ Range = Annotated[
     Word("slices to take, START:STOP:STEP as in Python; default all", "Input", "RANGE"),
 ]
 AllowGaps = Annotated[bool, Word("accept missing numbers among the slices", "Input")]
+Reduce = Annotated[
+    int,
+    Word("decode JP2 at 1/N of its width and height: 2, 4, 8, ... for previews", "Input", "N"),
+]
+Decoder = Annotated[
+    str, Word("what decodes JP2 slices: openjpeg, or nvimgcodec, on a GPU", "Input", "NAME")
+]
 Budget = Annotated[
     str | int | None,
     Word("memory that the process may hold; default 60 % of what is free", "Run", "BYTES"),
@@ -58,6 +65,8 @@ def stack_to_omezarr(
     ] = (),
     range: Range = None,
     allow_gaps: AllowGaps = False,
+    reduce: Reduce = 1,
+    decoder: Decoder = "openjpeg",
     voxel_size: Annotated[
         str | float | Sequence[float] | None,
         Word(
@@ -152,8 +161,15 @@ def stack_to_omezarr(
         Slices to take, in natural order; of a zarr array, planes.
     allow_gaps
         Whether numbers may be missing among the slices.
+    reduce
+        JP2 slices are decoded at 1 / `reduce` of their width and height, as their wavelet holds
+        them, which takes a small part of the time: a preview, with every eighth slice taken too.
+    decoder
+        What decodes JP2 slices: ``openjpeg`` on the CPUs, or ``nvimgcodec`` on a GPU, which has to
+        be installed and to find one: nothing stands in for it.
     voxel_size, unit
-        Edge of a voxel, zyx. Wins over what the files say.
+        Edge of a voxel as stored, zyx. Wins over what the files say. What `range` steps over and
+        `reduce` leaves out makes the voxels written larger.
     chunks, shards
         Voxels, zyx. ``shards="none"`` makes every chunk a file.
     ngff, compressor, name, overwrite
@@ -254,6 +270,8 @@ def stats(
     ops_module: OpsModule = None,
     range: Range = None,
     allow_gaps: AllowGaps = False,
+    reduce: Reduce = 1,
+    decoder: Decoder = "openjpeg",
     sample: Annotated[
         int | None, Word("slices to measure, drawn at random; default all", "Input", "N")
     ] = None,
@@ -272,8 +290,11 @@ def stats(
 
     Parameters
     ----------
-    src, range, allow_gaps, budget, workers, watcher
+    src, range, allow_gaps, decoder, budget, workers, watcher
         As of `stack_to_omezarr`.
+    reduce
+        Measure JP2 slices at 1 / `reduce` of their width and height, which is soon done; what
+        comes out is approximate, and says so.
     ops, ops_module
         What to do to the slices before they are measured. None of them may measure itself.
     sample

@@ -22,7 +22,15 @@ from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.ops.statistics import Profile
 from hoaconv.ops.summary import SHARED, Summary
-from hoaconv.options import take_budget, take_ops, take_sample, take_source, take_workers
+from hoaconv.options import (
+    take_budget,
+    take_decoder,
+    take_ops,
+    take_reduce,
+    take_sample,
+    take_source,
+    take_workers,
+)
 from hoaconv.placed import Placed, place
 from hoaconv.plots import Plot
 from hoaconv.report import Statistics, Watcher
@@ -77,6 +85,7 @@ class _Measurement:
             slices=spec.planes,
             slices_measured=summary["n"] // prod(spec.plane_shape),
             exact=is_exact(spec.dtype),
+            reduced=self.volume.spacing[-1],
             stats={name: summary[name] for name in _STATS},
             shares={name: summary[f"{name} share"] for name in SHARED},
             percentiles={f"p{q:g}": summary[f"p{q:g}"] for q in SUMMARY.percentiles},
@@ -101,16 +110,19 @@ def _prepared(options: Mapping[str, Any]) -> _Measurement:
     """Check options, then headers, then memory."""
     watcher, src = options["watcher"] or Watcher(), take_source(options["src"])
     sample = take_sample(options["sample"])
+    reduce, gpu = take_reduce(options["reduce"]), take_decoder(options["decoder"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
     if options["ops_module"] is not None:
         load_ops(options["ops_module"])
     ops = _without_folds(take_ops(options["ops"]))
     plot = None if options["plot"] is None else Plot(options["plot"])
     slices = parse_range(options["range"]) if options["range"] else None
-    volume = open_volume(src, slices=slices, allow_gaps=options["allow_gaps"])
+    volume = open_volume(
+        src, slices=slices, allow_gaps=options["allow_gaps"], reduce=reduce, gpu=gpu
+    )
     for text in volume.notes:
         watcher.note(text)
-    placed = place(ops, volume.spec, volume.voxel_size)
+    placed = place(ops, volume.spec, volume.voxel_size, volume.spacing)
     planned = chained(Plan.read(volume), ops, open_others([ops])) | SUMMARY
     if sample is None or sample >= placed.spec.planes:
         planned |= Profile()  # of drawn slices it would be none

@@ -14,6 +14,8 @@ from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.jp2_gpu import check_gpu
+from hoaconv.io.source import Volume
 from hoaconv.io.voxel_size import VoxelSize, unit_name
 from hoaconv.io.zarr import Compressor
 from hoaconv.kernels.downsample import MAX_CELL, METHODS
@@ -33,7 +35,9 @@ __all__ = [
     "choose_voxel_size",
     "take_branches",
     "take_budget",
+    "take_decoder",
     "take_ops",
+    "take_reduce",
     "take_report_path",
     "take_sample",
     "take_source",
@@ -46,6 +50,7 @@ Triple = tuple[int, int, int]
 Branches = Mapping[str, tuple[Step, ...]]
 
 BUDGET_SHARE = 0.6
+DECODERS = ("openjpeg", "nvimgcodec")
 CHUNKS, UNSHARDED = (64, 64, 64), (128, 128, 128)
 SHARD_WIDTH = 1024
 
@@ -310,6 +315,22 @@ def take_sample(count: int | None) -> int | None:
     return _count(count, "sample")
 
 
+def take_reduce(factor: int) -> int:
+    """By how much slices are smaller than they are stored. Raises SpellingError."""
+    count = _count(factor, "reduce")
+    if count & (count - 1):
+        raise SpellingError(f"reduce {count} is not a power of 2; JP2 halves: write 2, 4, 8, ...")
+    return count
+
+
+def take_decoder(name: str) -> bool:
+    """Whether a GPU is to decode. Raises SpellingError, also where there is none."""
+    if _one_of("decoder", name, DECODERS) == "openjpeg":
+        return False
+    check_gpu()
+    return True
+
+
 def take_source(src: PathLike) -> PathLike:
     """What to read. Raises SpellingError if it has no name, which would be this folder."""
     if not os.fspath(src):
@@ -334,29 +355,33 @@ def take_report_path(path: PathLike | None) -> Path | None:
 
 
 def choose_voxel_size(
-    size: str | float | Sequence[float] | None, unit: str | None, found: VoxelSize | None
+    size: str | float | Sequence[float] | None, unit: str | None, volume: Volume
 ) -> tuple[VoxelSize | None, str]:
     """The voxel size to write, and a note that says where it is from.
 
-    Options win over what the source tells; the note says so where they differ.
+    Options win over what the source tells; the note says so where they differ. They are of the
+    voxels as stored; where some are left out, a voxel that is read stands for several.
 
     Raises
     ------
     SpellingError
         If size or unit can't be read, or there is a unit and no size.
     """
-    named = _unit(unit or "micrometer")
+    named, found = _unit(unit or "micrometer"), volume.voxel_size
+    times = ",".join(map(str, volume.spacing))
+    left_out = "" if times == "1,1,1" else f", times {times} for what isn't read"
     if size is None and unit is not None:
         raise SpellingError(f"unit {unit} is that of --voxel-size; give both")
     if size is not None:
-        chosen = VoxelSize(parse_triple(size, "voxel size"), named, "option")
-        note = f"voxel size {_spell(chosen)}, as given"
+        given = VoxelSize(parse_triple(size, "voxel size"), named, "option")
+        chosen = given.times(volume.spacing)
+        note = f"voxel size {_spell(chosen)}, as given{left_out}"
         if found and (found.zyx, found.unit) != (chosen.zyx, chosen.unit):
             note += f"; the source says {_spell(found)} ({found.origin})"
         return chosen, note
     if found is None:
         return None, "voxel size unknown: neither files nor folder tell; see --voxel-size"
-    return found, f"voxel size {_spell(found)}, from {found.origin}"
+    return found, f"voxel size {_spell(found)}, from {found.origin}{left_out}"
 
 
 def _spell(size: VoxelSize) -> str:

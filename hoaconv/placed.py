@@ -31,8 +31,10 @@ class Placed:
     origin: Lengths
 
 
-def place(ops: Sequence[Step], spec: Spec, size: VoxelSize | None) -> Placed:
-    """What ops make of slices of `spec` and a voxel `size`.
+def place(
+    ops: Sequence[Step], spec: Spec, size: VoxelSize | None, spacing: tuple[int, int, int]
+) -> Placed:
+    """What ops make of slices of `spec` and a voxel `size`, else that many of the stored voxels.
 
     Raises
     ------
@@ -40,7 +42,8 @@ def place(ops: Sequence[Step], spec: Spec, size: VoxelSize | None) -> Placed:
         If an op refuses what it would get.
     """
     ones = (1.0, 1.0, 1.0)
-    edges, origin = size.zyx if size else ones, (0.0, 0.0, 0.0)
+    z, y, x = map(float, spacing)
+    edges, origin = size.zyx if size else (z, y, x), (0.0, 0.0, 0.0)
     for op in ops:
         if isinstance(op, Resample):
             edges, origin = op.place(spec, edges, origin)

@@ -122,6 +122,9 @@ class Statistics:
     exact
         Whether every value was counted by itself. Else percentiles err by less than 1/128 of
         themselves, and thresholds and the histogram are those of bins as wide; `stats` are exact.
+    reduced
+        How many times as wide and high the slices are stored: the numbers are those of smaller
+        ones, in which noise is averaged out, and only about those of the volume.
     stats
         Number of voxels ``n``, ``nan``, ``min``, ``max``, ``mean``, ``std``, ``sum``, ``zeros``,
         ``saturated``; see ``hoaconv ops stats``. None is what needs a voxel where there is none.
@@ -153,6 +156,7 @@ class Statistics:
     slices: int
     slices_measured: int
     exact: bool
+    reduced: int
     stats: Mapping[str, Any]
     shares: Mapping[str, float]
     percentiles: Mapping[str, Any]

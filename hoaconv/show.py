@@ -280,6 +280,7 @@ def show_statistics(made: Statistics) -> None:
         table,
         *([] if made.exact else [f"\n{_ABOUT_BINS.format(made.dtype)}"]),
         *([f"\n{_ABOUT_SAMPLES}"] if sampled else []),
+        *([f"\n{_ABOUT_REDUCED.format(made.reduced)}"] if made.reduced > 1 else []),
         f"\nread     {format_bytes(made.bytes_read)}, "
         f"{format_bytes(made.bytes_raw)} decoded; nothing is written",
         f"time     {format_seconds(made.seconds)}, {made.bytes_raw / made.seconds / 1e6:.0f} MB/s, "
@@ -297,6 +298,11 @@ _ABOUT_BINS = (
 _ABOUT_SAMPLES = (
     "numbers are those of the drawn slices; least, greatest and how many are no estimates of the "
     "volume's"
+)
+
+
+_ABOUT_REDUCED = (
+    "approximate: the slices were decoded at 1/{} of their width and height, which averages noise"
 )
 
 

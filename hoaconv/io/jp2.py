@@ -28,7 +28,69 @@ _PADDING = 64  # zeros that some programs append
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jp2Slice(StoredSlice):
-    """One JP2 file or bare codestream."""
+    """One JP2 file or bare codestream.
+
+    Attributes
+    ----------
+    bits
+        Of a voxel.
+    start
+        Where the image begins on the reference grid, (y, x).
+    halvings
+        Wavelet levels, each half as wide and high as the one before.
+    """
+
+    bits: int
+    start: tuple[int, int]
+    halvings: int
+
+    def reduced(self, factor: int) -> StoredSlice:
+        """The same slice at 1 / `factor` of its width and height."""
+        from hoaconv.io.jp2_lower import (  # noqa: PLC0415 - few ask for it
+            MOST_BITS,
+            LowerJp2Slice,
+            lower_scratch,
+        )
+
+        halvings = factor.bit_length() - 1
+        if halvings > self.halvings:
+            raise SourceError(
+                f"{self.label} can't be reduced by {factor}: it has {self.halvings} wavelet "
+                f"levels, so by {2**self.halvings} at the most"
+            )
+        if self.bits > MOST_BITS:
+            raise SourceError(
+                f"{self.label} can't be reduced: it holds {self.bits}-bit voxels, and Pillow "
+                f"decodes {MOST_BITS} bits"
+            )
+        ends = zip(self.start, self.shape, strict=True)
+        y, x = (-(-(start + n) // factor) + -start // factor for start, n in ends)
+        return LowerJp2Slice(
+            file=self.file,
+            shape=(y, x),
+            dtype=self.dtype,
+            stored_bytes=self.stored_bytes,
+            scratch=lower_scratch(y * x, self.dtype.itemsize, self.stored_bytes),
+            halvings=halvings,
+            bits=self.bits,
+        )
+
+    def on_gpu(self) -> StoredSlice:
+        """The same slice, decoded by nvImageCodec; voxels of 8 or 16 bits, unsigned."""
+        from hoaconv.io.jp2_gpu import BITS, GpuJp2Slice  # noqa: PLC0415 - few ask for it
+
+        if self.bits not in BITS or self.dtype.kind == "i":
+            raise SourceError(
+                f"{self.label} holds {self.bits}-bit {self.dtype.name} voxels, whose values "
+                "nvImageCodec may change; drop --decoder"
+            )
+        return GpuJp2Slice(
+            file=self.file,
+            shape=self.shape,
+            dtype=self.dtype,
+            stored_bytes=self.stored_bytes,
+            scratch=self.scratch + prod(self.shape) * self.dtype.itemsize,
+        )
 
     def read(self, out: Plane) -> None:
         """Decode with one thread, without the GIL."""
@@ -77,6 +139,9 @@ def _slice(file: Path, size: int, siz: Any, cod: Any) -> Jp2Slice:
         dtype=dtype,
         stored_bytes=size,
         scratch=_scratch(prod(shape), siz.ytsiz * siz.xtsiz, prod(cod.code_block_size), size),
+        bits=siz.bitdepth[0],
+        start=(siz.yosiz, siz.xosiz),
+        halvings=cod.num_res,
     )
 
 

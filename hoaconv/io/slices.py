@@ -57,6 +57,32 @@ class StoredSlice(ABC):
             If the plane isn't there whole.
         """
 
+    def reduced(self, factor: int) -> "StoredSlice":
+        """The same slice at 1 / `factor` of its width and height, rounded up.
+
+        Raises
+        ------
+        SourceError
+            If it isn't stored so that this saves anything.
+        """
+        raise SourceError(
+            f"{self.label} can't be reduced by {factor}: only JP2 slices hold lower resolutions; "
+            "shrink what is read with --ops bin or resize"
+        )
+
+    def on_gpu(self) -> "StoredSlice":
+        """The same slice, decoded by nvImageCodec.
+
+        Raises
+        ------
+        SourceError
+            If that can't be done, or not exactly.
+        """
+        raise SourceError(
+            f"{self.label} can't be decoded by nvImageCodec: only whole JP2 slices are; drop "
+            "--decoder"
+        )
+
     def __str__(self) -> str:
         return f"{self.shape[0]} x {self.shape[1]} {self.dtype}"
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from hoaconv.io.stack import Stack, chosen, open_stack
+from hoaconv.errors import SourceError
+from hoaconv.io.stack import Stack, chosen, open_stack, step_of
 from hoaconv.io.zarr_store import is_zarr
 from hoaconv.io.zarr_volume import ZarrVolume, open_zarr
 from hoaconv.words import PathLike
@@ -13,7 +14,14 @@ Volume = Stack | ZarrVolume
 """What a path may name."""
 
 
-def open_volume(src: PathLike, *, slices: slice | None = None, allow_gaps: bool = False) -> Volume:
+def open_volume(
+    src: PathLike,
+    *,
+    slices: slice | None = None,
+    allow_gaps: bool = False,
+    reduce: int = 1,
+    gpu: bool = False,
+) -> Volume:
     """Open what a path names; headers are checked, no voxel is decoded.
 
     Parameters
@@ -25,15 +33,29 @@ def open_volume(src: PathLike, *, slices: slice | None = None, allow_gaps: bool 
         Which slices, or planes of an array, to take, as Python slices a list.
     allow_gaps
         Whether missing numbers between the chosen slices are a note instead of an error.
+    reduce
+        A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
+    gpu
+        Whether nvImageCodec is to decode JP2 slices, instead of OpenJPEG.
 
     Raises
     ------
     SourceError
-        If there is nothing that can be read as one volume.
+        If there is nothing that can be read as one volume, or it can't be reduced, or decoded by
+        nvImageCodec.
     SpellingError
         If `slices` chooses nothing.
     """
     if not is_zarr(Path(src)):
-        return open_stack(src, slices=slices, allow_gaps=allow_gaps)
+        return open_stack(src, slices=slices, allow_gaps=allow_gaps, reduce=reduce, gpu=gpu)
     volume = open_zarr(Path(src))
-    return volume if slices is None else volume.choose(chosen(slices, volume.spec.planes))
+    if reduce > 1:
+        raise SourceError(
+            f"{src} can't be reduced by {reduce}: only JP2 slices hold lower resolutions; name a "
+            "lower level of the image, as in brain.zarr/2, or shrink what is read with --ops bin"
+        )
+    if gpu:
+        raise SourceError(f"{src} is zarr, which nvImageCodec doesn't decode; drop --decoder")
+    if slices is None:
+        return volume
+    return volume.choose(chosen(slices, volume.spec.planes), step_of(slices))

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 
 from hoaconv.engine.contract import Source
@@ -15,7 +16,7 @@ from hoaconv.io.slices import StoredSlice, check_alike
 from hoaconv.io.tiff_volume import read_volume
 from hoaconv.io.voxel_size import VoxelSize, choose, from_name
 
-__all__ = ["Stack", "chosen", "open_stack"]
+__all__ = ["Stack", "chosen", "open_stack", "step_of"]
 
 Header = tuple[StoredSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]
 Headers = tuple[Sequence[StoredSlice], tuple[str, ...], tuple[VoxelSize | None, ...]]
@@ -33,7 +34,9 @@ class Stack(Source):
     notes
         What the run must tell the user: files left out, gaps let through, sizes in conflict.
     voxel_size
-        As the files or the folder's name tell it, else None.
+        As the files or the folder's name tell it, else None; of the voxels that are read.
+    spacing
+        Stored voxels from one that is read to the next, zyx.
     """
 
     def __init__(
@@ -42,11 +45,13 @@ class Stack(Source):
         slices: Sequence[StoredSlice],
         notes: Iterable[str] = (),
         voxel_size: VoxelSize | None = None,
+        spacing: tuple[int, int, int] = (1, 1, 1),
     ) -> None:
         check_alike(slices)
         self.path = path
         self.notes = tuple(notes)
-        self.voxel_size = voxel_size
+        self.voxel_size = voxel_size and voxel_size.times(spacing)
+        self.spacing = spacing
         self._slices = tuple(slices)
 
     @property
@@ -98,7 +103,9 @@ class Stack(Source):
 
     def choose(self, planes: Sequence[int]) -> "Stack":
         """These slices alone, in this order."""
-        return Stack(self.path, [self._slices[z] for z in planes], self.notes, self.voxel_size)
+        taken = copy(self)
+        taken._slices = tuple(self._slices[z] for z in planes)
+        return taken
 
     def __str__(self) -> str:
         return self.path.name
@@ -108,7 +115,12 @@ class Stack(Source):
 
 
 def open_stack(
-    src: str | os.PathLike[str], *, slices: slice | None = None, allow_gaps: bool = False
+    src: str | os.PathLike[str],
+    *,
+    slices: slice | None = None,
+    allow_gaps: bool = False,
+    reduce: int = 1,
+    gpu: bool = False,
 ) -> Stack:
     """Find the slices of a stack and check every header; no pixel is decoded.
 
@@ -120,11 +132,16 @@ def open_stack(
         Which slices (pages) to take, in natural order, as Python slices a list.
     allow_gaps
         Whether missing numbers between the chosen slices are a note instead of an error.
+    reduce
+        A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
+    gpu
+        Whether nvImageCodec is to decode JP2 slices, instead of OpenJPEG.
 
     Raises
     ------
     SourceError
-        If the slices can't be found or read, aren't gray, don't agree, or have a gap.
+        If the slices can't be found or read, aren't gray, don't agree, or have a gap; if they
+        can't be reduced as far, or decoded by nvImageCodec.
     SpellingError
         If `slices` chooses nothing.
     """
@@ -135,7 +152,18 @@ def open_stack(
     if len(found.files) == 1:
         stored = [stored[i] for i in chosen(slices, len(stored))]
     size, doubts = choose((*sizes, from_name(_named(found))))
-    return Stack(found.path, stored, (*found.notes, *gaps, *notes, *doubts), size)
+    told = (*found.notes, *gaps, *notes, *doubts)
+    if reduce > 1:
+        stored = [one.reduced(reduce) for one in stored]
+        told += (f"slices are decoded at 1/{reduce} of their width and height: a preview",)
+    if gpu:
+        stored = [one.on_gpu() for one in stored]
+    return Stack(found.path, stored, told, size, (step_of(slices), reduce, reduce))
+
+
+def step_of(slices: slice | None) -> int:
+    """Stored slices from one that is taken to the next."""
+    return abs(slices.step or 1) if slices else 1
 
 
 def chosen(slices: slice | None, count: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isclose, isfinite, prod
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,11 @@ class VoxelSize:
     zyx: tuple[float, float, float]
     unit: str
     origin: str
+
+    def times(self, factors: Sequence[int]) -> "VoxelSize":
+        """The edge of a voxel that stands for so many, zyx."""
+        z, y, x = (edge * n for edge, n in zip(self.zyx, factors, strict=True))
+        return replace(self, zyx=(z, y, x))
 
     def __str__(self) -> str:
         edges = " x ".join(f"{edge:.6g}" for edge in self.zyx)

@@ -122,15 +122,20 @@ class ZarrVolume(Source):
     name
         What an image made of it is called by default: the store's name, without suffix.
     voxel_size
-        As the OME-Zarr image around it tells, else None.
+        As the OME-Zarr image around it tells, else None; of the planes that are taken.
+    spacing
+        Stored voxels from one that is read to the next, zyx.
     notes
         What the run must tell the user.
     """
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, array: ZarrArray, planes: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, array: ZarrArray, planes: Sequence[int] | None = None, step: int = 1
+    ) -> None:
         self._array = array
+        self.spacing = (step, 1, 1)
         self._planes = range(array.spec.planes) if planes is None else tuple(planes)
 
     @property
@@ -152,7 +157,8 @@ class ZarrVolume(Source):
     @property
     def voxel_size(self) -> VoxelSize | None:
         """As the OME-Zarr image around the array tells."""
-        return self._array.stored.voxel_size
+        size = self._array.stored.voxel_size
+        return size and size.times(self.spacing)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -199,9 +205,10 @@ class ZarrVolume(Source):
         tickets = self._tickets(buffers)
         return lambda _: next(tickets)  # asked for in order: see `Source.begin`
 
-    def choose(self, planes: Sequence[int]) -> "ZarrVolume":
-        """These planes alone, in this order."""
-        return ZarrVolume(self._array, [self._planes[z] for z in planes])
+    def choose(self, planes: Sequence[int], step: int = 1) -> "ZarrVolume":
+        """These planes alone, in this order; `step` apart."""
+        step *= self.spacing[0]
+        return ZarrVolume(self._array, [self._planes[z] for z in planes], step)
 
     @cached_property
     def _layers(self) -> tuple[tuple[int, ...], ...]:

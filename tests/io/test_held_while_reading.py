@@ -21,8 +21,8 @@ def status(key):
     lines = open("/proc/self/status").read().splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1]) * 1024
 
-for file in sys.argv[1:]:  # the first loads the libraries
-    stack = open_stack(file)
+for file in sys.argv[2:]:  # the first loads the libraries
+    stack = open_stack(file, reduce=int(sys.argv[1]))
     out = np.ones(stack.spec.plane_shape, stack.spec.dtype)
     before = status("VmRSS")
     open("/proc/self/clear_refs", "w").write("5")  # begins a new peak
@@ -37,8 +37,9 @@ SLACK = 6 << 20
 
 
 def write(path, plane, kind):
-    if kind in ("lossless", "lossy"):
-        options = {"reversible": True} if kind == "lossless" else {"reversible": False, "level": 46}
+    if kind.startswith("loss"):
+        exact = kind.startswith("lossless")
+        options = {"reversible": True} if exact else {"reversible": False, "level": 46}
         path = path.with_suffix(".jp2")
         path.write_bytes(imagecodecs.jpeg2k_encode(plane, codecformat="jp2", **options))
         return path
@@ -60,6 +61,9 @@ def write(path, plane, kind):
     [
         "lossless",
         "lossy",
+        "lossless, reduced by 2",
+        "lossless, reduced by 8",
+        "lossy, reduced by 2",
         "raw",
         "big-endian raw",
         "strips",
@@ -73,9 +77,9 @@ def test_measured_is_below_scratch_and_not_far(tmp_path, kind):
     Phantom((4, EDGE, EDGE)).read(2, plane)
     small = write(tmp_path / "small", plane[:64, :64].copy(), kind)
     large = write(tmp_path / "large", plane, kind)
-    run = subprocess.run(
-        [sys.executable, "-c", MEASURE, small, large], check=True, capture_output=True, text=True
-    )
+    _, _, factor = kind.partition("reduced by ")
+    words = [sys.executable, "-c", MEASURE, factor or "1", small, large]
+    run = subprocess.run(words, check=True, capture_output=True, text=True)
     measured, scratch = map(int, run.stdout.split())
     page = 1 << 16
     assert measured <= scratch + page

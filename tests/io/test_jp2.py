@@ -1,25 +1,13 @@
 import struct
 import warnings
 
-import imagecodecs
 import numpy as np
 import pytest
+from jp2s import random_plane, write
 
 from hoaconv.errors import SourceError
 from hoaconv.io.jp2 import quiet, read_header
 from hoaconv.io.slice_files import with_resolution
-
-
-def write(path, plane, **options):
-    coded = imagecodecs.jpeg2k_encode(plane, **{"reversible": True, "codecformat": "jp2"} | options)
-    path.write_bytes(coded)
-    return path
-
-
-def random_plane(dtype, bits, shape=(37, 53)):
-    low = -(2 ** (bits - 1)) if np.dtype(dtype).kind == "i" else 0
-    rng = np.random.default_rng(bits)
-    return rng.integers(low, low + 2**bits, shape).astype(dtype)
 
 
 @pytest.mark.parametrize("codecformat", ["jp2", "j2k"])

@@ -1,0 +1,88 @@
+"""JPEG 2000 slices on a GPU: nvImageCodec, for those who have both and ask for it.
+
+Nothing here is tried unasked, and nothing is decoded otherwise where it fails. Of irreversible
+slices its voxels may differ from OpenJPEG's by a rounding.
+"""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hoaconv.engine.spec import Plane
+from hoaconv.errors import SourceError, SpellingError
+from hoaconv.io.slices import StoredSlice, blame
+
+__all__ = ["BITS", "GpuJp2Slice", "check_gpu"]
+
+BITS = (8, 16)
+"""Bits of a voxel, unsigned, that come back as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuJp2Slice(StoredSlice):
+    """One JP2 file or bare codestream."""
+
+    def read(self, out: Plane) -> None:
+        """Decode with a decoder of this thread's own; the plane comes back through host memory."""
+        with blame(self.label):
+            decoder, parameters = _of_thread.decoder
+            image = decoder.decode(self.file.read_bytes(), params=parameters)
+            if image is None:
+                raise SourceError(
+                    f"{self.label} can't be decoded by nvImageCodec; drop --decoder, and OpenJPEG "
+                    "will read it"
+                )
+            values = np.asarray(image.cpu())
+            if values.dtype != out.dtype or values.size != out.size:
+                raise SourceError(
+                    f"{self.label} came back from nvImageCodec as {values.shape} {values.dtype} "
+                    f"instead of {self}; drop --decoder"
+                )
+            out[...] = values.reshape(out.shape)
+
+
+def check_gpu() -> None:
+    """Make a decoder, to see whether that is possible.
+
+    Raises
+    ------
+    SpellingError
+        If nvImageCodec isn't installed, or finds no GPU.
+    """
+    try:
+        _decoder()
+    except ImportError as error:
+        raise SpellingError(
+            f"decoder nvimgcodec isn't installed ({error}); pip install 'hoaconv[gpu]', or drop "
+            "--decoder"
+        ) from error
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise SpellingError(
+            f"decoder nvimgcodec can't use a GPU ({reason:.200}); drop --decoder"
+        ) from error
+
+
+def _decoder() -> tuple[Any, Any]:
+    """A decoder on the current GPU, and how it is to decode: voxels as they are."""
+    from nvidia import nvimgcodec  # noqa: PLC0415 - it loads CUDA
+
+    parameters = nvimgcodec.DecodeParams(
+        color_spec=nvimgcodec.ColorSpec.UNCHANGED, allow_any_depth=True
+    )
+    return nvimgcodec.Decoder(max_num_cpu_threads=1), parameters
+
+
+class _OfThread(threading.local):
+    """A thread's decoder, made when it is first asked for."""
+
+    @property
+    def decoder(self) -> tuple[Any, Any]:
+        if not hasattr(self, "_made"):
+            self._made = _decoder()
+        return self._made
+
+
+_of_thread = _OfThread()
