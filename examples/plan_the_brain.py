@@ -13,7 +13,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import BudgetError
-from hoaconv.io.zarr import Compressor
+from hoaconv.io.compressor import Compressor
 from hoaconv.ops.smooth import Gaussian
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr

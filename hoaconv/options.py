@@ -13,11 +13,11 @@ from typing import Any
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
 from hoaconv.errors import SpellingError, StoreError
+from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.jp2_gpu import check_gpu
 from hoaconv.io.source import Volume
 from hoaconv.io.voxel_size import VoxelSize, unit_name
-from hoaconv.io.zarr import Compressor
 from hoaconv.kernels.downsample import MAX_CELL, METHODS
 from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.placed import Placed

@@ -14,6 +14,8 @@ import numpy as np
 
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import SourceError
+from hoaconv.io.jp2_gpu import BITS, GpuJp2Slice
+from hoaconv.io.jp2_lower import MOST_BITS, LowerJp2Slice, lower_scratch
 from hoaconv.io.slices import StoredSlice, blame, check_plane
 from hoaconv.io.voxel_size import VoxelSize, from_metres
 
@@ -46,12 +48,6 @@ class Jp2Slice(StoredSlice):
 
     def reduced(self, factor: int) -> StoredSlice:
         """The same slice at 1 / `factor` of its width and height."""
-        from hoaconv.io.jp2_lower import (  # noqa: PLC0415 - few ask for it
-            MOST_BITS,
-            LowerJp2Slice,
-            lower_scratch,
-        )
-
         halvings = factor.bit_length() - 1
         if halvings > self.halvings:
             raise SourceError(
@@ -77,8 +73,6 @@ class Jp2Slice(StoredSlice):
 
     def on_gpu(self) -> StoredSlice:
         """The same slice, decoded by nvImageCodec; voxels of 8 or 16 bits, unsigned."""
-        from hoaconv.io.jp2_gpu import BITS, GpuJp2Slice  # noqa: PLC0415 - few ask for it
-
         if self.bits not in BITS or self.dtype.kind == "i":
             raise SourceError(
                 f"{self.label} holds {self.bits}-bit {self.dtype.name} voxels, whose values "

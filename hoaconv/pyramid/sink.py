@@ -14,9 +14,10 @@ from hoaconv.engine.contract import Sink, Thrift, Use, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
+from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import MARK, SCRATCH, Claim, check_free, sizes
 from hoaconv.io.scratch import ScratchFolder
-from hoaconv.io.zarr import ArraySpec, ArrayWriter, Compressor, write_json
+from hoaconv.io.zarr import ArraySpec, ArrayWriter, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.pyramid.cascade import Cascade
 from hoaconv.pyramid.layers import Gathered, Layers

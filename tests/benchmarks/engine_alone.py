@@ -20,7 +20,7 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.run import run, warm
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.io.zarr import Compressor
+from hoaconv.io.compressor import Compressor
 from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr

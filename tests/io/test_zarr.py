@@ -2,24 +2,14 @@
 
 import json
 import struct
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hoaconv.errors import SpellingError, StoreError
-from hoaconv.io.zarr import (
-    BLOCKS,
-    BLOSC_NAMES,
-    FAST_BLOCK,
-    SHUFFLES,
-    ArraySpec,
-    ArrayWriter,
-    Compressor,
-)
+from hoaconv.io.compressor import Compressor
+from hoaconv.io.zarr import ArraySpec, ArrayWriter
 from hoaconv.units import parse_bytes
 
 COMPRESSORS = [
@@ -100,21 +90,6 @@ def test_v3_metadata_names_the_axes(tmp_path) -> None:
     assert zarr.open_array(tmp_path / "0", mode="r").metadata.dimension_names == ("z", "y", "x")
 
 
-@given(st.sampled_from(BLOSC_NAMES), st.integers(0, 9), st.sampled_from(SHUFFLES))
-def test_blosc_spellings(name, level, shuffle) -> None:
-    made = Compressor.parse(f"blosc-{name}:{level}:{shuffle}:0")
-    assert made == Compressor("blosc", level, name, shuffle)
-    assert made.v3(2)[0]["configuration"]["typesize"] == 2
-    chosen = Compressor.parse(f"blosc-{name}:{level}:{shuffle}")
-    assert chosen == replace(made, block=FAST_BLOCK if (name, level) == ("zstd", 1) else 0)
-
-
-@given(st.integers(*BLOCKS))
-def test_blocks_are_those_asked_for(block) -> None:
-    made = Compressor.parse(f"blosc-zstd:1:shuffle:{block}")
-    assert made.v2()["blocksize"] == made.v3(2)[0]["configuration"]["blocksize"] == block
-
-
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("block", ["0", "128", "4kB", "3MB"])
 def test_chunks_are_packed_in_blocks_of_that_size(tmp_path, block, zarr_format) -> None:
@@ -127,35 +102,6 @@ def test_chunks_are_packed_in_blocks_of_that_size(tmp_path, block, zarr_format) 
     asked = min(parse_bytes(block), volume.nbytes) if block != "0" else found
     assert found == asked
     assert np.array_equal(zarr.open_array(tmp_path / "0", mode="r")[:], volume)
-
-
-def test_short_spellings() -> None:
-    assert Compressor.parse("lz4") == Compressor("blosc", 1, "lz4", "shuffle")
-    assert Compressor.parse(" ZSTD:7 ") == Compressor("zstd", 7)
-    assert Compressor.parse("none").v3(2) == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "zst",
-        "zstd:x",
-        "zstd:99",
-        "gzip:11",
-        "blosc-zip",
-        "none:1",
-        "lz4:1:2:3",
-        "lz4:1:shuffle:x",
-        "blosc-zstd:1:shuffle:127",
-        "blosc-zstd:1:shuffle:1GB",
-        "blosc",
-        "zstd:1:2",
-    ],
-)
-def test_what_is_no_compressor(text) -> None:
-    with pytest.raises(SpellingError, match="compressor"):
-        Compressor.parse(text)
 
 
 def test_a_path_that_can_not_be_written_is_named(tmp_path) -> None:

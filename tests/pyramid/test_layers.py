@@ -23,8 +23,8 @@ from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io import zarr
+from hoaconv.io.compressor import Compressor
 from hoaconv.io.packed import PackedFile
-from hoaconv.io.zarr import Compressor
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import levels
 from hoaconv.pyramid.metadata import ImageInfo
