@@ -60,7 +60,7 @@ def test_what_it_may_change_is_refused(tmp_path, dtype, bits):
 
 
 def test_without_it_the_option_is_refused(jp2s, out, monkeypatch):
-    monkeypatch.setitem(sys.modules, "nvidia", None)
+    monkeypatch.setitem(sys.modules, "nvidia.nvimgcodec", None)
     words = ("isn't installed", "hoaconv[gpu]", "drop --decoder")
     refused(run(jp2s, out, "--decoder", "nvimgcodec"), SPELLING, *words)
     assert not out.exists()
