@@ -154,6 +154,7 @@ def open_stack(
     size, doubts = choose((*sizes, from_name(_named(found))))
     told = (*found.notes, *gaps, *notes, *doubts)
     if reduce > 1:
+        check_alike(stored)  # smaller ones could agree where these don't
         stored = [one.reduced(reduce) for one in stored]
         told += (f"slices are decoded at 1/{reduce} of their width and height: a preview",)
     if gpu:

@@ -92,6 +92,14 @@ def _encodings(stack: str) -> Iterator[Job]:
     yield _peer("dask", stack, "with_dask", "dask")
 
 
+def _previews() -> Iterator[Job]:
+    """Lower resolutions of every slice, and one slice in as many."""
+    for factor in ("2", "4", "8"):
+        words = _convert("--reduce", factor)
+        yield Job(f"reduce-{factor}", "wide", words, ("wide",))
+    yield Job("reduce-8-every-8th", "wide", _convert("--reduce", "8", "--range", "::8"), ("wide",))
+
+
 def _slices() -> Iterator[Job]:
     """A fourth, half and all of a stack four times as long."""
     for name, part in {"quarter": ":{quarter}", "half": ":{half}", "all": ":"}.items():
@@ -137,6 +145,7 @@ GROUPS = (
         _of(_encodings, "jp2-lossless", "tiff-deflate"),
         asked=True,
     ),
+    Group("previews", "Lower resolutions of JP2 slices", (*_previews(),), asked=True),
     Group(
         "scaling",
         "Slices, workers, cores",

@@ -91,6 +91,13 @@ def test_voxels_of_more_than_16_bits_are_refused(tmp_path):
         read_header(file)[0].reduced(2)
 
 
+def test_slices_that_differ_may_not_agree_once_they_are_lowered(tmp_path):
+    for z, width in enumerate((40, 40, 39)):
+        write(tmp_path / f"a{z}.jp2", random_plane("uint8", 8, (40, width)), resolutions=2)
+    with pytest.raises(SourceError, match=r"a2\.jp2 is 40 x 39"):
+        open_stack(tmp_path, reduce=2)
+
+
 def test_a_file_cut_after_its_header_was_read_is_found(tmp_path):
     file = write(tmp_path / "a.j2k", random_plane("uint16", 16), codecformat="j2k")
     stored = read_header(file)[0].reduced(2)
