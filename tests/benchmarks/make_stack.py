@@ -20,7 +20,7 @@ from hoaconv.io.phantom import Phantom
 from hoaconv.io.slice_files import write_jp2_stack, write_tiff_stack
 
 Shape = tuple[int, int, int]
-DISTINCT = 16  # equal slices are farther apart than blosc looks back, so they pack no better
+DISTINCT = 64  # so that equal slices never lie in one blosc block
 
 
 def _jp2(folder: Path, shape: Shape) -> None:
