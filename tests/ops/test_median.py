@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from whole import noise, result
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.ops.median import Median, Percentile
@@ -13,20 +14,6 @@ MODES = st.sampled_from(["reflect", "nearest", "mirror", "constant"])
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 12), st.integers(1, 11))
 SIZES = st.tuples(*[st.integers(1, 5)] * 3)
 SEEDS = st.integers(0, 99)
-
-
-def result(op, volume):
-    out = np.empty_like(volume)
-    op.apply(volume, tuple(slice(0, n) for n in volume.shape), out)
-    return out
-
-
-def noise(shape, dtype, seed):
-    rng, dtype = np.random.default_rng(seed), np.dtype(dtype)
-    if dtype.kind == "f":
-        return rng.normal(0, 100, shape).astype(dtype)
-    info = np.iinfo(dtype)
-    return rng.integers(info.min, info.max, shape, dtype, endpoint=True)
 
 
 @settings(max_examples=80, deadline=None)
