@@ -1,8 +1,13 @@
 """Ops on a whole volume at once, and volumes for them."""
 
 import numpy as np
+from hypothesis import strategies as st
 
 from hoaconv.engine.spec import Spec
+from hoaconv.kernels import boundary
+
+MODES = st.sampled_from(boundary.MODES)
+SHAPES = st.just((1, 1, 1)) | st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 11))
 
 
 def result(op, volume):

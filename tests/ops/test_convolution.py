@@ -5,14 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from whole import noise, result, rounded
+from whole import MODES, SHAPES, noise, result, rounded
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.convolution import Convolve
-from tests.ops.test_local import MODES
 
-SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 11))
 KERNELS = st.tuples(*[st.integers(1, 5)] * 3)
 
 

@@ -5,14 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from whole import noise, result
+from whole import MODES, SHAPES, noise, result
 
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
 from hoaconv.ops.derivative import GradientMagnitude, Laplace, Sobel
-
-MODES = st.sampled_from(["reflect", "nearest", "mirror", "constant"])
-SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 11))
 
 
 def close(got, want, volume):

@@ -5,15 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from whole import noise, result
+from whole import MODES, SHAPES, noise, result
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.ops.derivative import GradientMagnitude
 from hoaconv.ops.edges import Bilateral, NonMaxSuppression, StructureTensor
 
-MODES = st.sampled_from(["reflect", "nearest", "mirror", "constant"])
 NUMPY_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect"}
-SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 12), st.integers(1, 11))
 
 
 def eigen(volume, op):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
-from whole import noise, result, rounded
+from whole import MODES, SHAPES, noise, result, rounded
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import SpellingError
@@ -15,9 +15,7 @@ from hoaconv.ops.local import Std, Uniform
 PADS = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "constant": "constant"}
 """numpy's names of the modes."""
 
-SHAPES = st.just((1, 1, 1)) | st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 11))
 SIZES = st.tuples(*[st.integers(1, 6)] * 3)
-MODES = st.sampled_from(sorted(PADS))
 CVALS = st.integers(-9, 300) | st.floats(-1e6, 1e6, width=32)
 SEEDS = st.integers(0, 99)
 

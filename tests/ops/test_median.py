@@ -5,13 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from whole import noise, result
+from whole import MODES, SHAPES, noise, result
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.ops.median import Median, Percentile
 
-MODES = st.sampled_from(["reflect", "nearest", "mirror", "constant"])
-SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 12), st.integers(1, 11))
 SIZES = st.tuples(*[st.integers(1, 5)] * 3)
 SEEDS = st.integers(0, 99)
 

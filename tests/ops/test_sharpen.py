@@ -6,12 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.filters import difference_of_gaussians, unsharp_mask
-from whole import noise, result, rounded
+from whole import MODES, SHAPES, noise, result, rounded
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.ops.sharpen import DifferenceOfGaussians, Unsharp
-from tests.ops.test_local import MODES, SHAPES
 
 SIGMAS = st.tuples(*[st.sampled_from([0.0, 0.4, 1, 1.7])] * 3)
 SEEDS = st.integers(0, 99)
