@@ -138,7 +138,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     SpellingError, SourceError, PlanError, BudgetError, StoreError
         As `hoaconv.stack_to_omezarr` does.
     """
-    machine.share_malloc_arenas()  # before any thread begins: an arena, once made, stays
+    machine.share_malloc_arena()  # before any thread begins: an arena, once made, stays
     watcher = options["watcher"] or Watcher()
     report = take_report_path(options["report"])
     sample, found = take_sample(options["sample"]), take_found(options["from_report"])

@@ -47,7 +47,7 @@ _OF_THE_SAMPLE = {"n", "min", "max", "sum", *SHARED}
 
 def measure(options: Mapping[str, Any]) -> Statistics:
     """Do what `hoaconv.stats` says, which see; `options` are all its parameters, by name."""
-    machine.share_malloc_arenas()  # before any thread begins: an arena, once made, stays
+    machine.share_malloc_arena()  # before any thread begins: an arena, once made, stays
     measured = _prepared(options)
     measured.watcher.planned(measured.schedule)
     tell = teller(measured.watcher, measured.volume.spec, measured.schedule.planes)

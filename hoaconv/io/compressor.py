@@ -7,13 +7,22 @@ from typing import Any
 from hoaconv.errors import SpellingError
 from hoaconv.units import parse_bytes
 
-__all__ = ["BLOCKS", "BLOSC_NAMES", "SHUFFLES", "Compressor"]
+__all__ = ["BLOCKS", "BLOSC_NAMES", "FAST_BLOCK", "SHUFFLES", "Compressor"]
 
 BLOSC_NAMES = ("zstd", "lz4", "lz4hc", "zlib", "blosclz")
 SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
 LEVELS = {"zstd": (-131072, 22, 3), "gzip": (0, 9, 5), "blosc": (0, 9, 1)}
-BLOCKS = (128, 1 << 28)
-"""Bytes of a blosc block, least and most."""
+BLOCKS = (128, 1 << 18)
+"""Bytes of a blosc block, least and most: larger ones are no faster, and need more memory."""
+
+FAST_BLOCK = 1 << 18
+"""Bytes of a block for zstd at level 1.
+
+Blosc's own choice, 32 KiB, makes zstd look for shorter matches, which noise has at every step.
+Measured on noisy 16-bit phantoms: with this block 2.1 times as fast to pack, 3 times to unpack,
+and 9 % smaller; of 128 KiB 1.3 times, 1.2 times, not smaller; of 512 KiB as of 256. Higher levels
+get slower.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,8 +53,8 @@ class Compressor:
     def parse(cls, text: str) -> "Compressor":
         """Compressor from its spelling; ``lz4`` is short for ``blosc-lz4:1:shuffle``.
 
-        After the shuffle may come the block, as in ``blosc-zstd:1:shuffle:256KiB``. Without,
-        blosc chooses.
+        After the shuffle may come the block, as in ``blosc-zstd:1:shuffle:256KiB``. Without, zstd
+        at level 1 works in blocks of `FAST_BLOCK`; for all others blosc chooses.
         """
         name, *words = text.strip().lower().split(":")
         if name == "none" and not words:
@@ -58,7 +67,7 @@ class Compressor:
             shuffle = words.pop() if words and words[-1] in SHUFFLES else "shuffle"
             if len(words) <= 1:
                 level = _level(text, "blosc", words)
-                return cls("blosc", level, blosc, shuffle, _block(text, size))
+                return cls("blosc", level, blosc, shuffle, _block(text, blosc, level, size))
         raise SpellingError(
             f"compressor {text!r} is not known; write none, zstd:3, gzip:5, lz4, or "
             f"blosc-NAME:LEVEL:SHUFFLE with NAME one of {', '.join(BLOSC_NAMES)} "
@@ -111,9 +120,9 @@ def _level(text: str, kind: str, words: list[str]) -> int:
     return level
 
 
-def _block(text: str, size: str | None) -> int:
+def _block(text: str, name: str, level: int, size: str | None) -> int:
     if size is None:
-        return 0
+        return FAST_BLOCK if (name, level) == ("zstd", 1) else 0
     least, most = BLOCKS
     with suppress(SpellingError):
         block = 0 if size == "0" else parse_bytes(size)
@@ -121,5 +130,5 @@ def _block(text: str, size: str | None) -> int:
             return block
     raise SpellingError(
         f"block {size!r} in compressor {text!r} is neither 0, for blosc's own, nor a size from "
-        f"{least}B to {most >> 20}MiB"
+        f"{least}B to {most >> 10}KiB"
     )

@@ -30,9 +30,6 @@ _OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
 WRITE_BYTES = 1 << 22
 """Chunks of fewer bytes are written several at a time, so that Python is called less often."""
 
-BLOCKS_KEPT = 96 << 20
-"""Bytes that the heap keeps where blosc has large blocks: up to 75 MB over the rest, measured."""
-
 PIECE_BYTES = 1 << 26
 """A layer that waits in scratch comes back by as many bytes, or by one shard or chunk."""
 
@@ -120,8 +117,6 @@ class ArraySpec:
         copies = 2.0 if ends_within or not self.shards else 1.2
         chunk = prod(self.chunks) * self.dtype.itemsize
         encoding = 3 * workers * (chunk + min(self.compressor.block, chunk))
-        if self.compressor.block:
-            encoding += BLOCKS_KEPT
         return int(copies * voxels * self.dtype.itemsize) + encoding
 
     def metadata(self) -> dict[str, Any]:

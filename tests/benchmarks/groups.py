@@ -13,7 +13,7 @@ CHUNKED = (
     "none",
     "--levels",
     "5",
-)  # 128-cubed chunks, blosc-zstd-1, shuffled
+)  # 128-cubed chunks, blosc-zstd-1, shuffled, in blocks of 256 KiB
 SHARDED = ("--levels", "5")  # 64-cubed chunks in shards of 64 x 1024 x 1024
 BRIGHT = "threshold 20000 | open 1"
 
@@ -66,9 +66,9 @@ def _ops(stack: str) -> Iterator[Job]:
 
 
 CODECS = {
-    "zstd": ("blosc-zstd:1:shuffle", ("--codec", "zstd")),
-    "zstd-512k": ("blosc-zstd:1:shuffle:512KiB", ("--codec", "zstd", "--block", f"{1 << 19}")),
-    "lz4": ("lz4", ("--codec", "lz4")),
+    "zstd": ("blosc-zstd:1:shuffle:256KiB", ("--codec", "zstd")),
+    "zstd-own-block": ("blosc-zstd:1:shuffle:0", ("--codec", "zstd", "--block", "0")),
+    "lz4": ("lz4", ("--codec", "lz4", "--block", "0")),
     "none": ("none", ("--codec", "none")),
 }
 """How chunks are packed: ours, and the same for the floor."""

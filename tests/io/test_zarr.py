@@ -91,7 +91,7 @@ def test_v3_metadata_names_the_axes(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-@pytest.mark.parametrize("block", ["0", "128", "4kB", "3MB"])
+@pytest.mark.parametrize("block", ["0", "128", "4kB", "256KiB"])
 def test_chunks_are_packed_in_blocks_of_that_size(tmp_path, block, zarr_format) -> None:
     volume = volume_of((64, 128, 128))
     written(
@@ -99,8 +99,7 @@ def test_chunks_are_packed_in_blocks_of_that_size(tmp_path, block, zarr_format) 
     )
     chunk = tmp_path / "0" / ("c/0/0/0" if zarr_format == 3 else "0/0/0")
     (found,) = struct.unpack_from("<I", chunk.read_bytes(), 8)  # c-blosc, README_CHUNK_FORMAT
-    asked = min(parse_bytes(block), volume.nbytes) if block != "0" else found
-    assert found == asked
+    assert block == "0" or found == parse_bytes(block)
     assert np.array_equal(zarr.open_array(tmp_path / "0", mode="r")[:], volume)
 
 
