@@ -283,6 +283,35 @@ class _Keeper(Writer):
         self.sink.ended.append("aborted")
 
 
+@dataclass(frozen=True, eq=False)
+class Lend(Keep):
+    """Lends every plane its place."""
+
+    lent: list[int] = field(default_factory=list)
+
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+        return _Lender(self, np.zeros(spec.shape, spec.dtype))
+
+
+class _Lender(_Keeper):
+    def __init__(self, sink: Lend, places: Slab) -> None:
+        super().__init__(sink)
+        self.places = places
+
+    def lend(self, z: int) -> Plane:
+        self.sink.lent.append(z)
+        return self.places[z]
+
+    @property
+    def filled(self) -> bool:
+        return len(self.sink.planes) in self.sink.lent
+
+    def advance(self) -> None:
+        if self.filled:
+            self.plane = self.places[len(self.sink.planes)]
+        super().advance()
+
+
 @dataclass(frozen=True)
 class SubtractMost(Op):
     """Voxels less the greatest of the whole volume, which has to be found first."""

@@ -1,5 +1,7 @@
 """Ops on a whole volume at once, and volumes for them."""
 
+import tracemalloc
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -31,3 +33,20 @@ def rounded(real, dtype):
     if dtype.kind == "f":
         return real
     return np.rint(real).clip(np.iinfo(dtype).min, np.iinfo(dtype).max)
+
+
+def allocated(call):
+    """Bytes that a call allocates, at the most, once it has been called before.
+
+    Calls leave some kB of small objects for the next ones: these are not what it allocates.
+    """
+    call()
+    tracemalloc.start()
+    try:
+        call()
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        call()
+        return tracemalloc.get_traced_memory()[1] - kept
+    finally:
+        tracemalloc.stop()

@@ -260,7 +260,7 @@ class Fold(ABC):
     def step(self, state: Any, block: Plane, z: int = 0, y: int = 0) -> None:
         """Take in rows `y` and on of plane `z`, without the GIL; whole along x.
 
-        Every row of a plane comes once, and before any of the next plane.
+        Every row of a plane comes once, to a `shared` state before any of the next plane.
         """
 
     @abstractmethod

@@ -126,6 +126,19 @@ class Chosen(Source):
 class Writer(ABC):
     """An open sink, fed plane by plane in order, each plane band by band."""
 
+    def lend(self, z: int) -> Plane | None:  # noqa: ARG002 - the parameter is the contract
+        """Where plane `z` may be made in place, once, if there is room for it by now.
+
+        It is asked by the thread that runs the sweep. Nobody may refer to the place any more when
+        the plane has been advanced past.
+        """
+        return None
+
+    @property
+    def filled(self) -> bool:
+        """Whether the next plane was lent its place: it isn't taken then, only advanced past."""
+        return False
+
     @abstractmethod
     def take(self, plane: Plane, rows: slice) -> None:
         """Take a band of the next plane (y, x), which is complete; called from several threads.

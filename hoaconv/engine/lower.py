@@ -1,9 +1,9 @@
 """From schedule to generators: each stage becomes combinators on iterators of planes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, count, islice
 from threading import get_ident
 from typing import Any
@@ -45,9 +45,29 @@ class Running:
     taps: dict[int, "Tap"] = field(default_factory=dict)
     on_plane: Callable[[], None] = lambda: None
 
+    @cached_property
+    def early(self) -> Mapping[int, tuple[int, ...]]:
+        """By source, the folds that see its planes as they are decoded, in any order.
+
+        Threads then needn't meet for each plane. A state that threads share takes planes in order.
+        """
+        found: dict[int, tuple[int, ...]] = {}
+        roots: dict[int, int] = {}
+        for i, stage in enumerate(self.sweep.stages):
+            if isinstance(stage.part, Source):
+                roots[i], found[i] = i, ()
+            elif isinstance(stage.part, Fold) and not stage.part.shared:
+                (before,) = stage.inputs
+                if before in roots:
+                    roots[i] = roots[before]
+                    found[roots[i]] += (i,)
+        return found
+
 
 class Tap:
     """A fold's states, one for each thread that takes part, or one that they share."""
+
+    filled = False
 
     def __init__(self, running: Running, stage: Stage) -> None:
         self._fold: Fold = stage.part  # type: ignore[assignment]
@@ -58,11 +78,15 @@ class Tap:
             self._states[0] = self._fold.init(self._spec)
 
     def take(self, plane: Plane, rows: slice) -> None:
-        """Take a band in; each thread's state lies in its core's cache."""
+        """Take a band of the next plane in."""
+        self.see(self._z, plane, rows)
+
+    def see(self, z: int, plane: Plane, rows: slice) -> None:
+        """Take a band of any plane in; each thread's state lies in its core's cache."""
         thread = 0 if self._fold.shared else get_ident()
         if thread not in self._states:
             self._states[thread] = self._fold.init(self._spec)
-        self._fold.step(self._states[thread], plane[rows], self._z, rows.start)
+        self._fold.step(self._states[thread], plane[rows], z, rows.start)
 
     def advance(self) -> None:
         """All bands of a plane are taken."""
@@ -90,20 +114,23 @@ class _Pass:
         self._label = ""
 
     def __call__(self, plane: Plane) -> Plane:
-        self._pool.map(self._label, partial(self._take, plane), self._rows)
+        takers = [taker for taker in self._takers if not taker.filled]
+        if takers:
+            self._pool.map(self._label, partial(_take, takers, plane), self._rows)
         for taker in self._takers:
             taker.advance()
         return plane
-
-    def _take(self, plane: Plane, rows: slice) -> None:
-        for taker in self._takers:
-            taker.take(plane, rows)
 
     def add(self, name: str, taker: Tap | Writer) -> "_Pass":
         """Let another one see the planes, after those before it."""
         self._takers.append(taker)
         self._label = f"{self._label}, {name}" if self._label else name
         return self
+
+
+def _take(takers: Sequence[Tap | Writer], plane: Plane, rows: slice) -> None:
+    for taker in takers:
+        taker.take(plane, rows)
 
 
 def lower(running: Running) -> tuple[Pulled, ...]:
@@ -148,7 +175,7 @@ def _lower(
 ) -> Planes:
     part = stage.part
     if isinstance(part, Source):
-        return _read(running, part)
+        return _read(running, i, part)
     if isinstance(part, Join):
         return map(_Combine(running, stage, part), zip(*taken))
     (planes,) = taken
@@ -166,6 +193,8 @@ def _pass_on(
     running: Running, i: int, stage: Stage, planes: Planes, passes: dict[int, _Pass]
 ) -> Planes:
     """Give the planes to a tap or a writer; to the same pass as the one before, if it has one."""
+    if any(i in folds for folds in running.early.values()):
+        return planes
     (before,) = stage.inputs
     taker = running.writers[i] if isinstance(stage.part, Sink) else running.taps[i]
     if before in passes and len(running.sweep.readers[before]) == 1:
@@ -176,20 +205,45 @@ def _pass_on(
     return map(passes[i], planes)
 
 
-def _read(running: Running, source: Source) -> Planes:
-    how = source.begin(running.buffers)
+def _read(running: Running, i: int, source: Source) -> Planes:
+    """Planes of a source, each decoded where it is to stay if that can be, and seen by folds."""
+    how, writer = source.begin(running.buffers), _lender(running, i)
+    stages, early = running.sweep.stages, running.early[i]
+    label = ", ".join(["decode", *(str(stages[j].part) for j in early)])
+    taps = tuple(running.taps[j] for j in early)
+    rows = bands(source.spec.plane_shape[0], stages[i].rows)
 
     def start(z: int) -> Any:
-        out = running.buffers.take(source.spec.plane_shape, source.spec.dtype)
-        return running.pool.submit("decode", _decode, how(z), out)
+        out = writer.lend(z) if writer else None
+        if out is None:
+            out = running.buffers.take(source.spec.plane_shape, source.spec.dtype)
+        return running.pool.submit(label, _decode, how(z), out, partial(_show, taps, rows, z))
 
     begun = initialize(source.spec.planes, start)
     return map(partial(_seen, running.on_plane), ahead(begun, running.sweep.ahead))
 
 
-def _decode(decode: Decode, out: Plane) -> Plane:
+def _lender(running: Running, i: int) -> Writer | None:
+    """The writer that takes a source's planes as they are, if nobody else keeps them."""
+    sweep, behind = running.sweep, []
+    while len(readers := sweep.readers[i]) == 1:
+        (i,) = readers
+        behind.append(i)
+    ends = [j for j in behind if isinstance(sweep.stages[j].part, Sink)]
+    alone = all(isinstance(sweep.stages[j].part, Fold | Sink) for j in behind) and not readers
+    return running.writers[ends[0]] if ends and alone else None
+
+
+def _decode(decode: Decode, out: Plane, show: Callable[[Plane], None]) -> Plane:
     decode(out)
+    show(out)
     return out
+
+
+def _show(taps: Sequence[Tap], bands: Sequence[slice], z: int, plane: Plane) -> None:
+    for rows in bands:
+        for tap in taps:
+            tap.see(z, plane, rows)
 
 
 def _seen(on_plane: Callable[[], None], plane: Plane) -> Plane:

@@ -1,9 +1,9 @@
 """A pyramid as it is written: one layer buffer a level, planes halved as they arrive.
 
-A plane is copied into the layer of level 0; when a group of planes is whole it is downsampled
-straight into the layer of the next level, and so on; a full layer is written at once. Nothing
-that was written is read again. Where memory is short, a level holds one group of planes, and its
-layer waits in scratch.
+A plane is copied into the layer of level 0, or made in it; when a group of planes is whole it is
+downsampled straight into the layer of the next level, and so on; a full layer is written at once.
+Nothing that was written is read again. Where memory is short, a level holds one group of planes,
+and its layer waits in scratch.
 """
 
 from functools import partial
@@ -57,8 +57,25 @@ class Cascade:
         self._room = (planes, *array.spec.shape[1:])
         self._held: Slab | None = None
         self._lock = Lock()
+        self._lent: set[int] = set()
         self.planes = 0
         """Planes taken so far."""
+
+    def lend(self, z: int) -> Plane | None:
+        """The slot of plane `z`, if what was in it is written and downsampled."""
+        depth, group = self._array.spec.unit[0], self._step[0]
+        same_layer = z // depth == self.planes // depth
+        begun = self.planes // group * group  # the planes before are downsampled
+        if self._gathered or not same_layer or z - self._room[0] >= begun:
+            return None
+        self._lent.add(z)
+        slot: Plane = self._layer[z % len(self._layer)]
+        return slot
+
+    @property
+    def filled(self) -> bool:
+        """Whether the next plane was lent its slot."""
+        return self.planes in self._lent
 
     def take(self, plane: Plane, rows: slice) -> None:
         """Copy a band of the next plane, and downsample it if it completes a group.
@@ -78,6 +95,7 @@ class Cascade:
         completed = self._completes()
         if self._gathered:
             self._gathered.put(self.planes, self.slot())
+        self._lent.discard(self.planes)
         self.planes += 1
         planes, depth = self._array.spec.shape[0], self._array.spec.unit[0]
         if completed and self._below:
@@ -88,7 +106,7 @@ class Cascade:
             self._held = None
 
     def fill(self) -> None:
-        """The level above has filled `slot`: downsample, then as `advance`."""
+        """`slot` was filled in place: downsample, then as `advance`."""
         count = self._completes()
         if count and self._below:
             planes = (*self._newest(count - 1), self.slot())

@@ -187,13 +187,25 @@ class OmeZarrWriter(Writer):
             gathered = Gathered(array, file, self._room, self._pool)
         return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, gathered)
 
+    def lend(self, z: int) -> Plane | None:
+        """Its slot in the layer, if that is free."""
+        return self._top.lend(z)
+
+    @property
+    def filled(self) -> bool:
+        """Whether the next plane lies in its slot."""
+        return self._top.filled
+
     def take(self, plane: Plane, rows: slice) -> None:
         """Take a band of the next plane (y, x); it is copied."""
         self._top.take(plane, rows)
 
     def advance(self) -> None:
-        """All bands of the plane are taken."""
-        self._top.advance()
+        """The plane is taken, or was lent its slot."""
+        if self._top.filled:
+            self._top.fill()
+        else:
+            self._top.advance()
 
     def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write the metadata, the image's own last. Returns a row a level, files and bytes."""

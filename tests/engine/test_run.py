@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import Add, Box, InMemory, Keep, Lag, Total, box_sum
+from in_memory import Add, Box, InMemory, Keep, Lag, Lend, Total, box_sum
 from sized import buffer_bytes, held_and_counted, recording, volume_of, with_sizes
 
 from hoaconv.engine.combine import Combine
@@ -41,6 +41,59 @@ def test_streamed_is_whole_bit_for_bit(shape, first, second, stride, rows, ahead
     assert np.array_equal(sink.volume, want)
     assert outcome.outputs[sink]["folds"]["total"]["sum"] == int(want.astype(np.int64).sum())
     assert sink.ended == ["closed", "released"]
+
+
+CHAINS = {
+    "alone": (lambda read, sink: read | sink, True),
+    "behind folds": (lambda read, sink: read | Total() | Total() | sink, True),
+    "before another sink": (lambda read, sink: read | sink | Total() | Keep(), True),
+    "behind an op": (lambda read, sink: read | Add(0) | sink, False),
+    "before an op": (lambda read, sink: read | sink | Add(1) | Keep(), False),
+    "beside a branch": (lambda read, sink: (read | sink) & (read | Box((2, 0, 0)) | Keep()), False),
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_planes_are_read_to_where_they_stay_if_nobody_else_keeps_them(chain, workers) -> None:
+    volume, sink = volume_of((31, 9, 4)), Lend()
+    made, lends = CHAINS[chain]
+    outcome = run(schedule(made(Plan.read(InMemory(volume)), sink), Limits(1 << 30, workers)))
+    assert np.array_equal(sink.volume, volume)
+    assert sink.lent == (list(range(31)) if lends else [])
+    sums = [value["sum"] for value in outcome.folds if "sum" in value]
+    assert sums == [int(volume.sum())] * len(sums)
+
+
+class Seen(Total):
+    """Keeps the planes of each row, in the order in which they came."""
+
+    def init(self, spec):
+        return [[] for _ in range(spec.plane_shape[0])]
+
+    def step(self, state, block, z=0, y=0):
+        for row in range(y, y + len(block)):
+            state[row].append(z)
+
+    def merge(self, one, other):
+        return [a + b for a, b in zip(one, other, strict=True)]
+
+    def finish(self, state):
+        return {"seen": state}
+
+
+class SharedSeen(Seen):
+    shared = True
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("fold", [Seen(), SharedSeen()])
+def test_a_fold_sees_each_row_once_and_a_shared_one_in_order(fold, workers) -> None:
+    plan = Plan.read(InMemory(volume_of((40, 19, 4)))) | fold | Add(1) | fold | Keep()
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers)), 1, 4, 6)
+    for value in run(made).folds:
+        planes = value["seen"] if fold.shared else [sorted(row) for row in value["seen"]]
+        assert planes == [list(range(40))] * 19
 
 
 def test_every_plane_is_read_once_whatever_the_number_of_readers() -> None:

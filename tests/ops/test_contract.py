@@ -6,14 +6,15 @@ windows and blocks holds for those of the kind `Op`; see test_geometry.py for re
 
 import json
 import os
-import tracemalloc
 from dataclasses import FrozenInstanceError, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whole import allocated
 
 from hoaconv.engine.contract import Fold, Op
 from hoaconv.engine.spec import DTYPES, Spec
@@ -283,14 +284,4 @@ def test_apply_allocates_no_more_than_it_declares(text, shape):
         op, spec = settled(text, dtype), Spec(shape, dtype)
         block, out = np.zeros(shape, dtype), np.empty(shape, op.infer(spec).dtype)
         core = tuple(slice(0, n) for n in shape)
-        op.apply(block, core, out)
-        tracemalloc.start()
-        try:
-            op.apply(block, core, out)  # calls leave some kB of small objects for the next ones
-            kept, _ = tracemalloc.get_traced_memory()
-            tracemalloc.reset_peak()
-            op.apply(block, core, out)
-            peak = tracemalloc.get_traced_memory()[1] - kept
-        finally:
-            tracemalloc.stop()
-        assert peak <= op.work(spec) + SMALL
+        assert allocated(partial(op.apply, block, core, out)) <= op.work(spec) + SMALL
