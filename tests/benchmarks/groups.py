@@ -8,13 +8,9 @@ from tests.benchmarks.jobs import Group, Job
 __all__ = ["GROUPS", "choose"]
 
 RUN = ("{src}", "{dst}", "--workers", "{workers}", "--report", "{report}")
-CHUNKED = (
-    "--shards",
-    "none",
-    "--levels",
-    "5",
-)  # 128-cubed chunks, blosc-zstd-1, shuffled, in blocks of 256 KiB
-SHARDED = ("--levels", "5")  # 64-cubed chunks in shards of 64 x 1024 x 1024
+CHUNKED = ("--shards", "none", "--levels", "5")
+"""128-cubed chunks, blosc-zstd-1, shuffled, in blocks of 256 KiB."""
+
 BRIGHT = "threshold 20000 | open 1"
 
 

@@ -18,6 +18,7 @@ SHARE = 0.9  # of the machine's memory: a job that holds more is killed before t
 EVERY = 0.02  # seconds; all the looking takes about 2 % of one CPU
 FAMILY = 10  # looks between two searches for child processes, which cost more than a look
 RSS_UNIT = 1024  # of ru_maxrss on Linux
+NOT_COMPILED = "PYTHONDONTWRITEBYTECODE"
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,14 @@ class Usage:
 
 
 def measure(command: Sequence[str], cwd: Path, log: Path) -> Usage:
-    """Run `command` to its end; what it prints goes to the file `log`."""
+    """Run `command` to its end; what it prints goes to the file `log`.
+
+    Modules are loaded as they are once installed, compiled, whatever the caller's setting.
+    """
+    own = {name: value for name, value in os.environ.items() if name != NOT_COMPILED}
     with log.open("wb") as out:
         start = perf_counter()
-        process = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=cwd, env=own, stdout=out, stderr=subprocess.STDOUT)
         watch = _Watch(process.pid)
         try:
             # Not waited for yet, it still tells its bytes, its children's among them.
