@@ -1,9 +1,9 @@
-"""Chains of ops made into a plan and run: what conversions and measurements have in common."""
+"""Sources opened, chains of ops made into a plan: what conversions and measurements share."""
 
 from collections.abc import Callable, Iterable, Mapping
 from threading import Timer
 from time import perf_counter
-from typing import cast
+from typing import Any, cast
 
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Op, Step, Zip
@@ -11,9 +11,30 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import warm
 from hoaconv.engine.spec import Spec
 from hoaconv.io.source import Volume, open_volume
+from hoaconv.options import take_decoder, take_reduce, take_source
 from hoaconv.report import Progress, Watcher
+from hoaconv.units import parse_range
 
-__all__ = ["chained", "open_others", "teller", "warm_up"]
+__all__ = ["chained", "open_others", "open_source", "teller", "warm_up"]
+
+
+def open_source(options: Mapping[str, Any]) -> Volume:
+    """What ``src`` names, read as ``range``, ``allow_gaps``, ``reduce`` and ``decoder`` say.
+
+    Raises
+    ------
+    SpellingError
+        If an option can't be had, before any file is looked at.
+    SourceError
+        If the source can't be found or read.
+    """
+    return open_volume(
+        take_source(options["src"]),
+        slices=parse_range(options["range"]) if options["range"] else None,
+        allow_gaps=options["allow_gaps"],
+        reduce=take_reduce(options["reduce"]),
+        gpu=take_decoder(options["decoder"]),
+    )
 
 
 def open_others(chains: Iterable[tuple[Step, ...]]) -> dict[str, Volume]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv import __version__
-from hoaconv.chains import chained, open_others, teller, warm_up
+from hoaconv.chains import chained, open_others, open_source, teller, warm_up
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
 from hoaconv.engine.passes import schedule
@@ -18,7 +18,7 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError, StoreError
 from hoaconv.found import settle, take_found
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
-from hoaconv.io.source import Volume, open_volume
+from hoaconv.io.source import Volume
 from hoaconv.io.voxel_size import VoxelSize
 from hoaconv.ops.measure import SHOWN, Histogram
 from hoaconv.ops.own import load_ops
@@ -32,9 +32,7 @@ from hoaconv.options import (
     choose_voxel_size,
     take_branches,
     take_budget,
-    take_decoder,
     take_ops,
-    take_reduce,
     take_report_path,
     take_sample,
     take_workers,
@@ -43,7 +41,6 @@ from hoaconv.pictures import check_pictures, told, write_pictures
 from hoaconv.placed import place
 from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.report import Report, Watcher
-from hoaconv.units import parse_range
 
 __all__ = ["Conversion", "prepare"]
 
@@ -143,18 +140,10 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     report = take_report_path(options["report"])
     sample, found = take_sample(options["sample"]), take_found(options["from_report"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
-    reduce, gpu = take_reduce(options["reduce"]), take_decoder(options["decoder"])
     if options["ops_module"] is not None:
         load_ops(options["ops_module"])
     outputs = _outputs(options)
-    slices = parse_range(options["range"]) if options["range"] else None
-    stack = open_volume(
-        options["src"],
-        slices=slices,
-        allow_gaps=options["allow_gaps"],
-        reduce=reduce,
-        gpu=gpu,
-    )
+    stack = open_source(options)
     for output in outputs:
         check_apart(output.path, stack.files)
         check_scratch(output.scratch, output.path, stack.files)

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from hoaconv import __version__
-from hoaconv.chains import chained, open_others, teller, warm_up
+from hoaconv.chains import chained, open_others, open_source, teller, warm_up
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Fold, Step
 from hoaconv.engine.passes import schedule
@@ -16,25 +16,16 @@ from hoaconv.engine.run import Outcome, run
 from hoaconv.engine.sampling import Intervals
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import SpellingError
-from hoaconv.io.source import Volume, open_volume
+from hoaconv.io.source import Volume
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.ops.statistics import Profile
 from hoaconv.ops.summary import SHARED, Summary
-from hoaconv.options import (
-    take_budget,
-    take_decoder,
-    take_ops,
-    take_reduce,
-    take_sample,
-    take_source,
-    take_workers,
-)
+from hoaconv.options import take_budget, take_ops, take_sample, take_workers
 from hoaconv.placed import Placed, place
 from hoaconv.plots import Plot
 from hoaconv.report import Statistics, Watcher
-from hoaconv.units import parse_range
 
 __all__ = ["measure"]
 
@@ -108,18 +99,13 @@ class _Measurement:
 
 def _prepared(options: Mapping[str, Any]) -> _Measurement:
     """Check options, then headers, then memory."""
-    watcher, src = options["watcher"] or Watcher(), take_source(options["src"])
-    sample = take_sample(options["sample"])
-    reduce, gpu = take_reduce(options["reduce"]), take_decoder(options["decoder"])
+    watcher, sample = options["watcher"] or Watcher(), take_sample(options["sample"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
     if options["ops_module"] is not None:
         load_ops(options["ops_module"])
     ops = _without_folds(take_ops(options["ops"]))
     plot = None if options["plot"] is None else Plot(options["plot"])
-    slices = parse_range(options["range"]) if options["range"] else None
-    volume = open_volume(
-        src, slices=slices, allow_gaps=options["allow_gaps"], reduce=reduce, gpu=gpu
-    )
+    volume = open_source(options)
     for text in volume.notes:
         watcher.note(text)
     placed = place(ops, volume.spec, volume.voxel_size, volume.spacing)
@@ -128,7 +114,7 @@ def _prepared(options: Mapping[str, Any]) -> _Measurement:
         planned |= Profile()  # of drawn slices it would be none
     warm_up(planned, watcher)
     made = schedule(planned, Limits(budget, workers, machine.resident(), sample=sample))
-    return _Measurement(os.fspath(src), volume, ops, placed, made, plot, watcher)
+    return _Measurement(os.fspath(options["src"]), volume, ops, placed, made, plot, watcher)
 
 
 def _possible(intervals: Intervals) -> Intervals:

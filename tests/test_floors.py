@@ -52,7 +52,7 @@ FLOORS: dict[str, set[str]] = {
         "engine",
         *BOTTOM,
     },
-    "chains": {"report", "io", "engine", *BOTTOM},
+    "chains": {"report", "options", "io", "engine", *BOTTOM},
     "plots": {"report", *BOTTOM},
     "found": {"options", "ops", "engine", *BOTTOM},
     "pictures": {"pyramid", "io", "ops", "engine", *BOTTOM},

@@ -240,10 +240,10 @@ def _decode(decode: Decode, out: Plane, show: Callable[[Plane], None]) -> Plane:
     return out
 
 
-def _show(taps: Sequence[Tap], bands: Sequence[slice], z: int, plane: Plane) -> None:
-    for rows in bands:
+def _show(taps: Sequence[Tap], rows: Sequence[slice], z: int, plane: Plane) -> None:
+    for band in rows:
         for tap in taps:
-            tap.see(z, plane, rows)
+            tap.see(z, plane, band)
 
 
 def _seen(on_plane: Callable[[], None], plane: Plane) -> Plane:
