@@ -254,8 +254,8 @@ def _options_of(verb: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable
 def plan(options: Mapping[str, Any]) -> Schedule:
     """Return the schedule of `stack_to_omezarr` with the same options, without running it.
 
-    Nothing is written. Three slices are decoded and a few chunks packed, for an estimate of how
-    long the run will take. Raises what the run would raise by then.
+    Nothing is written. A slice for each worker, or three, are decoded and a few chunks packed, for
+    an estimate of how long the run will take. Raises what the run would raise by then.
     """
     from hoaconv.engine.probe import estimate  # noqa: PLC0415 - as above
 

@@ -1,10 +1,12 @@
 """How long a run will take, from a short trial: a few slices decoded, filtered, packed.
 
-Each part is timed on one thread. On all workers together a run then takes the sum of all work,
-divided by the workers: what the sweep is built for, since no worker waits for another.
+Each part is timed on one thread; decoding, which is most of the work, while all workers decode,
+since they share caches and the memory's bandwidth. A run then takes the sum of all work, divided
+by the workers: what the sweep is built for, since no worker waits for another.
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -19,6 +21,9 @@ from hoaconv.engine.spec import Plane, Spec
 
 __all__ = ["estimate"]
 
+LEAST = 3
+"""Slices to be decoded: of the beginning, the middle, the end."""
+
 _Tried = tuple[float, Plane]
 """Seconds of one thread for a plane, and such a plane."""
 
@@ -26,15 +31,15 @@ _Tried = tuple[float, Plane]
 def estimate(schedule: Schedule) -> Estimate:
     """Try every stage of every sweep on planes from the beginning, middle and end.
 
-    Takes about as long as decoding three slices, filtering a band of each and packing three
-    chunks. Writes nothing.
+    Takes about as long as one worker decodes three slices, filters a band of each and packs three
+    chunks; with three workers or more, one slice. Writes nothing.
 
     Raises
     ------
     SourceError
         If a slice can't be read.
     """
-    trial = _Trial()
+    trial = _Trial(schedule.limits.workers)
     for k, sweep in enumerate(schedule.sweeps):
         trial.sweep(k, sweep)
     return Estimate(sum(trial.work.values()) / schedule.limits.workers, trial.work)
@@ -43,7 +48,8 @@ def estimate(schedule: Schedule) -> Estimate:
 class _Trial:
     """Stages tried so far, on planes that are made of real ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
         self.work: dict[str, float] = {}
         self._found: dict[str, Mapping[str, Any]] = {}
         self._decoded: dict[int, _Tried] = {}
@@ -77,7 +83,7 @@ class _Trial:
 
     def _read(self, source: Source) -> _Tried:
         if id(source) not in self._decoded:
-            self._decoded[id(source)] = _decode(source)
+            self._decoded[id(source)] = _decode(source, self._workers)
         return self._decoded[id(source)]
 
     def _fold(self, fold: Fold, stage: Stage, spec: Spec, plane: Plane) -> _Tried:
@@ -112,9 +118,13 @@ def _timed(spec: Spec, make: Callable[[Plane], object]) -> _Tried:
     return perf_counter() - start, out
 
 
-def _decode(source: Source) -> _Tried:
-    last = source.spec.planes - 1
-    tried = [_timed(source.spec, partial(source.read, z)) for z in {0, last // 2, last}]
+def _decode(source: Source, workers: int) -> _Tried:
+    """Seconds of one thread for a plane while all decode; and the plane that varies most."""
+    at_once = workers if source.together == 1 else 1  # planes of one group have all threads
+    count = min(-(-LEAST // at_once) * at_once, source.spec.planes)
+    places = np.linspace(0, source.spec.planes - 1, count).astype(int).tolist()
+    with ThreadPoolExecutor(at_once) as threads:
+        tried = list(threads.map(lambda z: _timed(source.spec, partial(source.read, z)), places))
     seconds = sum(took for took, _ in tried) / len(tried)
     return seconds / source.together, max(
         (plane for _, plane in tried), key=lambda plane: float(plane.std())

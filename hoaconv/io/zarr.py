@@ -30,6 +30,9 @@ _OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
 WRITE_BYTES = 1 << 22
 """Chunks of fewer bytes are written several at a time, so that Python is called less often."""
 
+CHUNK_BYTES = 3 << 10
+"""What tensorstore keeps of a chunk under way besides its bytes; measured."""
+
 PIECE_BYTES = 1 << 26
 """A layer that waits in scratch comes back by as many bytes, or by one shard or chunk."""
 
@@ -99,9 +102,18 @@ class ArraySpec:
         return tuple(_regions(self.shape[1:], self.piece_shape[1:]))
 
     def in_flight(self, workers: int, *, lean: bool) -> int:
-        """Calls under way at once: two chunks for every worker to pack, or, `lean`, one."""
+        """Calls under way at once.
+
+        So many that each worker has two chunks to pack, or, `lean`, one. A whole shard is then
+        put to disk by one thread, which takes up to a quarter of what packing it takes: for every
+        four workers one more shard is packed meanwhile, but never more than half a layer at once.
+        """
         chunks = prod(self.write_shape) // prod(self.chunks)
-        return -(-(workers if lean else 2 * workers) // chunks)
+        packed = -(-(workers if lean else 2 * workers) // chunks)
+        if lean or not self.shards:
+            return packed
+        layer = prod(-(-n // u) for n, u in zip(self.shape[1:], self.write_shape[1:], strict=True))
+        return max(packed, min(1 + -(-workers // 4), layer // 2))
 
     def write_bytes(self, workers: int, *, lean: bool) -> int:
         """Bytes held while a layer is being written, besides the layer; measured.
@@ -116,8 +128,9 @@ class ArraySpec:
         ends_within = any(n % u for n, u in zip(self.shape, self.unit, strict=True))
         copies = 2.0 if ends_within or not self.shards else 1.2
         chunk = prod(self.chunks) * self.dtype.itemsize
+        waiting = voxels // prod(self.chunks) * CHUNK_BYTES
         encoding = 3 * workers * (chunk + min(self.compressor.block, chunk))
-        return int(copies * voxels * self.dtype.itemsize) + encoding
+        return int(copies * voxels * self.dtype.itemsize) + waiting + encoding
 
     def metadata(self) -> dict[str, Any]:
         """The array's ``zarr.json`` or ``.zarray``."""

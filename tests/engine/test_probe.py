@@ -1,4 +1,6 @@
-"""The estimate tries every stage, reads three slices and writes nothing."""
+"""The estimate tries every stage, reads few slices, all workers at once, and writes nothing."""
+
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ def test_every_stage_of_every_sweep_is_tried() -> None:
     assert min(found.work.values()) >= 0
     assert found.work["keep"] == pytest.approx(0.25 * len(VOLUME))
     assert found.seconds == pytest.approx(sum(found.work.values()) / 2)
-    assert sorted(source.reads) == [0, 9, 19]
+    assert sorted(source.reads) == [0, 6, 12, 19]
     assert not sink.planes
 
 
@@ -37,3 +39,17 @@ def test_a_source_is_decoded_once_for_all_sweeps_and_counted_in_each() -> None:
     found = estimate(made)
     assert source.reads == [0]
     assert set(found.work) == {"memory", "most", "subtract-most", "keep"}
+
+
+@pytest.mark.parametrize(("workers", "reads"), [(1, [0, 9, 19]), (4, [0, 6, 12, 19])])
+def test_all_workers_decode_at_once_as_they_will(workers, reads) -> None:
+    class Shared(InMemory):
+        """A slice is there when every worker has asked for one."""
+
+        def read(self, z, out) -> None:
+            together.wait(timeout=10)
+            super().read(z, out)
+
+    together, source = Barrier(workers), Shared(VOLUME)
+    estimate(schedule(Plan.read(source) | Shelf(), Limits(1 << 40, workers)))
+    assert sorted(source.reads) == reads

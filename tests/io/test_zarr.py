@@ -114,6 +114,27 @@ def test_plain_zstd_in_v2_is_refused() -> None:
         ArraySpec((2, 2, 2), np.dtype("uint8"), (2, 2, 2), None, Compressor.parse("zstd:3"), 2)
 
 
+@pytest.mark.parametrize(
+    ("shards", "workers", "lean", "at_once"),
+    [
+        (None, 1, False, 2),
+        (None, 2, False, 4),
+        (None, 2, True, 2),
+        ((64, 512, 512), 1, False, 2),
+        ((64, 512, 512), 4, False, 2),
+        ((64, 512, 512), 20, False, 6),
+        ((64, 512, 512), 20, True, 1),
+        ((64, 1024, 2048), 20, False, 4),  # half a layer
+        ((64, 4096, 4096), 20, False, 1),
+        ((64, 64, 64), 20, False, 6),
+    ],
+)
+def test_while_one_shard_is_written_others_are_packed(shards, workers, lean, at_once) -> None:
+    shape, chunks = (128, 4096, 4096), (64, 64, 64) if shards else (128, 128, 128)
+    spec = ArraySpec(shape, np.dtype("uint16"), chunks, shards, Compressor.parse("lz4"), 3)
+    assert spec.in_flight(workers, lean=lean) == at_once
+
+
 class Write:
     """A write that ends only when it is waited for to the end; the first wait is interrupted."""
 
