@@ -70,7 +70,7 @@ class _Trial:
         if stage.after:  # nothing is there yet to be read: unpacking is taken to cost as packing
             return self._held[stage.after]
         if isinstance(part, Source):
-            return self._read(part)
+            return self._read(part, sweep)
         if isinstance(part, Op | Resample | Scan | Join):
             return _make(part, stage, sweep.spec_in(stage), spec, taken)
         (plane,) = taken
@@ -81,9 +81,10 @@ class _Trial:
             self._held[k, stage.inputs[0]] = seconds, plane
         return seconds, plane
 
-    def _read(self, source: Source) -> _Tried:
+    def _read(self, source: Source, sweep: Sweep) -> _Tried:
         if id(source) not in self._decoded:
-            self._decoded[id(source)] = _decode(source, self._workers)
+            at_once = max(1, min(self._workers, sweep.ahead))  # as in the run, and as is counted
+            self._decoded[id(source)] = _decode(source, at_once)
         return self._decoded[id(source)]
 
     def _fold(self, fold: Fold, stage: Stage, spec: Spec, plane: Plane) -> _Tried:
@@ -118,9 +119,10 @@ def _timed(spec: Spec, make: Callable[[Plane], object]) -> _Tried:
     return perf_counter() - start, out
 
 
-def _decode(source: Source, workers: int) -> _Tried:
-    """Seconds of one thread for a plane while all decode; and the plane that varies most."""
-    at_once = workers if source.together == 1 else 1  # planes of one group have all threads
+def _decode(source: Source, at_once: int) -> _Tried:
+    """Seconds of one thread for a plane while so many decode; and the plane that varies most."""
+    if source.together > 1:
+        at_once = 1  # planes of one group have all threads
     count = min(-(-LEAST // at_once) * at_once, source.spec.planes)
     places = np.linspace(0, source.spec.planes - 1, count).astype(int).tolist()
     with ThreadPoolExecutor(at_once) as threads:

@@ -1,6 +1,8 @@
 """The estimate tries every stage, reads few slices, all workers at once, and writes nothing."""
 
-from threading import Barrier
+from dataclasses import replace
+from threading import Barrier, Lock
+from time import sleep
 
 import numpy as np
 import pytest
@@ -53,3 +55,20 @@ def test_all_workers_decode_at_once_as_they_will(workers, reads) -> None:
     together, source = Barrier(workers), Shared(VOLUME)
     estimate(schedule(Plan.read(source) | Shelf(), Limits(1 << 40, workers)))
     assert sorted(source.reads) == reads
+
+
+def test_no_more_decode_at_once_than_the_plan_counts() -> None:
+    class Alone(InMemory):
+        """A slice takes a while, and no other is decoded meanwhile."""
+
+        def read(self, z, out) -> None:
+            assert lock.acquire(blocking=False)
+            sleep(0.02)
+            super().read(z, out)
+            lock.release()
+
+    lock, source = Lock(), Alone(VOLUME)
+    made = schedule(Plan.read(source) | Shelf(), Limits(1 << 40, 4))
+    tight = replace(made, sweeps=tuple(replace(sweep, ahead=1) for sweep in made.sweeps))
+    estimate(tight)
+    assert sorted(source.reads) == [0, 9, 19]
