@@ -198,10 +198,10 @@ def test_a_plan_writes_nothing_and_starts_nothing(tiffs, tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr(Stack, "read", lambda self, z, out: read.append(z))
     made = hoaconv.plan(
-        tiffs, tmp_path / "o.zarr", ops="gaussian 1.5", report=tmp_path / "r.json", workers=3
+        tiffs, tmp_path / "o.zarr", ops="gaussian 1.5", report=tmp_path / "r.json", workers=1
     )
     assert made.projected > 0
-    assert len(read) == 3  # for the estimate of time, one by each worker
+    assert len(read) == 3  # for the estimate of time
     assert list(tmp_path.iterdir()) == []
 
 

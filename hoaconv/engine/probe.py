@@ -1,8 +1,9 @@
 """How long a run will take, from a short trial: a few slices decoded, filtered, packed.
 
 Each part is timed on one thread; decoding, which is most of the work, while all workers decode,
-since they share caches and the memory's bandwidth. A run then takes the sum of all work, divided
-by the workers: what the sweep is built for, since no worker waits for another.
+since they share caches and bandwidth, or as many as this machine has CPUs and memory for. A run
+then takes the sum of all work, divided by the workers: what the sweep is built for, since no worker
+waits for another.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from hoaconv.engine import machine
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Hold, Join, Op, Resample, Scan, Source
 from hoaconv.engine.passes.measure import settled
@@ -31,8 +33,8 @@ _Tried = tuple[float, Plane]
 def estimate(schedule: Schedule) -> Estimate:
     """Try every stage of every sweep on planes from the beginning, middle and end.
 
-    Takes about as long as one worker decodes three slices, filters a band of each and packs three
-    chunks; with three workers or more, one slice. Writes nothing.
+    Takes about as long as decoding three slices, or one where three are decoded at once, filtering
+    a band of each and packing three chunks. Writes nothing.
 
     Raises
     ------
@@ -83,8 +85,8 @@ class _Trial:
 
     def _read(self, source: Source, sweep: Sweep) -> _Tried:
         if id(source) not in self._decoded:
-            at_once = max(1, min(self._workers, sweep.ahead))  # as in the run, and as is counted
-            self._decoded[id(source)] = _decode(source, at_once)
+            wanted = min(self._workers, sweep.ahead)  # as in the run, and as is counted
+            self._decoded[id(source)] = _decode(source, min(wanted, _possible(source)))
         return self._decoded[id(source)]
 
     def _fold(self, fold: Fold, stage: Stage, spec: Spec, plane: Plane) -> _Tried:
@@ -117,6 +119,13 @@ def _timed(spec: Spec, make: Callable[[Plane], object]) -> _Tried:
     start = perf_counter()
     make(out)
     return perf_counter() - start, out
+
+
+def _possible(source: Source) -> int:
+    """Planes that this machine can decode at once: a run is often planned on a smaller one."""
+    each = source.spec.plane_bytes + source.scratch()
+    free = machine.memory_limit() - machine.resident()
+    return max(1, min(machine.cpus(), free // (2 * each)))
 
 
 def _decode(source: Source, at_once: int) -> _Tried:

@@ -112,8 +112,8 @@ class ArraySpec:
         packed = -(-(workers if lean else 2 * workers) // chunks)
         if lean or not self.shards:
             return packed
-        layer = prod(-(-n // u) for n, u in zip(self.shape[1:], self.write_shape[1:], strict=True))
-        return max(packed, min(1 + -(-workers // 4), layer // 2))
+        calls = len(tuple(_regions(self.shape[1:], self.write_shape[1:])))  # of one layer
+        return max(packed, min(1 + -(-workers // 4), calls // 2))
 
     def write_bytes(self, workers: int, *, lean: bool) -> int:
         """Bytes held while a layer is being written, besides the layer; measured.

@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 from in_memory import Add, Box, Desk, InMemory, Shelf, SubtractMost, Total
 
+from hoaconv.engine import machine
 from hoaconv.engine.combine import Combine
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.probe import estimate
 from hoaconv.engine.schedule import Limits
+
+
+@pytest.fixture(autouse=True)
+def _four_cpus(monkeypatch) -> None:
+    monkeypatch.setattr(machine, "cpus", lambda: 4)
+
 
 VOLUME = np.random.default_rng(3).integers(0, 99, (20, 33, 7), dtype=np.int32)
 
@@ -57,18 +64,31 @@ def test_all_workers_decode_at_once_as_they_will(workers, reads) -> None:
     assert sorted(source.reads) == reads
 
 
+class Alone(InMemory):
+    """A slice takes a while, and no other is decoded meanwhile."""
+
+    def __init__(self, volume) -> None:
+        super().__init__(volume)
+        self.lock = Lock()
+
+    def read(self, z, out) -> None:
+        assert self.lock.acquire(blocking=False)
+        sleep(0.02)
+        super().read(z, out)
+        self.lock.release()
+
+
 def test_no_more_decode_at_once_than_the_plan_counts() -> None:
-    class Alone(InMemory):
-        """A slice takes a while, and no other is decoded meanwhile."""
-
-        def read(self, z, out) -> None:
-            assert lock.acquire(blocking=False)
-            sleep(0.02)
-            super().read(z, out)
-            lock.release()
-
-    lock, source = Lock(), Alone(VOLUME)
+    source = Alone(VOLUME)
     made = schedule(Plan.read(source) | Shelf(), Limits(1 << 40, 4))
-    tight = replace(made, sweeps=tuple(replace(sweep, ahead=1) for sweep in made.sweeps))
-    estimate(tight)
+    estimate(replace(made, sweeps=tuple(replace(sweep, ahead=1) for sweep in made.sweeps)))
+    assert sorted(source.reads) == [0, 9, 19]
+
+
+@pytest.mark.parametrize(("name", "value"), [("cpus", 1), ("memory_limit", 0)])
+def test_no_more_decode_at_once_than_this_machine_can(monkeypatch, name, value) -> None:
+    source = Alone(VOLUME)
+    made = schedule(Plan.read(source) | Shelf(), Limits(1 << 40, 4))
+    monkeypatch.setattr(machine, name, lambda: value)
+    estimate(made)
     assert sorted(source.reads) == [0, 9, 19]
