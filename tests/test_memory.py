@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import tifffile
 
+from hoaconv.engine.machine import LARGEST_KEPT
 from hoaconv.io.phantom import Phantom
 from hoaconv.io.slice_files import write_jp2_stack, write_tiff_stack
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are told by Linux")
 
-SHAPE = (80, 1000, 1500)
+SHAPE, WIDE = (80, 1000, 1500), (48, 4000, 4400)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,8 @@ def make_stack(name, folder):
         _write_jp2s(folder)
     elif name == "noise":
         _write_noise(folder)
+    elif name == "wide":
+        _write_wide(folder)
     elif name == "deflate":
         write_tiff_stack(Phantom(SHAPE), folder, compression="zlib")
     else:
@@ -48,9 +51,25 @@ def make_stack(name, folder):
 
 def _write_jp2s(folder):
     """Eight slices, again and again: coding them takes far longer than reading them."""
-    made = write_jp2_stack(Phantom((8, *SHAPE[1:])), folder)
-    for z in range(len(made), SHAPE[0]):
-        shutil.copyfile(made[z % len(made)], folder / f"slice_{z:06d}.jp2")
+    _repeat(write_jp2_stack(Phantom((8, *SHAPE[1:])), folder), SHAPE[0])
+
+
+def _write_wide(folder):
+    """Four slices, again and again, each one strip, which malloc doesn't keep by itself."""
+    phantom, plane = Phantom((4, *WIDE[1:])), np.empty(WIDE[1:], np.uint16)
+    assert plane.nbytes > LARGEST_KEPT
+    made = [folder / f"slice_{z:06d}.tif" for z in range(4)]
+    folder.mkdir()
+    for z, file in enumerate(made):
+        phantom.read(z, plane)
+        tifffile.imwrite(file, plane, compression="zstd", rowsperstrip=WIDE[1])
+    _repeat(made, WIDE[0])
+
+
+def _repeat(made, planes):
+    for z in range(len(made), planes):
+        file = made[z % len(made)]
+        shutil.copyfile(file, file.with_stem(f"slice_{z:06d}"))
 
 
 def _write_noise(folder):
@@ -66,6 +85,7 @@ CASES = {
     "tiff": ("uint16", []),
     "tiff, four workers": ("uint16", ["--workers", "4"]),
     "deflate": ("deflate", []),
+    "wide slices": ("wide", ["--chunks", "16,64,64", "--workers", "4"]),
     "uint8": ("uint8", []),
     "float32": ("float32", []),
     "noise": ("noise", []),

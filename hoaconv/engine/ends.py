@@ -24,12 +24,13 @@ class Use:
 
 @dataclass(frozen=True)
 class Thrift:
-    """How sinks hold less, at some cost in speed.
+    """How a sweep holds less, at some cost in speed.
 
     Attributes
     ----------
     lean
-        Whether as little as can be is on its way to disk at once.
+        Whether as little as can be is on its way to disk at once, bands are narrow, and what
+        decoders of large slices free goes back to the system.
     gathered
         How much waits in scratch instead of in memory: of a pyramid, the layers of so many
         levels, the largest first. A sink takes no more than it is `Sink.gatherable`.

@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from time import perf_counter
+from traceback import clear_frames
 from typing import Any, cast
 
 from hoaconv.engine import machine
@@ -77,6 +79,8 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
         except BaseException as error:
             work.pool.close()  # nobody writes any more when what was written is removed
             work.abort(error)
+            clear_frames(error.__traceback__)  # they hold planes until the error is forgotten
+            machine.trim_malloc()
             raise
         work.pool.close()
     folds = tuple(value for place, value in sorted(work.values.items()) if not work.seeks(place))
@@ -152,7 +156,8 @@ class _Run:
                 running.writers[i] = self._writers[k, i]
             elif isinstance(stage.part, Fold):
                 running.taps[i] = Tap(running, stage)
-        pull(running.sweep, lower(running))
+        with machine.reuse_large_blocks() if sweep.reuses_memory else nullcontext():
+            pull(running.sweep, lower(running))
         self._measured(k, {i: tap.state() for i, tap in running.taps.items()})
         for i, stage in enumerate(sweep.stages):
             if isinstance(stage.part, Hold):
@@ -211,6 +216,7 @@ class _Run:
                 self._writers[place].abort()
             except StoreError as reason:
                 left.append(str(reason))
+        self._writers.clear()
         for note in left or ["what was written is removed"]:
             error.add_note(note)
 

@@ -21,6 +21,7 @@ from hoaconv.engine.contract import (
     Thrift,
     Use,
 )
+from hoaconv.engine.machine import LARGEST_KEPT
 from hoaconv.engine.plan import Part, Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
@@ -166,6 +167,12 @@ class Sweep:
         """Bytes of the sources' slices, decoded; what waits in scratch is none."""
         sources = (s for s in self.stages if isinstance(s.part, Source) and s.after is None)
         return sum(self.spec_of(source).nbytes for source in sources)
+
+    @property
+    def reuses_memory(self) -> bool:
+        """Whether what decoders of large slices free is kept for the next: faster, but more."""
+        scratch = (s.part.scratch() for s in self.stages if isinstance(s.part, Source))
+        return max(scratch, default=0) > LARGEST_KEPT and not self.thrift.lean
 
     @property
     def planes(self) -> int:

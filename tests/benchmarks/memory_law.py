@@ -9,7 +9,7 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks.table import format_table
-from tests.test_memory import CASES, SHAPE, convert, make_stack
+from tests.test_memory import CASES, SHAPE, WIDE, convert, make_stack
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, ...]]:
@@ -37,7 +37,8 @@ def main() -> None:
     """Convert every case, each in a process of its own, and print."""
     with TemporaryDirectory() as folder:
         titles = ("run", "slices", "options", "projected, MB", "measured, MB", "ratio")
-        print(f"{' x '.join(map(str, SHAPE))} voxels\n")
+        sizes = [" x ".join(map(str, shape)) for shape in (SHAPE, WIDE)]
+        print("{} voxels; wide slices {}\n".format(*sizes))
         print(format_table(titles, list(_rows(Path(folder)))))
 
 

@@ -1,6 +1,9 @@
 """What this process may use."""
 
 import os
+import platform
+import subprocess
+import sys
 
 import numpy as np
 import psutil
@@ -65,3 +68,39 @@ def test_peak_sees_memory_that_is_gone_again(monkeypatch, exact: bool) -> None:
     with machine.Peak() as after:
         pass
     assert after.nbytes < large.nbytes - 100_000_000
+
+
+FAULTS = """
+from ctypes import CDLL, c_int, c_size_t, c_void_p
+from resource import RUSAGE_SELF, getrusage
+from hoaconv.engine.machine import (
+    LARGEST_KEPT, reuse_large_blocks, share_malloc_arena, trim_malloc
+)
+
+libc = CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = c_void_p, [c_size_t]
+libc.memset.argtypes, libc.free.argtypes = [c_void_p, c_int, c_size_t], [c_void_p]
+
+def faults():
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        block = libc.malloc(LARGEST_KEPT + 1)
+        libc.memset(block, 1, LARGEST_KEPT + 1)
+        libc.free(block)
+    return getrusage(RUSAGE_SELF).ru_minflt - before
+
+share_malloc_arena()
+before = faults()
+with reuse_large_blocks():
+    within = faults()
+trim_malloc()
+print(before, within, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a matter of glibc's malloc")
+def test_large_blocks_are_mapped_once_while_they_are_reused() -> None:
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, check=True)
+    before, within, after = map(int, done.stdout.split())
+    assert within < before / 5
+    assert after > before / 2

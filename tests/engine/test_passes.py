@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Add, Box, Desk, InMemory, Keep, SubtractMost, Total
 
+from hoaconv.engine.machine import LARGEST_KEPT
 from hoaconv.engine.passes import PASSES, schedule
 from hoaconv.engine.passes.fuse import Fused, fuse
 from hoaconv.engine.passes.infer import infer
@@ -87,6 +88,25 @@ def test_more_budget_never_means_less_ahead_or_smaller_strides(parts: list) -> N
         assert now[0] >= before[0]
         assert now[1] >= before[1]
         before = now
+
+
+class Coded(InMemory):
+    """Slices whose decoder takes a block that malloc gives back at once."""
+
+    def scratch(self) -> int:
+        return LARGEST_KEPT + 1
+
+
+@pytest.mark.parametrize(("workers", "pieces"), [(1, 1), (4, 2), (20, 6)])
+def test_what_decoders_free_is_kept_and_counted_where_there_is_room(workers, pieces) -> None:
+    plan = Plan.read(Coded(SOURCE.volume)) | Keep()
+    (ample,) = schedule(plan, Limits(1 << 40, workers)).sweeps
+    (tight,) = schedule(plan, Limits(ample.projected - 1, workers)).sweeps
+    assert ample.reuses_memory
+    assert not tight.reuses_memory
+    freed = [use.nbytes for use in ample.uses if "freed" in use.what]
+    assert freed == [pieces * (LARGEST_KEPT + 1)]
+    assert not [use for use in tight.uses if "freed" in use.what]
 
 
 def test_a_budget_error_lists_the_consumers_worst_first() -> None:

@@ -1,6 +1,7 @@
 """Whatever windows, bands, depths and workers a schedule has, the planes are the same."""
 
 import threading
+from traceback import walk_tb
 from unittest.mock import patch
 
 import numpy as np
@@ -283,3 +284,12 @@ def test_buffers_hold_what_the_model_says_or_less(
     made = with_sizes(made, stride, 5, ahead)
     held, counted = held_and_counted(made)
     assert held <= counted
+
+
+def test_a_failed_run_holds_no_planes_while_its_error_is_kept() -> None:
+    plan = Plan.read(InMemory(np.zeros((9, 4, 5), np.uint8), bad=5)) | Keep()
+    with pytest.raises(SourceError) as caught:
+        run(schedule(plan, Limits(1 << 40, 2)))
+    held = {frame.f_code.co_name: dict(frame.f_locals) for frame, _ in walk_tb(caught.tb)}
+    assert held["outputs"] == {}
+    assert held["_sweep"] == {}
