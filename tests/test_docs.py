@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import hoaconv
+from hoaconv.cli import app
 from hoaconv.ops.page import page
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +28,8 @@ def run(arguments: list[str], folder: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_page_runs(page: Path, tmp_path: Path) -> None:
+def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if kind == "python":
             run([sys.executable, "-c", text], tmp_path)
@@ -34,7 +37,8 @@ def test_page_runs(page: Path, tmp_path: Path) -> None:
         for line in text.splitlines():
             if line.startswith("$ hoaconv "):
                 words = shlex.split(line.removeprefix("$ hoaconv "))
-                run([sys.executable, "-m", "hoaconv", *words], tmp_path)
+                done = CliRunner().invoke(app, words)
+                assert done.exit_code == 0, f"{line}\n{done.output}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -84,10 +88,6 @@ def test_examples_in_docstrings() -> None:
 
 def test_every_option_is_told_in_help(capsys) -> None:
     from inspect import signature
-
-    from typer.testing import CliRunner
-
-    from hoaconv.cli import app
 
     text = CliRunner().invoke(app, ["stack-to-omezarr", "--help"], env={"COLUMNS": "200"}).output
     for name in signature(hoaconv.stack_to_omezarr).parameters:

@@ -166,11 +166,14 @@ def compiled(source, words):
 
 @pytest.mark.parametrize("case", CASES)
 def test_measured_stays_below_projected_and_not_far(stack, tmp_path, case) -> None:
+    from invoking import run
+
     source, words = CASES[case]
     words = [word.replace("OTHER", str(tmp_path / "other.zarr")) for word in words]
     if not compiled(source, words):
         ample = words[: words.index("--budget")] if "--budget" in words else words
-        convert(stack(source), tmp_path / "warm.zarr", [*ample, "--range", ":2"])
+        warmed = run(stack(source), tmp_path / "warm.zarr", "--range", ":2", *ample)
+        assert warmed.exit_code == 0, warmed.output
     peak, report = convert(stack(source), tmp_path / "o.zarr", words)
     assert peak <= report["projected"]
     assert report["measured"] <= report["projected"]

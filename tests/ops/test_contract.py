@@ -277,7 +277,7 @@ def test_an_op_is_a_value(text):
 
 
 @pytest.mark.parametrize("text", OPS)
-@pytest.mark.parametrize("shape", [(1, 1, 1), (13, 5, 40), (3, 60, 3000)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (13, 5, 40), (3, 20, 3000)])
 def test_apply_allocates_no_more_than_it_declares(text, shape):
     op = parse_op(text)
     for dtype in (d for d in DTYPES if accepts(op, d)):
