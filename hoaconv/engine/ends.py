@@ -29,8 +29,8 @@ class Thrift:
     Attributes
     ----------
     lean
-        Whether as little as can be is on its way to disk at once, bands are narrow, and what
-        decoders of large slices free goes back to the system.
+        Whether as little as can be is on its way to disk at once, bands are narrow, and what is
+        freed goes back to the system.
     gathered
         How much waits in scratch instead of in memory: of a pyramid, the layers of so many
         levels, the largest first. A sink takes no more than it is `Sink.gatherable`.

@@ -102,7 +102,7 @@ def _stage_uses(schedule: Sweep, i: int) -> tuple[Use, ...]:
     if isinstance(stage.part, Source):
         layer, scratch = stage.part.holds(workers), stage.part.scratch()
         # The heap falls into pieces: measured, 0.8 to 2.7 times the scratch with 2 to 16 workers.
-        kept = (1 + workers // 4) * scratch if schedule.reuses_memory else 0
+        kept = (1 + workers // 4) * scratch if schedule.keeps_large_blocks else 0
         return (
             Use(who, f"{planes} planes: {schedule.ahead} ahead", size),
             Use(who, f"decoding in {workers} workers", workers * scratch),

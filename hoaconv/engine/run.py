@@ -156,7 +156,8 @@ class _Run:
                 running.writers[i] = self._writers[k, i]
             elif isinstance(stage.part, Fold):
                 running.taps[i] = Tap(running, stage)
-        with machine.reuse_large_blocks() if sweep.reuses_memory else nullcontext():
+        lean, large = sweep.thrift.lean, sweep.keeps_large_blocks
+        with nullcontext() if lean else machine.reuse_freed(large=large):
             pull(running.sweep, lower(running))
         self._measured(k, {i: tap.state() for i, tap in running.taps.items()})
         for i, stage in enumerate(sweep.stages):

@@ -169,7 +169,7 @@ class Sweep:
         return sum(self.spec_of(source).nbytes for source in sources)
 
     @property
-    def reuses_memory(self) -> bool:
+    def keeps_large_blocks(self) -> bool:
         """Whether what decoders of large slices free is kept for the next: faster, but more."""
         scratch = (s.part.scratch() for s in self.stages if isinstance(s.part, Source))
         return max(scratch, default=0) > LARGEST_KEPT and not self.thrift.lean

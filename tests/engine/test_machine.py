@@ -73,34 +73,43 @@ def test_peak_sees_memory_that_is_gone_again(monkeypatch, exact: bool) -> None:
 FAULTS = """
 from ctypes import CDLL, c_int, c_size_t, c_void_p
 from resource import RUSAGE_SELF, getrusage
-from hoaconv.engine.machine import (
-    LARGEST_KEPT, reuse_large_blocks, share_malloc_arena, trim_malloc
-)
+from hoaconv.engine.machine import LARGEST_KEPT, reuse_freed, share_malloc_arena, trim_malloc
 
 libc = CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = c_void_p, [c_size_t]
 libc.memset.argtypes, libc.free.argtypes = [c_void_p, c_int, c_size_t], [c_void_p]
 
-def faults():
+def faults(size):
     before = getrusage(RUSAGE_SELF).ru_minflt
     for _ in range(10):
-        block = libc.malloc(LARGEST_KEPT + 1)
-        libc.memset(block, 1, LARGEST_KEPT + 1)
-        libc.free(block)
+        blocks = [libc.malloc(size) for _ in range(3)]
+        for block in blocks:
+            libc.memset(block, 1, size)
+        for block in blocks:
+            libc.free(block)
     return getrusage(RUSAGE_SELF).ru_minflt - before
 
+def both():
+    told = faults(LARGEST_KEPT // 4), faults(LARGEST_KEPT + 1)
+    trim_malloc()
+    return told
+
 share_malloc_arena()
-before = faults()
-with reuse_large_blocks():
-    within = faults()
-trim_malloc()
-print(before, within, faults())
+print(*both())
+for large in (False, True):
+    with reuse_freed(large=large):
+        print(*both())
+print(*both())
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a matter of glibc's malloc")
-def test_large_blocks_are_mapped_once_while_they_are_reused() -> None:
+def test_what_is_freed_is_mapped_once_while_it_is_reused() -> None:
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, check=True)
-    before, within, after = map(int, done.stdout.split())
-    assert within < before / 5
-    assert after > before / 2
+    counts = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    (small_before, large_before), kept, kept_whole, (_, large_after) = counts
+    assert kept[0] < small_before / 4
+    assert kept[1] > large_before / 2
+    assert kept_whole[0] < small_before / 4
+    assert kept_whole[1] < large_before / 4
+    assert large_after > large_before / 2

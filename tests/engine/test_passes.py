@@ -102,8 +102,8 @@ def test_what_decoders_free_is_kept_and_counted_where_there_is_room(workers, pie
     plan = Plan.read(Coded(SOURCE.volume)) | Keep()
     (ample,) = schedule(plan, Limits(1 << 40, workers)).sweeps
     (tight,) = schedule(plan, Limits(ample.projected - 1, workers)).sweeps
-    assert ample.reuses_memory
-    assert not tight.reuses_memory
+    assert ample.keeps_large_blocks
+    assert not tight.keeps_large_blocks
     freed = [use.nbytes for use in ample.uses if "freed" in use.what]
     assert freed == [pieces * (LARGEST_KEPT + 1)]
     assert not [use for use in tight.uses if "freed" in use.what]
