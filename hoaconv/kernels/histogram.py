@@ -5,7 +5,8 @@ and first 7 bits of the mantissa of the value as float32: the upper half of its 
 flipped so that bins are in the order of values. A bin is then at most 2**-7 of its value wide.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Self
 
 import numpy as np
 from numba import njit
@@ -13,9 +14,9 @@ from numba import njit
 from hoaconv.kernels.rows import Flat, flat_rows
 
 __all__ = [
-    "LANES",
     "NAN_BIN",
     "ZERO_BINS",
+    "Bins",
     "bin_count",
     "bin_ends",
     "bin_values",
@@ -26,8 +27,8 @@ __all__ = [
 
 Plane = np.ndarray[Any, np.dtype[Any]]
 
-LANES = 4
-"""Histograms filled in turn: a bin that neighbours share then isn't waited for."""
+MOST = (1 << 32) - 1
+"""As many voxels as 32 bits can count."""
 
 NAN_BIN = 0xFFC0
 """Where `count_keys` puts every NaN: beyond plus infinity."""
@@ -78,61 +79,129 @@ def _as_numbers(patterns: Flat) -> Flat:
         return patterns.view(np.float32).astype(np.float64)
 
 
-def count(block: Plane, bins: Plane) -> None:
+class Bins:
+    """How many voxels each bin holds.
+
+    They are counted in 32 bits, so that the bins lie in a core's second cache, and added up in 64
+    before one can overflow. Several lanes are filled in turn, lest a bin that neighbours share be
+    waited for: two where voxels may spread over 2**16 bins, since more would be too large.
+    """
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        n = bin_count(dtype)
+        self._recent = np.zeros((_lanes(dtype), n), np.uint32)
+        self._earlier = np.zeros(n, np.int64)
+        self._room = MOST
+
+    @staticmethod
+    def nbytes(dtype: np.dtype[Any]) -> int:
+        """Bytes that the bins of a dtype take."""
+        return bin_count(dtype) * (4 * _lanes(dtype) + 8)
+
+    @property
+    def total(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Voxels in each bin, least value first."""
+        made: np.ndarray[tuple[int], np.dtype[np.int64]]
+        made = self._earlier + self._recent.sum(axis=0, dtype=np.int64)
+        return made
+
+    def __add__(self, other: Self) -> Self:
+        """The voxels of both, in bins of their own."""
+        made = object.__new__(type(self))
+        made._earlier = self.total + other.total
+        made._recent, made._room = np.zeros_like(self._recent), MOST
+        return made
+
+    def lanes(self, voxels: int) -> Plane:
+        """The (lanes, bins) uint32 counts, with room for so many voxels in each bin."""
+        if voxels > self._room:
+            self._earlier += self._recent.sum(axis=0, dtype=np.int64)
+            self._recent[...] = 0
+            self._room = MOST
+        self._room -= voxels
+        return self._recent
+
+
+def _lanes(dtype: np.dtype[Any]) -> int:
+    return 2 if is_exact(dtype) and dtype.itemsize == 2 else 4
+
+
+def count(block: Plane, bins: Bins) -> None:
     """Add the voxels of a block of an exact dtype to `bins`.
 
     Parameters
     ----------
     block : (y, x) array
         Of uint8, int8, uint16 or int16.
-    bins : (LANES, bin_count) int64 array
-        The sum over its lanes is the histogram, least value first.
+    bins
+        Of that dtype.
     """
     item = block.dtype.itemsize
-    flat, _, step = flat_rows(block)
-    sign = 1 << (8 * item - 1) if block.dtype.kind == "i" else 0
-    _count(flat.view(f"u{item}"), step, block.shape, sign, bins)
+    unsigned = np.dtype(f"u{item}")
+    sign = unsigned.type(1 << (8 * item - 1) if block.dtype.kind == "i" else 0)
+    for part in _parts(block):
+        flat, _, step = flat_rows(part)
+        _count(flat.view(unsigned), step, part.shape, sign, bins.lanes(part.size))
 
 
-def count_keys(block: Plane, bins: Plane, extremes: Flat) -> None:
+def count_keys(block: Plane, bins: Bins, extremes: Flat) -> None:
     """Add the voxels of a block of any dtype to the bins of their keys.
 
     Parameters
     ----------
     block : (y, x) array
-        Of any dtype; NaN is counted in bin `NAN_BIN`.
-    bins : (LANES, 65536) int64 array
-        The sum over its lanes is the histogram, least value first.
+        Of a dtype that is not exact; NaN is counted in bin `NAN_BIN`.
+    bins
+        Of that dtype.
     extremes : float64 array of 2
         Least and greatest voxel so far, NaN aside; at first plus and minus infinity.
     """
-    flat, _, step = flat_rows(block)
-    _count_keys(flat, step, block.shape, bins, extremes)
+    for part in _parts(block):
+        flat, _, step = flat_rows(part)
+        _count_keys(flat, step, part.shape, bins.lanes(part.size), extremes)
+
+
+def _parts(block: Plane) -> Iterator[Plane]:
+    """Rows of a block, no more of them at once than 32 bits can count the voxels of."""
+    ny, nx = block.shape
+    rows = max(1, MOST // max(1, nx))
+    return (block[y : y + rows] for y in range(0, ny, rows))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _count(flat: Any, step: int, shape: Any, sign: int, bins: Any) -> None:
+def _count(flat: Any, step: int, shape: Any, sign: Any, lanes: Any) -> None:
+    """Count eight voxels at a time: where slices are empty, all eight are one value."""
     ny, nx = shape
-    one, two, three, four = bins[0], bins[1], bins[2], bins[3]
+    one, two, three, four = lanes[0], lanes[1], lanes[-2], lanes[-1]
     for y in range(ny):
         row = flat[y * step : y * step + nx]
-        for x in range(nx // LANES):
-            one[row[LANES * x] ^ sign] += 1
-            two[row[LANES * x + 1] ^ sign] += 1
-            three[row[LANES * x + 2] ^ sign] += 1
-            four[row[LANES * x + 3] ^ sign] += 1
-        for x in range(nx - nx % LANES, nx):
+        for n in range(nx // 8):
+            x = 8 * n
+            a, b, c, d = row[x], row[x + 1], row[x + 2], row[x + 3]
+            e, f, g, h = row[x + 4], row[x + 5], row[x + 6], row[x + 7]
+            if (a ^ b) | (c ^ d) | (a ^ c) | (e ^ f) | (g ^ h) | (e ^ g) | (a ^ e):
+                one[a ^ sign] += 1
+                two[b ^ sign] += 1
+                three[c ^ sign] += 1
+                four[d ^ sign] += 1
+                one[e ^ sign] += 1
+                two[f ^ sign] += 1
+                three[g ^ sign] += 1
+                four[h ^ sign] += 1
+            else:
+                one[a ^ sign] += 8
+        for x in range(nx - nx % 8, nx):
             one[row[x] ^ sign] += 1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _count_keys(flat: Any, step: int, shape: Any, bins: Any, extremes: Any) -> None:
+def _count_keys(flat: Any, step: int, shape: Any, lanes: Any, extremes: Any) -> None:
     ny, nx = shape
     lo, hi = extremes
     for y in range(ny):
         row = flat[y * step : y * step + nx]
         for x in range(nx):
-            bins[x % LANES, _key(row[x])] += 1
+            lanes[x % 4, _key(row[x])] += 1
             value = np.float64(row[x])
             lo = value if value < lo else lo
             hi = value if value > hi else hi

@@ -11,10 +11,9 @@ from hoaconv.engine.contract import Fold
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.histogram import (
-    LANES,
     NAN_BIN,
     ZERO_BINS,
-    bin_count,
+    Bins,
     bin_ends,
     bin_values,
     count,
@@ -34,21 +33,21 @@ SHOWN = (0.1, 1.0, 50.0, 99.0, 99.9)
 class Counts:
     """Voxels by value: the state of `Counting`.
 
-    `bins` (LANES, bins) int64 sum up over the lanes; `extremes` are the least and the greatest
-    voxel, NaN aside, which only dtypes with wide bins need.
+    `extremes` are the least and the greatest voxel, NaN aside, which only dtypes with wide bins
+    need.
     """
 
     dtype: np.dtype[Any]
-    bins: Plane
+    bins: Bins
     extremes: np.ndarray[tuple[int], np.dtype[np.float64]]
 
     @property
     def histogram(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Voxels in each bin, least value first, NaN aside."""
-        bins: np.ndarray[tuple[int], np.dtype[np.int64]] = self.bins.sum(axis=0)
+        numbers = self.bins.total
         if not is_exact(self.dtype):
-            bins[NAN_BIN] = 0
-        return bins
+            numbers[NAN_BIN] = 0
+        return numbers
 
     @property
     def number(self) -> int:
@@ -73,7 +72,7 @@ class Counts:
     @property
     def nan(self) -> int:
         """How many voxels are NaN."""
-        return 0 if is_exact(self.dtype) else int(self.bins[:, NAN_BIN].sum())
+        return 0 if is_exact(self.dtype) else int(self.bins.total[NAN_BIN])
 
 
 class Counting(Fold):
@@ -81,8 +80,7 @@ class Counting(Fold):
 
     def init(self, spec: Spec) -> Counts:
         """No voxels."""
-        bins = np.zeros((LANES, bin_count(spec.dtype)), np.int64)
-        return Counts(spec.dtype, bins, np.array([np.inf, -np.inf]))
+        return Counts(spec.dtype, Bins(spec.dtype), np.array([np.inf, -np.inf]))
 
     def step(self, state: Counts, block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
         """Count the voxels of some rows of a plane."""
@@ -98,7 +96,7 @@ class Counting(Fold):
 
     def state_bytes(self, spec: Spec) -> int:
         """Bytes of the bins."""
-        return LANES * bin_count(spec.dtype) * 8 + 16
+        return Bins.nbytes(spec.dtype) + 16
 
 
 @register("histogram 256")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hoaconv.engine.spec import DTYPES
+from hoaconv.kernels import histogram
 from hoaconv.kernels.histogram import (
-    LANES,
     NAN_BIN,
-    bin_count,
+    Bins,
     bin_values,
     count,
     count_keys,
@@ -19,9 +19,9 @@ KEYED = [dtype for dtype in DTYPES if not is_exact(dtype)]
 
 
 def keyed(block):
-    bins, extremes = np.zeros((LANES, 1 << 16), np.int64), np.array([np.inf, -np.inf])
+    bins, extremes = Bins(block.dtype), np.array([np.inf, -np.inf])
     count_keys(block, bins, extremes)
-    return bins.sum(axis=0), extremes
+    return bins.total, extremes
 
 
 @pytest.mark.parametrize("dtype", EXACT, ids=str)
@@ -29,13 +29,13 @@ def test_counts_every_value(dtype):
     info = np.iinfo(dtype)
     rng = np.random.default_rng(0)
     larger = rng.integers(info.min, info.max, (7, 60), dtype, endpoint=True)
-    larger[0, :5], larger[1, :5] = info.min, info.max
+    larger[0, :5], larger[1, 3:40] = info.min, info.max
     for block in (larger, larger[2:5, :3], larger[:, 1:54]):
-        bins = np.zeros((LANES, bin_count(dtype)), np.int64)
+        bins = Bins(dtype)
         count(block, bins)
         count(block, bins)
         values, counts = np.unique(block, return_counts=True)
-        seen = bins.sum(axis=0)
+        seen = bins.total
         np.testing.assert_array_equal(bin_values(dtype)[seen > 0], values)
         np.testing.assert_array_equal(seen[seen > 0], 2 * counts)
 
@@ -69,3 +69,18 @@ def test_every_nan_is_counted_apart_and_infinities_are_the_outermost_bins():
     assert tuple(extremes) == (-np.inf, np.inf)
     values = bin_values(np.dtype("float32"))
     assert sorted(values[(bins > 0) & ~np.isnan(values)]) == [-np.inf, 0, np.inf]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_no_bin_overflows(monkeypatch, dtype):
+    """32 bits are taken to hold no more than a row of voxels, or not even that."""
+    block = np.random.default_rng(3).integers(0, 3, (9, 33)).astype(dtype)
+    expected = np.unique(block, return_counts=True)[1]
+    for most in (1, 33, 70):
+        monkeypatch.setattr(histogram, "MOST", most)
+        one, other, extremes = Bins(dtype), Bins(dtype), np.array([np.inf, -np.inf])
+        for bins in (one, other, other):
+            count(block, bins) if is_exact(dtype) else count_keys(block, bins, extremes)
+        assert [n for n in (one + other).total.tolist() if n] == (3 * expected).tolist()
+        assert [n for n in other.total.tolist() if n] == (2 * expected).tolist()
+        assert one.lanes(0).sum() <= 33
