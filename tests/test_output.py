@@ -172,6 +172,19 @@ def slow(tiffs, out):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_program_loads_gives_no_traceback(number):
+    command = [sys.executable, "-X", "importtime", "-m", "hoaconv", "ops"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as loading:
+        told = [next(line for line in loading.stderr if b"numpy" in line)]
+        loading.send_signal(number)
+        told += loading.stderr
+        assert loading.stdout.read() == b""
+    assert loading.returncode == INTERRUPTED
+    assert told[-1] == b"hoaconv: interrupted\n"
+    assert not any(b"Traceback" in line for line in told)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_midway_removes_what_was_written(slow, out, number):
     slow.send_signal(number)
     stdout, stderr = slow.communicate(timeout=20)
