@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError, StoreError
 from hoaconv.found import settle, take_found
+from hoaconv.io.folder import check_free
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.io.source import Volume
 from hoaconv.io.voxel_size import VoxelSize
@@ -26,20 +28,17 @@ from hoaconv.ops.spelling import spell_ops
 from hoaconv.options import (
     Branches,
     Output,
-    check_apart,
-    check_scratch,
-    check_separate,
     choose_voxel_size,
     take_branches,
     take_budget,
     take_ops,
-    take_report_path,
     take_sample,
     take_workers,
 )
+from hoaconv.paths import check_apart, check_scratch, check_separate, take_report_path
 from hoaconv.pictures import check_pictures, told, write_pictures
 from hoaconv.placed import place
-from hoaconv.pyramid.sink import OmeZarr
+from hoaconv.pyramid.sink import OmeZarr, record
 from hoaconv.report import Report, Watcher
 
 __all__ = ["Conversion", "prepare"]
@@ -52,6 +51,7 @@ class Conversion:
     `sinks` are the outputs with their ops; the main image comes last, and is closed last.
     """
 
+    source: str
     stack: Volume
     sinks: Mapping[OmeZarr, tuple[Step, ...]]
     schedule: Schedule
@@ -61,10 +61,21 @@ class Conversion:
     watcher: Watcher
 
     def run(self) -> Report:
-        """Convert; write the report where one was asked for, and what folds have drawn."""
+        """Convert; write the report where one was asked for, and what folds have drawn.
+
+        Raises
+        ------
+        StoreError
+            If scratch doesn't fit on its disk, or something can't be written.
+        """
+        if self.schedule.refusal:
+            raise StoreError(self.schedule.refusal)
         self.watcher.planned(self.schedule)
         outcome = self._run()
         made = self._report(outcome)
+        *_, main = self.sinks
+        more = record(main, made.record())
+        made = replace(made, bytes_written=made.bytes_written + more)
         if self.report:
             _write_text(self.report, made.to_json())
         write_pictures(self.sinks, outcome)
@@ -81,10 +92,9 @@ class Conversion:
     def _report(self, outcome: Outcome) -> Report:
         *others, main = self.sinks
         made, limits = outcome.outputs[main], self.schedule.limits
-        outside = [sink for sink in others if not sink.is_label]  # labels lie in the main image
         spec = self.schedule.spec_into(main)
         return Report(
-            source=main.provenance["source"],
+            source=self.source,
             output=str(main.path),
             version=__version__,
             ops=main.provenance["ops"],
@@ -102,10 +112,10 @@ class Conversion:
                 }
                 for sink in others
             ),
-            files=made["files"] + sum(outcome.outputs[sink]["files"] for sink in outside),
+            files=made["files"] + sum(outcome.outputs[sink]["files"] for sink in others),
             bytes_read=self.schedule.bytes_read,
             bytes_raw=self.schedule.bytes_decoded,
-            bytes_written=made["bytes"] + sum(outcome.outputs[s]["bytes"] for s in outside),
+            bytes_written=made["bytes"] + sum(outcome.outputs[s]["bytes"] for s in others),
             seconds=outcome.seconds,
             workers=limits.workers,
             budget=limits.budget,
@@ -143,6 +153,8 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     if options["ops_module"] is not None:
         load_ops(options["ops_module"])
     outputs = _outputs(options)
+    for output in (output for output in outputs if not output.is_label):
+        check_free(output.path, overwrite=output.overwrite)  # headers may take minutes to read
     stack = open_source(options)
     for output in outputs:
         check_apart(output.path, stack.files)
@@ -151,7 +163,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     notes = (*stack.notes, note)
     for text in notes:
         watcher.note(text)
-    common = {"version": __version__, "source": os.fspath(options["src"]), "options": given}
+    common = {"version": __version__, "source": _source_name(options["src"]), "options": given}
     sinks = _sinks(outputs, stack, size, common)
     check_pictures(sinks, stack.files)
     settled = {sink: settle(ops, found) for sink, ops in sinks.items()}
@@ -164,8 +176,9 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     scratch = ScratchFolder.of(main.path, main.scratch)
     limits = Limits(budget, workers, machine.resident(), scratch, options["exact"], sample)
     made = schedule(planned, limits)
-    check_space(_scratch_needs(made))
-    return Conversion(stack, sinks, made, notes, given, report, watcher)
+    made = replace(made, refusal=check_space(_scratch_needs(made)))
+    src = os.fspath(options["src"])
+    return Conversion(src, stack, sinks, made, notes, given, report, watcher)
 
 
 def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Step, ...]]:
@@ -193,7 +206,7 @@ def _sinks(
         output: place(ops, stack.spec, size, stack.spacing) for output, ops in outputs.items()
     }
     sinks = {
-        output: output.sink(stack.name, placed[output], {**common, "ops": spell_ops(ops)})
+        output: output.sink(stack.image_name, placed[output], {**common, "ops": spell_ops(ops)})
         for output, ops in outputs.items()
     }
     *others, main = outputs
@@ -244,10 +257,23 @@ def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
     return found
 
 
+def _source_name(src: str | os.PathLike[str]) -> str:
+    """Return what a published store tells of its source: no folder of somebody's machine."""
+    path = Path(src)
+    return os.fspath(src) if not path.is_absolute() and ".." not in path.parts else path.name
+
+
 def _write_text(path: Path, text: str) -> None:
+    """Write a file whole, or leave the one that is there as it is."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    plain = path.exists() and not path.is_file()  # such as /dev/stdout
     try:
-        path.write_text(text, encoding="utf-8")
+        (path if plain else beside).write_text(text, encoding="utf-8")
+        if not plain:
+            beside.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise StoreError(
             f"the report {path} can't be written: {error.strerror}; the output is complete"
         ) from error

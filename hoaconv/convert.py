@@ -360,12 +360,21 @@ def list_ops(
     }
 
 
+def _as_json(value: Any) -> Any:
+    """Return an option's value as JSON takes it; lists and mappings stay what they are."""
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(inner) for inner in value]
+    return value if isinstance(value, str | int | float) else str(value)
+
+
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given, as JSON takes them: what the output tells of how it was made."""
     left_out = {"src", "dst", "ops", "watcher", "report", "scratch"}
     defaults = {name: p.default for name, p in signature(stack_to_omezarr).parameters.items()}
     return {
-        name: value if isinstance(value, str | int | float) else str(value)
+        name: _as_json(value)
         for name, value in options.items()
         if name not in left_out and value != defaults[name] and (value or defaults[name])
     }

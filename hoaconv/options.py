@@ -5,14 +5,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
-from hoaconv.errors import SpellingError, StoreError
+from hoaconv.errors import SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.jp2_gpu import check_gpu
@@ -20,6 +19,7 @@ from hoaconv.io.source import Volume
 from hoaconv.io.voxel_size import VoxelSize, unit_name
 from hoaconv.kernels.downsample import MAX_CELL, METHODS
 from hoaconv.ops.spelling import parse_op, parse_ops
+from hoaconv.paths import output_path, scratch_folder
 from hoaconv.placed import Placed
 from hoaconv.pyramid.metadata import UNITS, ImageInfo
 from hoaconv.pyramid.sink import OmeZarr
@@ -29,16 +29,12 @@ from hoaconv.words import PathLike
 __all__ = [
     "Branches",
     "Output",
-    "check_apart",
-    "check_scratch",
-    "check_separate",
     "choose_voxel_size",
     "take_branches",
     "take_budget",
     "take_decoder",
     "take_ops",
     "take_reduce",
-    "take_report_path",
     "take_sample",
     "take_source",
     "take_workers",
@@ -88,7 +84,7 @@ class Output:
         ngff = _one_of("NGFF version", str(o["ngff"]), ("0.5", "0.4"))
         chunks, shards = _grid(o["chunks"], o["shards"], ngff)
         return cls(
-            path=_output_path(o["dst"], o["src"]),
+            path=output_path(o["dst"], o["src"]),
             name=o["name"],
             ngff=ngff,
             chunks=chunks,
@@ -98,14 +94,20 @@ class Output:
             method=_one_of("downsample method", str(o["downsample"]), tuple(METHODS)),
             factors=_factors(o["factors"]),
             overwrite=o["overwrite"],
-            scratch=_scratch_folder(o["scratch"]),
+            scratch=scratch_folder(o["scratch"]),
         )
 
-    def sink(self, name: str, place: Placed, provenance: Mapping[str, Any]) -> OmeZarr:
-        """The sink, now that the source has told its name and where its voxels lie."""
+    @property
+    def title(self) -> str:
+        """What the image is called if nobody says more: as the output is."""
+        return re.sub(r"(\.ome)?\.zarr$", "", self.path.absolute().name, flags=re.I) or "image"
+
+    def sink(self, name: str | None, place: Placed, provenance: Mapping[str, Any]) -> OmeZarr:
+        """Make the sink, now that the source has told its image's name and where voxels lie."""
+        title = self.name or name or self.title
         return OmeZarr(
             path=self.path,
-            image=ImageInfo(self.name or name, self.method, place.edges, place.unit, place.origin),
+            image=ImageInfo(title, self.method, place.edges, place.unit, place.origin),
             chunks=self.chunks,
             shards=self.shards,
             compressor=self.compressor,
@@ -143,7 +145,7 @@ class Output:
         StoreError
             If it and the source lie inside each other.
         """
-        return replace(self, path=_output_path(dst, src), labels=())
+        return replace(self, path=output_path(dst, src), labels=())
 
 
 def _one_of(what: str, word: str, known: tuple[str, ...]) -> str:
@@ -186,84 +188,6 @@ def _count(number: Any, what: str) -> int:
     if count < 1:
         raise SpellingError(f"{what} {count} is less than 1")
     return count
-
-
-def _output_path(dst: PathLike, src: PathLike) -> Path:
-    """The output, if it can be one and the source doesn't lie in it, nor it in the source."""
-    if not os.fspath(dst) or not os.fspath(src):
-        raise SpellingError("source and output need a name; was a shell variable empty?")
-    if "://" in os.fspath(dst):
-        raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
-    path, source = Path(dst), Path(src)
-    try:
-        os.fspath(path).encode()
-        if os.path.isdir(source):  # unlike Path.is_dir, False for what can't be a name
-            check_apart(path, [source / "slice"])
-    except StoreError:  # an OSError too
-        raise
-    except UnicodeEncodeError:
-        raise StoreError(f"{os.fspath(dst)!r} is not UTF-8; a store's name has to be") from None
-    except OSError as error:
-        raise StoreError(f"{dst} can't be used: {error.strerror}") from error
-    return path
-
-
-def _scratch_folder(path: PathLike | None) -> Path | None:
-    """The folder to make scratch in, if it can be."""
-    if path is None:
-        return None
-    folder = Path(path)
-    if not os.path.isdir(folder):  # unlike Path.is_dir, False for what can't be a name
-        raise StoreError(f"scratch {folder} is not a folder; make it first, or name another")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise StoreError(f"scratch {folder} can't be used: no permission; name another folder")
-    return folder
-
-
-def check_scratch(scratch: Path | None, output: Path, files: Sequence[Path]) -> None:
-    """Refuse a scratch folder in the output, which may be erased, or among the slices.
-
-    Raises
-    ------
-    StoreError
-        If so. A lone file may have it beside it.
-    """
-    if scratch is None:
-        return
-    alone = len(files) == 1 and files[0].is_file()
-    for folder in {output, *(file.parent for file in files if not alone)}:
-        if scratch.resolve().is_relative_to(folder.resolve()):
-            raise StoreError(f"scratch {scratch} lies inside {folder}; name a folder beside it")
-
-
-def check_separate(outputs: Sequence[Path]) -> None:
-    """Refuse outputs of one run that lie inside each other.
-
-    Raises
-    ------
-    StoreError
-        If two do, or are the same.
-    """
-    for one, other in combinations(outputs, 2):
-        here, there = one.resolve(), other.resolve()
-        if here.is_relative_to(there) or there.is_relative_to(here):
-            raise StoreError(f"{one} and {other} lie inside each other; write beside it")
-
-
-def check_apart(output: Path, files: Sequence[Path]) -> None:
-    """Refuse an output among the slices, or slices inside the output, which may be erased.
-
-    Raises
-    ------
-    StoreError
-        If so. A lone file, a multi-page TIFF say, may have the output beside it.
-    """
-    there = output.resolve()
-    for folder in {file.parent.resolve() for file in files}:
-        if folder.is_relative_to(there):
-            raise StoreError(f"the slices in {folder} lie inside {output}, which would be replaced")
-        if there.is_relative_to(folder) and (len(files) > 1 or not files[0].is_file()):
-            raise StoreError(f"{output} lies inside the source {folder}; write beside it")
 
 
 def take_branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> Branches:
@@ -336,22 +260,6 @@ def take_source(src: PathLike) -> PathLike:
     if not os.fspath(src):
         raise SpellingError("the source needs a name; was a shell variable empty?")
     return src
-
-
-def take_report_path(path: PathLike | None) -> Path | None:
-    """Where to write the report. Raises StoreError if that can be seen to be impossible."""
-    if path is None:
-        return None
-    file = Path(path)
-    if file.is_dir():
-        raise StoreError(f"the report {file} can't be written: it is a folder; name a file")
-    if not file.absolute().parent.is_dir():
-        raise StoreError(f"the report can't be written: there is no folder {file.parent}")
-    if file.exists() and file.suffix != ".json":
-        raise StoreError(f"the report {file} exists and is no .json; it is not replaced")
-    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
-        raise StoreError(f"the report {file} can't be written: no permission")
-    return file
 
 
 def choose_voxel_size(

@@ -99,6 +99,15 @@ class Report:
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def record(self) -> dict[str, Any]:
+        """Return what the store itself tells of the run: what was measured, memory, and time.
+
+        Long lists, such as a histogram's bins, are left to ``--report``, as are paths.
+        """
+        names = ("bytes_read", "bytes_raw", "files", "seconds", "workers")
+        values = ("budget", "projected", "measured", "folds", "found", "intervals")
+        return {name: _short(getattr(self, name)) for name in (*names, *values)}
+
     @property
     def ratio(self) -> float:
         """Bytes of the slices decoded, per byte of the output."""
@@ -183,3 +192,17 @@ class Statistics:
     def describe(self) -> dict[str, Any]:
         """All of it, as JSON takes it."""
         return asdict(self)
+
+
+LONGEST = 64  # numbers of a list in a store's metadata
+
+
+def _short(value: Any) -> Any:
+    """Return a value without long lists."""
+    if isinstance(value, Mapping):
+        return {
+            name: _short(inner)
+            for name, inner in value.items()
+            if not (isinstance(inner, list | tuple) and len(inner) > LONGEST)
+        }
+    return value

@@ -166,6 +166,7 @@ def show_schedule(made: Schedule) -> None:
         f"writes {format_bytes(made.bytes_raw)} before compression, and the levels below, "
         f"in at most {made.files} files",
         *_estimated(made),
+        *([f"\nit can't run here: {made.refusal}"] if made.refusal else []),
         *(f"why       {note}" for note in made.notes),
     )
 

@@ -279,8 +279,9 @@ class _Keeper(Writer):
     def release(self) -> None:
         self.sink.ended.append("released")
 
-    def abort(self) -> None:
+    def abort(self) -> bool:
         self.sink.ended.append("aborted")
+        return True
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ FLOORS: dict[str, set[str]] = {
     "convert": {"conversion", "measurement", "options", "report", "ops", "engine", *BOTTOM},
     "conversion": {
         "chains",
+        "paths",
         "placed",
         "found",
         "pictures",
@@ -56,7 +57,8 @@ FLOORS: dict[str, set[str]] = {
     "plots": {"report", *BOTTOM},
     "found": {"options", "ops", "engine", *BOTTOM},
     "pictures": {"pyramid", "io", "ops", "engine", *BOTTOM},
-    "options": {"placed", "pyramid", "io", "ops", "kernels", "engine", *BOTTOM},
+    "paths": {"io", *BOTTOM},
+    "options": {"placed", "paths", "pyramid", "io", "ops", "kernels", "engine", *BOTTOM},
     "placed": {"io", "engine", *BOTTOM},
     "report": {"engine.schedule", *BOTTOM},
     "pyramid": {"io", "kernels", "engine.bands", *CONTRACT, *BOTTOM},

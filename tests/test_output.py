@@ -9,14 +9,15 @@ import sys
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 from invoking import INTERRUPTED, SOURCE, SPELLING, STORE, looks_complete, refused, run
 
-from hoaconv.io import folder
-from hoaconv.io.folder import MARK
+from hoaconv.io import folder, mark
+from hoaconv.io.mark import MARK
 from hoaconv.io.zarr import ArrayWriter
 
 SLOW = """
@@ -97,7 +98,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_folder(tiffs, out, monkeyp
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(folder.json, "dump", full)
+    monkeypatch.setattr(mark.json, "dumps", full)
     refused(run(tiffs, out), STORE, out, "space")
     assert not out.exists()
 
@@ -252,3 +253,57 @@ def test_a_run_that_lost_its_folder_says_so(tiffs, out, monkeypatch):
     monkeypatch.setattr(ArrayWriter, "write_layer", taken_over)
     refused(run(tiffs, out), STORE, out, "somebody else")
     assert not looks_complete(out)
+
+
+def test_an_output_in_the_way_is_told_before_headers_are_read(tiffs, out, monkeypatch):
+    assert run(tiffs, out).exit_code == 0
+
+    def read(*_, **__):
+        raise AssertionError("headers are read")
+
+    monkeypatch.setattr("hoaconv.chains.open_volume", read)
+    refused(run(tiffs, out), STORE, out, "--overwrite")
+
+
+def test_a_report_that_can_not_be_written_leaves_the_old_one(tiffs, out, tmp_path, monkeypatch):
+    (tmp_path / "r.json").write_text("old")
+    write = Path.write_text
+
+    def full(self, *args, **options):
+        if "r.json" in self.name:
+            write(self, "half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, *args, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    told = run(tiffs, out, "--report", tmp_path / "r.json")
+    refused(told, STORE, "r.json", "complete")
+    assert (tmp_path / "r.json").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir() if "r.json" in p.name] == ["r.json"]
+    assert looks_complete(out)
+
+
+def test_a_run_that_has_lost_its_folder_stops_at_its_next_layer(tiffs, out, monkeypatch):
+    layers = []
+
+    def losing(self, z, layer, y=0, x=0):
+        if len(layers) == 1:
+            (out / MARK).write_text("{}")
+            (out / "theirs").write_text("theirs")
+        layers.append(z)
+        return write_layer(self, z, layer, y, x)
+
+    write_layer = ArrayWriter.write_layer
+    monkeypatch.setattr(ArrayWriter, "write_layer", losing)
+    told = run(tiffs, out, "--chunks", "8", "--levels", "1")
+    refused(told, STORE, out, "somebody else")
+    assert "removed" not in told.output
+    assert (len(layers), (out / "theirs").exists()) == (2, True)
+
+
+def test_a_plan_whose_scratch_finds_no_place_here_is_a_plan(tiffs, out, monkeypatch):
+    monkeypatch.setattr("hoaconv.conversion.check_space", lambda _: "scratch doesn't fit here")
+    assert run(tiffs, out, "--dry-run").exit_code == 0
+    assert "can't run here: scratch doesn't fit" in run(tiffs, out, "--dry-run").output
+    refused(run(tiffs, out), STORE, "scratch doesn't fit")
+    assert not out.exists()

@@ -160,8 +160,19 @@ class Writer(ABC):
         """All outputs of the sweep are closed: this one is whole."""
 
     @abstractmethod
-    def abort(self) -> None:
-        """The run has failed: leave nothing that looks complete."""
+    def abort(self) -> bool:
+        """Leave nothing that looks complete, since the run has failed.
+
+        Returns
+        -------
+        bool
+            Whether something was removed; False where nothing of the run's was there.
+
+        Raises
+        ------
+        StoreError
+            If what was written stays.
+        """
 
 
 class Sink(ABC):

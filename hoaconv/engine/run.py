@@ -210,15 +210,16 @@ class _Run:
     def abort(self, error: BaseException) -> None:
         """Remove what waits, then what was written, the latest first; tell if it is gone."""
         left: list[str] = []
+        removed = False
         holds = {place for place, sink, _ in self._sinks() if isinstance(sink, Hold)}
         latest_first = list(reversed(self._writers))
         for place in sorted(latest_first, key=lambda place: place not in holds):
             try:
-                self._writers[place].abort()
+                removed |= self._writers[place].abort() and place not in holds
             except StoreError as reason:
                 left.append(str(reason))
         self._writers.clear()
-        for note in left or ["what was written is removed"]:
+        for note in left or (["what was written is removed"] if removed else []):
             error.add_note(note)
 
 

@@ -282,6 +282,8 @@ class Schedule:
     """Bytes of the smallest budget that would fit, set by the pass `split`."""
     estimate: Estimate | None = field(default=None, compare=False)
     """Set by `hoaconv.engine.probe`, where somebody wants to know."""
+    refusal: str | None = field(default=None, compare=False)
+    """Why it can't run on this machine, though it may on another."""
 
     @classmethod
     def draft(cls, plan: Plan, limits: Limits) -> "Schedule":
@@ -367,4 +369,6 @@ class Schedule:
             "files": self.files,
             "estimate": asdict(self.estimate) if self.estimate else None,
             "notes": list(self.notes),
+            "can_run": self.refusal is None,
+            "refusal": self.refusal,
         }

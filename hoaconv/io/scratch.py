@@ -22,7 +22,7 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Hold, Scratch, Source, Thrift, Use, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.errors import PlanError, StoreError
+from hoaconv.errors import PlanError
 from hoaconv.io.folder import SCRATCH
 from hoaconv.io.packed import HEADER, PackedFile, pack, packing_bytes
 from hoaconv.units import format_bytes
@@ -85,18 +85,18 @@ class ScratchFolder(Scratch):
             self.folder.rmdir()
 
 
-def check_space(needs: Iterable[tuple[Path, int]]) -> None:
-    """Refuse a run whose scratch finds no place; folders on one disk share what is free there.
+def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:
+    """Return why a run's scratch finds no place here; folders on one disk share what is free.
 
     Parameters
     ----------
     needs
         Folders, there or not yet, and the bytes that will wait in each at once.
 
-    Raises
-    ------
-    StoreError
-        If a disk has less.
+    Returns
+    -------
+    str or None
+        None where every disk has enough.
     """
     disks: dict[int, tuple[Path, int]] = {}
     for folder, nbytes in filter(itemgetter(1), needs):
@@ -105,11 +105,12 @@ def check_space(needs: Iterable[tuple[Path, int]]) -> None:
     for folder, nbytes in disks.values():
         free = ScratchFolder(folder).free()
         if nbytes > free:
-            raise StoreError(
+            return (
                 f"up to {format_bytes(nbytes)} have to wait in scratch, and the disk of {folder} "
                 f"has {format_bytes(free)} free; free some space, name a folder on another disk "
                 "with --scratch, or raise --budget"
             )
+    return None
 
 
 def _existing(folder: Path) -> Path:
@@ -243,9 +244,10 @@ class _ScratchWriter(Writer):
         """Remove the file: the planes have been read."""
         self._held.file.remove()
 
-    def abort(self) -> None:
+    def abort(self) -> bool:
         """Remove the file."""
         self._held.file.remove()
+        return True
 
 
 @dataclass(frozen=True)

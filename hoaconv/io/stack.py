@@ -1,7 +1,6 @@
 """A stack of slices as a source of planes."""
 
 import os
-import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -66,12 +65,9 @@ class Stack(Source):
         return sum(stored.stored_bytes for stored in self._slices)
 
     @property
-    def name(self) -> str:
-        """What an image made of it is called by default: the folder's or file's name."""
-        name = self.path.absolute().name
-        if self.path.is_file():
-            name = re.sub(r"(\.ome)?\.\w+$", "", name, flags=re.IGNORECASE)
-        return re.sub(r"_(jp2|tiff?)_?$", "", name, flags=re.IGNORECASE) or "stack"
+    def image_name(self) -> str | None:
+        """None: folders of slices are called "slices" or "jp2", which tells nothing of an image."""
+        return None
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -21,6 +21,7 @@ import tensorstore as ts
 from hoaconv.engine.spec import Slab
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.compressor import Compressor
+from hoaconv.io.kvstore import kvstore
 
 __all__ = ["ArraySpec", "ArrayWriter", "write_json", "write_nowhere"]
 
@@ -137,7 +138,8 @@ class ArraySpec:
         return self._v3() if self.zarr_format == 3 else self._v2()
 
     def _v3(self) -> dict[str, Any]:
-        packed = [_bytes_codec(), *self.compressor.v3(self.dtype.itemsize)]
+        # The checksum makes a flipped byte an error: few compressors notice it themselves.
+        packed = [_bytes_codec(), *self.compressor.v3(self.dtype.itemsize), {"name": "crc32c"}]
         sharding = {
             "name": "sharding_indexed",
             "configuration": {
@@ -186,11 +188,29 @@ def _map(function: Any, *triples: tuple[int, int, int]) -> tuple[int, int, int]:
 class ArrayWriter:
     """Writes layers of an array, unit by unit, a bounded number at once.
 
-    No object is read back: every unit is written whole. All-zero chunks are not stored.
+    No object is read back: every unit is written whole. All-zero chunks are not stored. After each
+    layer its folders are listed: what was written has to be there.
+
+    Parameters
+    ----------
+    guard
+        Called before each layer; raises StoreError if the folder isn't this run's any more.
     """
 
-    def __init__(self, path: Path, spec: ArraySpec, workers: int, *, lean: bool = False) -> None:
-        self.path, self.spec = path, spec
+    def __init__(
+        self,
+        path: Path,
+        spec: ArraySpec,
+        workers: int,
+        *,
+        lean: bool = False,
+        guard: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.path, self.spec, self._guard = path, spec, guard
+        self.stored = self.empty = 0
+        """Shards or chunks that are there, and those of zeros, which are not stored."""
+        self.files = self.bytes = 0
+        """Files written, metadata included, and their bytes."""
         self._in_flight = spec.in_flight(workers, lean=lean)
         self._store = ts.open(_open_spec(path, spec, workers)).result()
 
@@ -202,8 +222,9 @@ class ArrayWriter:
         Raises
         ------
         StoreError
-            If the file system refuses.
+            If the file system refuses, the folder isn't this run's any more, or a file is missing.
         """
+        self._guard()
         begun: deque[Any] = deque()
         try:
             for rows, columns in _regions(layer.shape[1:], self.spec.write_shape[1:]):
@@ -219,13 +240,65 @@ class ArrayWriter:
             raise StoreError(f"{self.path}: {_reason(error)}") from error
         finally:
             _settle(begun)
+        for row in range(0, layer.shape[1], self.spec.unit[1]):
+            self._check_row(z, y + row, x, layer[:, row : row + self.spec.unit[1]])
+
+    def _check_row(self, z: int, y: int, x: int, row: Slab) -> None:
+        """Hold a row of units against the folder that they lie in, and count them.
+
+        Raises
+        ------
+        StoreError
+            If one is missing that isn't all zeros, or is empty.
+        """
+        depth, height, width = self.spec.unit
+        prefix = ("c",) if self.spec.zarr_format == 3 else ()
+        folder = self.path.joinpath(*prefix, str(z // depth), str(y // height))
+        sizes = _sizes(folder, first=x // width, count=-(-row.shape[2] // width))
+        for i, size in enumerate(sizes):
+            if size:
+                self.stored, self.files, self.bytes = (
+                    self.stored + 1,
+                    self.files + 1,
+                    self.bytes + size,
+                )
+            elif size == 0 or row[:, :, i * width : (i + 1) * width].any():
+                what = "is empty" if size == 0 else "is missing"
+                raise StoreError(
+                    f"{folder / str(x // width + i)} was written and {what}: the folder was moved "
+                    "or changed meanwhile, or its disk fails; convert again"
+                )
+            else:
+                self.empty += 1
 
     def write_metadata(self) -> None:
         """Make the array readable: to be called when all layers are written."""
         name = "zarr.json" if self.spec.zarr_format == 3 else ".zarray"
-        write_json(self.path / name, self.spec.metadata())
+        written = {name: self.spec.metadata()}
         if self.spec.zarr_format == 2:
-            write_json(self.path / ".zattrs", {"_ARRAY_DIMENSIONS": ["z", "y", "x"]})
+            written[".zattrs"] = {"_ARRAY_DIMENSIONS": ["z", "y", "x"]}
+        for file, values in written.items():
+            self.files += 1
+            self.bytes += write_json(self.path / file, values)
+
+
+def _sizes(folder: Path, first: int, count: int) -> list[int | None]:
+    """Return the bytes of files called `first`, ...; None for each that isn't there.
+
+    One listing instead of a question a file: most of a brain's chunks may be zeros.
+    """
+    wanted = {str(first + i): i for i in range(count)}
+    sizes: list[int | None] = [None] * count
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name in wanted:
+                    sizes[wanted[entry.name]] = entry.stat().st_size
+    except FileNotFoundError:
+        pass  # no chunk of this row is stored, or somebody has removed the folder
+    except OSError as error:
+        raise StoreError(f"{folder}: {_reason(error)}") from error
+    return sizes
 
 
 def _regions(shape: tuple[int, int], by: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
@@ -242,7 +315,7 @@ def _moved(where: slice, by: int) -> slice:
 def _open_spec(path: Path, spec: ArraySpec, workers: int) -> dict[str, Any]:
     return {
         "driver": "zarr3" if spec.zarr_format == 3 else "zarr",
-        "kvstore": {"driver": "file", "path": f"{os.fspath(path)}/"},
+        "kvstore": kvstore(path),
         "metadata": spec.metadata(),
         "open": True,
         "assume_metadata": True,  # nothing is read or written before the first layer
@@ -281,8 +354,8 @@ def _reason(error: Exception) -> str:
     return f"can't be written: {text}"
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file so that it is there whole or not at all.
+def write_json(path: Path, value: object) -> int:
+    """Write a JSON file so that it is there whole or not at all; return its bytes.
 
     Raises
     ------
@@ -292,7 +365,8 @@ def write_json(path: Path, value: object) -> None:
     beside = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        written = beside.write_bytes((json.dumps(value, indent=2) + "\n").encode())
         beside.replace(path)
+        return written
     except OSError as error:
         raise StoreError(f"{path}: {_reason(error)}") from error

@@ -12,6 +12,7 @@ import tensorstore as ts
 
 from hoaconv.engine.spec import DTYPES, Slab, Spec
 from hoaconv.errors import SourceError
+from hoaconv.io.kvstore import kvstore, refused_name
 from hoaconv.io.zarr_store import StoredArray
 
 __all__ = ["Piece", "ZarrArray"]
@@ -134,9 +135,12 @@ class ZarrArray:
 def _opened(stored: StoredArray) -> Any:
     if stored.zarr_format == 2 and not isinstance(stored.metadata.get("dtype"), str):
         raise SourceError(f"{stored.path} has voxels of several fields; hoaconv takes one value")
+    refused = refused_name(stored.path)
+    if refused:
+        raise SourceError(refused)
     spec = {
         "driver": "zarr3" if stored.zarr_format == 3 else "zarr",
-        "kvstore": {"driver": "file", "path": f"{stored.path}/"},
+        "kvstore": kvstore(stored.path),
         "context": {"cache_pool": {"total_bytes_limit": 0}},
     }
     try:

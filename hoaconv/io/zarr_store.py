@@ -41,6 +41,10 @@ class StoredArray:
         What its axes are called, as far as somebody says; None where nobody does.
     voxel_size
         As the image's metadata tells it, else None.
+    image_name
+        What the image around it is called; None where there is none, or it has no name.
+    labels
+        Names of the image's label images.
     """
 
     path: Path
@@ -49,6 +53,8 @@ class StoredArray:
     metadata: Mapping[str, Any]
     axes: tuple[str | None, ...]
     voxel_size: VoxelSize | None = None
+    image_name: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
     """The array, with what an image around it tells."""
+    labels: tuple[str, ...] = ()
     root, image, level = path, None, ""
     for folder in path.absolute().parents:
         if not _is_node(folder):
@@ -158,11 +165,29 @@ def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
         root, inside = folder, path.absolute().relative_to(folder).as_posix()
         for candidate in _read(folder).images:
             if image is None and inside in _levels(folder, candidate):
-                image, level = candidate, inside
+                image, level, labels = candidate, inside, _labels(folder)
     name = path.absolute().relative_to(root.absolute().parent).as_posix()
     axes = _axes_of(image) if image else _own_axes(array, node.attributes)
     size = from_ome_zarr(image, level) if image else None
-    return StoredArray(path.absolute(), name, node.zarr_format, array, axes, size)
+    title = image.get("name") if image else None
+    return StoredArray(
+        path.absolute(),
+        name,
+        node.zarr_format,
+        array,
+        axes,
+        size,
+        title if isinstance(title, str) and title else None,
+        labels,
+    )
+
+
+def _labels(image: Path) -> tuple[str, ...]:
+    """Names in the list of labels of an image's group."""
+    folder = image / "labels"
+    attributes = _read(folder).attributes if _is_node(folder) else {}
+    listed = _mapping(attributes.get("ome", attributes)).get("labels")
+    return tuple(map(str, listed)) if isinstance(listed, list) else ()
 
 
 def _levels(path: Path, image: Mapping[str, Any]) -> list[str]:

@@ -119,8 +119,8 @@ class ZarrVolume(Source):
     ----------
     path
         The array's folder.
-    name
-        What an image made of it is called by default: the store's name, without suffix.
+    image_name
+        What the image is called by its own metadata, else None.
     voxel_size
         As the OME-Zarr image around it tells, else None; of the planes that are taken.
     spacing
@@ -129,7 +129,11 @@ class ZarrVolume(Source):
         What the run must tell the user.
     """
 
-    notes: tuple[str, ...] = ()
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Labels of the image stay where they are."""
+        labels = ", ".join(self._array.stored.labels)
+        return (f"labels of the source aren't copied: {labels}",) if labels else ()
 
     def __init__(
         self, array: ZarrArray, planes: Sequence[int] | None = None, step: int = 1
@@ -149,10 +153,9 @@ class ZarrVolume(Source):
         return self._array.stored.path
 
     @property
-    def name(self) -> str:
-        """What an image made of it is called by default: the store's name."""
-        store = self._array.stored.name.partition("/")[0]
-        return store.removesuffix(".zarr").removesuffix(".ome") or "volume"
+    def image_name(self) -> str | None:
+        """What the image is called by its own metadata."""
+        return self._array.stored.image_name
 
     @property
     def voxel_size(self) -> VoxelSize | None:

@@ -1,5 +1,6 @@
 """The sink that makes planes an OME-Zarr image: every level in the same sweep."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,7 +16,7 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.compressor import Compressor
-from hoaconv.io.folder import MARK, SCRATCH, Claim, check_free, sizes
+from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim, check_free
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.zarr import ArraySpec, ArrayWriter, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
@@ -25,7 +26,7 @@ from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
 from hoaconv.pyramid.trial import trial_seconds
 
-__all__ = ["OmeZarr"]
+__all__ = ["OmeZarr", "record"]
 
 Triple = tuple[int, int, int]
 
@@ -149,14 +150,45 @@ def _in_memory(sink: OmeZarr, spec: Spec) -> Layers:
     return Layers(sink.arrays(spec), groups)
 
 
-def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> None:
-    """Write a group's metadata; in zarr v2 the file that makes it a group comes last."""
+def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, int]:
+    """Write a group's metadata; in zarr v2 the file that makes it a group comes last.
+
+    Returns
+    -------
+    tuple of int
+        Files, and their bytes.
+    """
     if ngff == "0.5":
         group = {"zarr_format": 3, "node_type": "group", "attributes": dict(values)}
-        write_json(path / "zarr.json", group)
-        return
-    write_json(path / ".zattrs", dict(values))
-    write_json(path / ".zgroup", {"zarr_format": 2})
+        return 1, write_json(path / "zarr.json", group)
+    size = write_json(path / ".zattrs", dict(values))
+    return 2, size + write_json(path / ".zgroup", {"zarr_format": 2})
+
+
+def record(sink: OmeZarr, values: Mapping[str, Any]) -> int:
+    """Put what a run tells of itself into the provenance of its finished image.
+
+    Returns
+    -------
+    int
+        Bytes by which the metadata grows.
+
+    Raises
+    ------
+    StoreError
+        If the metadata can't be written; the image is complete all the same.
+    """
+    file = sink.path / ("zarr.json" if sink.ngff == "0.5" else ".zattrs")
+    try:
+        text = file.read_bytes()
+        whole = json.loads(text)
+        attributes = whole["attributes"] if sink.ngff == "0.5" else whole
+        attributes["hoaconv"]["report"] = dict(values)
+        return write_json(file, whole) - len(text)
+    except (OSError, ValueError, LookupError) as error:
+        raise StoreError(
+            f"the report can't be put into {file}: {error}; the output is complete"
+        ) from error
 
 
 class OmeZarrWriter(Writer):
@@ -168,13 +200,22 @@ class OmeZarrWriter(Writer):
         self._sink, self._spec, self._pool, self._buffers = sink, spec, pool, buffers
         self._levels, self._layers = sink.levels(spec), sink.layers(spec, thrift)
         self._arrays = [
-            ArrayWriter(sink.path / str(i), array, pool.workers, lean=thrift.lean)
+            ArrayWriter(
+                sink.path / str(i), array, pool.workers, lean=thrift.lean, guard=self._check
+            )
             for i, array in enumerate(self._layers.arrays)
         ]
         self._scratch = ScratchFolder.of(sink.path, sink.scratch)
         self._room = buffers.take((self._layers.room,), spec.dtype)
         self._top = self._cascade()
-        self._claim = None if sink.is_label else Claim(sink.path, overwrite=sink.overwrite)
+        self._claim: Claim | None = None  # a label lies in the image's folder, which it claims
+        if not sink.is_label:
+            self._claim = Claim(sink.path, overwrite=sink.overwrite)
+
+    def _check(self) -> None:
+        """Raise StoreError if the folder isn't this run's any more."""
+        if self._claim:
+            self._claim.check()
 
     def _cascade(self, i: int = 0) -> Cascade:
         """Of level `i` and all below."""
@@ -211,44 +252,62 @@ class OmeZarrWriter(Writer):
         """Write the metadata, the image's own last. Returns a row a level, files and bytes."""
         if self._top.planes != self._spec.planes:
             raise PlanError(f"{self._top.planes} planes came of {self._spec.planes}")
-        if self._claim:
-            self._claim.check()
+        self._check()
         for array in self._arrays:
             array.write_metadata()
         self._scratch.remove()
-        self._write_root(folds)
-        files, nbytes = sizes(self._sink.path, but={MARK, SCRATCH})
+        files, nbytes = self._write_root(folds)
         rows = [self._row(i) for i in range(len(self._levels))]
-        return {"path": str(self._sink.path), "levels": rows, "files": files, "bytes": nbytes}
+        return {
+            "path": str(self._sink.path),
+            "levels": rows,
+            "files": files + sum(array.files for array in self._arrays),
+            "bytes": nbytes + sum(array.bytes for array in self._arrays),
+        }
 
     def release(self) -> None:
         """Take the mark away: the store is whole."""
         if self._claim:
             self._claim.finish()
 
-    def abort(self) -> None:
-        """Remove what was written, and what waits."""
+    def abort(self) -> bool:
+        """Remove what was written, and what waits; return whether anything was."""
         try:
             self._scratch.remove()
         finally:
-            self._abandon()
+            removed = self._abandon()
+        return removed
 
-    def _abandon(self) -> None:
+    def _abandon(self) -> bool:
         try:
-            if self._claim:
-                self._claim.abandon()
+            return self._claim is not None and self._claim.abandon(self._made())
         except OSError as error:
             raise StoreError(f"{self._sink.path}: what was written stays: {error}") from error
 
-    def _write_root(self, folds: Mapping[str, Any]) -> None:
+    def _made(self) -> list[str]:
+        """Return what the run has put into the folder; a file that others put there isn't in it."""
+        levels = [str(i) for i in range(len(self._levels))]
+        files = [name + end for name in ZARR_FILES for end in ("", ".tmp")]
+        return [*levels, *files, *(["labels"] if self._sink.labels else []), SCRATCH]
+
+    def _write_root(self, folds: Mapping[str, Any]) -> tuple[int, int]:
+        """Write the metadata of the groups, the image's own last; return files and bytes."""
         sink = self._sink
         window = window_of(self._spec.dtype, folds.get("histogram", {}))
+        listed = (0, 0)
         if sink.labels:
-            write_group(sink.path / "labels", sink.ngff, label_list(sink.labels, sink.ngff))
-        values = attributes(sink.image, self._levels, sink.ngff, window, sink.provenance)
+            names = label_list(sink.labels, sink.ngff)
+            listed = write_group(sink.path / "labels", sink.ngff, names)
+        stored = [
+            {"path": str(i), "files": array.stored, "empty": array.empty}
+            for i, array in enumerate(self._arrays)
+        ]
+        provenance = {**sink.provenance, "levels": stored}
+        values = attributes(sink.image, self._levels, sink.ngff, window, provenance)
         if sink.is_label:
             values = as_label(values, sink.ngff)
-        write_group(sink.path, sink.ngff, values)
+        own = write_group(sink.path, sink.ngff, values)
+        return listed[0] + own[0], listed[1] + own[1]
 
     def _row(self, i: int) -> dict[str, Any]:
         level, array = self._levels[i], self._arrays[i].spec

@@ -149,8 +149,9 @@ class _Layers(Writer):
     def release(self) -> None:
         pass
 
-    def abort(self) -> None:
+    def abort(self) -> bool:
         self._encoders.shutdown(cancel_futures=True)
+        return True
 
 
 def _run(

@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from socket import gethostname
+from dataclasses import asdict
+from time import sleep, time
 
 import pytest
 
 from hoaconv.errors import StoreError
-from hoaconv.io import folder
-from hoaconv.io.folder import MARK, Claim, check_free, sizes
+from hoaconv.io import folder, mark
+from hoaconv.io.folder import Claim, check_free
+from hoaconv.io.mark import MARK, Mark, put_mark, read_mark
 
 
 def zarr_at(path):
@@ -18,6 +20,14 @@ def zarr_at(path):
     (path / "zarr.json").write_text("{}")
     (path / "0" / "c" / "1").write_bytes(b"12345")
     return path
+
+
+def write_mark(path, seconds_ago=0.0, **changed):
+    """A mark as this process would leave it, but for what is changed."""
+    file = path / MARK
+    file.write_text(json.dumps({**asdict(Mark.new()), **changed}))
+    os.utime(file, (time() - seconds_ago,) * 2)
+    return file
 
 
 def test_a_claim_marks_the_folder_until_it_is_finished(tmp_path) -> None:
@@ -34,7 +44,7 @@ def test_what_was_taken_over_is_left_alone_and_told(tmp_path) -> None:
     claim = Claim(tmp_path / "x.zarr", overwrite=False)
     (claim.path / MARK).write_text('{"token": "somebody else"}')
     (claim.path / "theirs").write_text("x")
-    claim.abandon()
+    claim.abandon(["0", "zarr.json"])
     for told in (claim.check, claim.finish):
         with pytest.raises(StoreError, match="somebody else"):
             told()
@@ -43,9 +53,8 @@ def test_what_was_taken_over_is_left_alone_and_told(tmp_path) -> None:
 
 @pytest.mark.parametrize("pid", [os.getpid(), os.getppid(), 1], ids=["own", "parent", "first"])
 def test_a_mark_of_a_dead_run_whose_number_lives_on_is_no_obstacle(tmp_path, pid) -> None:
-    mark = {"host": gethostname(), "pid": pid, "began": 12.5, "token": "dead"}
     (tmp_path / "x.zarr").mkdir()
-    (tmp_path / "x.zarr" / MARK).write_text(json.dumps(mark))
+    write_mark(tmp_path / "x.zarr", pid=pid, began=12.5, token="dead")
     Claim(tmp_path / "x.zarr", overwrite=True).finish()
     assert not list((tmp_path / "x.zarr").iterdir())
 
@@ -78,7 +87,7 @@ def test_an_interrupt_while_erasing_lets_go_of_the_folder(tmp_path, monkeypatch)
 def test_two_outputs_in_a_new_folder_leave_nothing(tmp_path) -> None:
     claims = [Claim(tmp_path / "new" / name, overwrite=False) for name in ("a", "b")]
     for claim in claims:
-        claim.abandon()
+        claim.abandon(["0", "zarr.json"])
     assert not (tmp_path / "new" / "a").exists()
     assert not (tmp_path / "new" / "b").exists()
 
@@ -87,14 +96,14 @@ def test_giving_up_removes_what_was_made_and_no_more(tmp_path) -> None:
     (tmp_path / "a").mkdir()
     claim = Claim(tmp_path / "a" / "b" / "c.zarr", overwrite=False)
     zarr_at(claim.path)
-    claim.abandon()
+    claim.abandon(["0", "zarr.json"])
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
     assert not list((tmp_path / "a").iterdir())
 
 
 def test_an_empty_folder_is_free_and_stays_when_the_run_gives_up(tmp_path) -> None:
     (tmp_path / "out").mkdir()
-    Claim(tmp_path / "out", overwrite=False).abandon()
+    Claim(tmp_path / "out", overwrite=False).abandon(["0", "zarr.json"])
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -137,11 +146,174 @@ def test_a_link_inside_is_removed_not_followed(tmp_path) -> None:
     outside.mkdir()
     (outside / "precious").write_text("x")
     path = zarr_at(tmp_path / "x.zarr")
-    (path / "link").symlink_to(outside)
+    (path / "1").symlink_to(outside)
     Claim(path, overwrite=True).finish()
     assert (outside / "precious").exists()
 
 
-def test_sizes(tmp_path) -> None:
-    zarr_at(tmp_path / "x.zarr")
-    assert sizes(tmp_path) == (2, 7)
+HERE = pytest.mark.parametrize("changed", [{"host": "other"}, {"place": "other"}])
+
+
+@HERE
+def test_a_live_run_of_another_host_or_container_is_not_replaced(tmp_path, changed) -> None:
+    (tmp_path / "0").mkdir()
+    write_mark(tmp_path, seconds_ago=100, pid=1, **changed)
+    for overwrite in (False, True):
+        with pytest.raises(StoreError, match=r"another run.*sign of life"):
+            Claim(tmp_path, overwrite=overwrite)
+    assert (tmp_path / "0").exists()
+
+
+@HERE
+def test_a_run_of_another_host_whose_heart_has_stopped_is_replaced(tmp_path, changed) -> None:
+    write_mark(tmp_path, seconds_ago=700, pid=1, **changed)
+    with pytest.raises(StoreError, match="did not finish"):
+        Claim(tmp_path, overwrite=False)
+    Claim(tmp_path, overwrite=True).finish()
+
+
+def test_a_live_run_renews_its_mark(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("hoaconv.io.mark.BEAT_SECONDS", 0.01)
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+    os.utime(claim.path / MARK, (1.0, 1.0))
+    for _ in range(500):
+        if (claim.path / MARK).stat().st_mtime > 1:
+            break
+        sleep(0.01)
+    assert (claim.path / MARK).stat().st_mtime > 1
+    claim.finish()
+
+
+ODD_MARKS = {
+    "empty": b"",
+    "no JSON": b"{",
+    "nested": b"[" * 100_000,
+    "list": b"[1]",
+    "no text": b"\xff\xfe",
+    "other fields": b'{"host": "a"}',
+}
+
+
+@pytest.mark.parametrize("content", ODD_MARKS.values(), ids=ODD_MARKS)
+def test_a_mark_that_can_not_be_read_may_be_new_and_is_dead_later(tmp_path, content) -> None:
+    (tmp_path / MARK).write_bytes(content)
+    with pytest.raises(StoreError, match="try again in a minute"):
+        Claim(tmp_path, overwrite=True)
+    os.utime(tmp_path / MARK, (1.0, 1.0))
+    Claim(tmp_path, overwrite=True).finish()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 1 << 40, True, "7", None])
+def test_a_mark_with_an_odd_process_number_is_none(tmp_path, pid) -> None:
+    write_mark(tmp_path, seconds_ago=1000, pid=pid)
+    assert read_mark(tmp_path) is None
+    Claim(tmp_path, overwrite=True).finish()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_in_place_of_the_mark_does_not_hang(tmp_path) -> None:
+    os.mkfifo(tmp_path / MARK)
+    os.utime(tmp_path / MARK, (1.0, 1.0))
+    Claim(tmp_path, overwrite=True).finish()
+
+
+def test_a_folder_in_place_of_the_mark_is_told(tmp_path) -> None:
+    (tmp_path / MARK).mkdir()
+    os.utime(tmp_path / MARK, (1.0, 1.0))
+    with pytest.raises(StoreError, match="is a folder"):
+        Claim(tmp_path, overwrite=True)
+    assert (tmp_path / MARK).is_dir()
+
+
+def test_a_mark_that_comes_while_a_dead_one_is_replaced_is_put_back(tmp_path, monkeypatch) -> None:
+    write_mark(tmp_path, pid=1, began=12.5)
+    other = write_mark(tmp_path, pid=os.getpid()).read_text()
+    write_mark(tmp_path, pid=1, began=12.5)
+    look = mark.refuse_if_alive
+
+    def late(folder, now=None):
+        look(folder, now)
+        monkeypatch.setattr(mark, "refuse_if_alive", look)
+        (folder / MARK).write_text(other)  # the other run has come after we looked
+
+    seen = iter([Mark.of(json.loads((tmp_path / MARK).read_text()))])
+    monkeypatch.setattr(mark, "refuse_if_alive", late)
+    monkeypatch.setattr(mark, "read_mark", lambda _: next(seen))
+    with pytest.raises((StoreError, StopIteration)):
+        put_mark(tmp_path, Mark.new())
+    assert (tmp_path / MARK).read_text() == other
+
+
+def test_where_no_links_can_be_made_marks_are_written(tmp_path, monkeypatch) -> None:
+    def no_links(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", no_links)
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+    claim.check()
+    claim.finish()
+    assert not list(claim.path.iterdir())
+
+
+def test_what_others_put_into_the_folder_meanwhile_stays(tmp_path) -> None:
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+    zarr_at(claim.path)
+    (claim.path / "notes.txt").write_text("precious")
+    assert claim.abandon(["0", "zarr.json"])
+    assert [entry.name for entry in claim.path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("kind", ["store", "unfinished"])
+def test_folders_that_are_no_part_of_a_store_are_not_erased(tmp_path, kind) -> None:
+    path = zarr_at(tmp_path / "x.zarr")
+    (path / "photos").mkdir()
+    (path / "photos" / "cat.jpg").write_text("meow")
+    if kind == "unfinished":
+        (path / "zarr.json").unlink()
+        write_mark(path, pid=1, began=12.5)
+    with pytest.raises(StoreError, match="photos"):
+        Claim(path, overwrite=True)
+    assert (path / "photos" / "cat.jpg").exists()
+    assert (path / "0" / "c" / "1").exists()
+
+
+def test_a_claim_that_was_refused_says_nothing_of_removing(tmp_path) -> None:
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+    claim.path.rename(tmp_path / "moved")
+    assert not claim.abandon(["0"])
+    with pytest.raises(StoreError, match="it is gone"):
+        claim.check()
+    assert (tmp_path / "moved" / MARK).exists()
+
+
+def test_a_complete_output_whose_mark_can_not_be_removed_is_told_so(tmp_path, monkeypatch) -> None:
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+    zarr_at(claim.path)
+
+    def refuse(self, missing_ok=False):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    with pytest.raises(StoreError, match="is complete, but its mark"):
+        claim.finish()
+    monkeypatch.undo()
+    assert (claim.path / "zarr.json").exists()
+
+
+def test_a_disk_that_fails_at_the_end_is_told(tmp_path, monkeypatch) -> None:
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+
+    def failing(_):
+        raise StoreError("x.zarr can't be put on disk: Input/output error")
+
+    monkeypatch.setattr(folder, "_sync", failing)
+    with pytest.raises(StoreError, match="put on disk"):
+        claim.finish()
+    assert (claim.path / MARK).exists()
+
+
+def test_a_link_to_itself_is_no_output(tmp_path) -> None:
+    (tmp_path / "x.zarr").symlink_to(tmp_path / "x.zarr")
+    with pytest.raises(StoreError, match="leads nowhere"):
+        check_free(tmp_path / "x.zarr", overwrite=True)

@@ -38,13 +38,11 @@ def test_folder_pattern_and_file_read_the_same(folder, tmp_path):
         assert stack.stored_bytes == VOLUME.nbytes
         assert stack.scratch() == 0
         np.testing.assert_array_equal(planes(stack), VOLUME)
-    assert stack.name == "whole"
 
 
 def test_what_a_stack_tells(folder):
     stack = open_stack(folder)
     assert stack.path == folder
-    assert stack.name == "19.57um_kidney é"
     assert stack.notes == ()
     assert stack.voxel_size.zyx == (19.57, 19.57, 19.57)
     assert stack.voxel_size.origin == "folder name"
@@ -52,12 +50,10 @@ def test_what_a_stack_tells(folder):
     assert "9 x 40 x 56 uint16" in repr(stack)
 
 
-def test_relative_source_is_named_after_its_folder(folder, monkeypatch):
+def test_the_folder_of_a_relative_source_tells_the_voxel_size(folder, monkeypatch):
     monkeypatch.chdir(folder)
     stack = open_stack(".")
-    assert stack.name == "19.57um_kidney é"
     assert stack.voxel_size.zyx == (19.57, 19.57, 19.57)
-    assert open_stack("*.tif").name == stack.name
 
 
 @pytest.mark.parametrize(

@@ -165,3 +165,67 @@ def test_an_interrupt_waits_for_every_write_under_way(tmp_path) -> None:
     with pytest.raises(KeyboardInterrupt):
         writer.write_layer(0, np.zeros((2, 8, 8), np.uint8))
     assert len(ended) == 3
+
+
+def a_writer(path, volume, **options):
+    spec = ArraySpec(volume.shape, volume.dtype, (4, 8, 8), None, Compressor.parse("none"), 3)
+    return ArrayWriter(path, spec, 2, **options)
+
+
+@pytest.mark.parametrize("shards", [None, (4, 16, 16)])
+def test_files_that_are_missing_after_a_layer_are_an_error(tmp_path, monkeypatch, shards) -> None:
+    volume = volume_of((4, 16, 24)) + 1
+    spec = ArraySpec(volume.shape, volume.dtype, (4, 8, 8), shards, Compressor.parse("none"), 3)
+    writer = ArrayWriter(tmp_path / "0", spec, 2)
+    writer.write_layer(0, volume)
+    lost = tmp_path / "0" / "c" / "0" / "0" / "1"
+
+    def settle(_):
+        lost.unlink()
+
+    monkeypatch.setattr("hoaconv.io.zarr._settle", settle)
+    with pytest.raises(StoreError, match=r"0/c/0/0/1 was written and is missing"):
+        writer.write_layer(0, volume)
+
+
+def test_an_empty_file_is_an_error(tmp_path, monkeypatch) -> None:
+    volume = volume_of((4, 16, 24)) + 1
+    writer = a_writer(tmp_path / "0", volume)
+    empty = tmp_path / "0" / "c" / "0" / "1" / "2"
+    monkeypatch.setattr("hoaconv.io.zarr._settle", lambda _: empty.write_bytes(b""))
+    with pytest.raises(StoreError, match=r"0/c/0/1/2 was written and is empty"):
+        writer.write_layer(0, volume)
+
+
+def test_a_layer_whose_folder_was_moved_away_is_an_error(tmp_path, monkeypatch) -> None:
+    volume = volume_of((4, 16, 24)) + 1
+    writer = a_writer(tmp_path / "0", volume)
+    monkeypatch.setattr(
+        "hoaconv.io.zarr._settle", lambda _: (tmp_path / "0").rename(tmp_path / "1")
+    )
+    with pytest.raises(StoreError, match="is missing"):
+        writer.write_layer(0, volume)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_files_and_zeros_are_counted(tmp_path, dtype) -> None:
+    volume = np.zeros((4, 16, 24), dtype)
+    volume[2, 9, 9] = 1
+    if dtype.startswith("float"):
+        volume[0, 0, 0] = np.nan
+        volume[0, 0, 23] = -0.0
+    writer = a_writer(tmp_path / "0", volume)
+    writer.write_layer(0, volume)
+    files = [f for f in (tmp_path / "0").rglob("*") if f.is_file()]
+    assert (writer.stored, writer.stored + writer.empty) == (len(files), 6)
+    assert writer.bytes == sum(f.stat().st_size for f in files)
+
+
+def test_a_guard_that_refuses_stops_the_next_layer(tmp_path) -> None:
+    def refuse():
+        raise StoreError("not ours any more")
+
+    volume = volume_of((4, 16, 24)) + 1
+    with pytest.raises(StoreError, match="not ours"):
+        a_writer(tmp_path / "0", volume, guard=refuse).write_layer(0, volume)
+    assert not (tmp_path / "0").exists()

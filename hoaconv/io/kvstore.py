@@ -1,0 +1,43 @@
+"""Folders as tensorstore takes them, and names that it doesn't take."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["kvstore", "refused_name"]
+
+_LOCK = ".__lock"
+"""Names that end so are those of tensorstore's own lock files."""
+
+
+def kvstore(folder: Path) -> dict[str, Any]:
+    """Return the specification of tensorstore's file driver for a folder, there or not yet."""
+    path = _plain(folder).replace(os.sep, "/")
+    if os.sep == "/":  # POSIX leaves open what two slashes at the beginning mean; Linux means one
+        path = "/" + path.lstrip("/")
+    return {"driver": "file", "path": path.rstrip("/") + "/"}
+
+
+def _plain(folder: Path) -> str:
+    """Return the absolute path without ``..``, ``.`` and doubled slashes, which the driver refuses.
+
+    ``..`` means what the system means by it, also behind a link; other links stay as they are.
+    """
+    parts = folder.parts
+    if ".." not in parts:
+        return os.path.abspath(folder)
+    after = len(parts) - parts[::-1].index("..")
+    return os.path.join(os.path.realpath(Path(*parts[:after])), *parts[after:])
+
+
+def refused_name(path: Path) -> str | None:
+    """Return why a path can't be that of a store; None if it can.
+
+    The driver takes a backslash for a separator, on every system, and puts files elsewhere.
+    """
+    text = os.fspath(path)
+    if os.sep == "/" and "\\" in text:
+        return f"{text} has a backslash in its name, which zarr stores can't have; rename it"
+    if any(part.endswith(_LOCK) for part in path.parts):
+        return f"{text} has a part that ends in {_LOCK}, which stands for lock files; rename it"
+    return None

@@ -1,0 +1,138 @@
+"""Where a run may write: outputs, scratch and reports, apart from the source and each other."""
+
+import os
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from hoaconv.errors import SpellingError, StoreError
+from hoaconv.io.kvstore import refused_name
+from hoaconv.words import PathLike
+
+__all__ = [
+    "check_apart",
+    "check_scratch",
+    "check_separate",
+    "output_path",
+    "scratch_folder",
+    "take_report_path",
+]
+
+OTHER_FORMATS = (
+    *(".h5", ".hdf5", ".nxs", ".nx", ".n5", ".tif", ".tiff", ".jp2", ".j2k", ".jpx", ".png"),
+    *(".jpg", ".nii", ".gz", ".nrrd", ".mha", ".mhd", ".raw", ".vol", ".edf", ".npy", ".npz"),
+    *(".dcm", ".zip", ".ozx", ".json"),
+)
+"""Suffixes that promise something else than an OME-Zarr folder."""
+
+
+def output_path(dst: PathLike, src: PathLike) -> Path:
+    """The output, if it can be one and the source doesn't lie in it, nor it in the source."""
+    if not os.fspath(dst) or not os.fspath(src):
+        raise SpellingError("source and output need a name; was a shell variable empty?")
+    if "://" in os.fspath(dst):
+        raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
+    path, source = Path(dst), Path(src)
+    refused = refused_name(path) or _other_format(path)
+    if refused:
+        raise StoreError(refused)
+    try:
+        os.fspath(path).encode()
+        if os.path.isdir(source):  # unlike Path.is_dir, False for what can't be a name
+            check_apart(path, [source / "slice"])
+    except StoreError:  # an OSError too
+        raise
+    except UnicodeEncodeError:
+        raise StoreError(f"{os.fspath(dst)!r} is not UTF-8; a store's name has to be") from None
+    except OSError as error:
+        raise StoreError(f"{dst} can't be used: {error.strerror}") from error
+    return path
+
+
+def _other_format(path: Path) -> str | None:
+    """Return why the output's name is refused: its suffix is that of another format."""
+    if path.suffix.lower() not in OTHER_FORMATS or os.path.isdir(path):
+        return None
+    return (
+        f"{path} has the suffix of another format, and hoaconv writes OME-Zarr folders; name it "
+        f"{path.with_suffix('.zarr').name}"
+    )
+
+
+def scratch_folder(path: PathLike | None) -> Path | None:
+    """The folder to make scratch in, if it can be."""
+    if path is None:
+        return None
+    folder = Path(path)
+    if not os.path.isdir(folder):  # unlike Path.is_dir, False for what can't be a name
+        raise StoreError(f"scratch {folder} is not a folder; make it first, or name another")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreError(f"scratch {folder} can't be used: no permission; name another folder")
+    return folder
+
+
+def _real(path: Path) -> Path:
+    """Resolve links; of a link to itself, unlike `Path.resolve`, as far as it goes."""
+    return Path(os.path.realpath(path))
+
+
+def check_scratch(scratch: Path | None, output: Path, files: Sequence[Path]) -> None:
+    """Refuse a scratch folder in the output, which may be erased, or among the slices.
+
+    Raises
+    ------
+    StoreError
+        If so. A lone file may have it beside it.
+    """
+    if scratch is None:
+        return
+    alone = len(files) == 1 and files[0].is_file()
+    for folder in {output, *(file.parent for file in files if not alone)}:
+        if _real(scratch).is_relative_to(_real(folder)):
+            raise StoreError(f"scratch {scratch} lies inside {folder}; name a folder beside it")
+
+
+def check_separate(outputs: Sequence[Path]) -> None:
+    """Refuse outputs of one run that lie inside each other.
+
+    Raises
+    ------
+    StoreError
+        If two do, or are the same.
+    """
+    for one, other in combinations(outputs, 2):
+        here, there = _real(one), _real(other)
+        if here.is_relative_to(there) or there.is_relative_to(here):
+            raise StoreError(f"{one} and {other} lie inside each other; write beside it")
+
+
+def check_apart(output: Path, files: Sequence[Path]) -> None:
+    """Refuse an output among the slices, or slices inside the output, which may be erased.
+
+    Raises
+    ------
+    StoreError
+        If so. A lone file, a multi-page TIFF say, may have the output beside it.
+    """
+    there = _real(output)
+    for folder in {_real(file.parent) for file in files}:
+        if folder.is_relative_to(there):
+            raise StoreError(f"the slices in {folder} lie inside {output}, which would be replaced")
+        if there.is_relative_to(folder) and (len(files) > 1 or not files[0].is_file()):
+            raise StoreError(f"{output} lies inside the source {folder}; write beside it")
+
+
+def take_report_path(path: PathLike | None) -> Path | None:
+    """Where to write the report. Raises StoreError if that can be seen to be impossible."""
+    if path is None:
+        return None
+    file = Path(path)
+    if file.is_dir():
+        raise StoreError(f"the report {file} can't be written: it is a folder; name a file")
+    if not file.absolute().parent.is_dir():
+        raise StoreError(f"the report can't be written: there is no folder {file.parent}")
+    if file.exists() and file.suffix != ".json":
+        raise StoreError(f"the report {file} exists and is no .json; it is not replaced")
+    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
+        raise StoreError(f"the report {file} can't be written: no permission")
+    return file
