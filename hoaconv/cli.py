@@ -5,9 +5,12 @@ No option of a verb is declared here: each command is made from the signature of
 
 import atexit
 import gc
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Annotated, Any, get_type_hints
@@ -15,15 +18,26 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from hoaconv import __version__, convert, demo, show
+from hoaconv.engine import stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
 
 __all__ = ["main"]
 
-OUTPUT, INTERRUPTED = 5, 130
+PLAN, OUTPUT = 4, 5
+WORDS = {
+    signal.SIGINT: "interrupted",
+    signal.SIGTERM: "terminated",
+    getattr(signal, "SIGHUP", -1): "the terminal was closed",
+}
+"""What a signal is called that ends a run; its exit code is 128 and its number."""
+NOW_SECONDS = 1.0
+"""A second signal so many seconds after the first ends the process at once."""
+STUCK_SECONDS = 15.0
+"""A run that hasn't noticed a signal for so long is waiting for a disk that doesn't answer."""
 EXIT_CODES: tuple[tuple[type[HoaconvError], int], ...] = (
     (SpellingError, 2),
     (SourceError, 3),
-    (PlanError, 4),
+    (PlanError, PLAN),
     (StoreError, OUTPUT),
 )
 
@@ -31,7 +45,9 @@ app = typer.Typer(
     name="hoaconv",
     help="Convert slice stacks to OME-Zarr pyramids in one sweep, under a memory budget.",
     epilog="Exit codes: 0 done, 1 a fault of hoaconv, 2 an option that isn't understood, "
-    "3 the source, 4 the plan or the memory budget, 5 the output, 130 interrupted.",
+    "3 the source, 4 the plan or the memory budget, 5 the output, 6 verification failed, "
+    "75 may be tried again, 129 terminal closed (HUP), 130 interrupted (INT), 143 terminated "
+    "(TERM).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -72,7 +88,14 @@ def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
                 _fail("\n".join([str(error), *getattr(error, "__notes__", ())]), code)
             except KeyboardInterrupt as error:
                 notes = getattr(error, "__notes__", ())
-                _fail("; ".join(["interrupted", *notes]), INTERRUPTED)
+                number = stop.asked() or signal.SIGINT
+                _fail("; ".join([WORDS[number], *notes]), 128 + number)
+            except MemoryError:
+                _fail("memory has run out; lower --budget, or raise the limit (ulimit -v)", PLAN)
+            except RuntimeError as error:
+                if "start new thread" not in str(error):
+                    raise
+                _fail("no more threads can be started; raise ulimit -u, or lower --workers", PLAN)
             except OSError as error:
                 _fail(f"{error.filename or 'output'}: {error.strerror or error}", OUTPUT)
 
@@ -192,17 +215,54 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
         show.show_next_steps(made)
 
 
-def _stop(*_: object) -> None:
-    """End the run; a second signal doesn't disturb the cleaning up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _stop(number: int, _: object) -> None:
+    """Take a note of a signal; a second one, a second later, ends the process at once.
+
+    It raises nothing: within a finalizer or a library's callback that would be lost.
+    """
+    since = stop.ask(number)
+    if since is None:
+        watch = threading.Timer(STUCK_SECONDS, _end_if_stuck, [number])
+        watch.daemon = True
+        watch.start()
+    elif since >= NOW_SECONDS:
+        _end_now(number, "again: ended at once")
+
+
+def _end_if_stuck(number: int) -> None:
+    if not stop.is_raised():
+        _end_now(number, "while waiting for a disk that doesn't answer")
+
+
+def _end_now(number: int, why: str) -> None:
+    with suppress(OSError):
+        os.write(
+            2, f"hoaconv: {WORDS[number]} {why}; what was written stays, unfinished\n".encode()
+        )
+    os._exit(128 + number)
 
 
 def main() -> None:
-    """Run the command line; a batch system's SIGTERM ends a run as tidily as Ctrl-C."""
-    signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGTERM, _stop)
+    """Run the command line; a batch system's SIGTERM ends a run as tidily as Ctrl-C.
+
+    A SIGHUP that whoever started us has had ignored, as ``nohup`` does, stays ignored.
+    """
+    for number in WORDS:
+        if number > 0 and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     # Python's last garbage collection walks through all that numba has made: 0.3 s for nothing.
     atexit.register(gc.freeze)
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        _leave_readers_behind(end.code)
+        raise
+
+
+def _leave_readers_behind(code: object) -> None:
+    """End now where a thread still reads from a disk that doesn't answer: nobody waits for it."""
+    stuck = [t for t in threading.enumerate() if t.name.startswith("hoaconv-") and t.is_alive()]
+    if stuck and isinstance(code, int) and code:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(code)

@@ -145,6 +145,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     SpellingError, SourceError, PlanError, BudgetError, StoreError
         As `hoaconv.stack_to_omezarr` does.
     """
+    machine.begin(take_workers(options["workers"]))
     machine.share_malloc_arena()  # before any thread begins: an arena, once made, stays
     watcher = options["watcher"] or Watcher()
     report = take_report_path(options["report"])

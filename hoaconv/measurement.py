@@ -38,6 +38,7 @@ _OF_THE_SAMPLE = {"n", "min", "max", "sum", *SHARED}
 
 def measure(options: Mapping[str, Any]) -> Statistics:
     """Do what `hoaconv.stats` says, which see; `options` are all its parameters, by name."""
+    machine.begin(take_workers(options["workers"]))
     machine.share_malloc_arena()  # before any thread begins: an arena, once made, stays
     measured = _prepared(options)
     measured.watcher.planned(measured.schedule)

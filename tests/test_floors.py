@@ -18,11 +18,12 @@ CONTRACT = {
     "engine.ends",
     "engine.pool",
     "engine.spec",
+    "engine.stop",
 }  # what those outside the engine may know of it
 BOTTOM = {"errors", "units", "words"}
 FLOORS: dict[str, set[str]] = {
     "__main__": {"cli"},
-    "cli": {"convert", "demo", "show", "report", *BOTTOM},
+    "cli": {"engine.stop", "convert", "demo", "show", "report", *BOTTOM},
     "show": {"convert", "report", *BOTTOM},
     "demo": {"convert", "io", "report", *BOTTOM},
     "convert": {"conversion", "measurement", "options", "report", "ops", "engine", *BOTTOM},

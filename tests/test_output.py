@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from invoking import INTERRUPTED, SOURCE, SPELLING, STORE, looks_complete, refused, run
+from invoking import SOURCE, SPELLING, STORE, looks_complete, refused, run
 
 from hoaconv.io import folder, mark
 from hoaconv.io.mark import MARK
@@ -172,7 +172,10 @@ def slow(tiffs, out):
     process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+
+
+@SIGNALS
 def test_a_signal_while_the_program_loads_gives_no_traceback(number):
     command = [sys.executable, "-X", "importtime", "-m", "hoaconv", "ops"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as loading:
@@ -180,20 +183,82 @@ def test_a_signal_while_the_program_loads_gives_no_traceback(number):
         loading.send_signal(number)
         told += loading.stderr
         assert loading.stdout.read() == b""
-    assert loading.returncode == INTERRUPTED
+    assert loading.returncode == 128 + number
     assert told[-1] == b"hoaconv: interrupted\n"
     assert not any(b"Traceback" in line for line in told)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@SIGNALS
 def test_a_signal_midway_removes_what_was_written(slow, out, number):
     slow.send_signal(number)
     stdout, stderr = slow.communicate(timeout=20)
-    assert slow.returncode == INTERRUPTED
-    assert "interrupted" in stderr
+    assert slow.returncode == 128 + number
+    assert stderr.endswith("; what was written is removed\n")
     assert "Traceback" not in stderr
     assert stdout == ""
     assert not out.exists()
+
+
+def test_a_terminal_that_closes_does_not_end_what_nohup_started(tiffs, out):
+    ignoring = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    process = start(tiffs, out, "--workers", "1", "--chunks", "4,32,32", preexec_fn=ignoring)
+    wait_for((out / MARK).exists)
+    process.send_signal(signal.SIGHUP)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 0, stderr
+    assert looks_complete(out)
+
+
+def test_signals_at_once_count_as_one(slow, out):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        slow.send_signal(number)
+    _, stderr = slow.communicate(timeout=20)
+    assert slow.returncode in (130, 143)
+    assert "removed" in stderr
+    assert not out.exists()
+
+
+STUCK = """
+import sys, time
+from hoaconv.io.stack import Stack
+from hoaconv import cli
+read = Stack.read
+def stuck(self, z, out):
+    if z == 9:
+        print("stuck", file=sys.stderr, flush=True)
+        time.sleep(1000)
+    read(self, z, out)
+Stack.read = stuck
+sys.argv[0] = "hoaconv"
+cli.main()
+"""
+
+
+@SIGNALS
+def test_a_slice_that_never_comes_does_not_keep_the_run_from_ending(tiffs, out, number):
+    words = [sys.executable, "-c", STUCK, "stack-to-omezarr", str(tiffs), str(out)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        told = [next(line for line in process.stderr if "stuck" in line)]
+        process.send_signal(number)
+        told += process.stderr
+        assert process.wait(timeout=30) == 128 + number
+    assert not out.exists(), told
+
+
+def test_a_second_signal_a_second_later_ends_the_process_at_once(tiffs, out):
+    code = STUCK.replace(
+        "cli.main()", "import hoaconv.engine.stop as s\ns.raise_if_asked = str\ncli.main()"
+    )
+    words = [sys.executable, "-c", code, "stack-to-omezarr", str(tiffs), str(out)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stderr if "stuck" in line)
+        process.send_signal(signal.SIGINT)
+        time.sleep(1.3)
+        process.send_signal(signal.SIGTERM)
+        told = process.stderr.read()
+        assert process.wait(timeout=10) == 143
+    assert "ended at once" in told
+    assert not looks_complete(out)
 
 
 def test_sigkill_leaves_nothing_that_looks_complete(slow, tiffs, out):

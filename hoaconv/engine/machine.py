@@ -10,9 +10,15 @@ from threading import Event, Thread
 
 import psutil
 
+from hoaconv.errors import PlanError
+
+if sys.platform == "linux":
+    import resource  # Windows has none
+
 __all__ = [
     "LARGEST_KEPT",
     "Peak",
+    "begin",
     "cpus",
     "memory_limit",
     "resident",
@@ -44,9 +50,85 @@ def cpus() -> int:
 
 
 def memory_limit() -> int:
-    """Bytes that this process may use: free ones and its own, of the machine and of its cgroup."""
+    """Bytes that this process may use: free ones and its own.
+
+    Of the machine, of its cgroup, and of what ``ulimit -v`` and ``ulimit -d`` leave.
+    """
     free = int(psutil.virtual_memory().available)
-    return min([free, *_cgroup_free()]) + resident()
+    return max(0, min([free, *_cgroup_free(), *_rlimit_free()])) + resident()
+
+
+def _rlimit_free() -> list[int]:
+    """Bytes of address space, and of data, that this process may still take."""
+    if sys.platform != "linux":
+        return []
+    info = psutil.Process().memory_info()
+    used = {resource.RLIMIT_AS: info.vms, resource.RLIMIT_DATA: info.data}
+    soft = {kind: resource.getrlimit(kind)[0] for kind in used}
+    return [soft[kind] - used[kind] for kind in used if soft[kind] != resource.RLIM_INFINITY]
+
+
+LIBRARY_THREADS = 24
+"""Threads that libraries start at the most, besides the workers; measured: 16 of tensorstore."""
+LEAST_FREE = 300 << 20
+"""Bytes that libraries need to start in; below, they end the process instead of raising."""
+
+_began = _is_orphan = False
+
+
+def begin(workers: int) -> None:
+    """Begin work that starts threads of libraries: refuse where they would hang or abort.
+
+    Raises
+    ------
+    PlanError
+        In a process that was forked from one which had begun before, where the libraries' threads
+        are missing; where so many threads can't be started; where too little memory may be used.
+    """
+    global _began  # noqa: PLW0603 - a fact of the process
+    if _is_orphan:
+        raise PlanError(
+            "this process was forked from one in which hoaconv had worked, so libraries' threads "
+            "are missing and it would wait for ever; start processes by 'spawn' or 'forkserver': "
+            "multiprocessing.set_start_method('spawn')"
+        )
+    _began = True
+    free = _rlimit_free()
+    if free and min(free) < LEAST_FREE:
+        raise PlanError(
+            f"this process may take {max(0, min(free)) >> 20} MiB more memory (ulimit -v, ulimit "
+            f"-d), and libraries need {LEAST_FREE >> 20} MiB to start; raise the limit"
+        )
+    _try_threads(workers + LIBRARY_THREADS)
+
+
+def _try_threads(count: int) -> None:
+    """Start so many threads, and end them. Raises PlanError if that can't be done."""
+    end, threads = Event(), list[Thread]()
+    try:
+        for _ in range(count):
+            thread = Thread(target=end.wait, daemon=True)
+            thread.start()
+            threads.append(thread)
+    except RuntimeError:
+        raise PlanError(
+            f"this process can start {len(threads)} more threads, and needs {count} (workers and "
+            f"{LIBRARY_THREADS} of libraries); raise the limit (ulimit -u, or the container's "
+            "pids), or lower --workers"
+        ) from None
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+
+
+def _mark_orphan() -> None:
+    global _is_orphan  # noqa: PLW0603 - as above
+    _is_orphan = _began
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_orphan)
 
 
 def resident() -> int:

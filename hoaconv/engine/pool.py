@@ -8,10 +8,13 @@ that it never waits behind a decode that takes seconds.
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for_futures
 from functools import partial
 from threading import Condition, Lock, Thread
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, TypeVar
+
+from hoaconv.engine import stop
 
 __all__ = ["Pool"]
 
@@ -70,8 +73,15 @@ class Pool:
         work()
         batch.wait()
 
-    def close(self) -> None:
-        """Drop what hasn't begun, wait for what has, end the threads."""
+    def close(self, patience: float | None = None) -> None:
+        """Drop what hasn't begun, wait for what has, end the threads.
+
+        Parameters
+        ----------
+        patience
+            Seconds to wait at the most: a thread that reads from a disk that doesn't answer is
+            left behind. By default there is no limit.
+        """
         with self._changed:
             self._closed = True
             self._now.clear()
@@ -79,8 +89,9 @@ class Pool:
             self._changed.notify_all()
         for future in list(self._futures):
             future.cancel()
+        end = None if patience is None else monotonic() + patience
         for thread in self._threads:
-            thread.join()
+            thread.join(None if end is None else max(0.0, end - monotonic()))
 
     def __enter__(self) -> "Pool":
         return self
@@ -142,9 +153,14 @@ class _Awaited(Future[T]):
             return super().result(timeout)
         start = perf_counter()
         try:
+            if timeout is None:
+                stop.wait(self._is_done)
             return super().result(timeout)
         finally:
             self._pool.note_wait(self._label, start)
+
+    def _is_done(self, seconds: float) -> bool:
+        return bool(wait_for_futures([self], seconds).done)
 
 
 def _settle(future: "Future[T]", function: Callable[..., T], args: tuple[Any, ...]) -> None:
@@ -195,7 +211,7 @@ class _Batch:
         """Wait for the others; forget the function, since a late helper may still hold this."""
         with self._lock:
             while self._running:
-                self._ended.wait()
+                self._ended.wait(stop.POLL_SECONDS)
             self._function = None
         if self._error is not None:
             raise self._error

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hoaconv.engine import machine
+from hoaconv.engine import machine, stop
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Hold, Join, Op, Resample, Scan, Source
 from hoaconv.engine.passes.measure import settled
@@ -43,6 +43,7 @@ def estimate(schedule: Schedule) -> Estimate:
     """
     trial = _Trial(schedule.limits.workers)
     for k, sweep in enumerate(schedule.sweeps):
+        stop.raise_if_asked()
         trial.sweep(k, sweep)
     return Estimate(sum(trial.work.values()) / schedule.limits.workers, trial.work)
 

@@ -8,7 +8,7 @@ from time import perf_counter
 from traceback import clear_frames
 from typing import Any, cast
 
-from hoaconv.engine import machine
+from hoaconv.engine import machine, stop
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Hold, Join, Op, Sink, Source, Writer
 from hoaconv.engine.lower import Running, Tap, lower
@@ -24,6 +24,9 @@ from hoaconv.engine.spec import Plane
 from hoaconv.errors import StoreError
 
 __all__ = ["Outcome", "fold_names", "run", "warm"]
+
+PATIENCE = 5.0
+"""Seconds that a run which has failed waits for slices that are being read."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
         try:
             outputs = work.outputs()
         except BaseException as error:
-            work.pool.close()  # nobody writes any more when what was written is removed
+            # Nobody writes any more when what was written is removed; a thread that is left
+            # behind only reads.
+            work.pool.close(patience=PATIENCE)
             work.abort(error)
             clear_frames(error.__traceback__)  # they hold planes until the error is forgotten
             machine.trim_malloc()
@@ -115,6 +120,10 @@ class _Run:
         self._schedule, self._on_plane = schedule, on_plane
         self._writers: dict[Place, Writer] = {}
 
+    def _plane_read(self) -> None:
+        stop.raise_if_asked()
+        self._on_plane()
+
     def outputs(self) -> Mapping[Sink, Mapping[str, Any]]:
         """Open, sweep, close; what each sink says of what it wrote."""
         buffers = [Buffers() for _ in self._schedule.sweeps]
@@ -150,7 +159,7 @@ class _Run:
         sweep = self._schedule.sweeps[k]
         stages = (replace(stage, part=settled(stage.part, self.found)) for stage in sweep.stages)
         running = Running(sweep.with_stages(tuple(stages)), self.pool, buffers)
-        running.on_plane = self._on_plane
+        running.on_plane = self._plane_read
         for i, stage in enumerate(sweep.stages):
             if isinstance(stage.part, Sink):
                 running.writers[i] = self._writers[k, i]
@@ -242,6 +251,7 @@ def warm(plan: Plan) -> None:
     for stage in draft.stages:
         if isinstance(stage.part, Source | Join):
             continue
+        stop.raise_if_asked()
         stage.part.warm(draft.spec_in(stage))
         if isinstance(stage.part, Op) and stage.part.needs:
             stage.part.needs.warm(draft.spec_in(stage))

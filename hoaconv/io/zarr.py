@@ -9,7 +9,9 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 import tensorstore as ts
 
+from hoaconv.engine import stop
 from hoaconv.engine.spec import Slab
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.compressor import Compressor
@@ -231,7 +234,9 @@ class ArrayWriter:
                 part = layer[:, rows, columns]
                 there = (_moved(rows, y), _moved(columns, x))
                 target = self._store[z : z + len(layer), *there]
-                begun.append(target.write(part, can_reference_source_data_indefinitely=True))
+                # In one step, which no interrupt can divide: a write that has begun is waited for.
+                write = partial(target.write, can_reference_source_data_indefinitely=True)
+                begun.extend(map(write, (part,)))
                 if len(begun) >= self._in_flight:
                     _wait_for_first(begun)
             while begun:
@@ -336,8 +341,16 @@ def write_nowhere(spec: ArraySpec, volume: Slab) -> None:
 
 def _wait_for_first(begun: deque[Any]) -> None:
     """It leaves the queue when it is done: an interrupt while waiting must not lose it."""
+    stop.wait(partial(_is_done, begun[0]))
     begun[0].result()
     begun.popleft()
+
+
+def _is_done(future: Any, seconds: float) -> bool:
+    """Wait for a write so many seconds; return whether it is done."""
+    with suppress(TimeoutError):
+        future.exception(timeout=seconds)
+    return bool(future.done())
 
 
 def _settle(begun: deque[Any]) -> None:

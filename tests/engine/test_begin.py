@@ -1,0 +1,65 @@
+"""Where libraries' threads would hang or abort the process, work isn't begun."""
+
+import multiprocessing
+import sys
+import threading
+
+import numpy as np
+import pytest
+import tifffile
+
+import hoaconv
+from hoaconv.engine import machine
+from hoaconv.errors import PlanError
+
+
+@pytest.fixture
+def stack(tmp_path):
+    (tmp_path / "in").mkdir()
+    for z in range(3):
+        tifffile.imwrite(tmp_path / "in" / f"s_{z}.tif", np.full((5, 6), z, np.uint8))
+    return tmp_path / "in"
+
+
+def converted(src, dst, answers):
+    try:
+        hoaconv.stack_to_omezarr(src, dst)
+        answers.put("done")
+    except PlanError as error:
+        answers.put(str(error))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fork is Linux' own way")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_process_forked_after_a_conversion_is_told_instead_of_hanging(stack, tmp_path) -> None:
+    hoaconv.stack_to_omezarr(stack, tmp_path / "a.zarr")
+    for way, word in (("fork", "spawn"), ("spawn", "done")):
+        context = multiprocessing.get_context(way)
+        answers = context.Queue()
+        child = context.Process(target=converted, args=(stack, tmp_path / way, answers))
+        child.start()
+        assert word in answers.get(timeout=60)
+        child.join(60)
+        assert child.exitcode == 0
+
+
+def test_too_few_threads_are_refused_in_words(stack, tmp_path, monkeypatch) -> None:
+    began, start = [], threading.Thread.start
+
+    def limited(self):
+        if len(began) >= 7:
+            raise RuntimeError("can't start new thread")
+        began.append(self)
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with pytest.raises(PlanError, match=r"can start 7 more threads.*ulimit -u"):
+        hoaconv.stack_to_omezarr(stack, tmp_path / "a.zarr")
+    monkeypatch.undo()
+    assert not (tmp_path / "a.zarr").exists()
+
+
+def test_too_little_memory_is_refused_in_words(stack, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(machine, "_rlimit_free", lambda: [100 << 20])
+    with pytest.raises(PlanError, match=r"100 MiB more memory.*ulimit"):
+        hoaconv.stats(stack)
