@@ -13,6 +13,7 @@ import numpy as np
 
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import SourceError, SpellingError
+from hoaconv.io.opened import opened
 from hoaconv.io.slices import StoredSlice, blame
 
 __all__ = ["BITS", "GpuJp2Slice", "check_gpu"]
@@ -27,9 +28,9 @@ class GpuJp2Slice(StoredSlice):
 
     def read(self, out: Plane) -> None:
         """Decode with a decoder of this thread's own; the plane comes back through host memory."""
-        with blame(self.label):
+        with blame(self.label), opened(self.file, self.seen) as stream:
             decoder, parameters = _of_thread.decoder
-            image = decoder.decode(self.file.read_bytes(), params=parameters)
+            image = decoder.decode(stream.readall(), params=parameters)
             if image is None:
                 raise SourceError(
                     f"{self.label} can't be decoded by nvImageCodec; drop --decoder, and OpenJPEG "

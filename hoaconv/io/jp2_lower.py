@@ -6,13 +6,13 @@ decoded one after the other; still that is soon done, see `docs/performance.md`.
 
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import ImageFile
 
 from hoaconv.engine.spec import Plane
+from hoaconv.io.opened import opened
 from hoaconv.io.slices import StoredSlice, blame
 
 __all__ = ["MOST_BITS", "LowerJp2Slice", "lower_scratch"]
@@ -41,8 +41,8 @@ class LowerJp2Slice(StoredSlice):
 
     def read(self, out: Plane) -> None:
         """Decode with one thread, which holds the GIL."""
-        with blame(self.label):
-            values = np.asarray(_Lower(self.file, self.shape, self.halvings, self.bits))
+        with blame(self.label), opened(self.file, self.seen) as stream:
+            values = np.asarray(_Lower(stream.readall(), self.shape, self.halvings, self.bits))
             unsigned = out.view(values.dtype)
             np.right_shift(values, 8 * values.itemsize - self.bits, out=unsigned)
             if self.dtype.kind == "i":
@@ -63,9 +63,9 @@ class _Lower(ImageFile.ImageFile):
 
     format = "JPEG2000"
 
-    def __init__(self, file: Path, shape: tuple[int, int], halvings: int, bits: int) -> None:
+    def __init__(self, coded: bytes, shape: tuple[int, int], halvings: int, bits: int) -> None:
         self._wanted = shape, halvings, bits
-        super().__init__(BytesIO(file.read_bytes()))
+        super().__init__(BytesIO(coded))
 
     def _open(self) -> None:
         (ny, nx), halvings, bits = self._wanted

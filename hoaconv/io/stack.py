@@ -152,7 +152,7 @@ def open_stack(
     if len(found.files) == 1:
         stored = [stored[i] for i in chosen(slices, len(stored))]
     size, doubts = choose((*sizes, from_name(_named(found))))
-    told = (*found.notes, *gaps, *notes, *doubts)
+    told = (*found.notes, *gaps, *notes, *tiff.white_notes(stored), *doubts)
     if reduce > 1:
         check_alike(stored)  # smaller ones could agree where these don't
         stored = [one.reduced(reduce) for one in stored]
@@ -182,7 +182,7 @@ def _read_headers(files: Sequence[Path]) -> Headers:
     if len(files) == 1 and kind_of(files[0]) == "TIFF":
         return read_volume(files[0])
     read: Callable[[Path], Header] = tiff.read_header if kind_of(files[0]) == "TIFF" else _read_jp2
-    with jp2.quiet(), ThreadPoolExecutor(_READERS) as readers:
+    with ThreadPoolExecutor(_READERS) as readers:
         headers = list(readers.map(read, files))
     _, notes, sizes = headers[0]
     return [stored for stored, _, _ in headers], notes, sizes
