@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import EMFILE, ENFILE
+from errno import ELOOP, EMFILE, ENFILE
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -145,6 +145,8 @@ def _of_system(label: str, error: OSError) -> str:
         return f"{label}: the file is gone; was it moved or deleted?"
     if isinstance(error, PermissionError):
         return f"{label} may not be read by this user; check its permissions"
+    if error.errno == ELOOP:
+        return f"{label} is a link that leads back to itself; remove it"
     if error.errno is not None:
         return f"{label} can't be read: {error.strerror}; check the disk or the link, and try again"
     return _damaged(label, error)

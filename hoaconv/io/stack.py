@@ -11,7 +11,8 @@ from hoaconv.engine.contract import Source
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.io import jp2, tiff
-from hoaconv.io.files import Found, check_numbering, find_files, kind_of
+from hoaconv.io.files import Found, find_files, kind_of
+from hoaconv.io.names import check_names, check_numbering
 from hoaconv.io.slices import StoredSlice, check_alike
 from hoaconv.io.tiff_volume import read_volume
 from hoaconv.io.voxel_size import VoxelSize, choose, from_name
@@ -119,6 +120,7 @@ def open_stack(
     *,
     slices: slice | None = None,
     allow_gaps: bool = False,
+    allow_names: bool = False,
     reduce: int = 1,
     gpu: bool = False,
 ) -> Stack:
@@ -132,6 +134,8 @@ def open_stack(
         Which slices (pages) to take, in natural order, as Python slices a list.
     allow_gaps
         Whether missing numbers between the chosen slices are a note instead of an error.
+    allow_names
+        Whether files whose names don't fit the others' are a note instead of an error.
     reduce
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
@@ -147,7 +151,8 @@ def open_stack(
     """
     found = find_files(Path(src))
     files = chosen(slices, len(found.files)) if len(found.files) > 1 else [0]
-    gaps = check_numbering(found.files, files, allow_gaps)
+    gaps = check_names(found.files, allow_names)
+    gaps += check_numbering(found.files, files, allow_gaps)
     stored, notes, sizes = _read_headers([found.files[i] for i in files])
     if len(found.files) == 1:
         stored = [stored[i] for i in chosen(slices, len(stored))]

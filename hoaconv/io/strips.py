@@ -69,6 +69,7 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
     SourceError
         If a strip holds less than it should.
     """
+    assert page.dtype is not None  # whose header was checked
     inflate = _CODECS[int(page.compression)]
     page.compression = tifffile.COMPRESSION.NONE  # then tifffile only undoes the predictor
     tall, wide = page.chunks[-2:] if page.is_tiled else (page.rowsperstrip, page.imagewidth)
@@ -88,4 +89,5 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
             )
         data, (_, _, y, x, _), _ = page.decode(wanted, index)
         part = out[y : y + tall, x : x + wide]
+        assert data is not None
         part[...] = data[0, : part.shape[0], : part.shape[1], 0]

@@ -232,8 +232,8 @@ def white_notes(slices: Sequence[StoredSlice]) -> tuple[str, ...]:
         return ("the slices say that 0 is white; their values were kept as they are stored",)
     return (
         f"{len(white)} of {len(slices)} slices say that 0 is white, {white[0].label} the first, "
-        "the others that 0 is black; their values were kept as they are stored: check whether some are "
-        "inverted",
+        "the others that 0 is black; their values were kept as they are stored: check whether "
+        "some are inverted",
     )
 
 
