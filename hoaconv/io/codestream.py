@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from io import FileIO
 from math import ceil, prod
 from pathlib import Path
-from struct import unpack
+from struct import pack, unpack
 
 from hoaconv.errors import SourceError
 
-__all__ = ["Codestream", "check_tiles", "read_codestream"]
+__all__ = ["Codestream", "check_tiles", "on_own_grid", "read_codestream"]
 
 _SOC, _CAP, _SIZ, _COD = 0xFF4F, 0xFF50, 0xFF51, 0xFF52
 _SOT, _SOD, _EOC = 0xFF90, 0xFF93, 0xFFD9
@@ -71,6 +71,12 @@ class Codestream:
             -(-b // n) + -a // n for a, b, n in zip(self.start, self.end, self.step, strict=True)
         )
         return y, x
+
+    @property
+    def divides(self) -> bool:
+        """Whether each tile, or the only one, begins at a voxel of the first channel."""
+        grid = zip(self.tile_start, self.tile, self.step, strict=True)
+        return self.tiles == 1 or not any(start % n or size % n for start, size, n in grid)
 
     @property
     def tiles(self) -> int:
@@ -165,6 +171,30 @@ def _understood(file: Path, found: dict[int, bytes], first: int) -> Codestream:
         style=style,
         first=first,
     )
+
+
+def on_own_grid(coded: bytes, header: Codestream) -> bytes:
+    """The file with the one component's own voxels as its reference grid, which codecs read.
+
+    Of one component it is the same image: wavelets and code blocks know its own grid alone.
+
+    Raises
+    ------
+    ValueError
+        If tiles don't begin at its voxels; `Codestream.divides` tells.
+    """
+    if not header.divides:
+        raise ValueError("tiles don't divide")
+    spans = (header.end, header.start, header.tile, header.tile_start)
+    own = [
+        -(-edge // n)
+        for pair in spans
+        for edge, n in zip(pair[::-1], header.step[::-1], strict=True)
+    ]
+    place = coded.index(b"\xff\x4f\xff\x51") + 8
+    depth = coded[place + 34 : place + 35]
+    siz = pack(">8IH", *own, 1) + depth + b"\1\1"
+    return coded[:place] + siz + coded[place + len(siz) :]
 
 
 def check_tiles(file: Path, stream: FileIO, header: Codestream, end: int) -> None:

@@ -52,13 +52,21 @@ _CODECS: dict[int, Callable[[bytes, memoryview], int]] = {
     50000: _loosely(_codecs.zstd_decode),
 }
 
-MOST_RATIO = {1: 1, 5: 4096, 8: 1032, 32946: 1032, 32773: 128}
-"""Bytes that one coded byte can hold, by TIFF's number of the compression, where that is known."""
+MOST_RATIO = {1: 8, 5: 4096, 8: 1032, 32946: 1032, 32773: 128}
+"""Bytes that one coded byte can hold, by TIFF's number of the compression, where that is known.
+
+Of no compression 8: bits may be packed.
+"""
 
 
 def bounded(page: tifffile.TiffPage) -> bool:
     """Whether `decode_bounded` can decode this page; else tifffile does."""
-    return page.compression in _CODECS and page.fillorder == 1 and page.bitspersample % 8 == 0
+    return (
+        page.compression in _CODECS
+        and page.fillorder == 1
+        and page.dtype is not None
+        and page.bitspersample == 8 * page.dtype.itemsize
+    )
 
 
 def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Plane) -> None:
