@@ -29,7 +29,6 @@ from hoaconv.options import (
     check_apart,
     check_scratch,
     check_separate,
-    choose_voxel_size,
     take_branches,
     take_budget,
     take_ops,
@@ -41,6 +40,7 @@ from hoaconv.pictures import check_pictures, told, write_pictures
 from hoaconv.placed import place
 from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.report import Report, Watcher
+from hoaconv.voxel_edges import choose_voxel_size
 
 __all__ = ["Conversion", "prepare"]
 

@@ -12,18 +12,16 @@ from typing import Any
 
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
-from hoaconv.errors import SpellingError, StoreError
+from hoaconv.errors import SourceError, SpellingError, StoreError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.jp2_gpu import check_gpu
-from hoaconv.io.source import Volume
-from hoaconv.io.voxel_size import VoxelSize, unit_name
 from hoaconv.kernels.downsample import MAX_CELL, METHODS
 from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.placed import Placed
-from hoaconv.pyramid.metadata import UNITS, ImageInfo
+from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr
-from hoaconv.units import did_you_mean, parse_bytes, parse_triple, parse_whole_triple
+from hoaconv.units import did_you_mean, parse_bytes, parse_whole_triple
 from hoaconv.words import PathLike
 
 __all__ = [
@@ -32,7 +30,6 @@ __all__ = [
     "check_apart",
     "check_scratch",
     "check_separate",
-    "choose_voxel_size",
     "take_branches",
     "take_budget",
     "take_decoder",
@@ -44,6 +41,7 @@ __all__ = [
     "take_workers",
 ]
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a Path has lost one of two slashes
 _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
 
 Triple = tuple[int, int, int]
@@ -190,9 +188,11 @@ def _count(number: Any, what: str) -> int:
 
 def _output_path(dst: PathLike, src: PathLike) -> Path:
     """The output, if it can be one and the source doesn't lie in it, nor it in the source."""
-    if not os.fspath(dst) or not os.fspath(src):
+    if not isinstance(dst, str | os.PathLike):
+        raise SpellingError(f"the output is a {type(dst).__name__}; expected the path of a folder")
+    if not os.fspath(dst) or not os.fspath(take_source(src)):
         raise SpellingError("source and output need a name; was a shell variable empty?")
-    if "://" in os.fspath(dst):
+    if _ADDRESS.match(os.fspath(dst)):
         raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
     path, source = Path(dst), Path(src)
     try:
@@ -332,7 +332,25 @@ def take_decoder(name: str) -> bool:
 
 
 def take_source(src: PathLike) -> PathLike:
-    """What to read. Raises SpellingError if it has no name, which would be this folder."""
+    """What to read.
+
+    Raises
+    ------
+    SpellingError
+        If it has no name, which would be this folder, or is an address.
+    SourceError
+        If it is no path at all: voxels themselves, say.
+    """
+    if not isinstance(src, str | os.PathLike):
+        raise SourceError(
+            f"the source is a {type(src).__name__}, and hoaconv reads files: expected a path; save "
+            "voxels first, as in tifffile.imwrite('volume.tif', voxels) or zarr.save"
+        )
+    if _ADDRESS.match(os.fspath(src)):
+        raise SpellingError(
+            f"{os.fspath(src)} is an address; the source is a folder or file on a file system: "
+            "download it first, or mount it"
+        )
     if not os.fspath(src):
         raise SpellingError("the source needs a name; was a shell variable empty?")
     return src
@@ -352,46 +370,3 @@ def take_report_path(path: PathLike | None) -> Path | None:
     if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
         raise StoreError(f"the report {file} can't be written: no permission")
     return file
-
-
-def choose_voxel_size(
-    size: str | float | Sequence[float] | None, unit: str | None, volume: Volume
-) -> tuple[VoxelSize | None, str]:
-    """The voxel size to write, and a note that says where it is from.
-
-    Options win over what the source tells; the note says so where they differ. They are of the
-    voxels as stored; where some are left out, a voxel that is read stands for several.
-
-    Raises
-    ------
-    SpellingError
-        If size or unit can't be read, or there is a unit and no size.
-    """
-    named, found = _unit(unit or "micrometer"), volume.voxel_size
-    times = ",".join(map(str, volume.spacing))
-    left_out = "" if times == "1,1,1" else f", times {times} for what isn't read"
-    if size is None and unit is not None:
-        raise SpellingError(f"unit {unit} is that of --voxel-size; give both")
-    if size is not None:
-        given = VoxelSize(parse_triple(size, "voxel size"), named, "option")
-        chosen = given.times(volume.spacing)
-        note = f"voxel size {_spell(chosen)}, as given{left_out}"
-        if found and (found.zyx, found.unit) != (chosen.zyx, chosen.unit):
-            note += f"; the source says {_spell(found)} ({found.origin})"
-        return chosen, note
-    if found is None:
-        return None, "voxel size unknown: neither files nor folder tell; see --voxel-size"
-    return found, f"voxel size {_spell(found)}, from {found.origin}{left_out}"
-
-
-def _spell(size: VoxelSize) -> str:
-    edges = [f"{v:g}" for v in size.zyx]
-    return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {size.unit}"
-
-
-def _unit(text: str) -> str:
-    name = unit_name(text) or text
-    if name not in UNITS:
-        hint = did_you_mean(text, UNITS)
-        raise SpellingError(f"unit {text!r} is not a length that OME-NGFF knows{hint}")
-    return name

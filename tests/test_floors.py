@@ -28,6 +28,7 @@ FLOORS: dict[str, set[str]] = {
     "convert": {"conversion", "measurement", "options", "report", "ops", "engine", *BOTTOM},
     "conversion": {
         "chains",
+        "voxel_edges",
         "placed",
         "found",
         "pictures",
@@ -54,6 +55,7 @@ FLOORS: dict[str, set[str]] = {
     },
     "chains": {"report", "options", "io", "engine", *BOTTOM},
     "plots": {"report", *BOTTOM},
+    "voxel_edges": {"pyramid", "io", *BOTTOM},
     "found": {"options", "ops", "engine", *BOTTOM},
     "pictures": {"pyramid", "io", "ops", "engine", *BOTTOM},
     "options": {"placed", "pyramid", "io", "ops", "kernels", "engine", *BOTTOM},

@@ -186,11 +186,8 @@ def on_own_grid(coded: bytes, header: Codestream) -> bytes:
     if not header.divides:
         raise ValueError("tiles don't divide")
     spans = (header.end, header.start, header.tile, header.tile_start)
-    own = [
-        -(-edge // n)
-        for pair in spans
-        for edge, n in zip(pair[::-1], header.step[::-1], strict=True)
-    ]
+    step_y, step_x = header.step
+    own = [-(-edge // n) for y, x in spans for edge, n in ((x, step_x), (y, step_y))]
     place = coded.index(b"\xff\x4f\xff\x51") + 8
     depth = coded[place + 34 : place + 35]
     siz = pack(">8IH", *own, 1) + depth + b"\1\1"

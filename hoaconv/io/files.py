@@ -61,7 +61,7 @@ def find_files(src: Path) -> Found:
     try:
         if os.path.isdir(src):
             return _found(_listed(src), src)
-        if os.path.lexists(src):
+        if _is_there(src):
             check_regular(src)
             return _found([src], src)
         if has_magic(str(src)):
@@ -76,6 +76,15 @@ def find_files(src: Path) -> Found:
         raise SourceError(
             f"{error.filename or src} {reason or f'cannot be read: {error.strerror}'}"
         ) from error
+
+
+def _is_there(src: Path) -> bool:
+    """Whether anything has this name, a link to nowhere included."""
+    try:
+        src.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a name with a zero byte
+        return False
+    return True
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from hoaconv.errors import SourceError
 __all__ = ["MOST_RATIO", "bounded", "decode_bounded"]
 
 _SLACK = 64 << 10
+_FILLED = 7
 _codecs: Any = imagecodecs
 
 
@@ -21,10 +22,19 @@ def _inflate(coded: bytes, room: memoryview) -> int:
     try:
         return len(_codecs.deflate_decode(coded, out=room))
     except _codecs.DeflateError:
-        # Too much, cut short or damaged: zlib goes as far as is wanted, as libtiff does.
-        found = zlib.decompressobj().decompress(coded, len(room))
-        room[: len(found)] = found
-        return len(found)
+        return _inflate_more(coded, room)
+
+
+def _inflate_more(coded: bytes, room: memoryview) -> int:
+    """Of what inflates to somewhat more, fill the room; 0 where it doesn't end soon, or right."""
+    inflater, found = zlib.decompressobj(), 0
+    while coded and not inflater.eof and found <= len(room) + _SLACK:
+        part = inflater.decompress(coded, _SLACK)
+        taken = max(0, min(len(part), len(room) - found))
+        room[found : found + taken] = part[:taken]
+        found += len(part)
+        coded = inflater.unconsumed_tail
+    return found if inflater.eof else 0
 
 
 def _loosely(decode: Callable[..., Any]) -> Callable[[bytes, memoryview], int]:
@@ -35,8 +45,8 @@ def _loosely(decode: Callable[..., Any]) -> Callable[[bytes, memoryview], int]:
             return len(decode(coded, out=room))
         except RuntimeError:
             larger = bytearray(len(room) + _SLACK)
-            found = min(len(decode(coded, out=larger)), len(room))
-            room[:found] = memoryview(larger)[:found]
+            found = len(decode(coded, out=larger))
+            room[:] = memoryview(larger)[: len(room)]
             return found
 
     return into
@@ -75,22 +85,24 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
     Raises
     ------
     SourceError
-        If a strip holds less than it should.
+        If a strip holds less than it should, or far more.
     """
     assert page.dtype is not None  # whose header was checked
     inflate = _CODECS[int(page.compression)]
     page.compression = tifffile.COMPRESSION.NONE  # then tifffile only undoes the predictor
     tall, wide = page.chunks[-2:] if page.is_tiled else (page.rowsperstrip, page.imagewidth)
-    room = memoryview(bytearray(tall * wide * page.dtype.itemsize))
+    row = wide * page.dtype.itemsize
+    room = memoryview(bytearray(tall * row))
     for index, (offset, count) in enumerate(
         zip(page.dataoffsets, page.databytecounts, strict=True)
     ):
         rows = tall if page.is_tiled else min(tall, out.shape[0] - index * tall)
-        wanted = room[: rows * wide * page.dtype.itemsize]
+        wanted = room[: rows * row]
         stream.seek(offset)
         coded = stream.read(count)
         found = inflate(coded, wanted) if len(coded) == count else 0
-        if found < len(wanted):
+        # Of more than is wanted, libtiff drops the rest: whole rows, or a filled last word.
+        if found < len(wanted) or (found - len(wanted)) % row > _FILLED:
             raise SourceError(
                 f"{label} is damaged: strip or tile {index + 1} holds {found} bytes of "
                 f"{len(wanted)}; copy it again"
