@@ -155,7 +155,7 @@ def _of_system(label: str, error: OSError) -> str:
 def _damaged(label: str, error: Exception) -> str:
     # A codec's own words may help; Python's, about a key or a division, don't.
     found = " ".join(str(error).split())
-    said = "" if type(error).__module__ in ("builtins", "struct") else f" ({found:.200})"
+    said = "" if type(error).__module__ in ("builtins", "struct", "zlib") else f" ({found:.200})"
     return (
         f"{label} can't be read{said}; it may be damaged, cut short, or no image "
         "of the kind that its name says: open it in an image viewer, or copy it again"

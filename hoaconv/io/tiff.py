@@ -145,6 +145,7 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
         If it isn't gray, isn't one plane of a dtype that can flow, or isn't all there.
     """
     label = str(file) if number is None else f"{file}, page {number + 1}"
+    _check_tags(label, page)
     _check_gray(label, page)
     shape, dtype = check_plane(label, page.shape, page.dtype)
     raw = page.is_final
@@ -217,10 +218,13 @@ def promised_planes(tif: tifffile.TiffFile) -> int:
     tifffile takes such a file for a single plane where it was cut short, without an error.
     """
     if tif.imagej_metadata is not None:
-        return int(tif.imagej_metadata.get("images", 1))
+        images = tif.imagej_metadata.get("images", 1)
+        return images if isinstance(images, int) else 1
     shapes = [data.get("shape", ()) for data in tif.shaped_metadata or ()]
     page = tif.pages.first
-    return prod(shapes[0]) // max(1, prod(page.shape)) if len(shapes) == 1 else 1
+    if len(shapes) != 1 or not all(isinstance(n, int) for n in (*shapes[0], *page.shape)):
+        return 1
+    return prod(shapes[0]) // max(1, prod(page.shape))
 
 
 def white_notes(slices: Sequence[StoredSlice]) -> tuple[str, ...]:
@@ -245,14 +249,35 @@ def voxel_sizes(tif: tifffile.TiffFile) -> tuple[VoxelSize | None, ...]:
     if imagej is not None and "unit" in imagej:  # then the tags are in ImageJ's unit
         return (from_imagej(imagej, y, x),)
     ome = from_ome(tif.ome_metadata) if tif.ome_metadata else None
-    return ome, from_tiff_tags(y, x, int(tags.valueof(296, default=2)))
+    unit = tags.valueof(296, default=2)
+    return ome, from_tiff_tags(y, x, unit if isinstance(unit, int) else 1)
 
 
 def _ratio(value: Any) -> float:
     """A TIFF rational; 0 where the tag is absent or makes no sense."""
     if not isinstance(value, tuple) or len(value) != 2 or not value[1]:
         return 0.0
-    return float(value[0]) / float(value[1])
+    return float(value[0]) / float(value[1]) if isinstance(value[0], int) else 0.0
+
+
+_NUMBERS = (
+    "compression",
+    "predictor",
+    "photometric",
+    "samplesperpixel",
+    "planarconfig",
+    "fillorder",
+)
+_SIZES = ("imagewidth", "imagelength", "rowsperstrip", "tilewidth", "tilelength")
+
+
+def _check_tags(label: str, page: tifffile.TiffPage) -> None:
+    """Refuse tags of a damaged file that hold a list or a text where a number belongs."""
+    odd = [name for name in (*_NUMBERS, *_SIZES) if not isinstance(getattr(page, name), int)]
+    places = (*page.dataoffsets, *page.databytecounts)
+    if odd or not all(isinstance(place, int) for place in places):
+        what = odd[0] if odd else "place of the strips or tiles"
+        raise SourceError(f"{label} is damaged: its {what} is no number; copy it again")
 
 
 def _check_gray(label: str, page: tifffile.TiffPage) -> None:
