@@ -224,7 +224,8 @@ def promised_planes(tif: tifffile.TiffFile) -> int:
     page = tif.pages.first
     if len(shapes) != 1 or not all(isinstance(n, int) for n in (*shapes[0], *page.shape)):
         return 1
-    return prod(shapes[0]) // max(1, prod(page.shape))
+    promised: int = prod(shapes[0]) // max(1, prod(page.shape))
+    return promised
 
 
 def white_notes(slices: Sequence[StoredSlice]) -> tuple[str, ...]:
@@ -261,19 +262,14 @@ def _ratio(value: Any) -> float:
 
 
 _NUMBERS = (
-    "compression",
-    "predictor",
-    "photometric",
-    "samplesperpixel",
-    "planarconfig",
-    "fillorder",
+    *("compression", "predictor", "photometric", "samplesperpixel", "planarconfig", "fillorder"),
+    *("imagewidth", "imagelength", "rowsperstrip", "tilewidth", "tilelength"),
 )
-_SIZES = ("imagewidth", "imagelength", "rowsperstrip", "tilewidth", "tilelength")
 
 
 def _check_tags(label: str, page: tifffile.TiffPage) -> None:
     """Refuse tags of a damaged file that hold a list or a text where a number belongs."""
-    odd = [name for name in (*_NUMBERS, *_SIZES) if not isinstance(getattr(page, name), int)]
+    odd = [name for name in _NUMBERS if not isinstance(getattr(page, name), int)]
     places = (*page.dataoffsets, *page.databytecounts)
     if odd or not all(isinstance(place, int) for place in places):
         what = odd[0] if odd else "place of the strips or tiles"
