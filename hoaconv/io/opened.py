@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hoaconv.errors import SourceError
 
-__all__ = ["check_regular", "opened", "seen"]
+__all__ = ["check_regular", "opened", "seen", "seen_now"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -26,6 +26,12 @@ def seen(status: os.stat_result) -> int:
     A number, since a stack of 100 000 slices keeps as many.
     """
     return hash((status.st_size, status.st_mtime_ns, status.st_ino))
+
+
+def seen_now(stream: FileIO) -> tuple[int, int]:
+    """Size of an open file, and `seen` of it."""
+    status = os.fstat(stream.fileno())
+    return status.st_size, seen(status)
 
 
 def check_regular(path: Path) -> None:

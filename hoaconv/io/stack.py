@@ -14,6 +14,7 @@ from hoaconv.io import jp2, tiff
 from hoaconv.io.files import Found, find_files, kind_of
 from hoaconv.io.names import check_names, check_numbering
 from hoaconv.io.slices import StoredSlice, check_alike
+from hoaconv.io.tiff_alike import AlikeTiffs
 from hoaconv.io.tiff_volume import read_volume
 from hoaconv.io.voxel_size import VoxelSize, choose, from_name
 
@@ -186,10 +187,12 @@ def _read_headers(files: Sequence[Path]) -> Headers:
     """Headers of all files; notes and voxel sizes of the first."""
     if len(files) == 1 and kind_of(files[0]) == "TIFF":
         return read_volume(files[0])
-    read: Callable[[Path], Header] = tiff.read_header if kind_of(files[0]) == "TIFF" else _read_jp2
+    is_tiff = kind_of(files[0]) == "TIFF"
+    read: Callable[[Path], Header] = AlikeTiffs().read if is_tiff else _read_jp2
+    first = read(files[0])  # before the others, which are compared with it
     with ThreadPoolExecutor(_READERS) as readers:
-        headers = list(readers.map(read, files))
-    _, notes, sizes = headers[0]
+        headers = [first, *readers.map(read, files[1:])]
+    _, notes, sizes = first
     return [stored for stored, _, _ in headers], notes, sizes
 
 

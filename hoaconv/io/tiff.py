@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import FileIO
@@ -96,8 +96,17 @@ class TiffSlice(StoredSlice):
                 page.asarray(out=out, maxworkers=1, buffersize=_PASS)
 
 
-def read_header(file: Path) -> tuple[TiffSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]:
+def read_header(
+    file: Path, keep: Callable[[tifffile.TiffFile, TiffSlice], None] | None = None
+) -> tuple[TiffSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]:
     """Slice, notes and voxel sizes of a file that holds one page, no pixels.
+
+    Parameters
+    ----------
+    file
+        What to read.
+    keep
+        Gets the open file and its slice, if given.
 
     Raises
     ------
@@ -113,7 +122,10 @@ def read_header(file: Path) -> tuple[TiffSlice, tuple[str, ...], tuple[VoxelSize
                 "hold one slice: convert the multi-page file by itself"
             )
         page = tif.pages.first
-        return page_slice(file, page, None), (), voxel_sizes(tif)
+        made = page_slice(file, page, None)
+        if keep:
+            keep(tif, made)
+        return made, (), voxel_sizes(tif)
 
 
 @contextmanager
@@ -151,8 +163,9 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
     raw = page.is_final
     stored = page.nbytes if raw else sum(page.databytecounts)
     spans = [(page.dataoffsets[0], stored)] if raw else _spans(label, page)
-    _check_whole(label, page, max(offset + count for offset, count in spans))
-    _check_claim(label, page, stored)
+    size = page.parent.filehandle.size
+    _check_whole(label, size, max(offset + count for offset, count in spans))
+    _check_claim(label, page, stored, size)
     return TiffSlice(
         file=file,
         page=number,
@@ -169,7 +182,7 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
 
 
 def like_slice(
-    first: TiffSlice, page: tifffile.TiffPage, directory: Directory, offset: int, number: int
+    first: TiffSlice, page: tifffile.TiffPage, directory: Directory, offset: int, size: int
 ) -> TiffSlice | None:
     """A page whose directory only differs in where its strips lie; None where that isn't all.
 
@@ -179,8 +192,13 @@ def like_slice(
         A page of the same structure, checked; its tags.
     directory, offset
         This page's, and where it is.
-    number
-        This page's, from 0.
+    size
+        Of the file that it is in.
+
+    Raises
+    ------
+    SourceError
+        If it isn't all there.
     """
     offsets, counts = directory.offsets, directory.counts
     expected, stored = prod(page.chunked), sum(counts)
@@ -190,13 +208,11 @@ def like_slice(
     raw = first.data is not None
     if raw and (stored != first.stored_bytes or ends[:-1] != list(offsets[1:])):
         return None
-    label = f"{first.file}, page {number + 1}"
-    _check_whole(label, page, max(ends))
+    _check_whole(first.label, size, max(ends))
     if not raw:
-        _check_claim(label, page, stored)
+        _check_claim(first.label, page, stored, size)
     return replace(
         first,
-        page=number,
         stored_bytes=stored,
         directory=offset,
         data=offsets[0] if raw else None,
@@ -304,8 +320,7 @@ def _spans(label: str, page: tifffile.TiffPage) -> list[tuple[int, int]]:
     return spans
 
 
-def _check_whole(label: str, page: tifffile.TiffPage, end: int) -> None:
-    size = page.parent.filehandle.size
+def _check_whole(label: str, size: int, end: int) -> None:
     if end > size:
         raise SourceError(
             f"{label} is cut short: the file has {size} bytes, its header promises {end}; "
@@ -313,9 +328,9 @@ def _check_whole(label: str, page: tifffile.TiffPage, end: int) -> None:
         )
 
 
-def _check_claim(label: str, page: tifffile.TiffPage, stored: int) -> None:
+def _check_claim(label: str, page: tifffile.TiffPage, stored: int, size: int) -> None:
     """Refuse a size that no file of these bytes can hold, before anybody plans for it."""
-    claimed, size = page.nbytes, page.parent.filehandle.size
+    claimed = page.nbytes
     if claimed > MOST_RATIO.get(int(page.compression), _MOST_RATIO) * stored:
         raise SourceError(
             f"{label} is damaged: its header claims {' x '.join(map(str, page.shape))} voxels, "

@@ -15,6 +15,7 @@ __all__ = ["Directory", "read_directory", "walk"]
 
 _CODES = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _OFFSETS, _COUNTS = (273, 324), (279, 325)
+_DESCRIPTION = 270
 _STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 266, 277, 278, 284, 317, 322, 323, 338, 339, 32997}
 
 
@@ -27,14 +28,21 @@ class Directory:
         Equal for pages that differ only in where their strips or tiles lie, and in words.
     offsets, counts
         Of the strips or tiles.
+    words
+        The description, in which ImageJ and others promise planes.
     """
 
     def __init__(
-        self, structure: tuple[Any, ...], offsets: Sequence[int], counts: Sequence[int]
+        self,
+        structure: tuple[Any, ...],
+        offsets: Sequence[int],
+        counts: Sequence[int],
+        words: bytes,
     ) -> None:
         self.structure = structure
         self.offsets = offsets
         self.counts = counts
+        self.words = words
 
 
 def walk(file: Path, tif: tifffile.TiffFile) -> list[int]:
@@ -91,7 +99,7 @@ def read_directory(tif: tifffile.TiffFile, place: int) -> Directory:
     (tags,) = unpack(layout.tagnoformat, handle.read(layout.tagnosize))
     content = handle.read(tags * layout.tagsize)
     head, count_format = layout.byteorder + "HH", layout.byteorder + layout.offsetformat[1:]
-    structure, arrays = list[Any](), dict[int, Sequence[int]]()
+    structure, arrays, words = list[Any](), dict[int, Sequence[int]](), b""
     for start in range(0, len(content) - layout.tagsize + 1, layout.tagsize):
         code, kind = unpack_from(head, content, start)
         (count,) = unpack_from(count_format, content, start + 4)
@@ -101,25 +109,32 @@ def read_directory(tif: tifffile.TiffFile, place: int) -> Directory:
         elif code in _OFFSETS or code in _COUNTS:
             structure.append((code, kind, count))
             arrays[code] = _array(tif, kind, count, value)
+        elif code == _DESCRIPTION:
+            words = _content(tif, count, value)
     offsets, counts = (
         next((arrays[code] for code in codes if code in arrays), ())
         for codes in (_OFFSETS, _COUNTS)
     )
-    return Directory(tuple(structure), offsets, counts)
+    return Directory(tuple(structure), offsets, counts, words)
 
 
 def _array(tif: tifffile.TiffFile, kind: int, count: int, value: bytes) -> Sequence[int]:
     """Whole numbers of a tag; nothing where they can't be had."""
-    layout, handle = tif.tiff, tif.filehandle
     if kind not in _CODES:
         return ()
-    dtype = np.dtype(layout.byteorder + _CODES[kind])
-    nbytes = count * dtype.itemsize
-    if nbytes > len(value):
-        (place,) = unpack(layout.offsetformat, value)
-        if place + nbytes > handle.size:
-            return ()
-        handle.seek(place)
-        value = handle.read(nbytes)
-    numbers: list[int] = np.frombuffer(value, dtype, count).tolist()
+    dtype = np.dtype(tif.tiff.byteorder + _CODES[kind])
+    value = _content(tif, count * dtype.itemsize, value)
+    numbers: list[int] = np.frombuffer(value, dtype, count).tolist() if value else []
     return numbers
+
+
+def _content(tif: tifffile.TiffFile, nbytes: int, value: bytes) -> bytes:
+    """What a tag holds: in its entry, or elsewhere; nothing where that isn't in the file."""
+    if nbytes <= len(value):
+        return value
+    handle = tif.filehandle
+    (place,) = unpack(tif.tiff.offsetformat, value)
+    if place + nbytes > handle.size:
+        return b""
+    handle.seek(place)
+    return handle.read(nbytes)

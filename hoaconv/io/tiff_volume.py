@@ -1,5 +1,6 @@
 """One TIFF file that holds a whole stack: plain pages, ImageJ, OME-TIFF, BigTIFF."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,10 @@ def _plain(file: Path, tif: tifffile.TiffFile, places: list[int]) -> Header:
     known = dict[Any, tuple[TiffSlice, tifffile.TiffPage]]()
     for number, place in enumerate(places):
         directory = read_directory(tif, place)
-        like = known.get(directory.structure)
-        made = like and like_slice(*like, directory, place, number)
+        like, made = known.get(directory.structure), None
+        if like:
+            first, page = replace(like[0], page=number), like[1]
+            made = like_slice(first, page, directory, place, tif.filehandle.size)
         if not made:
             tif.filehandle.seek(place)
             page = tifffile.TiffPage(tif, index=number)
