@@ -5,10 +5,10 @@ ISO/IEC 15444-1, annex A. Nothing is decoded; of a tile-part only its first byte
 
 from collections import Counter
 from dataclasses import dataclass
-from io import FileIO
 from math import ceil, prod
 from pathlib import Path
 from struct import pack, unpack
+from typing import IO
 
 from hoaconv.errors import SourceError
 
@@ -105,7 +105,7 @@ class Codestream:
         return packets * self.layers * self.channels + _ZEROS
 
 
-def read_codestream(file: Path, stream: FileIO, begin: int, end: int) -> Codestream:
+def read_codestream(file: Path, stream: IO[bytes], begin: int, end: int) -> Codestream:
     """Read the main header of the codestream in bytes `begin` to `end` of a file.
 
     Raises
@@ -126,7 +126,7 @@ def read_codestream(file: Path, stream: FileIO, begin: int, end: int) -> Codestr
     raise SourceError(f"{file} is damaged: its JPEG 2000 header doesn't end; copy it again")
 
 
-def _segment(file: Path, stream: FileIO, place: int, end: int) -> Pair:
+def _segment(file: Path, stream: IO[bytes], place: int, end: int) -> Pair:
     """Marker and length of a segment, the length's own two bytes included."""
     head = _at(stream, place, 4)
     if len(head) < 4 or place + 4 > end:
@@ -194,7 +194,7 @@ def on_own_grid(coded: bytes, header: Codestream) -> bytes:
     return coded[:place] + siz + coded[place + len(siz) :]
 
 
-def check_tiles(file: Path, stream: FileIO, header: Codestream, end: int) -> None:
+def check_tiles(file: Path, stream: IO[bytes], header: Codestream, end: int) -> None:
     """Walk from tile-part to tile-part: each must be there, and EOC behind the last.
 
     Raises
@@ -241,7 +241,7 @@ def _check_all(file: Path, tiles: int, parts: Counter[int], promised: dict[int, 
         raise SourceError(f"{file} is damaged: {what}; was it written to the end? Copy it again")
 
 
-def _check_eoc(file: Path, stream: FileIO, place: int, end: int) -> None:
+def _check_eoc(file: Path, stream: IO[bytes], place: int, end: int) -> None:
     begin = max(place + _PART, end - 2 - _PADDING)
     if not _at(stream, begin, end - begin).rstrip(b"\0").endswith(_EOC.to_bytes(2, "big")):
         raise SourceError(_broken(file, end, end))
@@ -254,6 +254,6 @@ def _broken(file: Path, place: int, end: int) -> str:
     )
 
 
-def _at(stream: FileIO, place: int, count: int) -> bytes:
+def _at(stream: IO[bytes], place: int, count: int) -> bytes:
     stream.seek(place)
-    return stream.read(count) or b""
+    return stream.read(count)

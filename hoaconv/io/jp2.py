@@ -2,9 +2,10 @@
 
 import os
 from dataclasses import dataclass
+from io import BufferedReader
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import imagecodecs
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = ["Jp2Slice", "read_header"]
 _EXACT_BITS = 24  # OpenJPEG 2.5 gives back 24 bits exactly, and no longer 25
 
 _VOXELS_A_BYTE = 1 << 24  # black planes of 7621 x 7621 take 300 000 a byte
+_BUFFER = 1024  # holds most headers
 _PATTERN = 16
 _TILE = 10 << 10  # bytes that OpenJPEG keeps for each tile; measured: 8 to 10 KB
 
@@ -133,12 +135,22 @@ def read_header(file: Path) -> tuple[Jp2Slice, VoxelSize | None]:
         status = os.fstat(stream.fileno())
         if status.st_size == 0:
             raise SourceError(f"{file} is empty (0 bytes); copy it again")
-        boxes = read_boxes(file, stream, status.st_size)
-        header = read_codestream(file, stream, boxes.begin, boxes.end)
-        _check_gray(file, boxes, header)
-        made = _slice(file, header, status)
-        check_tiles(file, stream, header, boxes.end)
-        return made, boxes.voxel_size
+        buffered = BufferedReader(stream, _BUFFER)
+        try:
+            return _header(file, buffered, status)
+        finally:
+            buffered.detach()
+
+
+def _header(
+    file: Path, stream: IO[bytes], status: os.stat_result
+) -> tuple[Jp2Slice, VoxelSize | None]:
+    boxes = read_boxes(file, stream, status.st_size)
+    header = read_codestream(file, stream, boxes.begin, boxes.end)
+    _check_gray(file, boxes, header)
+    made = _slice(file, header, status)
+    check_tiles(file, stream, header, boxes.end)
+    return made, boxes.voxel_size
 
 
 def _has_few_values(plane: Plane) -> bool:

@@ -1,9 +1,9 @@
 """The boxes of a JP2 file that matter here (ISO/IEC 15444-1, annex I)."""
 
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from struct import unpack
+from typing import IO
 
 from hoaconv.errors import SourceError
 from hoaconv.io.looks import looks_like
@@ -37,7 +37,7 @@ class Boxes:
     voxel_size: VoxelSize | None = None
 
 
-def read_boxes(file: Path, stream: FileIO, size: int) -> Boxes:
+def read_boxes(file: Path, stream: IO[bytes], size: int) -> Boxes:
     """Find the codestream in a JP2 file, or take all of a bare one.
 
     Raises
@@ -65,7 +65,7 @@ def read_boxes(file: Path, stream: FileIO, size: int) -> Boxes:
     raise SourceError(f"{file} is damaged: it holds more boxes than any image has")
 
 
-def _box(file: Path, stream: FileIO, place: int, size: int) -> tuple[bytes, int, int]:
+def _box(file: Path, stream: IO[bytes], place: int, size: int) -> tuple[bytes, int, int]:
     """Kind of the box at `place`, and where its contents begin and end."""
     stream.seek(place)
     head = stream.read(16)

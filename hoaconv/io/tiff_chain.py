@@ -54,7 +54,7 @@ def walk(file: Path, tif: tifffile.TiffFile) -> list[int]:
     Raises
     ------
     SourceError
-        If the chain leads back, or to where no directory is.
+        If the chain leads back, to where no directory is, or has none.
     """
     layout, handle = tif.tiff, tif.filehandle
     handle.seek(8 if layout.is_bigtiff else 4)
@@ -75,6 +75,8 @@ def walk(file: Path, tif: tifffile.TiffFile) -> list[int]:
         met.add(place)
         offsets.append(place)
         place = following
+    if not offsets:
+        raise SourceError(f"{file} is damaged: it holds no page; write or copy it again")
     return offsets
 
 
