@@ -15,6 +15,7 @@ from hoaconv.errors import SourceError
 from hoaconv.io.codestream import Codestream, check_tiles, on_own_grid, read_codestream
 from hoaconv.io.jp2_boxes import Boxes, read_boxes
 from hoaconv.io.jp2_gpu import BITS, GpuJp2Slice
+from hoaconv.io.jp2_holes import check_holes
 from hoaconv.io.jp2_lower import MOST_BITS, LowerJp2Slice, lower_scratch
 from hoaconv.io.opened import opened, seen
 from hoaconv.io.slices import StoredSlice, blame, check_plane
@@ -26,7 +27,6 @@ _EXACT_BITS = 24  # OpenJPEG 2.5 gives back 24 bits exactly, and no longer 25
 
 _VOXELS_A_BYTE = 1 << 24  # black planes of 7621 x 7621 take 300 000 a byte
 _BUFFER = 1024  # holds most headers
-_PATTERN = 16
 _TILE = 10 << 10  # bytes that OpenJPEG keeps for each tile; measured: 8 to 10 KB
 
 
@@ -81,6 +81,8 @@ class Jp2Slice(StoredSlice):
             stored_bytes=self.stored_bytes,
             scratch=lower_scratch(y * x, self.dtype.itemsize, self.stored_bytes),
             seen=self.seen,
+            first=self.first,
+            zeros=self.zeros,
             halvings=halvings,
             bits=self.bits,
         )
@@ -99,6 +101,8 @@ class Jp2Slice(StoredSlice):
             stored_bytes=self.stored_bytes,
             scratch=self.scratch + prod(self.shape) * self.dtype.itemsize,
             seen=self.seen,
+            first=self.first,
+            zeros=self.zeros,
         )
 
     def read(self, out: Plane) -> None:
@@ -108,18 +112,7 @@ class Jp2Slice(StoredSlice):
             if self.subsampled:
                 coded = on_own_grid(coded, self.subsampled)
             imagecodecs.jpeg2k_decode(coded, out=out, numthreads=1)
-            self._check_holes(coded, out)
-
-    def _check_holes(self, coded: bytes, out: Plane) -> None:
-        """Refuse what OpenJPEG decodes in silence: a part overwritten by zeros, as of a hole."""
-        if self.zeros is None:
-            return
-        hole = coded.find(bytes(self.zeros + 1), self.first)
-        if hole >= 0 and not _has_few_values(out):
-            raise SourceError(
-                f"{self.label} is damaged: from byte {hole} there are more zeros than coded data "
-                "hold, as where a copy left a hole; copy it again"
-            )
+            check_holes(self.label, coded, self.first, self.zeros, out)
 
 
 def read_header(file: Path) -> tuple[Jp2Slice, VoxelSize | None]:
@@ -151,11 +144,6 @@ def _header(
     made = _slice(file, header, status)
     check_tiles(file, stream, header, boxes.end)
     return made, boxes.voxel_size
-
-
-def _has_few_values(plane: Plane) -> bool:
-    """Whether it is a pattern, which may be coded as many zeros; by some 64 of its rows."""
-    return len(np.unique(plane[:: max(1, len(plane) // 64)])) <= _PATTERN
 
 
 def _slice(file: Path, header: Codestream, status: os.stat_result) -> Jp2Slice:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import ImageFile
 
 from hoaconv.engine.spec import Plane
+from hoaconv.io.jp2_holes import check_holes
 from hoaconv.io.opened import opened
 from hoaconv.io.slices import StoredSlice, blame
 
@@ -34,19 +35,25 @@ class LowerJp2Slice(StoredSlice):
         Levels that are left out.
     bits
         Of a voxel.
+    first, zeros
+        As of `hoaconv.io.jp2.Jp2Slice`.
     """
 
     halvings: int
     bits: int
+    first: int
+    zeros: int | None
 
     def read(self, out: Plane) -> None:
         """Decode with one thread, which holds the GIL."""
         with blame(self.label), opened(self.file, self.seen) as stream:
-            values = np.asarray(_Lower(stream.readall(), self.shape, self.halvings, self.bits))
+            coded = stream.readall()
+            values = np.asarray(_Lower(coded, self.shape, self.halvings, self.bits))
             unsigned = out.view(values.dtype)
             np.right_shift(values, 8 * values.itemsize - self.bits, out=unsigned)
             if self.dtype.kind == "i":
                 unsigned -= 1 << (self.bits - 1)
+            check_holes(self.label, coded, self.first, self.zeros, out)
 
 
 def lower_scratch(voxels: int, itemsize: int, stored: int) -> int:
