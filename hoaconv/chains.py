@@ -11,7 +11,8 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import warm
 from hoaconv.engine.spec import Spec
 from hoaconv.io.source import Volume, open_volume
-from hoaconv.options import take_decoder, take_reduce, take_source
+from hoaconv.options import take_decoder, take_reduce
+from hoaconv.paths import take_source
 from hoaconv.report import Progress, Watcher
 from hoaconv.units import parse_range
 
@@ -19,7 +20,7 @@ __all__ = ["chained", "open_others", "open_source", "teller", "warm_up"]
 
 
 def open_source(options: Mapping[str, Any]) -> Volume:
-    """What ``src`` names, read as ``range``, ``allow_gaps``, ``reduce`` and ``decoder`` say.
+    """What ``src`` names, read as ``range``, ``allow_gaps``, ``reduce`` and the like say.
 
     Raises
     ------
@@ -32,6 +33,7 @@ def open_source(options: Mapping[str, Any]) -> Volume:
         take_source(options["src"]),
         slices=parse_range(options["range"]) if options["range"] else None,
         allow_gaps=options["allow_gaps"],
+        allow_names=options["allow_names"],
         reduce=take_reduce(options["reduce"]),
         gpu=take_decoder(options["decoder"]),
     )

@@ -16,6 +16,7 @@ from inspect import Parameter, signature
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from hoaconv import __version__, convert, demo, show
 from hoaconv.engine import stop
@@ -52,6 +53,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+class _Command(TyperCommand):
+    """A command that knows a pattern which the shell has already replaced by names."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As ever, with another message for names beyond those that the command takes."""
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if ctx.args and not ctx.resilient_parsing:
+            ctx.fail(
+                f"{len(ctx.args)} more names than the command takes, {ctx.args[0]} the first: if "
+                "the shell replaced a pattern by the slices' names, quote the pattern, as in "
+                "'slices/*.jp2', or name the folder"
+            )
+        return rest
+
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="print the schedule and stop", rich_help_panel="Run")
@@ -154,7 +172,7 @@ def _main(
     """Take what stands before the command."""
 
 
-@app.command("stack-to-omezarr")
+@app.command("stack-to-omezarr", cls=_Command)
 @_options_of(convert.stack_to_omezarr)
 def _stack_to_omezarr(
     *, dry_run: DryRun = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
@@ -171,7 +189,7 @@ def _stack_to_omezarr(
         show.show_report(report)
 
 
-@app.command("plan")
+@app.command("plan", cls=_Command)
 @_options_of(convert.plan)
 def _plan(*, as_json: AsJson = False, **options: Any) -> None:
     """Print how a conversion would go, and what memory and time it would take."""
@@ -183,7 +201,7 @@ def _plan(*, as_json: AsJson = False, **options: Any) -> None:
         show.show_schedule(made)
 
 
-@app.command("stats")
+@app.command("stats", cls=_Command)
 @_options_of(convert.stats)
 def _stats(
     *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
@@ -197,14 +215,14 @@ def _stats(
         show.show_statistics(made)
 
 
-@app.command("ops")
+@app.command("ops", cls=_Command)
 @_options_of(convert.list_ops)
 def _ops(**options: Any) -> None:
     """List the ops, or explain one."""
     show.show_ops(convert.list_ops(**options))
 
 
-@app.command("demo")
+@app.command("demo", cls=_Command)
 @_options_of(demo.demo)
 def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     """Make a phantom JP2 stack, convert it, and show what came out."""

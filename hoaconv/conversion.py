@@ -28,7 +28,6 @@ from hoaconv.ops.spelling import spell_ops
 from hoaconv.options import (
     Branches,
     Output,
-    choose_voxel_size,
     take_branches,
     take_budget,
     take_ops,
@@ -40,6 +39,7 @@ from hoaconv.pictures import check_pictures, told, write_pictures
 from hoaconv.placed import place
 from hoaconv.pyramid.sink import OmeZarr, record
 from hoaconv.report import Report, Watcher
+from hoaconv.voxel_edges import choose_voxel_size
 
 __all__ = ["Conversion", "prepare"]
 
@@ -145,8 +145,8 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     SpellingError, SourceError, PlanError, BudgetError, StoreError
         As `hoaconv.stack_to_omezarr` does.
     """
-    machine.begin(take_workers(options["workers"]))
     machine.share_malloc_arena()  # before any thread begins: an arena, once made, stays
+    machine.begin(take_workers(options["workers"]))
     watcher = options["watcher"] or Watcher()
     report = take_report_path(options["report"])
     sample, found = take_sample(options["sample"]), take_found(options["from_report"])

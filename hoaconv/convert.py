@@ -31,6 +31,9 @@ Range = Annotated[
     Word("slices to take, START:STOP:STEP as in Python; default all", "Input", "RANGE"),
 ]
 AllowGaps = Annotated[bool, Word("accept missing numbers among the slices", "Input")]
+AllowNames = Annotated[
+    bool, Word("take all images, even if some names don't fit the others", "Input")
+]
 Reduce = Annotated[
     int,
     Word("decode JP2 at 1/N of its width and height: 2, 4, 8, ... for previews", "Input", "N"),
@@ -65,6 +68,7 @@ def stack_to_omezarr(
     ] = (),
     range: Range = None,
     allow_gaps: AllowGaps = False,
+    allow_names: AllowNames = False,
     reduce: Reduce = 1,
     decoder: Decoder = "openjpeg",
     voxel_size: Annotated[
@@ -161,6 +165,9 @@ def stack_to_omezarr(
         Slices to take, in natural order; of a zarr array, planes.
     allow_gaps
         Whether numbers may be missing among the slices.
+    allow_names
+        Whether all images of the folder or glob are slices, even if their names are those of
+        several stacks, or some don't fit the others.
     reduce
         JP2 slices are decoded at 1 / `reduce` of their width and height, as their wavelet holds
         them, which takes a small part of the time: a preview, with every eighth slice taken too.
@@ -270,6 +277,7 @@ def stats(
     ops_module: OpsModule = None,
     range: Range = None,
     allow_gaps: AllowGaps = False,
+    allow_names: AllowNames = False,
     reduce: Reduce = 1,
     decoder: Decoder = "openjpeg",
     sample: Annotated[
@@ -290,7 +298,7 @@ def stats(
 
     Parameters
     ----------
-    src, range, allow_gaps, decoder, budget, workers, watcher
+    src, range, allow_gaps, allow_names, decoder, budget, workers, watcher
         As of `stack_to_omezarr`.
     reduce
         Measure JP2 slices at 1 / `reduce` of their width and height, which is soon done; what

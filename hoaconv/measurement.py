@@ -38,8 +38,8 @@ _OF_THE_SAMPLE = {"n", "min", "max", "sum", *SHARED}
 
 def measure(options: Mapping[str, Any]) -> Statistics:
     """Do what `hoaconv.stats` says, which see; `options` are all its parameters, by name."""
-    machine.begin(take_workers(options["workers"]))
     machine.share_malloc_arena()  # before any thread begins: an arena, once made, stays
+    machine.begin(take_workers(options["workers"]))
     measured = _prepared(options)
     measured.watcher.planned(measured.schedule)
     tell = teller(measured.watcher, measured.volume.spec, measured.schedule.planes)

@@ -1,7 +1,6 @@
 """What the user asked for, checked and turned into what the floors below take."""
 
 import operator
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,28 +14,24 @@ from hoaconv.errors import SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.jp2_gpu import check_gpu
-from hoaconv.io.source import Volume
-from hoaconv.io.voxel_size import VoxelSize, unit_name
 from hoaconv.kernels.downsample import MAX_CELL, METHODS
 from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.paths import output_path, scratch_folder
 from hoaconv.placed import Placed
-from hoaconv.pyramid.metadata import UNITS, ImageInfo
+from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr
-from hoaconv.units import did_you_mean, parse_bytes, parse_triple, parse_whole_triple
+from hoaconv.units import did_you_mean, parse_bytes, parse_whole_triple
 from hoaconv.words import PathLike
 
 __all__ = [
     "Branches",
     "Output",
-    "choose_voxel_size",
     "take_branches",
     "take_budget",
     "take_decoder",
     "take_ops",
     "take_reduce",
     "take_sample",
-    "take_source",
     "take_workers",
 ]
 
@@ -253,53 +248,3 @@ def take_decoder(name: str) -> bool:
         return False
     check_gpu()
     return True
-
-
-def take_source(src: PathLike) -> PathLike:
-    """What to read. Raises SpellingError if it has no name, which would be this folder."""
-    if not os.fspath(src):
-        raise SpellingError("the source needs a name; was a shell variable empty?")
-    return src
-
-
-def choose_voxel_size(
-    size: str | float | Sequence[float] | None, unit: str | None, volume: Volume
-) -> tuple[VoxelSize | None, str]:
-    """The voxel size to write, and a note that says where it is from.
-
-    Options win over what the source tells; the note says so where they differ. They are of the
-    voxels as stored; where some are left out, a voxel that is read stands for several.
-
-    Raises
-    ------
-    SpellingError
-        If size or unit can't be read, or there is a unit and no size.
-    """
-    named, found = _unit(unit or "micrometer"), volume.voxel_size
-    times = ",".join(map(str, volume.spacing))
-    left_out = "" if times == "1,1,1" else f", times {times} for what isn't read"
-    if size is None and unit is not None:
-        raise SpellingError(f"unit {unit} is that of --voxel-size; give both")
-    if size is not None:
-        given = VoxelSize(parse_triple(size, "voxel size"), named, "option")
-        chosen = given.times(volume.spacing)
-        note = f"voxel size {_spell(chosen)}, as given{left_out}"
-        if found and (found.zyx, found.unit) != (chosen.zyx, chosen.unit):
-            note += f"; the source says {_spell(found)} ({found.origin})"
-        return chosen, note
-    if found is None:
-        return None, "voxel size unknown: neither files nor folder tell; see --voxel-size"
-    return found, f"voxel size {_spell(found)}, from {found.origin}{left_out}"
-
-
-def _spell(size: VoxelSize) -> str:
-    edges = [f"{v:g}" for v in size.zyx]
-    return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {size.unit}"
-
-
-def _unit(text: str) -> str:
-    name = unit_name(text) or text
-    if name not in UNITS:
-        hint = did_you_mean(text, UNITS)
-        raise SpellingError(f"unit {text!r} is not a length that OME-NGFF knows{hint}")
-    return name

@@ -1,11 +1,12 @@
 """Where a run may write: outputs, scratch and reports, apart from the source and each other."""
 
 import os
+import re
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
-from hoaconv.errors import SpellingError, StoreError
+from hoaconv.errors import SourceError, SpellingError, StoreError
 from hoaconv.io.kvstore import refused_name
 from hoaconv.words import PathLike
 
@@ -16,8 +17,10 @@ __all__ = [
     "output_path",
     "scratch_folder",
     "take_report_path",
+    "take_source",
 ]
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a Path has lost one of two slashes
 OTHER_FORMATS = (
     *(".h5", ".hdf5", ".nxs", ".nx", ".n5", ".tif", ".tiff", ".jp2", ".j2k", ".jpx", ".png"),
     *(".jpg", ".nii", ".gz", ".nrrd", ".mha", ".mhd", ".raw", ".vol", ".edf", ".npy", ".npz"),
@@ -28,9 +31,11 @@ OTHER_FORMATS = (
 
 def output_path(dst: PathLike, src: PathLike) -> Path:
     """The output, if it can be one and the source doesn't lie in it, nor it in the source."""
-    if not os.fspath(dst) or not os.fspath(src):
+    if not isinstance(dst, str | os.PathLike):
+        raise SpellingError(f"the output is a {type(dst).__name__}; expected the path of a folder")
+    if not os.fspath(dst) or not os.fspath(take_source(src)):
         raise SpellingError("source and output need a name; was a shell variable empty?")
-    if "://" in os.fspath(dst):
+    if _ADDRESS.match(os.fspath(dst)):
         raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
     path, source = Path(dst), Path(src)
     refused = refused_name(path) or _other_format(path)
@@ -136,3 +141,28 @@ def take_report_path(path: PathLike | None) -> Path | None:
     if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
         raise StoreError(f"the report {file} can't be written: no permission")
     return file
+
+
+def take_source(src: PathLike) -> PathLike:
+    """What to read.
+
+    Raises
+    ------
+    SpellingError
+        If it has no name, which would be this folder, or is an address.
+    SourceError
+        If it is no path at all: voxels themselves, say.
+    """
+    if not isinstance(src, str | os.PathLike):
+        raise SourceError(
+            f"the source is a {type(src).__name__}, and hoaconv reads files: expected a path; save "
+            "voxels first, as in tifffile.imwrite('volume.tif', voxels) or zarr.save"
+        )
+    if _ADDRESS.match(os.fspath(src)):
+        raise SpellingError(
+            f"{os.fspath(src)} is an address; the source is a folder or file on a file system: "
+            "download it first, or mount it"
+        )
+    if not os.fspath(src):
+        raise SpellingError("the source needs a name; was a shell variable empty?")
+    return src

@@ -97,7 +97,9 @@ def parse_triple(text: str | float | Sequence[float], what: str) -> tuple[float,
     if len(values) == 1:
         values *= 3
     if len(values) != 3 or not all(isfinite(v) and v > 0 for v in values):
-        raise SpellingError(f"{what} {text!r} is not a positive number, nor three such: z,y,x")
+        raise SpellingError(
+            f"{what} {text!r}: expected one positive number, or three, z,y,x, as in 20 or 40,20,20"
+        )
     return values[0], values[1], values[2]
 
 

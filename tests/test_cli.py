@@ -1,6 +1,7 @@
 """Options and sources: what works, and what bad ones get: one message, an exit code, no store."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -266,3 +267,36 @@ def test_a_slice_that_vanishes_midway(make_tiffs, volume, tmp_path, out, monkeyp
     monkeypatch.setattr(Stack, "read", vanishing)
     refused(run(src, out, "--chunks", "8"), SOURCE, "slice_0020.tif", "gone")
     assert not out.exists()
+
+
+# What stands for the source
+
+
+def test_a_pattern_that_the_shell_replaced_is_recognised(tiffs, out):
+    result = run(*sorted(tiffs.iterdir()), out)
+    text = refused(result, SPELLING, "quote the pattern", "name the folder")
+    assert text.count(".tif") < 3
+
+
+@pytest.mark.parametrize("verb", ["stack-to-omezarr", "stats", "plan"])
+@pytest.mark.parametrize("address", ["https://host/brain.zarr", "http:/host/x", "s3://bucket/x"])
+def test_an_address_as_source_is_called_one(out, verb, address):
+    words = [verb, address] + ([] if verb == "stats" else [str(out)])
+    refused(CliRunner().invoke(app, words), SPELLING, address, "is an address; the source is")
+
+
+def test_a_stray_image_is_refused_and_taken_if_asked(tiffs, out, tmp_path):
+    shutil.copytree(tiffs, tmp_path / "s")
+    shutil.copy(tiffs / "slice_0003.tif", tmp_path / "s" / "slice_0003 (copy).tif")
+    refused(run(tmp_path / "s", out, "-q"), SOURCE, "1 of 38 files", "(copy).tif", "--allow-names")
+    result = run(tmp_path / "s", out, "--allow-names")
+    assert result.exit_code == 0
+    assert "slice_0003 (copy).tif" in " ".join(result.stderr.split())
+
+
+def test_a_voxel_size_with_its_unit(tiffs, out):
+    result = run(tiffs, out, "--voxel-size", "0.02mm")
+    assert "voxel size 0.02 millimeter, as given" in result.stderr
+    refused(run(tiffs, out, "--voxel-size", "20um", "--unit", "mm"), SPELLING, "unit of its own")
+    refused(run(tiffs, out, "--voxel-size", "20,20"), SPELLING, "one positive number, or three")
+    refused(run(tiffs, out, "--voxel-size", "20 lightyears"), SPELLING, "not a length")

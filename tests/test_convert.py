@@ -16,7 +16,7 @@ from reading import all_equal, levels_of, ome_of, opened, read_by_ome_zarr, read
 
 import hoaconv
 from hoaconv.engine import machine
-from hoaconv.errors import BudgetError
+from hoaconv.errors import BudgetError, SourceError
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 METHODS = {"mean": "mean", "mode": "mode", "max": "max", "min": "min", "nearest": "stride"}
@@ -310,3 +310,16 @@ def test_ops_may_be_a_list_of_spellings(tiffs, tmp_path):
     ):
         hoaconv.stack_to_omezarr(tiffs, tmp_path / name, ops=ops)
     all_equal(levels_of(tmp_path / "list"), levels_of(tmp_path / "text"))
+
+
+@pytest.mark.parametrize("voxels", [np.zeros((3, 4, 5)), [[1, 2]], 7, None])
+def test_voxels_in_place_of_a_path(voxels, tmp_path):
+    with pytest.raises(SourceError, match=r"expected a path.*tifffile\.imwrite"):
+        hoaconv.stack_to_omezarr(voxels, tmp_path / "o.zarr")
+    with pytest.raises(SourceError, match="expected a path"):
+        hoaconv.stats(voxels)
+
+
+def test_an_unknown_voxel_size_is_in_the_report_of_a_library(tiffs, tmp_path):
+    report = hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr")
+    assert any("voxel size unknown" in note for note in report.notes)

@@ -30,6 +30,7 @@ FLOORS: dict[str, set[str]] = {
     "conversion": {
         "chains",
         "paths",
+        "voxel_edges",
         "placed",
         "found",
         "pictures",
@@ -54,8 +55,9 @@ FLOORS: dict[str, set[str]] = {
         "engine",
         *BOTTOM,
     },
-    "chains": {"report", "options", "io", "engine", *BOTTOM},
+    "chains": {"report", "options", "paths", "io", "engine", *BOTTOM},
     "plots": {"report", *BOTTOM},
+    "voxel_edges": {"pyramid", "io", *BOTTOM},
     "found": {"options", "ops", "engine", *BOTTOM},
     "pictures": {"pyramid", "io", "ops", "engine", *BOTTOM},
     "paths": {"io", *BOTTOM},
@@ -139,7 +141,7 @@ LATE = {"__main__", "convert", "demo"}
 
 
 def test_help_loads_neither_kernels_nor_codecs() -> None:
-    heavy = "{'numba', 'tensorstore', 'imagecodecs', 'glymur', 'tifffile', 'scipy'}"
+    heavy = "{'numba', 'tensorstore', 'imagecodecs', 'tifffile', 'scipy'}"
     code = f"import sys, hoaconv.cli; print(sorted({heavy} & set(sys.modules)))"
     words = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert words.stdout.strip() == "[]"

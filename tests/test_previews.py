@@ -39,7 +39,7 @@ def test_a_preview_is_made_of_fewer_and_smaller_slices(jp2s, out):
     assert report.shape == expected.shape == (5, 23, 19)
     assert report.voxel_size == (12, 8, 4)
     assert any("1/4 of their width and height" in note for note in report.notes)
-    assert any("as given, times 3,4,4" in note for note in report.notes)
+    assert any("as stored, times 3,4,4" in note for note in report.notes)
     (multiscale,) = ome_of(out)["multiscales"]
     assert multiscale["datasets"][0]["coordinateTransformations"][0]["scale"] == [12, 8, 4]
     assert dict(opened(out).attrs)["hoaconv"]["options"]["reduce"] == 4

@@ -1,27 +1,29 @@
-"""Which files make up a stack, in which order, and whether any is missing."""
+"""Which files make up a stack, and in which order."""
 
 import os
-import re
+import stat
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from glob import glob, has_magic
-from itertools import pairwise
+from errno import ELOOP
+from glob import escape, glob, has_magic
 from pathlib import Path
 
 from natsort import natsorted
 
 from hoaconv.errors import SourceError
+from hoaconv.io.looks import unread_kind
+from hoaconv.io.names import some
+from hoaconv.io.opened import check_regular
 
-__all__ = ["SUFFIXES", "Found", "check_numbering", "find_files", "kind_of"]
+__all__ = ["SUFFIXES", "Found", "find_files", "kind_of"]
 
-SUFFIXES = dict.fromkeys((".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"), "JPEG 2000")
+_JPEG_2000 = (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c", ".jph", ".jhc")
+SUFFIXES = dict.fromkeys(_JPEG_2000, "JPEG 2000")
 SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF")
 """Kind of image by lower-case suffix."""
 
 _LITTER = {"thumbs.db", "desktop.ini"}
-_LISTED = 8  # missing numbers that an error lists before it says how many more
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,32 @@ def find_files(src: Path) -> Found:
         If there is no such thing, no image in it, or images of both kinds.
     """
     try:
-        if src.is_file():
-            return _found([src], src)
-        if src.is_dir():
+        if os.path.isdir(src):
             return _found(_listed(src), src)
+        if _is_there(src):
+            check_regular(src)
+            return _found([src], src)
         if has_magic(str(src)):
             return _matched(src)
         raise SourceError(f"{src} does not exist{_near(src)}")
     except SourceError:
         raise
+    except FileNotFoundError:
+        raise SourceError(f"{src} is a link to a file that is gone") from None
     except OSError as error:
-        raise SourceError(f"{error.filename or src} can't be read: {error.strerror}") from error
+        reason = "is a link that leads back to itself" if error.errno == ELOOP else None
+        raise SourceError(
+            f"{error.filename or src} {reason or f'cannot be read: {error.strerror}'}"
+        ) from error
+
+
+def _is_there(src: Path) -> bool:
+    """Whether anything has this name, a link to nowhere included."""
+    try:
+        src.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a name with a zero byte
+        return False
+    return True
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -84,34 +101,88 @@ def _listed(folder: Path) -> list[Path]:
 
 def _instead(folders: list[str], files: list[Path]) -> str:
     """What a folder without images holds, and so what to do."""
-    if folders:
-        return f", but {len(folders)} folders ({_some(folders)}); name the one with the slices"
     wanted = " ".join(SUFFIXES)
+    if any(file.name == "attributes.json" for file in files):
+        return unread_kind("folder.n5")
+    if folders and not any(unread_kind(file.name) for file in files):
+        return f", but {len(folders)} folders ({some(folders)}); name the one with the slices"
     if not files:
         return f": it is empty; expected files ending in {wanted}"
-    return f" among {len(files)} files ({_some(f.name for f in files)}); expected {wanted}"
+    hint = next(filter(None, map(_hint, files[:100])), f"; expected {wanted}")
+    return f" among {len(files)} files ({some(f.name for f in files)}){hint}"
+
+
+def _hint(file: Path) -> str:
+    """What to do with an image that hoaconv doesn't read; DICOM files often have no suffix."""
+    hint = unread_kind(file.name)
+    if hint or not stat.S_ISREG(file.stat().st_mode):
+        return hint
+    with file.open("rb") as stream:
+        return unread_kind("file.dcm") if stream.read(132)[128:] == b"DICM" else ""
 
 
 def _matched(pattern: Path) -> Found:
-    matches = [Path(match) for match in glob(str(pattern), recursive=True)]
-    files = [match for match in matches if not match.is_dir()]
+    matches = [Path(match) for match in _glob(str(pattern))]
+    files = [match for match in matches if not os.path.isdir(match)]
     if not files:
-        what = (
-            f"matches only folders ({_some(map(str, matches))})" if matches else "matches no file"
-        )
+        what = f"matches only folders ({some(map(str, matches))})" if matches else "matches no file"
         raise SourceError(f"the pattern {pattern} {what}; name slices, as in 'folder/*.jp2'")
     parts = pattern.parts
     magic = next(i for i, part in enumerate(parts) if has_magic(part))
     return _found(files, Path(*parts[:magic]))
 
 
+def _glob(pattern: str) -> list[str]:
+    """As `glob`, but ``**`` enters no folder twice, which links may lead back to."""
+    before, deep, after = _split(pattern)
+    if not deep:
+        return glob(pattern)
+    found: dict[str, None] = {}
+    met = set[tuple[int, int]]()
+    for top in glob(before) if before else [""]:
+        for folder in _folders(top, met):
+            place = os.path.join(escape(folder), after)
+            found |= dict.fromkeys(_glob(place))
+    return list(found)
+
+
+def _split(pattern: str) -> tuple[str, bool, str]:
+    """What stands before and after the first ``**``, and whether there is one."""
+    parts = pattern.split(os.sep)
+    if "**" not in parts:
+        return pattern, False, ""
+    i = parts.index("**")
+    before = os.sep.join(parts[:i]) or (os.sep if i else "")
+    return before, True, os.sep.join(parts[i + 1 :]) or "*"
+
+
+def _folders(top: str, met: set[tuple[int, int]]) -> list[str]:
+    """A folder and all below it, each once; links last, since they may lead to any of them."""
+    found, todo, links = list[str](), [top], list[str]()
+    while todo or links:
+        folder = todo.pop() if todo else links.pop()
+        status = os.stat(folder or ".")
+        if (status.st_dev, status.st_ino) in met:
+            continue
+        met.add((status.st_dev, status.st_ino))
+        found.append(folder)
+        with os.scandir(folder or ".") as entries:
+            for entry in entries:
+                if entry.is_dir() and not entry.name.startswith("."):
+                    below = os.path.join(folder, entry.name)
+                    (links if entry.is_symlink() else todo).append(below)
+    return found
+
+
 def _found(files: list[Path], path: Path) -> Found:
     files = [file for file in files if not _is_litter(file)]
     images = [file for file in files if kind_of(file)]
     if not images:
+        hint = next(filter(None, map(_hint, files)), "")
+        names = path if files == [path] else f"{path}: {some(f.name for f in files)}"
         raise SourceError(
-            f"{path}: {_some(f.name for f in files)} is no image that hoaconv reads; expected a "
-            f"name ending in {' '.join(SUFFIXES)}"
+            f"{names} is no image that hoaconv reads"
+            f"{hint or f'; expected a name ending in {chr(32).join(SUFFIXES)}'}"
         )
     kinds = Counter(kind_of(file) for file in images)
     if len(kinds) > 1:
@@ -120,7 +191,7 @@ def _found(files: list[Path], path: Path) -> Found:
             f"{path} holds {mix} files; choose one kind with a pattern, as in '*.tif'"
         )
     others = [file.name for file in files if not kind_of(file)]
-    notes = (f"{len(others)} files that are no images were left out ({_some(others)})",)
+    notes = (f"{len(others)} files that are no images were left out ({some(others)})",)
     return Found(tuple(natsorted(images, key=str)), path, notes if others else ())
 
 
@@ -135,77 +206,4 @@ def _near(src: Path) -> str:
     while not parent.is_dir():
         src, parent = parent, parent.parent
     close = get_close_matches(src.name, [entry.name for entry in parent.iterdir()], n=3)
-    return f"; {parent} holds {_some(close)}" if close else f"; {parent} holds no name like it"
-
-
-def _some(names: Iterable[str], count: int = 3) -> str:
-    chosen = natsorted(names)
-    return ", ".join(chosen[:count]) + (", ..." if len(chosen) > count else "")
-
-
-def check_numbering(
-    files: Sequence[Path], chosen: Sequence[int], allow_gaps: bool
-) -> tuple[str, ...]:
-    """Look for missing and repeated slice numbers; returns notes on what was let through.
-
-    A slice's number is the last integer that varies between the names.
-
-    Parameters
-    ----------
-    files
-        All files of the stack, in natural order.
-    chosen
-        Indices of the files that will be read; only between these a gap counts.
-    allow_gaps
-        Whether a gap is a note instead of an error.
-
-    Raises
-    ------
-    SourceError
-        If two names differ only in leading zeros, or numbers are missing or repeated.
-    """
-    names = [str(file.with_suffix("")) for file in files]
-    if len({re.sub(r"\d+", "#", name) for name in names}) > 1:
-        return ("the files' names follow no common pattern, so gaps can't be looked for",)
-    rows = [tuple(map(int, re.findall(r"\d+", name))) for name in names]
-    _check_twins(files, rows)
-    varying = [column for column in zip(*rows, strict=True) if len(set(column)) > 1]
-    if not varying:
-        return ()
-    numbers = varying[-1][min(chosen) : max(chosen) + 1]
-    trouble = _repeated(numbers) or _missing(numbers)
-    if trouble and not allow_gaps:
-        raise SourceError(
-            f"{files[0].parent}: {trouble}; copy the slices again, or allow gaps (allow_gaps, "
-            "--allow-gaps) to join the slices as if none were missing"
-        )
-    return (f"{trouble}; the slices were joined as if none were missing",) if trouble else ()
-
-
-def _check_twins(files: Sequence[Path], rows: Sequence[tuple[int, ...]]) -> None:
-    seen: dict[tuple[int, ...], Path] = {}
-    for file, row in zip(files, rows, strict=True):
-        twin = seen.setdefault(row, file)
-        if twin is not file:
-            raise SourceError(
-                f"{twin} and {file.name} have the same slice number; remove one of the two"
-            )
-
-
-def _repeated(numbers: Sequence[int]) -> str:
-    twice = [str(number) for number, count in Counter(numbers).items() if count > 1]
-    if not twice:
-        return ""
-    return f"slice numbers come up more than once ({_some(twice)}): is it more than one stack?"
-
-
-def _missing(numbers: Sequence[int]) -> str:
-    """The gaps in words: ``"3 slices are missing: 4, 7 to 8"``."""
-    ordered = sorted(numbers)
-    gaps = [(a + 1, b - 1) for a, b in pairwise(ordered) if b > a + 1]
-    if not gaps:
-        return ""
-    total = sum(last - first + 1 for first, last in gaps)
-    words = [str(a) if a == b else f"{a} to {b}" for a, b in gaps[:_LISTED]]
-    more = ", ..." if len(gaps) > _LISTED else ""
-    return f"{total} slice{'s are' if total > 1 else ' is'} missing: {', '.join(words)}{more}"
+    return f"; {parent} holds {some(close)}" if close else f"; {parent} holds no name like it"

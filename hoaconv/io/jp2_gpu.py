@@ -13,6 +13,8 @@ import numpy as np
 
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import SourceError, SpellingError
+from hoaconv.io.jp2_holes import check_holes
+from hoaconv.io.opened import opened
 from hoaconv.io.slices import StoredSlice, blame
 
 __all__ = ["BITS", "GpuJp2Slice", "check_gpu"]
@@ -23,13 +25,23 @@ BITS = (8, 16)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuJp2Slice(StoredSlice):
-    """One JP2 file or bare codestream."""
+    """One JP2 file or bare codestream.
+
+    Attributes
+    ----------
+    first, zeros
+        As of `hoaconv.io.jp2.Jp2Slice`.
+    """
+
+    first: int
+    zeros: int | None
 
     def read(self, out: Plane) -> None:
         """Decode with a decoder of this thread's own; the plane comes back through host memory."""
-        with blame(self.label):
+        with blame(self.label), opened(self.file, self.seen) as stream:
             decoder, parameters = _of_thread.decoder
-            image = decoder.decode(self.file.read_bytes(), params=parameters)
+            coded = stream.readall()
+            image = decoder.decode(coded, params=parameters)
             if image is None:
                 raise SourceError(
                     f"{self.label} can't be decoded by nvImageCodec; drop --decoder, and OpenJPEG "
@@ -42,6 +54,7 @@ class GpuJp2Slice(StoredSlice):
                     f"instead of {self}; drop --decoder"
                 )
             out[...] = values.reshape(out.shape)
+            check_holes(self.label, coded, self.first, self.zeros, out)
 
 
 def check_gpu() -> None:

@@ -6,13 +6,14 @@ decoded one after the other; still that is soon done, see `docs/performance.md`.
 
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import ImageFile
 
 from hoaconv.engine.spec import Plane
+from hoaconv.io.jp2_holes import check_holes
+from hoaconv.io.opened import opened
 from hoaconv.io.slices import StoredSlice, blame
 
 __all__ = ["MOST_BITS", "LowerJp2Slice", "lower_scratch"]
@@ -34,19 +35,25 @@ class LowerJp2Slice(StoredSlice):
         Levels that are left out.
     bits
         Of a voxel.
+    first, zeros
+        As of `hoaconv.io.jp2.Jp2Slice`.
     """
 
     halvings: int
     bits: int
+    first: int
+    zeros: int | None
 
     def read(self, out: Plane) -> None:
         """Decode with one thread, which holds the GIL."""
-        with blame(self.label):
-            values = np.asarray(_Lower(self.file, self.shape, self.halvings, self.bits))
+        with blame(self.label), opened(self.file, self.seen) as stream:
+            coded = stream.readall()
+            values = np.asarray(_Lower(coded, self.shape, self.halvings, self.bits))
             unsigned = out.view(values.dtype)
             np.right_shift(values, 8 * values.itemsize - self.bits, out=unsigned)
             if self.dtype.kind == "i":
                 unsigned -= 1 << (self.bits - 1)
+            check_holes(self.label, coded, self.first, self.zeros, out)
 
 
 def lower_scratch(voxels: int, itemsize: int, stored: int) -> int:
@@ -63,9 +70,9 @@ class _Lower(ImageFile.ImageFile):
 
     format = "JPEG2000"
 
-    def __init__(self, file: Path, shape: tuple[int, int], halvings: int, bits: int) -> None:
+    def __init__(self, coded: bytes, shape: tuple[int, int], halvings: int, bits: int) -> None:
         self._wanted = shape, halvings, bits
-        super().__init__(BytesIO(file.read_bytes()))
+        super().__init__(BytesIO(coded))
 
     def _open(self) -> None:
         (ny, nx), halvings, bits = self._wanted

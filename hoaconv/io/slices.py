@@ -4,13 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ELOOP, EMFILE, ENFILE
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from hoaconv.engine.spec import DTYPES, Plane
-from hoaconv.errors import SourceError
+from hoaconv.errors import BudgetError, HoaconvError, SourceError
 
 __all__ = ["StoredSlice", "blame", "check_alike", "check_plane"]
 
@@ -33,6 +35,8 @@ class StoredSlice(ABC):
         Bytes that reading the plane takes from disk.
     scratch
         Bytes held while the plane is read, besides the plane itself.
+    seen
+        `hoaconv.io.opened.seen` of the file when its header was checked.
     """
 
     file: Path
@@ -41,6 +45,7 @@ class StoredSlice(ABC):
     dtype: np.dtype[Any]
     stored_bytes: int
     scratch: int
+    seen: int
 
     @property
     def label(self) -> str:
@@ -87,27 +92,74 @@ class StoredSlice(ABC):
         return f"{self.shape[0]} x {self.shape[1]} {self.dtype}"
 
 
+_OWN = str(Path(__file__).parents[1])
+_FAULTS = (TypeError, AttributeError, NameError, AssertionError, LookupError, RecursionError)
+
+
 @contextmanager
 def blame(label: str) -> Iterator[None]:
-    """Turn whatever a parser or codec raises into a SourceError that names the slice.
+    """Turn whatever a parser or codec raises into an error that names the slice.
 
-    Every exception is caught, since damaged files make the libraries below raise every kind:
-    struct.error, TypeError, IndexError, MemoryError for a size that the header made up.
+    Damaged files make the libraries below raise every kind: struct.error, TypeError, IndexError.
+    Such an exception that comes from hoaconv's own lines is a fault of hoaconv, and stays.
+
+    Raises
+    ------
+    SourceError
+        For what may be the file's fault or the system's.
+    BudgetError
+        Where memory runs out, which may be nobody's.
     """
     try:
         yield
-    except SourceError:
+    except HoaconvError:
         raise
-    except FileNotFoundError as error:
-        raise SourceError(f"{label}: the file is gone; was it moved or deleted?") from error
-    except PermissionError as error:
-        raise SourceError(f"{label} may not be read by this user; check its permissions") from error
-    except Exception as error:
-        found = " ".join(f"{type(error).__name__}: {error}".split())
-        raise SourceError(
-            f"{label} can't be read ({found:.200}); it may be damaged, cut short, or no image "
-            "of the kind that its name says: open it in an image viewer, or copy it again"
+    except MemoryError as error:
+        raise BudgetError(
+            f"{label}: memory ran out while it was read; free some memory, or take fewer --workers "
+            "and a smaller --budget; if it is this file alone each time, the file may be damaged"
         ) from error
+    except OSError as error:
+        raise SourceError(_of_system(label, error)) from error
+    except Exception as error:
+        if isinstance(error, _FAULTS) and _is_ours(error.__traceback__):
+            raise
+        raise SourceError(_damaged(label, error)) from error
+
+
+def _is_ours(trace: TracebackType | None) -> bool:
+    """Whether the line that raised is hoaconv's, and not one of a library that it called."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN)
+
+
+def _of_system(label: str, error: OSError) -> str:
+    """What the system said of a file; codecs raise OSErrors too, without a number."""
+    if error.errno in (EMFILE, ENFILE):
+        return (
+            f"{label} can't be opened: too many open files; raise the limit with ulimit -n, or "
+            "take fewer --workers"
+        )
+    if isinstance(error, FileNotFoundError):
+        return f"{label}: the file is gone; was it moved or deleted?"
+    if isinstance(error, PermissionError):
+        return f"{label} may not be read by this user; check its permissions"
+    if error.errno == ELOOP:
+        return f"{label} is a link that leads back to itself; remove it"
+    if error.errno is not None:
+        return f"{label} can't be read: {error.strerror}; check the disk or the link, and try again"
+    return _damaged(label, error)
+
+
+def _damaged(label: str, error: Exception) -> str:
+    # A codec's own words may help; Python's, about a key or a division, don't.
+    found = " ".join(str(error).split())
+    said = "" if type(error).__module__ in ("builtins", "struct", "zlib") else f" ({found:.200})"
+    return (
+        f"{label} can't be read{said}; it may be damaged, cut short, or no image "
+        "of the kind that its name says: open it in an image viewer, or copy it again"
+    )
 
 
 def check_plane(

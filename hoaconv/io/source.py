@@ -19,6 +19,7 @@ def open_volume(
     *,
     slices: slice | None = None,
     allow_gaps: bool = False,
+    allow_names: bool = False,
     reduce: int = 1,
     gpu: bool = False,
 ) -> Volume:
@@ -33,6 +34,8 @@ def open_volume(
         Which slices, or planes of an array, to take, as Python slices a list.
     allow_gaps
         Whether missing numbers between the chosen slices are a note instead of an error.
+    allow_names
+        Whether files whose names don't fit the others' are a note instead of an error.
     reduce
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
@@ -47,7 +50,14 @@ def open_volume(
         If `slices` chooses nothing.
     """
     if not is_zarr(Path(src)):
-        return open_stack(src, slices=slices, allow_gaps=allow_gaps, reduce=reduce, gpu=gpu)
+        return open_stack(
+            src,
+            slices=slices,
+            allow_gaps=allow_gaps,
+            allow_names=allow_names,
+            reduce=reduce,
+            gpu=gpu,
+        )
     volume = open_zarr(Path(src))
     if reduce > 1:
         raise SourceError(

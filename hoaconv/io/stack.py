@@ -10,8 +10,10 @@ from hoaconv.engine.contract import Source
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.io import jp2, tiff
-from hoaconv.io.files import Found, check_numbering, find_files, kind_of
+from hoaconv.io.files import Found, find_files, kind_of
+from hoaconv.io.names import check_names, check_numbering
 from hoaconv.io.slices import StoredSlice, check_alike
+from hoaconv.io.tiff_alike import AlikeTiffs
 from hoaconv.io.tiff_volume import read_volume
 from hoaconv.io.voxel_size import VoxelSize, choose, from_name
 
@@ -115,6 +117,7 @@ def open_stack(
     *,
     slices: slice | None = None,
     allow_gaps: bool = False,
+    allow_names: bool = False,
     reduce: int = 1,
     gpu: bool = False,
 ) -> Stack:
@@ -128,6 +131,8 @@ def open_stack(
         Which slices (pages) to take, in natural order, as Python slices a list.
     allow_gaps
         Whether missing numbers between the chosen slices are a note instead of an error.
+    allow_names
+        Whether files whose names don't fit the others' are a note instead of an error.
     reduce
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
@@ -143,12 +148,13 @@ def open_stack(
     """
     found = find_files(Path(src))
     files = chosen(slices, len(found.files)) if len(found.files) > 1 else [0]
-    gaps = check_numbering(found.files, files, allow_gaps)
+    gaps = check_names(found.files, allow_names)
+    gaps += check_numbering(found.files, files, allow_gaps)
     stored, notes, sizes = _read_headers([found.files[i] for i in files])
     if len(found.files) == 1:
         stored = [stored[i] for i in chosen(slices, len(stored))]
     size, doubts = choose((*sizes, from_name(_named(found))))
-    told = (*found.notes, *gaps, *notes, *doubts)
+    told = (*found.notes, *gaps, *notes, *tiff.white_notes(stored), *doubts)
     if reduce > 1:
         check_alike(stored)  # smaller ones could agree where these don't
         stored = [one.reduced(reduce) for one in stored]
@@ -177,10 +183,12 @@ def _read_headers(files: Sequence[Path]) -> Headers:
     """Headers of all files; notes and voxel sizes of the first."""
     if len(files) == 1 and kind_of(files[0]) == "TIFF":
         return read_volume(files[0])
-    read: Callable[[Path], Header] = tiff.read_header if kind_of(files[0]) == "TIFF" else _read_jp2
-    with jp2.quiet(), ThreadPoolExecutor(_READERS) as readers:
-        headers = list(readers.map(read, files))
-    _, notes, sizes = headers[0]
+    is_tiff = kind_of(files[0]) == "TIFF"
+    read: Callable[[Path], Header] = AlikeTiffs().read if is_tiff else _read_jp2
+    first = read(files[0])  # before the others, which are compared with it
+    with ThreadPoolExecutor(_READERS) as readers:
+        headers = [first, *readers.map(read, files[1:])]
+    _, notes, sizes = first
     return [stored for stored, _, _ in headers], notes, sizes
 
 

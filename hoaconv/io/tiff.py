@@ -3,10 +3,12 @@
 import logging
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import FileIO
 from math import prod
 from pathlib import Path
-from struct import unpack
 from typing import Any
 
 import numpy as np
@@ -14,21 +16,27 @@ import tifffile
 
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import SourceError
+from hoaconv.io.looks import looks_like
+from hoaconv.io.opened import check_regular, opened, seen
 from hoaconv.io.slices import StoredSlice, blame, check_plane
+from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded
+from hoaconv.io.tiff_chain import Directory, walk
 from hoaconv.io.voxel_size import VoxelSize, from_imagej, from_ome, from_tiff_tags
 
 __all__ = [
     "TiffSlice",
-    "check_chain",
+    "like_slice",
+    "open_tiff",
     "page_slice",
     "promised_planes",
     "raw_slice",
     "read_header",
     "voxel_sizes",
-    "white_note",
+    "white_notes",
 ]
 
 _PASS = 1 << 20  # coded bytes read at once where a page has many strips or tiles
+_MOST_RATIO = 1 << 24
 _GRAY = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK)
 
 # Without a handler, Python prints the oddities that tifffile logs. Those that matter are
@@ -48,43 +56,57 @@ class TiffSlice(StoredSlice):
         Byte offset of the voxels if they are stored in one piece, as they are; else None.
     swapped
         Whether those voxels are in the other byte order.
+    white
+        Whether the page says that 0 is white.
     """
 
     directory: int
     data: int | None
     swapped: bool
+    white: bool
 
     def read(self, out: Plane) -> None:
         """Read into `out`, from a file handle of its own."""
-        with blame(self.label):
+        with blame(self.label), opened(self.file, self.seen) as stream:
             if self.data is not None:
-                self._read_raw(out, self.data)
+                self._read_raw(out, stream, self.data)
             else:
-                self._decode(out)
+                self._decode(out, stream)
 
-    def _read_raw(self, out: Plane, offset: int) -> None:
+    def _read_raw(self, out: Plane, stream: FileIO, offset: int) -> None:
         todo = out.reshape(-1).view(np.uint8).data
-        with self.file.open("rb", buffering=0) as stream:
-            stream.seek(offset)
-            while todo:
-                count = stream.readinto(todo)
-                if not count:
-                    raise SourceError(f"{self.label} is cut short: {len(todo)} bytes are missing")
-                todo = todo[count:]
+        stream.seek(offset)
+        while todo:
+            count = stream.readinto(todo)
+            if not count:
+                raise SourceError(f"{self.label} is cut short: {len(todo)} bytes are missing")
+            todo = todo[count:]
         if self.swapped:
             out.byteswap(inplace=True)
 
-    def _decode(self, out: Plane) -> None:
-        with tifffile.TiffFile(self.file) as tif:
+    def _decode(self, out: Plane, stream: FileIO) -> None:
+        with tifffile.TiffFile(stream, name=str(self.file)) as tif:
             tif.filehandle.seek(self.directory)
             page = tifffile.TiffPage(tif, index=self.page or 0)
             if page.shape != self.shape or page.dtype != self.dtype:
                 raise SourceError(f"{self.label} has changed since its header was checked")
-            page.asarray(out=out, maxworkers=1, buffersize=_PASS)
+            if bounded(page):
+                decode_bounded(self.label, page, stream, out)
+            else:
+                page.asarray(out=out, maxworkers=1, buffersize=_PASS)
 
 
-def read_header(file: Path) -> tuple[TiffSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]:
+def read_header(
+    file: Path, keep: Callable[[tifffile.TiffFile, TiffSlice], None] | None = None
+) -> tuple[TiffSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]:
     """Slice, notes and voxel sizes of a file that holds one page, no pixels.
+
+    Parameters
+    ----------
+    file
+        What to read.
+    keep
+        Gets the open file and its slice, if given.
 
     Raises
     ------
@@ -92,16 +114,38 @@ def read_header(file: Path) -> tuple[TiffSlice, tuple[str, ...], tuple[VoxelSize
         If the file is damaged or cut short, has more than one page or channel, or holds
         voxels of a dtype that can't flow.
     """
-    with blame(str(file)), tifffile.TiffFile(file) as tif:
-        check_chain(file, tif)
-        planes = max(len(tif.pages), promised_planes(tif))
+    with blame(str(file)), open_tiff(file) as tif:
+        planes = max(len(walk(file, tif)), promised_planes(tif))
         if planes != 1:
             raise SourceError(
                 f"{file} has {planes} planes; in a folder or pattern of several files each must "
                 "hold one slice: convert the multi-page file by itself"
             )
         page = tif.pages.first
-        return page_slice(file, page, None), white_note(page), voxel_sizes(tif)
+        made = page_slice(file, page, None)
+        if keep:
+            keep(tif, made)
+        return made, (), voxel_sizes(tif)
+
+
+@contextmanager
+def open_tiff(file: Path) -> Iterator[tifffile.TiffFile]:
+    """Open a TIFF with tifffile.
+
+    Raises
+    ------
+    SourceError
+        If it is no regular file, or no TIFF.
+    """
+    check_regular(file)
+    try:
+        tif = tifffile.TiffFile(file)
+    except tifffile.TiffFileError as error:
+        with opened(file) as stream:
+            looks = looks_like(stream.read(16) or b"")
+        raise SourceError(f"{file} is no TIFF file{looks}") from error
+    with tif:
+        yield tif
 
 
 def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffSlice:
@@ -113,12 +157,15 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
         If it isn't gray, isn't one plane of a dtype that can flow, or isn't all there.
     """
     label = str(file) if number is None else f"{file}, page {number + 1}"
+    _check_tags(label, page)
     _check_gray(label, page)
     shape, dtype = check_plane(label, page.shape, page.dtype)
     raw = page.is_final
     stored = page.nbytes if raw else sum(page.databytecounts)
     spans = [(page.dataoffsets[0], stored)] if raw else _spans(label, page)
-    _check_whole(label, page, max(offset + count for offset, count in spans))
+    size = page.parent.filehandle.size
+    _check_whole(label, size, max(offset + count for offset, count in spans))
+    _check_claim(label, page, stored, size)
     return TiffSlice(
         file=file,
         page=number,
@@ -128,48 +175,57 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
         directory=page.offset,
         data=page.dataoffsets[0] if raw else None,
         swapped=_is_swapped(page),
-        scratch=0 if raw else _scratch(page),
+        scratch=0 if raw else _scratch(page, stored, max(page.databytecounts)),
+        white=page.tags.valueof(262) == tifffile.PHOTOMETRIC.MINISWHITE,
+        seen=seen(os.fstat(page.parent.filehandle.fileno())),
+    )
+
+
+def like_slice(
+    first: TiffSlice, page: tifffile.TiffPage, directory: Directory, offset: int, size: int
+) -> TiffSlice | None:
+    """A page whose directory only differs in where its strips lie; None where that isn't all.
+
+    Parameters
+    ----------
+    first, page
+        A page of the same structure, checked; its tags.
+    directory, offset
+        This page's, and where it is.
+    size
+        Of the file that it is in.
+
+    Raises
+    ------
+    SourceError
+        If it isn't all there.
+    """
+    offsets, counts = directory.offsets, directory.counts
+    expected, stored = prod(page.chunked), sum(counts)
+    if len(offsets) != expected or len(counts) != expected or not (all(offsets) and all(counts)):
+        return None
+    ends = [start + count for start, count in zip(offsets, counts, strict=True)]
+    raw = first.data is not None
+    if raw and (stored != first.stored_bytes or ends[:-1] != list(offsets[1:])):
+        return None
+    _check_whole(first.label, size, max(ends))
+    if not raw:
+        _check_claim(first.label, page, stored, size)
+    return replace(
+        first,
+        stored_bytes=stored,
+        directory=offset,
+        data=offsets[0] if raw else None,
+        scratch=0 if raw else _scratch(page, stored, max(counts)),
     )
 
 
 def raw_slice(first: TiffSlice, offset: int, number: int) -> TiffSlice:
     """Plane `number` of voxels that lie in one piece from `offset`, all like the first."""
     nbytes = prod(first.shape) * first.dtype.itemsize
-    return TiffSlice(
-        file=first.file,
-        page=number,
-        shape=first.shape,
-        dtype=first.dtype,
-        stored_bytes=nbytes,
-        directory=first.directory,
-        data=offset + number * nbytes,
-        swapped=first.swapped,
-        scratch=0,
+    return replace(
+        first, page=number, stored_bytes=nbytes, data=offset + number * nbytes, scratch=0
     )
-
-
-def check_chain(file: Path, tif: tifffile.TiffFile) -> None:
-    """Hold that the last page found says that it is the last.
-
-    Each page tells where the next one is. tifffile drops what it can't find there, as in a
-    file cut short, and logs a line: the stack would be shorter, and nobody would know.
-
-    Raises
-    ------
-    SourceError
-        If a page is announced that isn't there.
-    """
-    layout, handle = tif.tiff, tif.filehandle
-    handle.seek(tif.pages[-1].offset)
-    (tags,) = unpack(layout.tagnoformat, handle.read(layout.tagnosize))
-    handle.seek(tags * layout.tagsize, os.SEEK_CUR)
-    following = handle.read(layout.offsetsize)
-    if any(following):
-        raise SourceError(
-            f"{file} is cut short or damaged: after page {len(tif.pages)} comes another, which "
-            f"isn't where the file says, at byte {unpack(layout.offsetformat, following)[0]}; "
-            "copy it again"
-        )
 
 
 def promised_planes(tif: tifffile.TiffFile) -> int:
@@ -178,17 +234,28 @@ def promised_planes(tif: tifffile.TiffFile) -> int:
     tifffile takes such a file for a single plane where it was cut short, without an error.
     """
     if tif.imagej_metadata is not None:
-        return int(tif.imagej_metadata.get("images", 1))
+        images = tif.imagej_metadata.get("images", 1)
+        return images if isinstance(images, int) else 1
     shapes = [data.get("shape", ()) for data in tif.shaped_metadata or ()]
     page = tif.pages.first
-    return prod(shapes[0]) // max(1, prod(page.shape)) if len(shapes) == 1 else 1
+    if len(shapes) != 1 or not all(isinstance(n, int) for n in (*shapes[0], *page.shape)):
+        return 1
+    promised: int = prod(shapes[0]) // max(1, prod(page.shape))
+    return promised
 
 
-def white_note(page: tifffile.TiffPage) -> tuple[str, ...]:
-    """Tell that a page says 0 is white, where it says so."""
-    if page.tags.valueof(262) != tifffile.PHOTOMETRIC.MINISWHITE:
+def white_notes(slices: Sequence[StoredSlice]) -> tuple[str, ...]:
+    """Tell of slices that say 0 is white, all of them or some."""
+    white = [one for one in slices if isinstance(one, TiffSlice) and one.white]
+    if not white:
         return ()
-    return ("the slices say that 0 is white; their values were kept as they are stored",)
+    if len(white) == len(slices):
+        return ("the slices say that 0 is white; their values were kept as they are stored",)
+    return (
+        f"{len(white)} of {len(slices)} slices say that 0 is white, {white[0].label} the first, "
+        "the others that 0 is black; their values were kept as they are stored: check whether "
+        "some are inverted",
+    )
 
 
 def voxel_sizes(tif: tifffile.TiffFile) -> tuple[VoxelSize | None, ...]:
@@ -199,26 +266,45 @@ def voxel_sizes(tif: tifffile.TiffFile) -> tuple[VoxelSize | None, ...]:
     if imagej is not None and "unit" in imagej:  # then the tags are in ImageJ's unit
         return (from_imagej(imagej, y, x),)
     ome = from_ome(tif.ome_metadata) if tif.ome_metadata else None
-    return ome, from_tiff_tags(y, x, int(tags.valueof(296, default=2)))
+    unit = tags.valueof(296, default=2)
+    return ome, from_tiff_tags(y, x, unit if isinstance(unit, int) else 1)
 
 
 def _ratio(value: Any) -> float:
     """A TIFF rational; 0 where the tag is absent or makes no sense."""
     if not isinstance(value, tuple) or len(value) != 2 or not value[1]:
         return 0.0
-    return float(value[0]) / float(value[1])
+    return float(value[0]) / float(value[1]) if isinstance(value[0], int) else 0.0
+
+
+_NUMBERS = (
+    *("compression", "predictor", "photometric", "samplesperpixel", "planarconfig", "fillorder"),
+    *("imagewidth", "imagelength", "rowsperstrip", "tilewidth", "tilelength"),
+)
+
+
+def _check_tags(label: str, page: tifffile.TiffPage) -> None:
+    """Refuse tags of a damaged file that hold a list or a text where a number belongs."""
+    odd = [name for name in _NUMBERS if not isinstance(getattr(page, name), int)]
+    places = (*page.dataoffsets, *page.databytecounts)
+    if odd or not all(isinstance(place, int) for place in places):
+        what = odd[0] if odd else "place of the strips or tiles"
+        raise SourceError(f"{label} is damaged: its {what} is no number; copy it again")
 
 
 def _check_gray(label: str, page: tifffile.TiffPage) -> None:
-    channels = page.samplesperpixel
+    channels, name = page.samplesperpixel, page.parent.filehandle.name
     if channels != 1:
         raise SourceError(
             f"{label} has {channels} channels; hoaconv converts 1-channel (gray) slices: "
-            "split the channels first"
+            f"split the channels first, as in: vips extract_band {name} gray.tif 0"
         )
     if page.photometric not in _GRAY:
         kind = getattr(page.photometric, "name", page.photometric)
-        raise SourceError(f"{label} is a {kind} image; hoaconv converts 1-channel (gray) slices")
+        raise SourceError(
+            f"{label} is a {kind} image; hoaconv converts 1-channel (gray) slices: convert it "
+            f"first, as in: vips colourspace {name} gray.tif b-w"
+        )
 
 
 def _spans(label: str, page: tifffile.TiffPage) -> list[tuple[int, int]]:
@@ -234,12 +320,21 @@ def _spans(label: str, page: tifffile.TiffPage) -> list[tuple[int, int]]:
     return spans
 
 
-def _check_whole(label: str, page: tifffile.TiffPage, end: int) -> None:
-    size = page.parent.filehandle.size
+def _check_whole(label: str, size: int, end: int) -> None:
     if end > size:
         raise SourceError(
             f"{label} is cut short: the file has {size} bytes, its header promises {end}; "
             "copy it again"
+        )
+
+
+def _check_claim(label: str, page: tifffile.TiffPage, stored: int, size: int) -> None:
+    """Refuse a size that no file of these bytes can hold, before anybody plans for it."""
+    claimed = page.nbytes
+    if claimed > MOST_RATIO.get(int(page.compression), _MOST_RATIO) * stored:
+        raise SourceError(
+            f"{label} is damaged: its header claims {' x '.join(map(str, page.shape))} voxels, "
+            f"{claimed} bytes, of which the {stored} coded bytes in a file of {size} can't tell"
         )
 
 
@@ -248,14 +343,13 @@ def _is_swapped(page: tifffile.TiffPage) -> bool:
     return page.parent.byteorder != native and page.bitspersample > 8
 
 
-def _scratch(page: tifffile.TiffPage) -> int:
+def _scratch(page: tifffile.TiffPage, coded: int, largest: int) -> int:
     """Bytes that tifffile holds while it decodes a page into a given plane.
 
     Some strips' coded bytes (read in passes of `_PASS`: the pass, its parts, the pass before)
     and one decoded strip, twice where bytes are swapped or floats unpredicted. Measured with
     tifffile 2026.3 on strips, tiles, whole-page strips; LZW, deflate, zstd, packbits, PNG.
     """
-    coded, largest = sum(page.databytecounts), max(page.databytecounts)
     passes = largest if largest == coded else 2 * min(coded, largest + _PASS) + _PASS
     strip = prod(page.chunks) * np.dtype(page.dtype).itemsize
     copies = 2 if _is_swapped(page) or page.predictor not in (1, 2) else 1

@@ -1,5 +1,6 @@
 """One TIFF file that holds a whole stack: plain pages, ImageJ, OME-TIFF, BigTIFF."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,35 @@ from hoaconv.errors import SourceError
 from hoaconv.io.slices import blame
 from hoaconv.io.tiff import (
     TiffSlice,
-    check_chain,
+    like_slice,
+    open_tiff,
     page_slice,
     promised_planes,
     raw_slice,
     voxel_sizes,
-    white_note,
 )
+from hoaconv.io.tiff_chain import read_directory, walk
 from hoaconv.io.voxel_size import VoxelSize
 
 __all__ = ["read_volume"]
+
+_STRUCTURES = 256  # pages that are kept to compare others with
+_TOLD = (
+    *(
+        "shaped",
+        "lsm",
+        "mmstack",
+        "ome",
+        "imagej",
+        "ndtiff",
+        "fluoview",
+        "stk",
+        "sis",
+        "svs",
+        "scn",
+    ),
+    *("qpi", "ndpi", "bif", "avs", "eer", "philips", "scanimage", "nih", "mdgel"),
+)  # kinds of file whose metadata tell tifffile what the pages are
 
 Header = tuple[list[TiffSlice], tuple[str, ...], tuple[VoxelSize | None, ...]]
 
@@ -31,8 +51,10 @@ def read_volume(file: Path) -> Header:
     SourceError
         If the file is damaged or cut short, or isn't one gray stack of equal pages.
     """
-    with blame(str(file)), tifffile.TiffFile(file) as tif:
-        check_chain(file, tif)
+    with blame(str(file)), open_tiff(file) as tif:
+        places = walk(file, tif)
+        if len(places) > 1 and not any(getattr(tif, f"is_{kind}", False) for kind in _TOLD):
+            return _plain(file, tif, places)
         if not tif.series:
             raise SourceError(f"{file} holds no page that can be read")
         series = tif.series[0]
@@ -43,8 +65,48 @@ def read_volume(file: Path) -> Header:
         lone = page_slice(file, page, None if len(tif.pages) == 1 else page.index)
         depth, notes = _depth(file, series)
         _check_promise(file, tif, series.kind, depth)
-        notes = (*notes, *_left_out(file, tif), *white_note(page))
-        return _slices(tif, series, lone, depth), notes, voxel_sizes(tif)
+        return _slices(tif, series, lone, depth), (*notes, *_left_out(file, tif)), voxel_sizes(tif)
+
+
+def _plain(file: Path, tif: tifffile.TiffFile, places: list[int]) -> Header:
+    """Pages without metadata on what they are: planes in their order, however each is stored.
+
+    One page of each structure is parsed, the others are read off their directories.
+    """
+    slices, left_out = list[TiffSlice](), 0
+    known = dict[Any, tuple[TiffSlice, tifffile.TiffPage]]()
+    for number, place in enumerate(places):
+        directory = read_directory(tif, place)
+        like, made = known.get(directory.structure), None
+        if like:
+            first, page = replace(like[0], page=number), like[1]
+            made = like_slice(first, page, directory, place, tif.filehandle.size)
+        if not made:
+            tif.filehandle.seek(place)
+            page = tifffile.TiffPage(tif, index=number)
+            if slices and (page.is_reduced or page.is_mask):
+                left_out += 1
+                continue
+            made = page_slice(file, page, number)
+            if len(known) < _STRUCTURES:
+                known[directory.structure] = made, page
+        slices.append(made)
+        _check_agrees(slices[0], made)
+    return slices, _others(file, left_out), voxel_sizes(tif)
+
+
+def _check_agrees(first: TiffSlice, other: TiffSlice) -> None:
+    if (other.shape, other.dtype) != (first.shape, first.dtype):
+        (y, x), (own_y, own_x) = other.shape, first.shape
+        raise SourceError(
+            f"{other.label} is {y} x {x} {other.dtype}, the first page is {own_y} x {own_x} "
+            f"{first.dtype}; all pages of a stack must agree: split the file, as in: "
+            f"tiffsplit {first.file.name}"
+        )
+
+
+def _others(file: Path, count: int) -> tuple[str, ...]:
+    return (f"{count} more images in {file.name} were left out",) if count else ()
 
 
 def _depth(file: Path, series: tifffile.TiffPageSeries) -> tuple[int, tuple[str, ...]]:
@@ -120,6 +182,6 @@ def _left_out(file: Path, tif: tifffile.TiffFile) -> tuple[str, ...]:
                     f"{file}, page {page.index + 1} is {shape} {page.dtype}, the first page is "
                     f"{own} {first.dtype}; all pages of a stack must agree: split the file"
                 )
-    notes = [f"{len(others)} more images in {file.name} were left out"] if others else []
+    notes = _others(file, len(others))
     levels = len(first.levels) - 1
     return (*notes, f"{levels} lower levels in {file.name} were left out") if levels else (*notes,)

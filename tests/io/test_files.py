@@ -1,12 +1,9 @@
 import random
-from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hoaconv.errors import SourceError
-from hoaconv.io.files import check_numbering, find_files
+from hoaconv.io.files import find_files
 from hoaconv.io.stack import open_stack
 
 
@@ -15,11 +12,6 @@ def make(folder, *names):
     for name in names:
         (folder / name).write_bytes(b"x")
     return folder
-
-
-def numbering(names, chosen=None, allow_gaps=False):
-    files = [Path("stack") / name for name in names]
-    return check_numbering(files, chosen or range(len(files)), allow_gaps)
 
 
 def test_order_is_natural_not_lexicographic(tmp_path):
@@ -86,55 +78,6 @@ def test_folders_without_images_say_what_they_hold(tmp_path):
         find_files(tmp_path / "png" / "a.png")
 
 
-@given(st.sets(st.integers(0, 400), min_size=2, max_size=60), st.booleans())
-def test_exactly_the_missing_numbers_are_counted(numbers, padded):
-    ordered = sorted(numbers)
-    names = [f"2024_s{n:05d}_e.tif" if padded else f"2024_s{n}_e.tif" for n in ordered]
-    missing = ordered[-1] - ordered[0] + 1 - len(ordered)
-    if missing == 0:
-        assert numbering(names) == ()
-    else:
-        with pytest.raises(SourceError, match=rf"\b{missing} slices? (is|are) missing"):
-            numbering(names)
-        assert f"{missing} slice" in numbering(names, allow_gaps=True)[0]
-
-
-def test_gap_lists_the_numbers_and_abbreviates():
-    with pytest.raises(SourceError, match=r"3 slices are missing: 3, 5 to 6;"):
-        numbering([f"s_{n}.tif" for n in (1, 2, 4, 7)])
-    with pytest.raises(SourceError, match=r"10 slices are missing: 1, 3, .*, 15, \.\.\.;"):
-        numbering([f"s_{n}.tif" for n in range(0, 21, 2)])
-
-
-def test_gap_counts_only_between_the_chosen_slices():
-    names = [f"s_{n}.tif" for n in (1, 2, 3, 5, 6, 7)]
-    assert numbering(names, [0, 1, 2]) == numbering(names, [5, 3]) == numbering(names, [2]) == ()
-    with pytest.raises(SourceError, match="1 slice is missing: 4"):
-        numbering(names, [0, 5])
-
-
-def test_number_is_the_last_integer_that_varies():
-    assert numbering([f"{n}um_z{n:03d}_v2.tif" for n in (4, 5, 6)]) == ()
-    assert numbering(["only.tif"]) == numbering(["only_7.tif"]) == ()
-
-
-def test_same_number_written_twice_is_an_error_even_with_gaps_allowed():
-    for allow in (False, True):
-        with pytest.raises(SourceError, match=r"slice_01.*same slice number"):
-            numbering(["slice_1.tif", "slice_01.tif", "slice_2.tif"], allow_gaps=allow)
-
-
-def test_two_stacks_in_one_folder():
-    names = [f"day{d}_{n:03d}.tif" for d in (1, 2) for n in range(3)]
-    with pytest.raises(SourceError, match="more than one stack"):
-        numbering(names)
-    assert "more than once" in numbering(names, allow_gaps=True)[0]
-
-
-def test_names_without_a_pattern_get_a_note():
-    assert "no common pattern" in numbering(["first.tif", "s_2.tif"])[0]
-
-
 def test_order_does_not_depend_on_the_folder_listing(tmp_path):
     names = [f"s{n}.tif" for n in range(30)]
     random.Random(1).shuffle(names)
@@ -146,4 +89,57 @@ def test_link_to_nowhere_is_no_gap_but_found_and_refused(tmp_path):
     (tmp_path / "s_1.jp2").symlink_to(tmp_path / "gone.jp2")
     assert [f.name for f in find_files(tmp_path).files] == ["s_1.jp2"]
     with pytest.raises(SourceError, match=r"s_1\.jp2: the file is gone"):
+        open_stack(tmp_path)
+
+
+def test_two_stars_enter_no_folder_twice(tmp_path):
+    make(tmp_path / "scan" / "a", "s_1.tif")
+    make(tmp_path / "scan" / "b", "s_2.tif")
+    (tmp_path / "scan" / "a" / "back").symlink_to(tmp_path / "scan")
+    (tmp_path / "scan" / "0_first").symlink_to(tmp_path / "scan" / "b")
+    for pattern in ("**/*.tif", "scan/**/*.tif", "scan/**"):
+        found = find_files(tmp_path / pattern).files
+        assert [f.name for f in found] == ["s_1.tif", "s_2.tif"]
+        assert not any(f.parent.is_symlink() for f in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.png", "PNG is not supported yet.*vips copy"),
+        ("a.dcm", "DICOM"),
+        ("a.nii.gz", "NIfTI"),
+        ("a.h5", "HDF5.*h5py"),
+        ("attributes.json", "N5"),
+    ],
+)
+def test_other_kinds_of_image_get_a_way_on(tmp_path, name, said):
+    make(tmp_path, name)
+    with pytest.raises(SourceError, match=said):
+        find_files(tmp_path)
+    if name != "attributes.json":
+        with pytest.raises(SourceError, match=said) as caught:
+            find_files(tmp_path / name)
+        assert str(caught.value).count(name) <= 2
+
+
+def test_dicom_without_a_suffix_is_known_by_its_bytes(tmp_path):
+    (tmp_path / "IM0001").write_bytes(bytes(128) + b"DICM")
+    with pytest.raises(SourceError, match="DICOM"):
+        find_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", r"JPEG 2000; rename it to end in \.jp2"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (bytes(100), "begins with zeros"),
+        (b"", "empty"),
+    ],
+)
+def test_a_tiff_by_name_alone_is_called_what_it_is(tmp_path, first, said):
+    (tmp_path / "a.tif").write_bytes(first and first + bytes(200))
+    with pytest.raises(SourceError, match=said):
         open_stack(tmp_path)

@@ -7,6 +7,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from jp2s import write_tiles
 
 from hoaconv.io.phantom import Phantom
 
@@ -37,6 +38,8 @@ SLACK = 6 << 20
 
 
 def write(path, plane, kind):
+    if kind.startswith("JP2 tiles"):
+        return write_tiles(path.with_suffix(".jp2"), plane.astype(np.uint8), int(kind.split()[-1]))
     if kind.startswith("loss"):
         exact = kind.startswith("lossless")
         options = {"reversible": True} if exact else {"reversible": False, "level": 46}
@@ -64,6 +67,9 @@ def write(path, plane, kind):
         "lossless, reduced by 2",
         "lossless, reduced by 8",
         "lossy, reduced by 2",
+        "JP2 tiles of 16",
+        "JP2 tiles of 32",
+        "JP2 tiles of 256",
         "raw",
         "big-endian raw",
         "strips",

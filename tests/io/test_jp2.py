@@ -6,7 +6,7 @@ import pytest
 from jp2s import random_plane, write
 
 from hoaconv.errors import SourceError
-from hoaconv.io.jp2 import quiet, read_header
+from hoaconv.io.jp2 import read_header
 from hoaconv.io.slice_files import with_resolution
 
 
@@ -45,7 +45,7 @@ def test_truncated_file_is_found_in_the_header(tmp_path):
     whole = file.read_bytes()
     for cut in (1, len(whole) // 2):
         file.write_bytes(whole[:-cut])
-        with quiet(), pytest.raises(SourceError, match=r"a\.jp2 is cut short"):
+        with pytest.raises(SourceError, match=r"a\.jp2 is cut short"):
             read_header(file)
 
 
@@ -65,7 +65,7 @@ def test_a_file_cut_after_its_header_was_read_is_found_by_the_decoder(tmp_path):
     file = write(tmp_path / "a.j2k", plane, codecformat="j2k")
     stored, _ = read_header(file)
     file.write_bytes(file.read_bytes()[:-500])
-    with pytest.raises(SourceError, match=r"a\.j2k can't be read"):
+    with pytest.raises(SourceError, match=r"a\.j2k changed while hoaconv ran"):
         stored.read(np.empty_like(plane))
 
 
@@ -84,7 +84,7 @@ def test_every_header_cut_is_a_source_error(tmp_path):
     whole = file.read_bytes()
     for length in range(200):
         file.write_bytes(whole[:length])
-        with quiet(), pytest.raises(SourceError, match=r"a\.jp2"):
+        with pytest.raises(SourceError, match=r"a\.jp2"):
             read_header(file)
 
 
@@ -130,5 +130,4 @@ def test_oddities_warn_nobody(tmp_path):
     file.write_bytes(file.read_bytes().replace(b"ftypjp2 ", b"ftypjpx "))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with quiet():
-            assert read_header(file)[0].shape == (37, 53)
+        assert read_header(file)[0].shape == (37, 53)

@@ -48,7 +48,7 @@ def test_a_conversion_by_nvimgcodec_is_that_by_openjpeg(jp2s, tmp_path, on_cpu):
 def test_a_damaged_slice_is_named(tmp_path, on_cpu):
     stored, _ = read_header(write(tmp_path / "a.jp2", random_plane("uint8", 8)))
     stored.file.write_bytes(stored.file.read_bytes()[:-200])
-    with pytest.raises(SourceError, match=r"a\.jp2 can't be (decoded|read)"):
+    with pytest.raises(SourceError, match=r"a\.jp2 changed while hoaconv ran"):
         stored.on_gpu().read(np.empty(stored.shape, stored.dtype))
 
 

@@ -141,12 +141,17 @@ class Write:
     def __init__(self, ended: list["Write"]) -> None:
         self.ended, self.waits = ended, 0
 
+    def done(self) -> bool:
+        return True
+
     def result(self) -> None:
         self.waits += 1
         if self.waits == 1:
             raise KeyboardInterrupt
 
-    def exception(self) -> None:
+    def exception(self, timeout: float | None = None) -> None:
+        if timeout is not None:
+            return
         self.ended.append(self)
 
 

@@ -1,0 +1,42 @@
+"""Holes in coded slices: zeros where a copy left something out, which decoders take in silence."""
+
+import numpy as np
+
+from hoaconv.engine.spec import Plane
+from hoaconv.errors import SourceError
+
+__all__ = ["check_holes"]
+
+_PATTERN = 16
+
+
+def check_holes(label: str, coded: bytes, first: int, zeros: int | None, plane: Plane) -> None:
+    """Refuse coded data in which more zeros follow each other than a coder gives.
+
+    Parameters
+    ----------
+    label
+        What an error calls the slice.
+    coded, first
+        The file, and where its coded data begin.
+    zeros
+        See `hoaconv.io.codestream.Codestream.longest_zeros`.
+    plane
+        What was decoded. A pattern of a few values may be coded as any number of zeros.
+
+    Raises
+    ------
+    SourceError
+        If there is a hole.
+    """
+    hole = -1 if zeros is None else coded.find(bytes(zeros + 1), first)
+    if hole >= 0 and not _has_few_values(plane):
+        raise SourceError(
+            f"{label} is damaged: from byte {hole} there are more zeros than coded data hold, as "
+            "where a copy left a hole; copy it again"
+        )
+
+
+def _has_few_values(plane: Plane) -> bool:
+    """Whether it is a pattern, by some 64 of its rows."""
+    return len(np.unique(plane[:: max(1, len(plane) // 64)])) <= _PATTERN

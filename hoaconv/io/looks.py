@@ -1,0 +1,87 @@
+"""What a file or folder looks like that isn't what its name says."""
+
+__all__ = ["looks_like", "unread_kind"]
+
+_BEGINNINGS = (
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "BigTIFF"),
+    (b"MM\0+", "BigTIFF"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 codestream"),
+    (b"\x89HDF", "HDF5"),
+    (b"BM", "BMP"),
+    (b"GIF8", "GIF"),
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"%PDF", "PDF"),
+    (b"<", "a web page or XML"),
+)
+_READABLE = {
+    "TIFF": ".tif",
+    "BigTIFF": ".tif",
+    "JPEG 2000": ".jp2",
+    "a JPEG 2000 codestream": ".j2k",
+}
+
+_UNREAD = {
+    ".png": "PNG",
+    ".bmp": "BMP",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".dcm": "DICOM",
+    ".ima": "DICOM",
+    ".nii": "NIfTI",
+    ".nii.gz": "NIfTI",
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".hdf": "HDF5",
+    ".nxs": "HDF5",
+    ".ims": "Imaris (HDF5)",
+    ".n5": "N5",
+    ".czi": "CZI",
+    ".nd2": "ND2",
+    ".lif": "LIF",
+    ".mrc": "MRC",
+    ".npy": "NumPy",
+    ".raw": "raw voxels",
+    ".edf": "EDF",
+    ".vol": "raw voxels",
+    ".nrrd": "NRRD",
+    ".mha": "MetaImage",
+}
+_WAYS = {
+    "PNG": "convert them first, as in: vips copy a.png a.tif",
+    "BMP": "convert them first, as in: vips copy a.bmp a.tif",
+    "JPEG": "convert them first, as in: vips copy a.jpg a.tif",
+    "DICOM": "convert them first, as in: gdcm2pnm or dcm2niix, or pydicom and tifffile in Python",
+    "NIfTI": "save it as TIFF or zarr first, with nibabel and tifffile in Python",
+    "HDF5": "save the data set as TIFF or zarr first, with h5py and tifffile in Python",
+    "N5": "save it as zarr first, with zarr-python or tensorstore",
+}
+
+
+def looks_like(first: bytes) -> str:
+    """What a file's first bytes tell of a file that isn't what its name says, and what to do."""
+    if not first:
+        return ": it is empty (0 bytes); copy it again"
+    if not any(first):
+        return ": it begins with zeros, as of a copy that was stopped; copy it again"
+    kind = next((kind for start, kind in _BEGINNINGS if first.startswith(start)), None)
+    if kind is None:
+        return "; it may be damaged: open it in an image viewer, or copy it again"
+    suffix = _READABLE.get(kind)
+    todo = f"rename it to end in {suffix}" if suffix else "hoaconv reads TIFF and JPEG 2000"
+    return f": its first bytes say that it is {kind}; {todo}"
+
+
+def unread_kind(name: str) -> str:
+    """What hoaconv says of a kind of file that it doesn't read; nothing where it doesn't know."""
+    lower = name.lower()
+    kind = next((kind for suffix, kind in _UNREAD.items() if lower.endswith(suffix)), None)
+    if kind is None:
+        return ""
+    way = _WAYS.get(kind, "save it as TIFF, JPEG 2000 or zarr first")
+    return f"; {kind} is not supported yet: {way}"
