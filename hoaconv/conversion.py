@@ -22,6 +22,7 @@ from hoaconv.io.folder import check_free
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.io.source import Volume
 from hoaconv.io.voxel_size import VoxelSize
+from hoaconv.ops.advice import advice, constant_notes
 from hoaconv.ops.measure import SHOWN, Histogram
 from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import spell_ops
@@ -72,7 +73,10 @@ class Conversion:
             raise StoreError(self.schedule.refusal)
         self.watcher.planned(self.schedule)
         outcome = self._run()
-        made = self._report(outcome)
+        flat = tuple(constant_notes(outcome.found))
+        for text in flat:
+            self.watcher.note(text)
+        made = replace(self._report(outcome), notes=(*self.notes, *flat))
         *_, main = self.sinks
         more = record(main, made.record())
         made = replace(made, bytes_written=made.bytes_written + more)
@@ -161,7 +165,10 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
         check_apart(output.path, stack.files)
         check_scratch(output.scratch, output.path, stack.files)
     size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack)
-    notes = (*stack.notes, note)
+    hints = dict.fromkeys(
+        text for output, ops in outputs.items() for text in advice(ops, output.method)
+    )
+    notes = (*stack.notes, note, *hints)
     for text in notes:
         watcher.note(text)
     common = {"version": __version__, "source": _source_name(options["src"]), "options": given}

@@ -147,9 +147,9 @@ def test_an_op_that_cant_take_the_dtype(tiffs, out):
 
 def test_a_budget_that_is_too_small_names_one_that_fits(tiffs, out):
     text = refused(run(tiffs, out, "--budget", "1MB"), PLAN, "1.00 MB", "level 0, ")
-    fits = text.split("--budget ")[1].split("MiB")[0]
+    fits = text.split("--budget ")[1].split("MB")[0]
     # A few more, by which this process may grow in between.
-    assert run(tiffs, out, "--budget", f"{int(fits) + 8}MiB").exit_code == 0
+    assert run(tiffs, out, "--budget", f"{fits}MB").exit_code == 0
 
 
 # Source
@@ -297,6 +297,7 @@ def test_a_stray_image_is_refused_and_taken_if_asked(tiffs, out, tmp_path):
 def test_a_voxel_size_with_its_unit(tiffs, out):
     result = run(tiffs, out, "--voxel-size", "0.02mm")
     assert "voxel size 0.02 millimeter, as given" in result.stderr
-    refused(run(tiffs, out, "--voxel-size", "20um", "--unit", "mm"), SPELLING, "unit of its own")
-    refused(run(tiffs, out, "--voxel-size", "20,20"), SPELLING, "one positive number, or three")
-    refused(run(tiffs, out, "--voxel-size", "20 lightyears"), SPELLING, "not a length")
+    other = out.with_name("p.zarr")
+    refused(run(tiffs, other, "--voxel-size", "20um", "--unit", "mm"), SPELLING, "unit of its own")
+    refused(run(tiffs, other, "--voxel-size", "20,20"), SPELLING, "one positive number, or three")
+    refused(run(tiffs, other, "--voxel-size", "20 lightyears"), SPELLING, "not a length")

@@ -10,6 +10,7 @@ import pytest
 import scipy.ndimage
 import tensorstore as ts
 import tifffile
+import zarr
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from reading import all_equal, levels_of, ome_of, opened, read_by_ome_zarr, read_by_tensorstore
@@ -270,8 +271,8 @@ def test_a_small_budget_gives_the_same_as_a_large_one(
     large = hoaconv.plan(src, tmp_path / "o.zarr", **options)
     with pytest.raises(BudgetError) as refused:
         hoaconv.plan(src, tmp_path / "o.zarr", **options, budget="1MB")
-    least = int(str(refused.value).split("--budget ")[1].split("MiB")[0])
-    small = f"{least}MiB"
+    least = int(str(refused.value).split("--budget ")[1].split("MB")[0])
+    small = f"{least}MB"
     tight = hoaconv.plan(src, tmp_path / "o.zarr", **options, budget=small)
     assert tight.projected < large.projected
     assert max(s.stride for s in tight.sweeps[0].stages) < max(
@@ -323,3 +324,44 @@ def test_voxels_in_place_of_a_path(voxels, tmp_path):
 def test_an_unknown_voxel_size_is_in_the_report_of_a_library(tiffs, tmp_path):
     report = hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr")
     assert any("voxel size unknown" in note for note in report.notes)
+
+
+def test_enlarging_labels_by_the_nearest_voxel(make_tiffs, tmp_path):
+    volume = np.arange(4 * 5 * 6, dtype=np.uint16).reshape(4, 5, 6)
+    src = make_tiffs(tmp_path / "in", volume)
+    hoaconv.stack_to_omezarr(src, tmp_path / "o.zarr", ops="resize 2 order=0", levels=1)
+    made = zarr.open_array(tmp_path / "o.zarr" / "0", mode="r")[:]
+    np.testing.assert_array_equal(made, volume.repeat(2, 0).repeat(2, 1).repeat(2, 2))
+
+
+@pytest.mark.parametrize("ops", ["rescale p0.5 p99.5", "normalize", "gaussian 1 | normalize"])
+def test_a_volume_of_one_value_becomes_zero_and_that_is_told(make_tiffs, tmp_path, ops):
+    src = make_tiffs(tmp_path / "in", np.full((4, 5, 6), 700, np.uint16))
+    made = hoaconv.stack_to_omezarr(src, tmp_path / "o.zarr", ops=ops, levels=1)
+    assert not zarr.open_array(tmp_path / "o.zarr" / "0", mode="r")[:].any()
+    assert any("gives 0 everywhere" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("ops", "word"),
+    [
+        ("threshold 9", "--downsample mode"),
+        ("remove-small 5", "no threshold"),
+        ("resize 1,1,9", "lengths"),
+    ],
+)
+def test_what_probably_was_not_meant_is_a_note(tiffs, tmp_path, ops, word):
+    made = hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", ops=ops, levels=1)
+    assert any(word in note for note in made.notes)
+    label = {"m": "threshold 9 | remove-small 5"}
+    fine = hoaconv.stack_to_omezarr(tiffs, tmp_path / "p.zarr", levels=1, label=label)
+    assert len(fine.notes) == 1  # the unknown voxel size
+
+
+def test_the_budget_that_a_refusal_names_is_enough_in_the_same_process(tiffs, tmp_path):
+    with pytest.raises(BudgetError) as refused:
+        hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", budget="1MB")
+    text = str(refused.value)
+    assert "MiB" not in text
+    budget = text.split("--budget ")[1].split(". ", maxsplit=1)[0]
+    hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", budget=budget)

@@ -58,7 +58,7 @@ class LowerJp2Slice(StoredSlice):
 
 def lower_scratch(voxels: int, itemsize: int, stored: int) -> int:
     """Bytes held while a lower resolution of so many voxels is decoded, besides the plane."""
-    return (4 + 2 * itemsize + 1) * voxels + 3 * stored + (1 << 20)
+    return (4 + 2 * itemsize + 1) * voxels + 4 * stored + (1 << 20)
 
 
 class _Lower(ImageFile.ImageFile):

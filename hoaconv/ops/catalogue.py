@@ -82,19 +82,89 @@ def catalogue() -> Mapping[str, type[Declared]]:
     return MappingProxyType(dict(sorted(OPS.items())))
 
 
+ELSEWHERE = {
+    "blur": "gaussian",
+    "smooth": "gaussian",
+    "gauss": "gaussian",
+    "gaussian_filter": "gaussian",
+    "gaussian-blur": "gaussian",
+    "mean": "uniform",
+    "box": "uniform",
+    "uniform_filter": "uniform",
+    "median_filter": "median",
+    "rank": "percentile",
+    "percentile_filter": "percentile",
+    "minimum": "min",
+    "maximum": "max",
+    "otsu": "threshold otsu",
+    "li": "threshold li",
+    "moments": "threshold moments",
+    "binarize": "threshold otsu",
+    "segment": "threshold otsu",
+    "downsample": "bin",
+    "downscale": "bin",
+    "rebin": "bin",
+    "zoom": "resize",
+    "scale": "resize",
+    "upsample": "resize",
+    "dilation": "dilate",
+    "erosion": "erode",
+    "opening": "open",
+    "closing": "close",
+    "white_tophat": "tophat",
+    "white-tophat": "tophat",
+    "top-hat": "tophat",
+    "black_tophat": "blackhat",
+    "bottom-hat": "blackhat",
+    "remove_small_objects": "remove-small",
+    "remove_small_holes": "fill-holes",
+    "binary_fill_holes": "fill-holes",
+    "astype": "cast",
+    "dtype": "cast",
+    "convert": "cast",
+    "window": "rescale",
+    "contrast": "rescale",
+    "rescale_intensity": "rescale",
+    "zscore": "normalize",
+    "standardize": "normalize",
+    "clahe": "equalize",
+    "mip": "projection max",
+    "transpose": "transpose-xy",
+    "rotate": "rotate90",
+    "correlate": "convolve",
+    "gradient_magnitude": "gradient-magnitude",
+    "unsharp_mask": "unsharp",
+    "difference_of_gaussians": "dog",
+    "sub": "subtract",
+    "mul": "multiply",
+    "div": "divide",
+}
+"""What other programs call an op, or what people look for, and how it is written here."""
+
+
+def _hint(word: str) -> str:
+    """Return what was meant, as far as that can be guessed."""
+    plain = word.lower()
+    if plain in ("label", "labels"):
+        return '; labels are written by an option: --label NAME="threshold otsu"'
+    if plain in ELSEWHERE:
+        return f"; write it as {ELSEWHERE[plain]!r}"
+    name, called, values = plain.partition("(")
+    if called and name in OPS:
+        return f"; write it without brackets: '{name} {values.rstrip(')').replace(',', ' ')}'"
+    return did_you_mean(plain, [*OPS, *ELSEWHERE])
+
+
 def lookup(word: str) -> type[Declared]:
     """The op of a word.
 
     Raises
     ------
     SpellingError
-        If there is none; the message has the closest words and the list.
+        If there is none; the message has what was probably meant.
     """
     if word not in OPS:
-        raise SpellingError(
-            f"there is no op {word!r}{did_you_mean(word, OPS)}; "
-            f"the ops are {', '.join(catalogue())}"
-        )
+        raise SpellingError(f"there is no op {word!r}{_hint(word)}; 'hoaconv ops' lists them")
     return OPS[word]
 
 

@@ -161,8 +161,23 @@ def _binned(state: Counts, size: int) -> Mapping[str, Any]:
     if values.size == 0:
         return {"edges": [], "counts": []}
     ends = np.where(np.isfinite(state.extremes), state.extremes, values[[0, -1]])
-    found, edges = np.histogram(values.clip(*ends), size, tuple(ends), weights=counts)
-    return {"edges": edges.tolist(), "counts": found.astype(np.int64).tolist()}
+    scale = 1.0 if np.isfinite(ends[1] - ends[0]) else 0.25  # of float64's greatest values
+    lo, hi = (float(end) * scale for end in ends)
+    within, scaled = _divisible(lo, hi, size), (values * scale).clip(lo, hi)
+    found, edges = np.histogram(scaled, size, within, weights=counts)
+    return {"edges": (edges / scale).tolist(), "counts": found.astype(np.int64).tolist()}
+
+
+def _divisible(lo: float, hi: float, size: int) -> tuple[float, float]:
+    """Return a range around lo..hi, as little wider as `size` bins need to have edges apart."""
+    least = 2.0 * size * float(np.spacing(max(abs(lo), abs(hi))))
+    if lo == hi:
+        least = max(least, 1.0)  # as numpy.histogram does for a single value
+    if hi - lo >= least:
+        return lo, hi
+    top = float(np.finfo(np.float64).max)
+    begin = min(max(lo / 2 + hi / 2 - least / 2, -top), top - least)
+    return begin, begin + least
 
 
 def percentile(state: Counts, q: float) -> float:

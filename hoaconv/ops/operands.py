@@ -98,8 +98,6 @@ class _Choice(Join):
                 f"{self}: {self.names[1]} is {specs[2].dtype}, but would be mixed with "
                 f"{spec.dtype}; put a cast before"
             )
-        if self.outside is not None and not _fits(self.outside, spec.dtype):
-            raise PlanError(f"{self}: {spec.dtype} has no value {spell_number(self.outside)}")
         return spec
 
     def work(self, *specs: Spec) -> int:
@@ -108,20 +106,22 @@ class _Choice(Join):
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
         """Choose row by row into `out`."""
+        outside = None if self.outside is None else saturated(self.outside, out.dtype)
         for y in range(len(out)):
             out[y] = planes[0][y]
-            other = self.outside if self.outside is not None else planes[2][y]
+            other = planes[2][y] if outside is None else outside
             np.copyto(out[y], other, where=planes[1][y] == 0, casting="unsafe")
 
     def __str__(self) -> str:
         return self.spelled
 
 
-def _fits(value: float, dtype: np.dtype[Any]) -> bool:
+def saturated(value: float, dtype: np.dtype[Any]) -> float:
+    """Return a finite number as a voxel of `dtype`: rounded half to even and saturated."""
     if dtype.kind == "f":
-        return True
+        return value
     info = np.iinfo(dtype)
-    return value.is_integer() and info.min <= value <= info.max
+    return min(max(round(value), info.min), info.max)
 
 
 class _Two(Declared, Zip):
@@ -140,7 +140,7 @@ class Mask(_Two):
     word: ClassVar[str] = "mask"
 
     other: str = param(VOLUME, "stack or zarr of the same shape")
-    outside: float = param(FINITE, "value where that is 0", 0.0)
+    outside: float = param(FINITE, "value where that is 0; rounded and saturated", 0.0)
 
     @property
     def others(self) -> tuple[str, ...]:

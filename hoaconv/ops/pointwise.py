@@ -1,8 +1,9 @@
 """Ops that look at each voxel by itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -166,6 +167,13 @@ class Rescale(Sought):
             )
         _check_order(self.word, self.lo, self.hi, apart=True)
 
+    def settle(self, found: Mapping[str, Any]) -> "Op":  # type: ignore[override] # a constant too
+        """The op with numbers for percentiles; 0 everywhere if both are one value."""
+        lo, hi = (found.get(str(end), end) for end in (self.lo, self.hi))
+        if self.needs and lo == hi and isfinite(lo):
+            return Zeros(self.dtype)
+        return super().settle(found)
+
     def infer(self, spec: Spec) -> Spec:
         """The same shape in the new dtype."""
         return replace(spec, dtype=np.dtype(self.dtype))
@@ -179,6 +187,42 @@ class Rescale(Sought):
         least, greatest = (0.0, 1.0) if out.dtype.kind == "f" else dtype_range(out.dtype)
         lo, hi = float(self.lo), float(self.hi)
         linear(voxels, out, lo=lo, span=hi - lo, gain=greatest - least, base=least)
+
+
+@dataclass(frozen=True)
+class Zeros(Op):
+    """Stands in for an op that spreads a window without a width: 0 everywhere, NaN stays NaN.
+
+    Parameters
+    ----------
+    dtype
+        Of the result; empty for float32, or float64 of float64.
+    """
+
+    word: ClassVar[str] = "zeros"
+
+    dtype: str
+
+    def infer(self, spec: Spec) -> Spec:
+        """The same shape in the dtype."""
+        dtype = np.dtype(self.dtype) if self.dtype else real_dtype(spec.dtype)
+        return replace(spec, dtype=dtype)
+
+    def work(self, spec: Spec) -> int:
+        """A mask of a row."""
+        return spec.shape[2]
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+        """Write 0 into `out`."""
+        voxels = block[core]
+        for plane, made in zip(voxels, out, strict=True):
+            for row, line in zip(plane, made, strict=True):
+                line[:] = 0
+                if row.dtype.kind == "f" and line.dtype.kind == "f":
+                    line[np.isnan(row)] = np.nan
+
+    def __str__(self) -> str:
+        return "0, since the volume has one value"
 
 
 @register("normalize")
@@ -205,6 +249,10 @@ class Normalize(Sought):
     def finder(self, words: tuple[str, ...]) -> Fold:  # noqa: ARG002 - it finds both
         """The fold that tells mean and standard deviation."""
         return Stats()
+
+    def settle(self, found: Mapping[str, Any]) -> "Op":  # type: ignore[override] # a constant too
+        """The op with numbers for words; 0 everywhere if all voxels have one value."""
+        return Zeros("") if self.std == "std" and found.get("std") == 0 else super().settle(found)
 
     def infer(self, spec: Spec) -> Spec:
         """The same shape as float32; float64 stays."""

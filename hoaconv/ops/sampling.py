@@ -104,19 +104,20 @@ class Resize(Declared, Resample):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all(isfinite(f) and f > 0 for f in self._factors):
+        if not all(isfinite(f) and f > 0 for f in self.factors):
             raise SpellingError(
                 f"resize: factor should be above 0, not {PER_AXIS.spell(self.factor)}"
             )
 
     @property
-    def _factors(self) -> Lengths:
+    def factors(self) -> Lengths:
+        """The factor of each axis, zyx."""
         z, y, x = self.factor  # type: ignore[misc] # as PER_AXIS has brought it
         return z, y, x
 
     def infer(self, spec: Spec) -> Spec:
         """Lengths multiplied and rounded, at least 1."""
-        z, y, x = (max(1, round(n * f)) for n, f in zip(spec.shape, self._factors, strict=True))
+        z, y, x = (max(1, round(n * f)) for n, f in zip(spec.shape, self.factors, strict=True))
         return replace(spec, shape=(z, y, x))
 
     def _places(self, spec: Spec, axis: int, wanted: slice | None = None) -> Places:
@@ -154,7 +155,9 @@ class Resize(Declared, Resample):
         interpolate((planes[0], planes[-1]), float(weight), along, across, out)
 
     def warm(self, spec: Spec) -> None:
-        """Compile for this dtype."""
+        """Compile for this dtype; the nearest voxel is taken without a kernel."""
+        if self.order == 0:
+            return
         voxel = np.zeros((1, 1), spec.dtype)
         thin = Spec((1, 1, 1), spec.dtype)
         self.apply(thin, 0, (voxel,), slice(0, 1), np.empty_like(voxel))

@@ -3,14 +3,16 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import floor
 from typing import Any, ClassVar, Self
 
 from hoaconv.engine.contract import Core, Fold, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
+from hoaconv.kernels.histogram import is_exact
 from hoaconv.ops.declare import Declared
 from hoaconv.ops.measure import Counting, Counts, percentile, plain
-from hoaconv.ops.thresholds import METHODS
+from hoaconv.ops.thresholds import METHODS, li_level
 
 __all__ = ["GreyValues", "Sought"]
 
@@ -49,7 +51,11 @@ def _find(word: str, state: Counts) -> float:
     values, counts, ends = state.occurring
     if values.size == 0:
         raise PlanError(f"{word} can't be found: no voxel is finite")
-    return float(ends[0 if values.size == 1 else METHODS[word](values, counts)])
+    if values.size == 1:
+        return float(ends[0])
+    if word == "li" and is_exact(state.dtype):  # of bins only the division is known
+        return float(floor(li_level(values, counts)))
+    return float(ends[METHODS[word](values, counts)])
 
 
 class Sought(Declared, Op):

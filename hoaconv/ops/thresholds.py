@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["METHODS", "li", "moments", "otsu"]
+__all__ = ["METHODS", "li", "li_level", "moments", "otsu"]
 
 Flat = np.ndarray[tuple[int], np.dtype[Any]]
 
@@ -30,25 +30,30 @@ def otsu(values: Flat, counts: Flat) -> int:
 
 
 def li(values: Flat, counts: Flat) -> int:
-    """The division with the least cross entropy that is found from the mean on.
+    """Return the index of the greatest value that `li_level` leaves dark."""
+    level = li_level(values, counts)
+    return min(max(int(np.searchsorted(values, level, side="right")), 1), values.size - 1) - 1
+
+
+def li_level(values: Flat, counts: Flat) -> float:
+    """Return the threshold of the least cross entropy that is found from the mean on.
 
     C. H. Li and P. K. S. Tam, "An iterative algorithm for minimum cross entropy thresholding",
     Pattern Recognition Letters 19 (1998), 771-776: t' = (b - f) / (ln b - ln f), where b and f are
-    the means of the voxels up to t and above it, counted from the least value. Repeated until the
-    division stays.
+    the means of the voxels up to t and above it, counted from the least value. Repeated until it
+    moves by no more than half the least difference of two values, as ``skimage.threshold_li`` does.
     """
     counted = values - values[0]
     numbers, sums = np.cumsum(counts), np.cumsum(counts * counted)
-    bound, index = sums[-1] / numbers[-1], -1
-    for _ in values:  # each division is at least as good as the one before, so it ends earlier
-        before = index
-        index = min(int(np.searchsorted(counted, bound, side="right")), values.size - 1) - 1
-        if index == before:
-            break
-        dark = sums[index] / numbers[index]
-        bright = (sums[-1] - sums[index]) / (numbers[-1] - numbers[index])
-        bound = (dark - bright) / (log(dark) - log(bright)) if dark > 0 else 0.0
-    return index
+    tolerance = float(np.diff(values).min()) / 2
+    level, before = float(sums[-1] / numbers[-1]), -2 * tolerance
+    while abs(level - before) > tolerance:
+        before = level
+        index = min(int(np.searchsorted(counted, level, side="right")), values.size - 1) - 1
+        dark = float(sums[index] / numbers[index])
+        bright = float((sums[-1] - sums[index]) / (numbers[-1] - numbers[index]))
+        level = (dark - bright) / (log(dark) - log(bright)) if dark > 0 else 0.0
+    return level + float(values[0])
 
 
 def moments(values: Flat, counts: Flat) -> int:

@@ -6,8 +6,16 @@ import pytest
 
 from hoaconv.engine.contract import Step
 from hoaconv.errors import SpellingError
-from hoaconv.ops.catalogue import Parameter, catalogue, describe, example, lookup, summary
-from hoaconv.ops.declare import NUMBER, param, register
+from hoaconv.ops.catalogue import (
+    ELSEWHERE,
+    Parameter,
+    catalogue,
+    describe,
+    example,
+    lookup,
+    summary,
+)
+from hoaconv.ops.declare import NUMBER, OPS, param, register
 from hoaconv.ops.smooth import Gaussian
 
 
@@ -43,3 +51,28 @@ def test_a_word_belongs_to_one_op():
     with pytest.raises(ValueError, match="two ops are called gaussian"):
         register("gaussian 1")(Gaussian)
     assert param(NUMBER, "some").metadata["help"] == "some"
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("blur", "'gaussian'"),
+        ("otsu", "'threshold otsu'"),
+        ("downsample", "'bin'"),
+        ("label", "--label"),
+        ("gaussian(1.5)", "'gaussian 1.5'"),
+        ("gausian", "'gaussian'"),
+        ("white_tophat", "'tophat'"),
+    ],
+)
+def test_an_unknown_op_gets_its_hint_alone(word, hint) -> None:
+    with pytest.raises(SpellingError) as refused:
+        lookup(word)
+    assert hint in str(refused.value)
+    assert len(str(refused.value)) < 120
+
+
+def test_what_others_call_an_op_is_written_as_one_that_there_is() -> None:
+    for word, spelled in ELSEWHERE.items():
+        assert spelled.split()[0] in OPS
+        assert word not in OPS

@@ -150,3 +150,30 @@ def test_percentiles_by_their_numbers():
     nothing = Percentiles(50).finish(counted(np.full((2, 2), np.nan)))
     assert nothing == {"50": None}
     assert Percentiles((1, 2)) == Percentiles("1,2.0")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1e20],
+        [-3.4e38],
+        [9.97e36, 9.97e36],
+        [1.0, 1.0 + 1e-14],
+        [5e-324, 0.0],
+        [np.inf, 3.0],
+        [7.0],
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bins_of_ranges_that_hardly_have_a_width(values, dtype) -> None:
+    with np.errstate(over="ignore"):
+        plane = np.array([values], dtype)
+    fold = Histogram(7)
+    state = fold.init(Spec((1, *plane.shape), plane.dtype))
+    fold.step(state, plane)
+    told = fold.finish(state)
+    finite = np.isfinite(plane).sum()
+    assert sum(told["counts"]) == finite
+    if finite:
+        assert len(told["edges"]) == 8
+        assert np.all(np.diff(told["edges"]) > 0)

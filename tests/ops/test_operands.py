@@ -66,8 +66,6 @@ def test_where_takes_the_rest_from_a_third_volume():
     ("text", "shapes", "words"),
     [
         ("add o", [SHAPE, (7, 13, 8)], "o is 7 x 13 x 8"),
-        ("mask o outside=-1", [SHAPE, SHAPE], "uint8 has no value -1"),
-        ("mask o outside=0.5", [SHAPE, SHAPE], "uint8 has no value 0.5"),
     ],
 )
 def test_what_does_not_go_together_is_refused(text, shapes, words):

@@ -1,12 +1,13 @@
 """A user's own module adds ops to the catalogue, or is refused with a reason."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hoaconv.errors import SpellingError
-from hoaconv.ops.catalogue import catalogue, usage
+from hoaconv.ops.catalogue import catalogue, summary, usage
 from hoaconv.ops.declare import EXAMPLES, OPS
 from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import parse_op
@@ -66,3 +67,28 @@ def test_a_word_that_is_taken_is_refused_and_nothing_stays(tmp_path) -> None:
         load_ops(copied(tmp_path, text))
     with pytest.raises(SpellingError, match="no file"):
         load_ops(tmp_path / "none.py")
+
+
+def test_an_edited_file_is_loaded_again(tmp_path) -> None:
+    file = tmp_path / "mine.py"
+    text = """
+from dataclasses import dataclass
+from typing import ClassVar
+from hoaconv.engine.contract import Op
+from hoaconv.ops.declare import Declared, register
+@register("{word}")
+@dataclass(frozen=True)
+class Mine(Declared, Op):
+    \"\"\"{help}\"\"\"
+    word: ClassVar[str] = "{word}"
+    def apply(self, block, core, out):
+        out[...] = block[core]
+"""
+    for word, told in (("mine-a", "One."), ("mine-a", "Two."), ("mine-b", "Six.")):
+        file.write_text(text.format(word=word, help=told))
+        os.utime(file, ns=(1, hash((word, told)) % 10**9))
+        load_ops(file)
+        load_ops(file)
+        assert summary(word) == told
+    assert "mine-a" not in OPS
+    OPS.pop("mine-b")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoaconv.ops.thresholds import METHODS, li, moments, otsu
+from hoaconv.ops.thresholds import METHODS, li, li_level, moments, otsu
 
 histograms = st.dictionaries(
     st.integers(-300, 300), st.integers(1, 1000), min_size=2, max_size=12
@@ -49,10 +49,11 @@ def test_of_equal_divisions_otsu_takes_the_darkest():
 def test_li_is_where_its_iteration_on_voxels_ends(counts):
     voxels = np.repeat(list(counts), list(counts.values())).astype(float)
     voxels -= voxels.min()
-    bound, before = voxels.mean(), None
-    while before is None or (before != (voxels > bound)).any():
-        before = voxels > bound
-        dark, bright = voxels[~before].mean(), voxels[before].mean()
+    tolerance = np.diff(np.unique(voxels)).min() / 2  # where scikit-image stops
+    bound, before = voxels.mean(), -2 * tolerance
+    while abs(bound - before) > tolerance:
+        before = bound
+        dark, bright = voxels[voxels <= bound].mean(), voxels[voxels > bound].mean()
         bound = (dark - bright) / (log(dark) - log(bright)) if dark > 0 else 0
     found = list(counts)[apply(li, counts)] - min(counts)
     np.testing.assert_array_equal(voxels > found, voxels > bound)
@@ -98,3 +99,23 @@ def test_two_humps_are_divided_between_them_at_any_scale(method):
     for scale in (1, 1e-30, 1e36):
         index = method(values * scale, counts.astype(float))
         assert 120 < values[index] < 180
+
+
+def test_li_is_the_floor_of_scikit_images() -> None:
+    """By skimage's own rule, written out: means of both classes until the level moves no more."""
+    rng = np.random.default_rng(5)
+    for _ in range(30):
+        image = rng.choice([rng.normal(3000, 900), 9000], (40, 40)) + rng.normal(0, 700, (40, 40))
+        image = image.clip(0, 65535).astype(np.uint16)
+        values, counts = np.unique(image, return_counts=True)
+        shifted = image.astype(float) - image.min()
+        tolerance = np.diff(values).min() / 2
+        level, before = shifted.mean(), -2 * tolerance
+        while abs(level - before) > tolerance:
+            before = level
+            dark, bright = shifted[shifted <= level].mean(), shifted[shifted > level].mean()
+            level = (dark - bright) / (np.log(dark) - np.log(bright))
+        wanted = level + image.min()
+        assert li_level(values.astype(float), counts.astype(float)) == pytest.approx(
+            wanted, abs=1e-6
+        )

@@ -7,6 +7,9 @@ from hoaconv.units import format_bytes
 
 __all__ = ["check"]
 
+GROWTH = 8_000_000
+"""Bytes by which a process may grow between a refusal and the next try in it."""
+
 
 def check(draft: Schedule) -> Schedule:
     """Return the draft as it is.
@@ -21,11 +24,11 @@ def check(draft: Schedule) -> Schedule:
         return draft
     uses = sorted(draft.worst.uses, key=lambda use: -use.nbytes)
     rows = "\n".join(_row(use) for use in uses if use.nbytes)
-    mib = -(-draft.least // 2**20)
+    enough = -(-(draft.least + GROWTH) // 10**6)
     raise BudgetError(
         f"the run needs at least {format_bytes(draft.projected)}, "
         f"the budget is {format_bytes(draft.limits.budget)}:\n{rows}\n"
-        f"Smallest budget that fits: --budget {mib}MiB. Smaller chunks along z, or fewer "
+        f"Smallest budget that fits: --budget {enough}MB. Smaller chunks along z, or fewer "
         f"workers, need less."
     )
 

@@ -1,0 +1,47 @@
+"""What a chain of ops probably wasn't meant to do: notes, which never stop a run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hoaconv.engine.contract import Fold, Step
+from hoaconv.ops.objects import FillHoles, RemoveSmall
+from hoaconv.ops.pointwise import Between, Threshold
+from hoaconv.ops.sampling import Resize
+
+__all__ = ["advice", "constant_notes"]
+
+LARGE = 8.0
+"""Enlarging an axis by more is rather a length that was taken for a factor."""
+
+
+def advice(ops: Sequence[Step], method: str) -> Iterator[str]:
+    """Give notes on a chain whose result is downsampled by `method`."""
+    masks = (Threshold, Between, RemoveSmall, FillHoles)
+    changing = [op for op in ops if not isinstance(op, Fold)]
+    if changing and isinstance(changing[-1], masks) and method == "mean":
+        yield (
+            f"'{changing[-1]}' makes a mask, and --downsample mean averages it: thin parts vanish "
+            "from level 1 on; --downsample mode keeps 0 and 1, and --label writes a mask as labels"
+        )
+    for i, op in enumerate(changing):
+        made = any(isinstance(before, masks) for before in changing[:i])
+        if isinstance(op, RemoveSmall | FillHoles) and not made:
+            yield (
+                f"'{op}' takes every voxel that isn't 0 for an object, and no threshold stands "
+                "before it; of grey values the result may be 1 everywhere"
+            )
+        if isinstance(op, Resize) and max(op.factors) > LARGE:
+            yield (
+                f"'{op}' makes {max(op.factors):g} times as many voxels along an axis: resize "
+                "takes factors, not lengths"
+            )
+
+
+def constant_notes(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Give a note for each op whose window has no width, as the volume has one value."""
+    for chain, values in found.items():
+        word = chain.rpartition("|")[2].split()[0]
+        numbers = {value for value in values.values() if isinstance(value, int | float)}
+        flat = word == "rescale" and len(numbers) == 1
+        if flat or (word == "normalize" and values.get("std") == 0):
+            yield f"'{chain}' gives 0 everywhere, since all voxels that count have one value"
