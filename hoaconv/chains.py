@@ -1,6 +1,8 @@
 """Sources opened, chains of ops made into a plan: what conversions and measurements share."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 from threading import Timer
 from time import perf_counter
 from typing import Any, cast
@@ -9,11 +11,14 @@ from hoaconv.engine import machine
 from hoaconv.engine.contract import Op, Step, Zip
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import warm
+from hoaconv.engine.schedule import Schedule
 from hoaconv.engine.spec import Spec
+from hoaconv.errors import HoaconvError
 from hoaconv.io.source import Volume, open_volume
+from hoaconv.kernels import TEMPORARY, cache
 from hoaconv.options import take_decoder, take_reduce
 from hoaconv.paths import take_source
-from hoaconv.report import Progress, Watcher
+from hoaconv.report import Place, Progress, Watcher
 from hoaconv.units import parse_range
 
 __all__ = ["chained", "open_others", "open_source", "teller", "warm_up"]
@@ -65,24 +70,62 @@ def chained(plan: Plan, ops: tuple[Step, ...], others: Mapping[str, Volume]) -> 
 
 
 def warm_up(planned: Plan, watcher: Watcher) -> None:
-    """Compile the kernels, or load them; tell it where that takes long."""
-    slow = Timer(1.0, watcher.note, ["compiling kernels; they are kept on disk for the next run"])
+    """Load the kernels, or compile them; tell it where that takes long.
+
+    Kernels on disk that can't be read are made anew; where the disk is full they aren't kept.
+    """
+    if TEMPORARY:
+        watcher.note(
+            "no folder can be written to keep compiled kernels in; this run compiles them for "
+            "itself. Name a folder in NUMBA_CACHE_DIR to keep them"
+        )
+    before = cache.compiled()
+    slow = Timer(1.0, _tell_if_compiling, [watcher, before])
+    slow.daemon = True
     slow.start()
     try:
-        warm(planned)
+        _warm_in_spite_of_disk(planned, watcher)
     finally:
         slow.cancel()
 
 
-def teller(watcher: Watcher, spec: Spec, total: int) -> Callable[[], None]:
-    """What tells how far a run is, called for each of `total` slices; its seconds begin now."""
+def _tell_if_compiling(watcher: Watcher, before: int) -> None:
+    if cache.compiled() > before:
+        watcher.note("compiling kernels; the next run finds them on disk")
+
+
+def _warm_in_spite_of_disk(planned: Plan, watcher: Watcher) -> None:
+    try:
+        warm(planned)
+    except HoaconvError:
+        raise
+    except OSError as error:
+        folder = cache.stop_keeping()
+        watcher.note(f"compiled kernels can't be kept in {folder}: {error.strerror or error}")
+        warm(planned)
+    except Exception:  # unpickling what is damaged raises every kind; a fault of ours comes again
+        try:
+            folder = cache.reset()
+        except OSError:
+            folder = cache.stop_keeping()
+        watcher.note(f"kernels are compiled anew: those in {folder} can't be read")
+        warm(planned)
+
+
+def teller(watcher: Watcher, spec: Spec, schedule: Schedule) -> Callable[[], None]:
+    """Return what tells how far a run is, called for each slice; its seconds begin now."""
     voxels, start = spec.plane_shape[0] * spec.plane_shape[1], perf_counter()
+    totals = [sweep.planes for sweep in schedule.sweeps]
+    ends = list(accumulate(totals))
     done = 0
 
     def tell() -> None:
         nonlocal done
+        sweep = bisect_right(ends, done)
         done += 1
+        within = done - (ends[sweep] - totals[sweep])
         seconds, memory = perf_counter() - start, machine.resident()
-        watcher.progress(Progress(done, total, spec.plane_bytes, voxels, seconds, memory))
+        at = Place(sweep + 1, len(totals), within, totals[sweep])
+        watcher.progress(Progress(done, ends[-1], spec.plane_bytes, voxels, seconds, memory, at))
 
     return tell

@@ -6,19 +6,22 @@ No option of a verb is declared here: each command is made from the signature of
 import atexit
 import gc
 import os
+import platform
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import wraps
+from importlib import import_module, metadata
 from inspect import Parameter, signature
+from io import TextIOWrapper
 from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand
 
-from hoaconv import __version__, convert, demo, show
+from hoaconv import __version__, convert, demo, progress, show
 from hoaconv.engine import stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
 
@@ -51,6 +54,7 @@ app = typer.Typer(
     "(TERM).",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -62,6 +66,11 @@ class _Command(TyperCommand):
         """As ever, with another message for names beyond those that the command takes."""
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
+        if {word.lower() for word in ctx.args} & {"true", "false", "yes", "no"}:
+            ctx.fail(
+                f"{ctx.args[0]!r} isn't expected: an option such as --overwrite or --quiet takes "
+                "no value; write it alone, or leave it out"
+            )
         if ctx.args and not ctx.resilient_parsing:
             ctx.fail(
                 f"{len(ctx.args)} more names than the command takes, {ctx.args[0]} the first: if "
@@ -115,7 +124,8 @@ def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
                     raise
                 _fail("no more threads can be started; raise ulimit -u, or lower --workers", PLAN)
             except OSError as error:
-                _fail(f"{error.filename or 'output'}: {error.strerror or error}", OUTPUT)
+                what = error.filename or "the system refuses what hoaconv needs"
+                _fail(f"{what}: {error.strerror or error}", OUTPUT)
 
         own = signature(command).parameters.values()
         parameters = [*declared, *(p for p in own if p.kind is not Parameter.VAR_KEYWORD)]
@@ -159,14 +169,30 @@ def _fail(message: str, code: int) -> None:
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"hoaconv {__version__}")
+        for name, told in _versions():
+            print(f"  {name:<12} {told}")
         raise typer.Exit
+
+
+LIBRARIES = ("numpy", "numba", "tensorstore", "imagecodecs", "tifffile", "pillow", "typer")
+"""What decodes, computes and writes: a report of a fault needs their versions."""
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    """Give names and versions of what the program works with."""
+    yield "Python", f"{platform.python_version()} on {platform.platform()}"
+    for name in LIBRARIES:
+        yield name, metadata.version(name)
+    yield "OpenJPEG", import_module("imagecodecs").jpeg2k_version().removeprefix("openjpeg ")
 
 
 @app.callback()
 def _main(
     version: Annotated[
         bool,
-        typer.Option("--version", help="print the version", callback=_print_version, is_eager=True),
+        typer.Option(
+            "--version", "-V", help="print the version", callback=_print_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     """Take what stands before the command."""
@@ -180,7 +206,7 @@ def _stack_to_omezarr(
     """Convert a stack of JP2 or TIFF slices to an OME-Zarr pyramid."""
     if dry_run and options["report"]:
         raise SpellingError("--report tells of a run, and --dry-run makes none; drop one of them")
-    with show.watcher(quiet=quiet, verbose=verbose) as watcher:
+    with progress.watcher(quiet=quiet, verbose=verbose) as watcher:
         if dry_run:
             show.show_schedule(convert.plan(**options, watcher=watcher))
             return
@@ -193,7 +219,7 @@ def _stack_to_omezarr(
 @_options_of(convert.plan)
 def _plan(*, as_json: AsJson = False, **options: Any) -> None:
     """Print how a conversion would go, and what memory and time it would take."""
-    with show.watcher(quiet=as_json) as watcher:
+    with progress.watcher(quiet=as_json) as watcher:
         made = convert.plan(**options, watcher=watcher)
     if as_json:
         show.show_json(made.describe())
@@ -207,7 +233,7 @@ def _stats(
     *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
 ) -> None:
     """Measure a volume: range, mean, percentiles, histogram. Nothing is written."""
-    with show.watcher(quiet=quiet or as_json, verbose=verbose) as watcher:
+    with progress.watcher(quiet=quiet or as_json, verbose=verbose) as watcher:
         made = convert.stats(**options, watcher=watcher)
     if as_json:
         show.show_json(made.describe())
@@ -226,7 +252,7 @@ def _ops(**options: Any) -> None:
 @_options_of(demo.demo)
 def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     """Make a phantom JP2 stack, convert it, and show what came out."""
-    with show.watcher(quiet=quiet) as watcher:
+    with progress.watcher(quiet=quiet) as watcher:
         made = demo.demo(**options, watcher=watcher)
     if not quiet:
         show.show_report(made)
@@ -268,6 +294,13 @@ def main() -> None:
     for number in WORDS:
         if number > 0 and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a micrometer's sign in a plain ASCII terminal
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        text = "hoaconv: NUMBA_DISABLE_JIT is set, and hoaconv needs compiled kernels; unset it"
+        print(text, file=sys.stderr)
+        sys.exit(2)
     # Python's last garbage collection walks through all that numba has made: 0.3 s for nothing.
     atexit.register(gc.freeze)
     try:

@@ -88,7 +88,7 @@ class Conversion:
     def _run(self) -> Outcome:
         scratch = self.schedule.limits.scratch
         try:
-            return run(self.schedule, teller(self.watcher, self.stack.spec, self.schedule.planes))
+            return run(self.schedule, teller(self.watcher, self.stack.spec, self.schedule))
         finally:
             if scratch:
                 scratch.remove()

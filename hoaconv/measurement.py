@@ -42,7 +42,7 @@ def measure(options: Mapping[str, Any]) -> Statistics:
     machine.begin(take_workers(options["workers"]))
     measured = _prepared(options)
     measured.watcher.planned(measured.schedule)
-    tell = teller(measured.watcher, measured.volume.spec, measured.schedule.planes)
+    tell = teller(measured.watcher, measured.volume.spec, measured.schedule)
     made = measured.statistics(run(measured.schedule, tell))
     if measured.plot:
         measured.plot.write(made)

@@ -7,12 +7,26 @@ from typing import Any
 
 from hoaconv.engine.schedule import Schedule
 
-__all__ = ["Progress", "Report", "Statistics", "Watcher"]
+__all__ = ["Place", "Progress", "Report", "Statistics", "Watcher"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a run: the sweep, counted from 1, of how many; slices read of the sweep's."""
+
+    sweep: int
+    sweeps: int
+    planes: int
+    total: int
+
+    def __str__(self) -> str:
+        sweep = f"sweep {self.sweep} of {self.sweeps}: " if self.sweeps > 1 else ""
+        return f"{sweep}{self.planes}/{self.total} slices"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: slices read of all, bytes they hold, seconds, memory held now."""
+    """How far a run is: slices read of all, bytes they hold, seconds, memory held now, where."""
 
     planes: int
     total: int
@@ -20,6 +34,7 @@ class Progress:
     plane_voxels: int
     seconds: float
     memory: int
+    place: Place
 
     @property
     def seconds_left(self) -> float:

@@ -2,20 +2,21 @@
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from time import monotonic
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
 from hoaconv.convert import Schedule, Sweep
 from hoaconv.errors import StoreError
-from hoaconv.report import Progress, Report, Statistics, Watcher
+from hoaconv.report import Report, Statistics
 from hoaconv.units import format_bytes, format_seconds
 
 __all__ = [
@@ -25,106 +26,24 @@ __all__ = [
     "show_report",
     "show_schedule",
     "show_statistics",
-    "watcher",
 ]
 
-LOG_SECONDS = 60.0
-
-
-@contextmanager
-def watcher(*, quiet: bool, verbose: bool = False) -> Iterator[Watcher]:
-    """What fits where stderr goes: a bar on a terminal, a line a minute in a log, or nothing."""
-    if quiet or sys.stderr is None:
-        yield Watcher()
-    elif sys.stderr.isatty():
-        with _OnTerminal(verbose) as terminal:
-            yield terminal
-    else:
-        yield _InLog(verbose)
-
-
-def _rate(progress: Progress) -> str:
-    """Rate, time left, memory."""
-    done, seconds = progress.planes, max(progress.seconds, 1e-9)
-    return (
-        f"{progress.plane_bytes * done / seconds / 1e6:.0f} MB/s, "
-        f"{progress.plane_voxels * done / seconds / 1e6:.1f} Mvoxel/s, "
-        f"{format_seconds(progress.seconds_left)} left, "
-        f"{format_bytes(progress.memory)} memory"
-    )
-
-
-class _Shown(Watcher):
-    """Shows the schedule where that is wanted."""
-
-    def __init__(self, verbose: bool) -> None:
-        self._verbose = verbose
-
-    def planned(self, schedule: Schedule) -> None:
-        if self._verbose:
-            show_schedule(schedule)
-
-
-class _InLog(_Shown):
-    """Notes at once, progress once a minute."""
-
-    def __init__(self, verbose: bool) -> None:
-        super().__init__(verbose)
-        self._last = monotonic()
-
-    def note(self, text: str) -> None:
-        print(f"hoaconv: {text}", file=sys.stderr, flush=True)
-
-    def progress(self, progress: Progress) -> None:
-        if monotonic() - self._last >= LOG_SECONDS:
-            self._last = monotonic()
-            self.note(f"slice {progress.planes} of {progress.total}, {_rate(progress)}")
-
-
-class _OnTerminal(_Shown):
-    """A bar on stderr."""
-
-    def __init__(self, verbose: bool) -> None:
-        super().__init__(verbose)
-        self._bar = Bar(
-            SpinnerColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} slices"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:3.0f} %"),
-            TextColumn("{task.description}"),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=None, visible=False)
-
-    def __enter__(self) -> "_OnTerminal":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def note(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False)
-
-    def progress(self, progress: Progress) -> None:
-        self._bar.update(
-            self._task,
-            completed=progress.planes,
-            total=progress.total,
-            description=_rate(progress),
-            visible=True,
-        )
+LOG_WIDTH = 200
+"""Columns where there is no terminal: a table's rows stay whole."""
 
 
 def _print(*things: Any) -> None:
     if sys.stdout is None:  # closed by who started us
         return
-    console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
-    with console.capture() as text:  # rich would end the process where a pipe is closed
-        console.print(*things, sep="\n")
+    text = StringIO()  # rich itself would end the process where a pipe is closed
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else LOG_WIDTH
+    console = Console(
+        file=text, force_terminal=terminal, highlight=False, markup=False, width=max(width, 20)
+    )
+    console.print(*things, sep="\n", soft_wrap=not terminal)
     with _at_the_end():
-        sys.stdout.write(text.get())
+        sys.stdout.write("\n".join(line.rstrip() for line in text.getvalue().split("\n")))
 
 
 @contextmanager
@@ -150,16 +69,13 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _triple(values: Any) -> str:
-    return "-" if values is None else " x ".join(map(str, values))
+    return "-" if values is None else "x".join(map(str, values))
 
 
 def show_schedule(made: Schedule) -> None:
-    """Sweep by sweep: stages, then who holds how much memory."""
-    for number, sweep in enumerate(made.sweeps, 1):
-        many = f" {number} of {len(made.sweeps)}" if len(made.sweeps) > 1 else ""
-        _print(*_sweep_tables(sweep, many))
+    """Memory, disk and time first; then, sweep by sweep, stages and who holds how much."""
     _print(
-        f"\nprojected {format_bytes(made.projected)}, "
+        f"projected {format_bytes(made.projected)}, "
         f"budget {format_bytes(made.limits.budget)}, "
         f"smallest budget that fits {format_bytes(made.least)}",
         f"reads     {format_bytes(made.bytes_read)} of slices, "
@@ -169,6 +85,9 @@ def show_schedule(made: Schedule) -> None:
         *([f"\nit can't run here: {made.refusal}"] if made.refusal else []),
         *(f"why       {note}" for note in made.notes),
     )
+    for number, sweep in enumerate(made.sweeps, 1):
+        many = f" {number} of {len(made.sweeps)}" if len(made.sweeps) > 1 else ""
+        _print("", *_sweep_tables(sweep, many))
 
 
 def _estimated(made: Schedule) -> Iterator[str]:
@@ -224,6 +143,7 @@ def show_report(made: Report) -> None:
     _print(
         table,
         *others,
+        *_measured_on_the_way(made),
         f"\nread     {format_bytes(made.bytes_read)} of slices, "
         f"{format_bytes(made.bytes_raw)} decoded to {made.dtype}",
         f"written  {format_bytes(made.bytes_written)} in {made.files} files, "
@@ -234,6 +154,22 @@ def show_report(made: Report) -> None:
         f"{format_bytes(made.measured)} measured{_over(made)}",
         *_found(made.found, made.intervals),
     )
+
+
+def _measured_on_the_way(made: Report) -> Iterator[str]:
+    """Give a line for each fold that was asked for, with the file of what it has drawn."""
+    asked = {name: values for name, values in made.folds.items() if name in made.ops}
+    rows = [("", asked)] + [(f"{Path(o['path']).name}: ", o["folds"]) for o in made.others]
+    for where, folds in rows:
+        for name, values in folds.items():
+            numbers = [
+                f"{key} {_number(value)}"
+                for key, value in values.items()
+                if isinstance(value, int | float)
+            ]
+            numbers += [f"{q} %: {_number(v)}" for q, v in values.get("percentiles", {}).items()]
+            drawn = [f"written to {values['file']}"] if "file" in values else []
+            yield f"\n{where}{name}: {', '.join([*numbers, *drawn]) or 'see --report'}"
 
 
 def _found(found: Mapping[str, Any], intervals: Mapping[str, Any]) -> Iterator[str]:
@@ -353,11 +289,23 @@ def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:
 def show_next_steps(made: Report) -> None:
     """Commands to try on what the demo made."""
     source, output = made.source, made.output.removesuffix(".zarr")
+    hoaconv = _program()
     _print(
         "\nNext, try:",
-        f"  hoaconv stack-to-omezarr {source} {output}-mask.zarr "
+        f"  {hoaconv} stack-to-omezarr {source} {output}-mask.zarr "
         '--ops "gaussian 1.5 | threshold 20000" --downsample mode',
-        f"  hoaconv stack-to-omezarr {source} {output}-0.4.zarr --ngff 0.4 --dry-run",
-        "  hoaconv ops",
-        "  hoaconv stack-to-omezarr --help",
+        f"  {hoaconv} stack-to-omezarr {source} {output}-0.4.zarr --ngff 0.4 --dry-run",
+        f"  {hoaconv} ops",
+        f"  {hoaconv} stack-to-omezarr --help",
     )
+
+
+def _program() -> str:
+    """Return how this program was started, so that a printed command works as it stands."""
+    started = Path(sys.argv[0])
+    if not started.name.startswith("hoaconv"):  # by python -m
+        return f"{shlex.quote(sys.executable)} -m hoaconv"
+    found = shutil.which("hoaconv")
+    if found and os.path.exists(started) and os.path.samefile(found, started):
+        return "hoaconv"
+    return shlex.quote(sys.argv[0])

@@ -1,7 +1,11 @@
 """Options and sources: what works, and what bad ones get: one message, an exit code, no store."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ import zarr
 from invoking import PLAN, SOURCE, SPELLING, STORE, looks_complete, refused, run
 from typer.testing import CliRunner
 
-from hoaconv import show
+from hoaconv import progress
 from hoaconv.cli import app
 from hoaconv.io.stack import Stack
 
@@ -20,7 +24,7 @@ from hoaconv.io.stack import Stack
 def test_a_run_says_what_it_made(tiffs, out):
     result = run(tiffs, out, "--voxel-size", "2")
     assert result.exit_code == 0
-    assert "37 x 67 x 53" in result.stdout
+    assert "37x67x53" in result.stdout
     assert "projected" in result.stdout
     assert "voxel size 2 micrometer, as given" in result.stderr
     assert looks_complete(out)
@@ -47,9 +51,9 @@ def test_verbose_shows_the_schedule_and_runs(tiffs, out):
 
 def test_a_log_gets_a_line_a_minute(tiffs, out, monkeypatch):
     now = iter(range(0, 100_000, 7))
-    monkeypatch.setattr(show, "monotonic", lambda: next(now))
+    monkeypatch.setattr(progress, "monotonic", lambda: next(now))
     result = run(tiffs, out)
-    lines = [line for line in result.stderr.splitlines() if "slice " in line]
+    lines = [line for line in result.stderr.splitlines() if " slices, " in line]
     assert 0 < len(lines) <= 37 * 14 // 60 + 1
     assert all("MB/s" in line and "left" in line and "memory" in line for line in lines)
 
@@ -301,3 +305,45 @@ def test_a_voxel_size_with_its_unit(tiffs, out):
     refused(run(tiffs, other, "--voxel-size", "20um", "--unit", "mm"), SPELLING, "unit of its own")
     refused(run(tiffs, other, "--voxel-size", "20,20"), SPELLING, "one positive number, or three")
     refused(run(tiffs, other, "--voxel-size", "20 lightyears"), SPELLING, "not a length")
+
+
+@pytest.mark.parametrize("word", ["true", "False"])
+def test_a_value_behind_a_flag_is_answered_with_what_to_write(tiffs, out, word):
+    refused(run(tiffs, out, "--overwrite", word), SPELLING, "write it alone")
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_the_version_tells_what_decodes_and_writes(option):
+    told = CliRunner().invoke(app, [option]).stdout
+    for name in ("hoaconv", "Python", "numba", "tensorstore", "imagecodecs", "OpenJPEG"):
+        assert re.search(rf"{name} +\d|{name} +3", told), told
+
+
+def test_help_has_a_short_name():
+    assert CliRunner().invoke(app, ["-h"]).stdout == CliRunner().invoke(app, ["--help"]).stdout
+
+
+def test_what_was_measured_is_in_the_summary(tiffs, out, volume):
+    told = run(tiffs, out, "--ops", "stats | projection max").stdout
+    assert f"max {volume.max()}" in told
+    assert "written to" in told
+    assert "o-projection-max.tif" in told
+
+
+def test_rows_of_tables_are_whole_without_a_terminal(tiffs, out):
+    told = run(tiffs, out, "--levels", "1").stdout
+    assert re.search(r"^0 +37x67x53 .* \d", told, re.M), told
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device here")
+def test_a_log_on_a_full_disk_does_not_end_the_run(tiffs, out):
+    words = f"'{sys.executable}' -m hoaconv stack-to-omezarr '{tiffs}' '{out}' 2>/dev/full"
+    assert subprocess.run(words, shell=True, check=False).returncode == 0
+    assert looks_complete(out)
+
+
+def test_a_terminal_without_a_sign_for_micro_is_no_obstacle(tiffs, out):
+    words = [sys.executable, "-m", "hoaconv", "stack-to-omezarr", tiffs, out, "--voxel-size", "2um"]
+    told = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    done = subprocess.run(words, env=told, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -23,7 +23,8 @@ CONTRACT = {
 BOTTOM = {"errors", "units", "words"}
 FLOORS: dict[str, set[str]] = {
     "__main__": {"cli"},
-    "cli": {"engine.stop", "convert", "demo", "show", "report", *BOTTOM},
+    "cli": {"engine.stop", "convert", "demo", "progress", "show", "report", *BOTTOM},
+    "progress": {"convert", "report", "show", *BOTTOM},
     "show": {"convert", "report", *BOTTOM},
     "demo": {"convert", "io", "report", *BOTTOM},
     "convert": {"conversion", "measurement", "options", "report", "ops", "engine", *BOTTOM},
@@ -55,7 +56,7 @@ FLOORS: dict[str, set[str]] = {
         "engine",
         *BOTTOM,
     },
-    "chains": {"report", "options", "paths", "io", "engine", *BOTTOM},
+    "chains": {"kernels", "report", "options", "paths", "io", "engine", *BOTTOM},
     "plots": {"report", *BOTTOM},
     "voxel_edges": {"pyramid", "io", *BOTTOM},
     "found": {"options", "ops", "engine", *BOTTOM},

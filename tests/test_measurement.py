@@ -201,7 +201,7 @@ def test_the_terminal_gets_a_table(tiffs, volume):
     result = stats(tiffs, "--ops", "cast float32", "--sample", "9")
     assert result.exit_code == 0
     rows = {line.split("  ")[0]: line for line in result.stdout.splitlines()}
-    assert "37 x 67 x 53" in rows["shape zyx"]
+    assert "37x67x53" in rows["shape zyx"]
     assert "9 of 37, drawn at random" in rows["slices"]
     assert " to " in rows["mean"]
     assert " to " not in rows["max"]

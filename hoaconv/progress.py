@@ -1,0 +1,108 @@
+"""How a run is followed: a bar on a terminal, a line a minute in a log, or nothing."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from hoaconv.convert import Schedule
+from hoaconv.report import Progress, Watcher
+from hoaconv.show import show_schedule
+from hoaconv.units import format_bytes, format_seconds
+
+__all__ = ["watcher"]
+
+LOG_SECONDS = 60.0
+
+
+@contextmanager
+def watcher(*, quiet: bool, verbose: bool = False) -> Iterator[Watcher]:
+    """What fits where stderr goes: a bar on a terminal, a line a minute in a log, or nothing."""
+    if quiet or sys.stderr is None:
+        yield Watcher()
+    elif sys.stderr.isatty():
+        with _OnTerminal(verbose) as terminal:
+            yield terminal
+    else:
+        yield _InLog(verbose)
+
+
+def _rate(progress: Progress) -> str:
+    """Rate, time left, memory."""
+    done, seconds = progress.planes, max(progress.seconds, 1e-9)
+    return (
+        f"{progress.plane_bytes * done / seconds / 1e6:.0f} MB/s, "
+        f"{progress.plane_voxels * done / seconds / 1e6:.1f} Mvoxel/s, "
+        f"{format_seconds(progress.seconds_left)} left, "
+        f"{format_bytes(progress.memory)} memory"
+    )
+
+
+class _Shown(Watcher):
+    """Shows the schedule where that is wanted."""
+
+    def __init__(self, verbose: bool) -> None:
+        self._verbose = verbose
+
+    def planned(self, schedule: Schedule) -> None:
+        if self._verbose:
+            show_schedule(schedule)
+
+
+class _InLog(_Shown):
+    """Notes at once, progress once a minute."""
+
+    def __init__(self, verbose: bool) -> None:
+        super().__init__(verbose)
+        self._last = monotonic()
+
+    def note(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody reads any more, or the log's disk is full
+            print(f"hoaconv: {text}", file=sys.stderr, flush=True)
+
+    def progress(self, progress: Progress) -> None:
+        if monotonic() - self._last >= LOG_SECONDS:
+            self._last = monotonic()
+            self.note(f"{progress.place}, {_rate(progress)}")
+
+
+class _OnTerminal(_Shown):
+    """A bar on stderr."""
+
+    def __init__(self, verbose: bool) -> None:
+        super().__init__(verbose)
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("{task.fields[place]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:3.0f} %"),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None, visible=False, place="")
+
+    def __enter__(self) -> "_OnTerminal":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def note(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._bar.console.print(text, markup=False, highlight=False)
+
+    def progress(self, progress: Progress) -> None:
+        self._bar.update(
+            self._task,
+            place=str(progress.place),
+            completed=progress.planes,
+            total=progress.total,
+            description=_rate(progress),
+            visible=True,
+        )
