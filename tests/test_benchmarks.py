@@ -23,6 +23,8 @@ import sys
 from pathlib import Path
 from tests.benchmarks.measure import measure
 
+pytestmark = pytest.mark.one_python
+
 child = "open('out', 'wb').write(bytes(3_000_000))"
 parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
 folder = Path(sys.argv[1])

@@ -18,6 +18,8 @@ from hoaconv import progress
 from hoaconv.cli import app
 from hoaconv.io.stack import Stack
 
+pytestmark = pytest.mark.oldest
+
 # It works
 
 

@@ -146,6 +146,7 @@ def test_a_chain_of_ops_is_their_composition(tiffs, volume, tmp_path):
 # Pyramid
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(("method", "dtype"), tuple(product(METHODS, DTYPES)))
 def test_each_level_is_the_one_before_downsampled(make_volume, make_tiffs, tmp_path, method, dtype):
     volume = make_volume((21, 35, 27), dtype)
@@ -159,6 +160,7 @@ def test_each_level_is_the_one_before_downsampled(make_volume, make_tiffs, tmp_p
     check_pyramid(levels, [row["factor"] for row in report.levels], method)
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("factors", ["1,2,2", "3", "2,1,1", "4,3,2", "31", "5,1,1"])
 @pytest.mark.parametrize("chunks", ["8", "1,16,16", "25,16,16"])
 def test_factors_and_chunks_of_any_size(tiffs, volume, tmp_path, factors, chunks):

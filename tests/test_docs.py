@@ -15,6 +15,8 @@ import hoaconv
 from hoaconv.cli import app
 from hoaconv.ops.page import page
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"```(console|python)\n(.*?)```", re.DOTALL)

@@ -16,6 +16,8 @@ from hoaconv.io.stack import Stack
 from hoaconv.io.zarr import ArrayWriter
 from hoaconv.pyramid import sink
 
+pytestmark = pytest.mark.oldest
+
 # ome-zarr-models 1.3 leaves a name unresolved that pydantic 2.12 and later want resolved.
 Image04.model_rebuild(_types_namespace=vars(pydantic_zarr.v2))
 

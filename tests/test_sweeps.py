@@ -17,6 +17,8 @@ from hoaconv.engine import machine
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.packed import PackedFile
 
+pytestmark = pytest.mark.one_python
+
 WIDE = "gaussian 4,0,0 | gaussian 4,0,0 mode=nearest"
 
 

@@ -10,6 +10,8 @@ from reading import all_equal, levels_of, ome_of
 
 import hoaconv
 
+pytestmark = pytest.mark.oldest
+
 SMALL = {"chunks": 16, "shards": "none", "workers": 2}
 
 

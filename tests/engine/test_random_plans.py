@@ -3,6 +3,7 @@
 from functools import reduce
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import (
@@ -22,6 +23,8 @@ from hoaconv.engine.passes import PASSES, schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits, Schedule
+
+pytestmark = pytest.mark.one_python
 
 VOLUME = np.random.default_rng(2).integers(0, 50, (24, 18, 5), dtype=np.int32)
 

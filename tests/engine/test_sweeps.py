@@ -26,6 +26,8 @@ from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.errors import BudgetError, SourceError
 
+pytestmark = pytest.mark.one_python
+
 VOLUME = np.random.default_rng(1).integers(0, 200, (30, 21, 6), dtype=np.int32)
 PLENTY = Limits(1 << 40, 2)
 

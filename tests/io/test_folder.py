@@ -14,6 +14,8 @@ from hoaconv.io import folder, mark
 from hoaconv.io.folder import Claim, check_free
 from hoaconv.io.mark import MARK, Mark, put_mark, read_mark
 
+pytestmark = pytest.mark.oldest
+
 
 def zarr_at(path):
     (path / "0" / "c").mkdir(parents=True)

@@ -10,6 +10,8 @@ import hoaconv
 from hoaconv.errors import SourceError, StoreError
 from hoaconv.io.kvstore import kvstore, refused_name
 
+pytestmark = pytest.mark.oldest
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):

@@ -27,6 +27,8 @@ from hoaconv.io.zarr_array import ZarrArray
 from hoaconv.io.zarr_volume import ZarrVolume
 from hoaconv.ops.geometry import Crop, Flip
 
+pytestmark = pytest.mark.one_python
+
 SHAPE, CHUNKS = (37, 67, 53), (8, 32, 16)
 LAYOUTS = {
     "v2": {"zarr_format": 2, "chunks": CHUNKS},

@@ -13,6 +13,8 @@ import tifffile
 
 import hoaconv
 
+pytestmark = pytest.mark.one_python
+
 PACKAGE = Path(hoaconv.__file__).parent
 
 

@@ -13,6 +13,8 @@ from hoaconv.kernels.downsample import (
     mean,
 )
 
+pytestmark = pytest.mark.one_python
+
 INTEGERS = [dtype for dtype in DTYPES if dtype.kind != "f"]
 FLOATS = [dtype for dtype in DTYPES if dtype.kind == "f"]
 FACTORS = [(2, 2, 2), (2, 1, 3)]

@@ -13,6 +13,8 @@ from hoaconv.engine.spec import DTYPES
 from hoaconv.kernels.boundary import MODES
 from hoaconv.kernels.extrema import box_extreme, footprint_extreme
 
+pytestmark = pytest.mark.one_python
+
 FILTERS = {False: ndimage.minimum_filter, True: ndimage.maximum_filter}
 REALS = [dtype for dtype in DTYPES if dtype.kind == "f"]
 shapes = st.tuples(st.integers(1, 7), st.integers(1, 12), st.integers(1, 40))

@@ -13,6 +13,8 @@ from hoaconv.kernels.gaussian import (
     smooth_bytes,
 )
 
+pytestmark = pytest.mark.one_python
+
 
 def noise(shape, dtype, seed=0):
     """Values over the whole range of an integer dtype, or around zero."""

@@ -14,6 +14,8 @@ from hoaconv.kernels.histogram import (
     is_exact,
 )
 
+pytestmark = pytest.mark.one_python
+
 EXACT = [dtype for dtype in DTYPES if is_exact(dtype)]
 KEYED = [dtype for dtype in DTYPES if not is_exact(dtype)]
 

@@ -6,6 +6,8 @@ import pytest
 from hoaconv.engine.spec import DTYPES
 from hoaconv.kernels.lookup import look_up, pattern_values, tabulate, tabulate_bytes
 
+pytestmark = pytest.mark.one_python
+
 SMALL = [dtype for dtype in DTYPES if dtype.itemsize <= 2]
 
 

@@ -14,6 +14,8 @@ from hoaconv.kernels.boundary import MODES
 from hoaconv.kernels.median import select
 from hoaconv.kernels.ordinal import slide
 
+pytestmark = pytest.mark.one_python
+
 PADS = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "constant": "constant"}
 WHOLE = (slice(None),) * 3
 

@@ -12,6 +12,8 @@ from hoaconv.engine.spec import DTYPES
 from hoaconv.kernels import objects
 from hoaconv.kernels.objects import CONNECTIVITIES, finish, follow, give, track, track_bytes
 
+pytestmark = pytest.mark.one_python
+
 shapes = st.one_of(
     st.tuples(st.integers(1, 9), st.integers(1, 7), st.integers(1, 7)),
     st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(60, 140)),

@@ -6,6 +6,8 @@ import pytest
 from hoaconv.engine.spec import DTYPES
 from hoaconv.kernels.pointwise import above, at_least, at_most, clip, linear, subtract
 
+pytestmark = pytest.mark.one_python
+
 
 def slab(values, dtype):
     return np.array(values, dtype).reshape(1, 1, -1)

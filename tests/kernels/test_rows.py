@@ -6,6 +6,8 @@ import pytest
 from hoaconv.kernels.rounding import dtype_range, store_row
 from hoaconv.kernels.rows import flat_rows
 
+pytestmark = pytest.mark.one_python
+
 
 @pytest.mark.parametrize(
     "cut",

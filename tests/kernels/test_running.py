@@ -6,6 +6,8 @@ import pytest
 from hoaconv.engine.spec import DTYPES
 from hoaconv.kernels.running import run_on
 
+pytestmark = pytest.mark.one_python
+
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_means_and_spreads_of_columns(dtype):

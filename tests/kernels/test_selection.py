@@ -7,6 +7,8 @@ import pytest
 
 from hoaconv.kernels.selection import NOWHERE, network
 
+pytestmark = pytest.mark.one_python
+
 SIZES = [(1, 1, 1), (3, 3, 1), (1, 1, 5), (2, 1, 2), (1, 3, 3), (3, 3, 3), (2, 2, 4), (1, 4, 3)]
 
 

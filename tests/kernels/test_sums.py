@@ -11,6 +11,8 @@ from hypothesis.extra.numpy import arrays
 from hoaconv.engine.spec import DTYPES
 from hoaconv.kernels.sums import MOST_VOXELS, add_up, empty_sums, totals
 
+pytestmark = pytest.mark.one_python
+
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 9))
 
 

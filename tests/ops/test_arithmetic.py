@@ -21,6 +21,8 @@ from hoaconv.ops.arithmetic import (
     Subtract,
 )
 
+pytestmark = pytest.mark.one_python
+
 NAN, INF = np.nan, np.inf
 
 

@@ -18,6 +18,8 @@ from hoaconv.ops.catalogue import (
 from hoaconv.ops.declare import NUMBER, OPS, param, register
 from hoaconv.ops.smooth import Gaussian
 
+pytestmark = pytest.mark.one_python
+
 
 def test_the_catalogue_is_in_order_and_can_not_be_changed():
     assert list(catalogue()) == sorted(catalogue())

@@ -22,6 +22,8 @@ from hoaconv.errors import PlanError
 from hoaconv.ops.catalogue import catalogue, example
 from hoaconv.ops.spelling import parse_op, spell
 
+pytestmark = pytest.mark.one_python
+
 ROWS = {
     "abs": ["abs"],
     "add": ["add 100", "add -3.5"],

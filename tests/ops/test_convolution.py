@@ -11,6 +11,8 @@ from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.convolution import Convolve
 
+pytestmark = pytest.mark.one_python
+
 KERNELS = st.tuples(*[st.integers(1, 5)] * 3)
 
 

@@ -11,6 +11,8 @@ from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
 from hoaconv.ops.derivative import GradientMagnitude, Laplace, Sobel
 
+pytestmark = pytest.mark.one_python
+
 
 def close(got, want, volume):
     """To 1e-5 of the largest voxel, which is what sums of voxels can err by in float32."""

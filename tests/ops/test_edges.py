@@ -11,6 +11,8 @@ from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.ops.derivative import GradientMagnitude
 from hoaconv.ops.edges import Bilateral, NonMaxSuppression, StructureTensor
 
+pytestmark = pytest.mark.one_python
+
 NUMPY_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect"}
 
 

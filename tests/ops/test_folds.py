@@ -22,6 +22,8 @@ from hoaconv.ops.catalogue import catalogue, example
 from hoaconv.ops.spelling import parse_op, spell
 from hoaconv.ops.summary import Summary
 
+pytestmark = pytest.mark.one_python
+
 ROWS = {
     "histogram": ["histogram", "histogram 16", "histogram percentiles=3"],
     "percentiles": ["percentiles 0,50,99.9"],

@@ -25,6 +25,8 @@ from hoaconv.ops.geometry import Crop, Flip, Pad, Rotate90
 from hoaconv.ops.sampling import Bin, Resize
 from hoaconv.ops.spelling import parse_op
 
+pytestmark = pytest.mark.one_python
+
 SMALL = 4096
 """Bytes of Python objects, which a declaration needn't count."""
 

@@ -12,6 +12,8 @@ from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.ops.local import Std, Uniform
 
+pytestmark = pytest.mark.one_python
+
 PADS = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "constant": "constant"}
 """numpy's names of the modes."""
 

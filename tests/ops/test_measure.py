@@ -12,6 +12,8 @@ from hoaconv.errors import SpellingError
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.ops.measure import Histogram, Percentiles, percentile
 
+pytestmark = pytest.mark.one_python
+
 QS = [0, 0.1, 1, 25, 33.3, 50, 66.7, 99, 99.9, 100]
 
 

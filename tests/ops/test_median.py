@@ -10,6 +10,8 @@ from whole import MODES, SHAPES, noise, result
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.ops.median import Median, Percentile
 
+pytestmark = pytest.mark.one_python
+
 SIZES = st.tuples(*[st.integers(1, 5)] * 3)
 SEEDS = st.integers(0, 99)
 

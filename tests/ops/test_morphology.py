@@ -11,6 +11,8 @@ from hoaconv.kernels.boundary import MODES
 from hoaconv.ops.morphology import Blackhat, Close, Dilate, Erode, Gradient, Open, Tophat
 from hoaconv.ops.rank import Max, Min
 
+pytestmark = pytest.mark.one_python
+
 SCIPYS = {
     Erode: ndimage.grey_erosion,
     Dilate: ndimage.grey_dilation,

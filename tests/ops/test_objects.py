@@ -24,6 +24,8 @@ from hoaconv.ops.objects import FillHoles, RemoveSmall
 from hoaconv.ops.pointwise import Threshold
 from hoaconv.ops.spelling import parse_op
 
+pytestmark = pytest.mark.one_python
+
 SCANS = [
     "remove-small 1",
     "remove-small 9 26",

@@ -12,6 +12,8 @@ from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.spelling import parse_op
 
+pytestmark = pytest.mark.one_python
+
 SHAPE = (7, 13, 9)
 
 

@@ -12,6 +12,8 @@ from hoaconv.ops.declare import EXAMPLES, OPS
 from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import parse_op
 
+pytestmark = pytest.mark.one_python
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "your_own_op.py"
 
 

@@ -7,6 +7,8 @@ from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.pointwise import Between, Cast, Clip, Rescale, Threshold
 
+pytestmark = pytest.mark.one_python
+
 
 def result(op, volume):
     out = np.empty(volume.shape, op.infer(Spec(volume.shape, volume.dtype)).dtype)

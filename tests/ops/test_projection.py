@@ -7,6 +7,8 @@ from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.ops.projection import Projection
 
+pytestmark = pytest.mark.one_python
+
 
 def state_of(fold, volume):
     state = fold.init(Spec(volume.shape, volume.dtype))

@@ -12,6 +12,8 @@ from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.ops.sharpen import DifferenceOfGaussians, Unsharp
 
+pytestmark = pytest.mark.one_python
+
 SIGMAS = st.tuples(*[st.sampled_from([0.0, 0.4, 1, 1.7])] * 3)
 SEEDS = st.integers(0, 99)
 

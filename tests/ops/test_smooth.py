@@ -8,6 +8,8 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
 from hoaconv.ops.smooth import Gaussian
 
+pytestmark = pytest.mark.one_python
+
 
 def test_equal_means_equal_in_effect():
     assert (

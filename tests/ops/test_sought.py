@@ -10,6 +10,8 @@ from hoaconv.ops.pointwise import Between, Clip, Normalize, Rescale, Threshold
 from hoaconv.ops.sought import GreyValues
 from hoaconv.ops.thresholds import METHODS, li_level
 
+pytestmark = pytest.mark.one_python
+
 EXACT = [dtype for dtype in DTYPES if is_exact(dtype)]
 KEYED = [dtype for dtype in DTYPES if not is_exact(dtype)]
 

@@ -37,6 +37,8 @@ from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.spelling import parse_op, parse_ops, spell, spell_ops
 from hoaconv.ops.table import DTYPE_OR_SAME, FILE
 
+pytestmark = pytest.mark.one_python
+
 numbers = st.floats(allow_nan=False)
 percents = st.floats(0, 100)
 percentiles = st.builds("p{:f}".format, percents)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.ops.statistics import Profile, Stats, Volume
 
+pytestmark = pytest.mark.one_python
+
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
 

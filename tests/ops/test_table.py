@@ -10,6 +10,8 @@ from hoaconv.errors import PlanError
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.ops.table import Equalize, Lut
 
+pytestmark = pytest.mark.one_python
+
 EXACT = [dtype for dtype in DTYPES if is_exact(dtype)]
 
 

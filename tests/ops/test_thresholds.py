@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from hoaconv.ops.thresholds import METHODS, li, li_level, moments, otsu
 
+pytestmark = pytest.mark.one_python
+
 histograms = st.dictionaries(
     st.integers(-300, 300), st.integers(1, 1000), min_size=2, max_size=12
 ).map(lambda counts: dict(sorted(counts.items())))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from hoaconv.io.zarr import ArraySpec
 from hoaconv.pyramid.cascade import Cascade
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level
+
+pytestmark = pytest.mark.one_python
 
 EDGE = 6
 

@@ -30,6 +30,8 @@ from hoaconv.pyramid.levels import levels
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr
 
+pytestmark = pytest.mark.one_python
+
 sizes = st.integers(1, 5)
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from hoaconv.errors import SpellingError
 from hoaconv.pyramid.levels import levels
 
+pytestmark = pytest.mark.one_python
+
 sizes = st.integers(1, 10_000)
 triples = st.tuples(sizes, sizes, sizes)
 edges = st.tuples(*[st.floats(0.1, 100)] * 3)
