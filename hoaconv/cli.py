@@ -19,7 +19,7 @@ from io import TextIOWrapper
 from typing import Annotated, Any, get_type_hints
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from hoaconv import __version__, convert, demo, progress, show
 from hoaconv.engine import stop
@@ -45,6 +45,28 @@ EXIT_CODES: tuple[tuple[type[HoaconvError], int], ...] = (
     (StoreError, OUTPUT),
 )
 
+TODAY = {
+    "info": "plan, or --dry-run of stack-to-omezarr",
+    "rechunk": "stack-to-omezarr a.zarr b.zarr --chunks 128",
+    "convert": "stack-to-omezarr",
+    "view": "a viewer: see docs/quickstart.md, 'Open the result'",
+    "versions": "--version",
+    "statistics": "stats",
+    "histogram": "stats --plot histogram.png",
+}
+"""Commands that people look for, and what does that job today."""
+
+
+class _Group(TyperGroup):
+    """The commands; one that isn't there is answered with what does its job."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As ever, but for words that people look for."""
+        if args and args[0] in TODAY and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"there is no command {args[0]!r} yet; use {TODAY[args[0]]}")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="hoaconv",
     help="Convert slice stacks to OME-Zarr pyramids in one sweep, under a memory budget.",
@@ -54,6 +76,7 @@ app = typer.Typer(
     "(TERM).",
     no_args_is_help=True,
     add_completion=False,
+    cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )

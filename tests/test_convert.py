@@ -367,3 +367,24 @@ def test_the_budget_that_a_refusal_names_is_enough_in_the_same_process(tiffs, tm
     assert "MiB" not in text
     budget = text.split("--budget ")[1].split(". ", maxsplit=1)[0]
     hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", budget=budget)
+
+
+SPREAD = ["rescale 0 p99", "rescale p1 60000 uint16", "normalize", "rescale p1 p99"]
+
+
+@pytest.mark.parametrize("ops", SPREAD)
+def test_a_volume_of_many_values_is_not_told_to_be_flat(tiffs, tmp_path, ops):
+    made = hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", ops=ops, levels=1)
+    assert not any("0 everywhere" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(("outside", "voxel"), [(7.5, 8), (6.5, 6), (-1, 0), (300, 255)])
+def test_what_lies_outside_a_mask_is_rounded_and_saturated(make_tiffs, tmp_path, outside, voxel):
+    volume = np.full((3, 4, 5), 9, np.uint8)
+    mask = np.zeros_like(volume)
+    mask[1] = 1
+    src, other = make_tiffs(tmp_path / "in", volume), make_tiffs(tmp_path / "mask", mask)
+    ops = f"mask {other} outside={outside}"
+    hoaconv.stack_to_omezarr(src, tmp_path / "o.zarr", ops=ops, levels=1)
+    made = zarr.open_array(tmp_path / "o.zarr" / "0", mode="r")[:]
+    np.testing.assert_array_equal(made, np.where(mask, volume, voxel))

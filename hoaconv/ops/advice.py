@@ -5,8 +5,9 @@ from typing import Any
 
 from hoaconv.engine.contract import Fold, Step
 from hoaconv.ops.objects import FillHoles, RemoveSmall
-from hoaconv.ops.pointwise import Between, Threshold
+from hoaconv.ops.pointwise import Between, Normalize, Rescale, Threshold
 from hoaconv.ops.sampling import Resize
+from hoaconv.ops.spelling import parse_ops
 
 __all__ = ["advice", "constant_notes"]
 
@@ -40,8 +41,12 @@ def advice(ops: Sequence[Step], method: str) -> Iterator[str]:
 def constant_notes(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Give a note for each op whose window has no width, as the volume has one value."""
     for chain, values in found.items():
-        word = chain.rpartition("|")[2].split()[0]
-        numbers = {value for value in values.values() if isinstance(value, int | float)}
-        flat = word == "rescale" and len(numbers) == 1
-        if flat or (word == "normalize" and values.get("std") == 0):
+        if _is_flat(parse_ops(chain)[-1], values):
             yield f"'{chain}' gives 0 everywhere, since all voxels that count have one value"
+
+
+def _is_flat(op: Step, values: Mapping[str, Any]) -> bool:
+    if isinstance(op, Rescale):
+        lo, hi = (values.get(str(end), end) for end in (op.lo, op.hi))
+        return bool(lo == hi)
+    return isinstance(op, Normalize) and values.get("std") == 0

@@ -280,7 +280,8 @@ class Gamma(_Curve):
     """Correct brightness by a power law; the dtype stays.
 
     An integer dtype's whole range stands for 0..1 and that is raised to the power, so its least and
-    greatest value stay. Floats are raised as they are: a negative one to a fraction is NaN.
+    greatest value stay. Floats are raised as they are: a negative one to a fraction is NaN. Of
+    signed integers, such as CT numbers, 0 lies in the middle of that range: rescale them first.
     """
 
     word: ClassVar[str] = "gamma"

@@ -115,7 +115,10 @@ class Cast(Declared, Op):
 @register("clip 1000 60000")
 @dataclass(frozen=True)
 class Clip(Sought):
-    """Hold voxels within bounds, numbers or percentiles; the dtype stays."""
+    """Clip values to lo..hi, numbers or percentiles; the dtype stays.
+
+    For integers a fractional bound moves inwards: ``clip 10.5 20.5`` gives 11..20.
+    """
 
     word: ClassVar[str] = "clip"
     sought: ClassVar[tuple[str, ...]] = ("lo", "hi")

@@ -11,6 +11,7 @@ from in_memory import Add, Box, Desk, InMemory, Keep, SubtractMost, Total
 
 from hoaconv.engine.machine import LARGEST_KEPT
 from hoaconv.engine.passes import PASSES, schedule
+from hoaconv.engine.passes.check import GROWTH
 from hoaconv.engine.passes.fuse import Fused, fuse
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.plan import Node, Plan
@@ -71,7 +72,7 @@ def test_a_schedule_fits_or_names_the_smallest_budget_that_does(parts: list, wor
     made = schedule(plan, Limits(smallest, workers))
     assert made.projected <= smallest
     with pytest.raises(BudgetError):
-        schedule(plan, Limits(max(1, smallest - 2**20), workers))
+        schedule(plan, Limits(max(1, smallest - GROWTH - 2**20), workers))
 
 
 @given(st.lists(ops, max_size=4))
