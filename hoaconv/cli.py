@@ -331,6 +331,12 @@ def main() -> None:
     except SystemExit as end:
         _leave_readers_behind(end.code)
         raise
+    finally:
+        # All is done and told: a signal while the interpreter ends changes nothing any more, and
+        # must not turn a complete run into a killed one.
+        for number in WORDS:
+            if number > 0:
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _leave_readers_behind(code: object) -> None:
