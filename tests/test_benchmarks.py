@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).parents[1]
 
 EXAMPLES = """
@@ -22,8 +26,6 @@ SUMS = """
 import sys
 from pathlib import Path
 from tests.benchmarks.measure import measure
-
-pytestmark = pytest.mark.one_python
 
 child = "open('out', 'wb').write(bytes(3_000_000))"
 parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"

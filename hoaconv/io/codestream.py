@@ -90,7 +90,7 @@ class Codestream:
 
         An empty packet is one byte 0, so a black tile is as many as it has packets. The MQ coder
         gives a long run only where the less probable symbol comes each time, as in a pattern that
-        repeats every second or fourth voxel: of 40 000 codestreams of OpenJPEG, black, periodic,
+        repeats every second or fourth voxel: of 20 700 codestreams of OpenJPEG, black, periodic,
         sparse and noisy, at every rate, the longest had 2041. Only patterns of the least and the
         greatest of 16 bits reach more, 6649; who asks excepts images of a few values. Raw bits may
         be anything.
