@@ -33,14 +33,13 @@ def converted(src, dst, answers):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_process_forked_after_a_conversion_is_told_instead_of_hanging(stack, tmp_path) -> None:
     hoaconv.stack_to_omezarr(stack, tmp_path / "a.zarr")
-    for way, word in (("fork", "spawn"), ("spawn", "done")):
-        context = multiprocessing.get_context(way)
-        answers = context.Queue()
-        child = context.Process(target=converted, args=(stack, tmp_path / way, answers))
-        child.start()
-        assert word in answers.get(timeout=60)
-        child.join(60)
-        assert child.exitcode == 0
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    child = context.Process(target=converted, args=(stack, tmp_path / "b.zarr", answers))
+    child.start()
+    assert "spawn" in answers.get(timeout=60)
+    child.join(60)
+    assert child.exitcode == 0
 
 
 def test_too_few_threads_are_refused_in_words(stack, tmp_path, monkeypatch) -> None:

@@ -40,7 +40,9 @@ def test_every_spelling_of_a_folder_is_written_and_read(here, spelling) -> None:
     dst = spelling.format(str(here).lstrip("/"))
     hoaconv.stack_to_omezarr(src, dst, levels=1)
     assert os.path.isfile(os.path.join(dst, "zarr.json"))
-    np.testing.assert_array_equal(zarr.open_array(os.path.join(dst, "0"))[:], hoaconv_volume)
+    np.testing.assert_array_equal(
+        zarr.open_array(os.path.join(os.path.realpath(dst), "0"))[:], hoaconv_volume
+    )
     assert hoaconv.stats(dst).stats["max"] == hoaconv_volume.max()
 
 
