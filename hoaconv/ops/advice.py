@@ -7,6 +7,7 @@ from hoaconv.engine.contract import Fold, Step
 from hoaconv.ops.objects import FillHoles, RemoveSmall
 from hoaconv.ops.pointwise import Between, Normalize, Rescale, Threshold
 from hoaconv.ops.sampling import Resize
+from hoaconv.ops.sought import CONSTANT
 from hoaconv.ops.spelling import parse_ops
 
 __all__ = ["advice", "constant_notes"]
@@ -48,5 +49,5 @@ def constant_notes(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def _is_flat(op: Step, values: Mapping[str, Any]) -> bool:
     if isinstance(op, Rescale):
         lo, hi = (values.get(str(end), end) for end in (op.lo, op.hi))
-        return bool(lo == hi)
+        return bool(lo == hi) and CONSTANT in values
     return isinstance(op, Normalize) and values.get("std") == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from difflib import get_close_matches
 from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +30,6 @@ from hoaconv.ops import (
     table,
 )
 from hoaconv.ops.declare import EXAMPLES, OPS, Declared, kind_of
-from hoaconv.units import did_you_mean
 
 __all__ = [
     "FAMILIES",
@@ -152,7 +152,8 @@ def _hint(word: str) -> str:
     name, called, values = plain.partition("(")
     if called and name in OPS:
         return f"; write it without brackets: '{name} {values.rstrip(')').replace(',', ' ')}'"
-    return did_you_mean(plain, [*OPS, *ELSEWHERE])
+    near = get_close_matches(plain, [*OPS, *ELSEWHERE], n=1)
+    return f"; did you mean {ELSEWHERE.get(near[0], near[0])!r}?" if near else ""
 
 
 def lookup(word: str) -> type[Declared]:

@@ -23,7 +23,7 @@ from hoaconv.kernels.pointwise import (
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.declare import DTYPE, Declared, number_or, param, register
-from hoaconv.ops.sought import Sought
+from hoaconv.ops.sought import CONSTANT, Sought
 from hoaconv.ops.statistics import Stats
 from hoaconv.ops.thresholds import METHODS
 
@@ -173,7 +173,7 @@ class Rescale(Sought):
     def settle(self, found: Mapping[str, Any]) -> "Op":  # type: ignore[override] # a constant too
         """The op with numbers for percentiles; 0 everywhere if both are one value."""
         lo, hi = (found.get(str(end), end) for end in (self.lo, self.hi))
-        if self.needs and lo == hi and isfinite(lo):
+        if self.needs and lo == hi and CONSTANT in found:
             return Zeros(self.dtype)
         return super().settle(found)
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import floor
+from math import floor, isfinite
 from typing import Any, ClassVar, Self
 
 from hoaconv.engine.contract import Core, Fold, Op
@@ -14,7 +14,10 @@ from hoaconv.ops.declare import Declared
 from hoaconv.ops.measure import Counting, Counts, percentile, plain
 from hoaconv.ops.thresholds import METHODS, li_level
 
-__all__ = ["GreyValues", "Sought"]
+__all__ = ["CONSTANT", "GreyValues", "Sought"]
+
+CONSTANT = "constant"
+"""Stands among the values that were found where all voxels but NaN have one finite value."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,19 @@ class GreyValues(Counting):
         """The value of each word. Raises PlanError if no voxel has one."""
         if state.number == 0:
             raise PlanError(f"{' and '.join(self.words)} can't be found: every voxel is NaN")
-        return {word: plain(_find(word, state)) for word in self.words}
+        found = {word: plain(_find(word, state)) for word in self.words}
+        return found | ({CONSTANT: 1} if _is_constant(state) else {})
 
     def __str__(self) -> str:
         return f"find {' '.join(self.words)}"
+
+
+def _is_constant(state: Counts) -> bool:
+    """Whether all voxels but NaN have one finite value: exactly, also where bins are wide."""
+    if is_exact(state.dtype):
+        return int((state.histogram > 0).sum()) == 1
+    least, greatest = state.extremes
+    return bool(least == greatest and isfinite(least))
 
 
 def _find(word: str, state: Counts) -> float:

@@ -167,3 +167,28 @@ def test_an_infinite_percentile_is_json_and_read_back():
 def test_what_can_not_be_settled_is_explained(op, volume, message):
     with pytest.raises(PlanError, match=message):
         settled(op, volume)
+
+
+NARROW = [
+    (1000, 1003, "float32"),
+    (1_000_000, 1_003_000, "uint32"),
+    (-70_000, -69_800, "int32"),
+    (0.7, 0.702, "float64"),
+]
+
+
+@pytest.mark.parametrize(("lo", "hi", "dtype"), NARROW)
+def test_a_window_within_one_bin_is_never_taken_for_one_value(lo, hi, dtype):
+    volume = np.linspace(lo, hi, 60).reshape(3, 4, 5).astype(dtype)
+    try:
+        op = settled(Rescale("p1", "p99"), volume)
+    except PlanError as error:
+        assert "lo should be finite and below hi" in str(error)
+    else:
+        assert isinstance(op, Rescale)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_a_volume_of_infinities_alone_is_refused_in_words(value):
+    with pytest.raises(PlanError, match="Infinity"):
+        settled(Rescale("p1", "p99"), np.full((1, 2, 2), value, "f4"))
