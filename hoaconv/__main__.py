@@ -2,10 +2,14 @@
 
 import os
 import signal
+import sys
 
 __all__ = ["main"]
 
 ENDS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, 0))]
+
+LEAST = {"-v": 450 << 20, "-d": 160 << 20}
+"""Bytes that loading takes, by the option of ulimit; measured: 400 and 125 MiB are too few."""
 
 
 def main() -> None:
@@ -13,9 +17,31 @@ def main() -> None:
     for number in ENDS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _leave)
+    _check_memory()
     from hoaconv.cli import main as run  # noqa: PLC0415 - it takes a moment, not to be disturbed
 
     run()
+
+
+def _check_memory() -> None:
+    """Refuse what `LEAST` says, before libraries are loaded: they end the process there."""
+    if sys.platform != "linux":
+        return
+    import resource  # noqa: PLC0415 - Windows has none
+
+    for option, kind in (("-v", resource.RLIMIT_AS), ("-d", resource.RLIMIT_DATA)):
+        allowed = resource.getrlimit(kind)[0]
+        if allowed != resource.RLIM_INFINITY and allowed < LEAST[option]:
+            sys.exit(_told(option, allowed))
+
+
+def _told(option: str, allowed: int) -> int:
+    text = (
+        f"hoaconv: ulimit {option} allows this process {allowed >> 20} MiB of memory, and loading "
+        f"its libraries takes {LEAST[option] >> 20} MiB; raise the limit"
+    )
+    print(text, file=sys.stderr)
+    return 4
 
 
 def _leave(number: int, _: object) -> None:

@@ -304,7 +304,8 @@ def _end_if_stuck(number: int) -> None:
 def _end_now(number: int, why: str) -> None:
     with suppress(OSError):
         os.write(
-            2, f"hoaconv: {WORDS[number]} {why}; what was written stays, unfinished\n".encode()
+            2,
+            f"hoaconv: {WORDS[number]} {why}; anything written so far stays, unfinished\n".encode(),
         )
     os._exit(128 + number)
 

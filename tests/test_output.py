@@ -245,6 +245,36 @@ def test_a_slice_that_never_comes_does_not_keep_the_run_from_ending(tiffs, out, 
     assert not out.exists(), told
 
 
+STUCK_HEADER = """
+import sys, time
+from hoaconv import cli
+from hoaconv.engine import pool
+from hoaconv.io.tiff_alike import AlikeTiffs
+pool.PATIENCE = 0.5
+read = AlikeTiffs.read
+def stuck(self, file):
+    if "9" in file.name:
+        print("stuck", file=sys.stderr, flush=True)
+        time.sleep(1000)
+    return read(self, file)
+AlikeTiffs.read = stuck
+sys.argv[0] = "hoaconv"
+cli.main()
+"""
+
+
+@SIGNALS
+def test_a_header_that_never_comes_does_not_keep_the_run_from_ending(tiffs, out, number):
+    words = [sys.executable, "-c", STUCK_HEADER, "stack-to-omezarr", str(tiffs), str(out)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        told = [next(line for line in process.stderr if "stuck" in line)]
+        process.send_signal(number)
+        told += process.stderr
+        assert process.wait(timeout=30) == 128 + number
+    assert "doesn't answer" not in told[-1]  # the run has heard, nobody had to end it
+    assert not out.exists()
+
+
 def test_a_second_signal_a_second_later_ends_the_process_at_once(tiffs, out):
     code = STUCK.replace(
         "cli.main()", "import hoaconv.engine.stop as s\ns.raise_if_asked = str\ncli.main()"

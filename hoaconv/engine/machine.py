@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import psutil
 
-from hoaconv.errors import PlanError
+from hoaconv.errors import BudgetError, PlanError
 
 if sys.platform == "linux":
     import resource  # Windows has none
@@ -19,6 +19,7 @@ __all__ = [
     "LARGEST_KEPT",
     "Peak",
     "begin",
+    "check_room",
     "cpus",
     "memory_limit",
     "resident",
@@ -55,7 +56,8 @@ def memory_limit() -> int:
     Of the machine, of its cgroup, and of what ``ulimit -v`` and ``ulimit -d`` leave.
     """
     free = int(psutil.virtual_memory().available)
-    return max(0, min([free, *_cgroup_free(), *_rlimit_free()])) + resident()
+    left = [room - LEAST_FREE for room in _rlimit_free()]
+    return max(0, min([free, *_cgroup_free(), *left])) + resident()
 
 
 def _rlimit_free() -> list[int]:
@@ -100,6 +102,24 @@ def begin(workers: int) -> None:
             f"-d), and libraries need {LEAST_FREE >> 20} MiB to start; raise the limit"
         )
     _try_threads(workers + LIBRARY_THREADS)
+
+
+def check_room(nbytes: int) -> None:
+    """Refuse a run that would hold more than ``ulimit -v`` or ``ulimit -d`` leave.
+
+    Libraries end the process where an allocation of theirs fails, and nobody cleans up.
+
+    Raises
+    ------
+    BudgetError
+        If there is such a limit and `nbytes`, of the whole process, don't fit below it.
+    """
+    room = min([free - LEAST_FREE for free in _rlimit_free()], default=nbytes) + resident()
+    if nbytes > room:
+        raise BudgetError(
+            f"the run takes {nbytes >> 20} MiB, and the limits of this process (ulimit -v, ulimit "
+            f"-d) leave {max(0, room) >> 20} MiB; raise the limit, or lower --budget"
+        )
 
 
 def _try_threads(count: int) -> None:

@@ -16,9 +16,13 @@ from typing import Any, TypeVar
 
 from hoaconv.engine import stop
 
-__all__ = ["Pool"]
+__all__ = ["PATIENCE", "Pool", "in_threads"]
+
+PATIENCE = 5.0
+"""Seconds that work which has failed waits for slices that are being read."""
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Pool:
@@ -139,6 +143,25 @@ class Pool:
     ) -> None:
         if future.set_running_or_notify_cancel():
             self.timed(label, partial(_settle, future, function, args))
+
+
+def in_threads(
+    label: str, function: Callable[[T], U], items: Iterable[T], threads: int
+) -> "list[U]":
+    """Call `function` with every item, on so many threads of its own; the results, in order.
+
+    A wish to stop is heard meanwhile. A thread that reads from a disk that doesn't answer is left
+    behind then: the pool of `concurrent.futures` would wait for it for ever.
+    """
+    pool = Pool(threads)
+    try:
+        begun = [pool.submit(label, function, item) for item in items]
+        results = [future.result() for future in begun]
+    except BaseException:
+        pool.close(PATIENCE)
+        raise
+    pool.close()
+    return results
 
 
 class _Awaited(Future[T]):

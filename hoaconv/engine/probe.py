@@ -7,7 +7,6 @@ waits for another.
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -18,6 +17,7 @@ from hoaconv.engine import machine, stop
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, Hold, Join, Op, Resample, Scan, Source
 from hoaconv.engine.passes.measure import settled
+from hoaconv.engine.pool import in_threads
 from hoaconv.engine.schedule import Estimate, Place, Schedule, Stage, Sweep
 from hoaconv.engine.spec import Plane, Spec
 
@@ -135,8 +135,9 @@ def _decode(source: Source, at_once: int) -> _Tried:
         at_once = 1  # planes of one group have all threads
     count = min(-(-LEAST // at_once) * at_once, source.spec.planes)
     places = np.linspace(0, source.spec.planes - 1, count).astype(int).tolist()
-    with ThreadPoolExecutor(at_once) as threads:
-        tried = list(threads.map(lambda z: _timed(source.spec, partial(source.read, z)), places))
+    tried = in_threads(
+        "decode", lambda z: _timed(source.spec, partial(source.read, z)), places, at_once
+    )
     seconds = sum(took for took, _ in tried) / len(tried)
     return seconds / source.together, max(
         (plane for _, plane in tried), key=lambda plane: float(plane.std())

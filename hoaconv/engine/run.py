@@ -17,16 +17,13 @@ from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.passes.measure import settled
 from hoaconv.engine.passes.sample import measured_share
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.pool import Pool
+from hoaconv.engine.pool import PATIENCE, Pool
 from hoaconv.engine.sampling import Intervals, interval, together
 from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import StoreError
 
 __all__ = ["Outcome", "fold_names", "run", "warm"]
-
-PATIENCE = 5.0
-"""Seconds that a run which has failed waits for slices that are being read."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +66,14 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
 
     Raises
     ------
+    BudgetError
+        If ``ulimit -v`` or ``ulimit -d`` leave less than the schedule takes.
     SourceError
         If a plane can't be read.
     StoreError
         If something can't be written.
     """
+    machine.check_room(schedule.projected)
     start = perf_counter()
     work = _Run(schedule, on_plane)
     with machine.Peak() as peak:

@@ -3,7 +3,6 @@
 import os
 import struct
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from math import floor, log10
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import tifffile
 
 from hoaconv.engine.contract import Source
+from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import PlanError
 
@@ -161,5 +161,4 @@ def _write_all(
         write(plane, file)
         return file
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as threads:
-        return list(threads.map(work, range(spec.planes)))
+    return in_threads("write", work, range(spec.planes), workers or os.cpu_count() or 1)

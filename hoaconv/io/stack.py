@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
 
 from hoaconv.engine.contract import Source
+from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.io import jp2, tiff
@@ -182,12 +182,11 @@ def chosen(slices: slice | None, count: int) -> list[int]:
 def _read_headers(files: Sequence[Path]) -> Headers:
     """Headers of all files; notes and voxel sizes of the first."""
     if len(files) == 1 and kind_of(files[0]) == "TIFF":
-        return read_volume(files[0])
+        return in_threads("headers", read_volume, files, 1)[0]
     is_tiff = kind_of(files[0]) == "TIFF"
     read: Callable[[Path], Header] = AlikeTiffs().read if is_tiff else _read_jp2
-    first = read(files[0])  # before the others, which are compared with it
-    with ThreadPoolExecutor(_READERS) as readers:
-        headers = [first, *readers.map(read, files[1:])]
+    (first,) = in_threads("headers", read, files[:1], 1)  # the others are compared with it
+    headers = [first, *in_threads("headers", read, files[1:], _READERS)]
     _, notes, sizes = first
     return [stored for stored, _, _ in headers], notes, sizes
 

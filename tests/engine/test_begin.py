@@ -1,6 +1,7 @@
 """Where libraries' threads would hang or abort the process, work isn't begun."""
 
 import multiprocessing
+import subprocess
 import sys
 import threading
 
@@ -10,7 +11,7 @@ import tifffile
 
 import hoaconv
 from hoaconv.engine import machine
-from hoaconv.errors import PlanError
+from hoaconv.errors import BudgetError, PlanError
 
 
 @pytest.fixture
@@ -62,3 +63,40 @@ def test_too_little_memory_is_refused_in_words(stack, tmp_path, monkeypatch) -> 
     monkeypatch.setattr(machine, "_rlimit_free", lambda: [100 << 20])
     with pytest.raises(PlanError, match=r"100 MiB more memory.*ulimit"):
         hoaconv.stats(stack)
+
+
+def test_a_run_beyond_the_limits_is_refused_whatever_the_budget(
+    stack, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(machine, "_rlimit_free", lambda: [machine.LEAST_FREE + 1])
+    with pytest.raises(BudgetError, match=r"ulimit.*raise the limit, or lower --budget"):
+        hoaconv.stack_to_omezarr(stack, tmp_path / "a.zarr", budget="64GB")
+    assert not (tmp_path / "a.zarr").exists()
+
+
+def test_the_default_budget_leaves_what_libraries_take(monkeypatch) -> None:
+    monkeypatch.setattr(machine, "_rlimit_free", lambda: [machine.LEAST_FREE + (1 << 20)])
+    assert machine.memory_limit() < machine.resident() + (3 << 20)
+    machine.check_room(machine.resident())
+    with pytest.raises(BudgetError):
+        machine.check_room(machine.resident() + (64 << 20))
+
+
+LIMITED = """
+import os, resource, sys
+kind, nbytes = getattr(resource, sys.argv[1]), int(sys.argv[2]) << 20
+resource.setrlimit(kind, (nbytes, nbytes))
+os.execv(sys.executable, [sys.executable, "-m", "hoaconv", "ops"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ulimit -d counts all memory on Linux alone")
+@pytest.mark.parametrize(
+    ("kind", "mib"), [("RLIMIT_DATA", 60), ("RLIMIT_DATA", 110), ("RLIMIT_AS", 300)]
+)
+def test_memory_in_which_libraries_cannot_load_is_told_in_words(kind, mib) -> None:
+    words = [sys.executable, "-c", LIMITED, kind, str(mib)]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 4, told.stderr
+    assert told.stderr.startswith("hoaconv: ulimit -")
+    assert "Traceback" not in told.stderr

@@ -6,8 +6,9 @@ from time import monotonic
 
 import pytest
 
+from hoaconv.engine import pool as pools
 from hoaconv.engine import stop
-from hoaconv.engine.pool import Pool
+from hoaconv.engine.pool import Pool, in_threads
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,33 @@ def test_a_wait_for_work_that_never_ends_is_left() -> None:
     assert monotonic() - began < 5
     never.set()
     pool.close()
+
+
+def test_threads_that_are_stuck_are_left_behind(monkeypatch) -> None:
+    monkeypatch.setattr(pools, "PATIENCE", 0.1)
+    never = threading.Event()
+    threading.Timer(0.1, stop.ask, [2]).start()
+    with pytest.raises(KeyboardInterrupt):
+        in_threads("headers", lambda _: never.wait(), range(3), 2)
+    never.set()
+
+
+def test_what_hasnt_begun_is_dropped_when_asked_to_stop() -> None:
+    begun: list[int] = []
+    go_on = threading.Event()
+
+    def work(i: int) -> None:
+        begun.append(i)
+        stop.ask(2)
+        go_on.wait(0.5)
+
+    with pytest.raises(KeyboardInterrupt):
+        in_threads("write", work, range(1000), 2)
+    assert len(begun) < 100
+
+
+def test_results_of_threads_come_in_order_and_errors_are_raised() -> None:
+    assert in_threads("headers", lambda i: i * i, range(100), 8) == [i * i for i in range(100)]
+    assert in_threads("headers", str, (), 8) == []
+    with pytest.raises(ZeroDivisionError):
+        in_threads("headers", lambda i: 1 // i, (1, 0, 1), 2)

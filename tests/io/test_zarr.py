@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -170,6 +171,76 @@ def test_an_interrupt_waits_for_every_write_under_way(tmp_path) -> None:
     with pytest.raises(KeyboardInterrupt):
         writer.write_layer(0, np.zeros((2, 8, 8), np.uint8))
     assert len(ended) == 3
+
+
+class Pending:
+    """A write that is under way until somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.over = False
+
+    def done(self) -> bool:
+        return self.over
+
+    def result(self) -> None:
+        self.over = True
+
+    def exception(self, timeout: float | None = None) -> None:
+        self.over = True
+
+
+class Writes:
+    """A store that remembers every write that was begun in it."""
+
+    def __init__(self) -> None:
+        self.begun: list[Pending] = []
+
+    def __getitem__(self, _: object) -> "Writes":
+        return self
+
+    def write(self, *_: object, **__: object) -> Pending:
+        self.begun.append(Pending())
+        return self.begun[-1]
+
+
+def interrupted_at(step: int, code):
+    """A trace function that raises KeyboardInterrupt at a bytecode step of one function."""
+    left = [step]
+
+    def trace(frame, event, _):
+        if frame.f_code is not code:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+def test_wherever_an_interrupt_strikes_no_write_is_left_under_way(tmp_path) -> None:
+    spec = ArraySpec((2, 8, 8), np.dtype("uint8"), (2, 4, 4), None, Compressor.parse("none"), 3)
+    layer, code, before = (
+        np.zeros((2, 8, 8), np.uint8),
+        ArrayWriter.write_layer.__code__,
+        sys.gettrace(),
+    )
+    struck = 0
+    for step in range(1, 10_000):
+        writer = ArrayWriter(tmp_path / "0", spec, 1)
+        writer._store, writer._in_flight = Writes(), 2
+        sys.settrace(interrupted_at(step, code))
+        try:
+            writer.write_layer(0, layer)
+            break
+        except KeyboardInterrupt:
+            struck += 1
+        finally:
+            sys.settrace(before)
+        assert all(write.over for write in writer._store.begun), step
+    assert struck > 50
 
 
 def a_writer(path, volume, **options):
