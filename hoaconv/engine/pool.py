@@ -156,7 +156,10 @@ def in_threads(
     pool = Pool(threads)
     try:
         begun = [pool.submit(label, function, item) for item in items]
-        results = [future.result() for future in begun]
+        results = []
+        for future in begun:
+            stop.raise_if_asked()  # results that are there already are not waited for
+            results.append(future.result())
     except BaseException:
         pool.close(PATIENCE)
         raise
