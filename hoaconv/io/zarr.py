@@ -105,6 +105,11 @@ class ArraySpec:
         """Rows and columns of a layer's pieces."""
         return tuple(_regions(self.shape[1:], self.piece_shape[1:]))
 
+    @property
+    def piece_count(self) -> int:
+        """How many pieces a layer has; a plan of a huge volume counts them and lists none."""
+        return _cells(self.shape[1:], self.piece_shape[1:])
+
     def in_flight(self, workers: int, *, lean: bool) -> int:
         """Calls under way at once.
 
@@ -116,7 +121,7 @@ class ArraySpec:
         packed = -(-(workers if lean else 2 * workers) // chunks)
         if lean or not self.shards:
             return packed
-        calls = len(tuple(_regions(self.shape[1:], self.write_shape[1:])))  # of one layer
+        calls = _cells(self.shape[1:], self.write_shape[1:])  # of one layer
         return max(packed, min(1 + -(-workers // 4), calls // 2))
 
     def write_bytes(self, workers: int, *, lean: bool) -> int:
@@ -304,6 +309,11 @@ def _sizes(folder: Path, first: int, count: int) -> list[int | None]:
     except OSError as error:
         raise StoreError(f"{folder}: {_reason(error)}") from error
     return sizes
+
+
+def _cells(shape: tuple[int, int], by: tuple[int, int]) -> int:
+    """How many cells a grid has."""
+    return prod(-(-n // step) for n, step in zip(shape, by, strict=True))
 
 
 def _regions(shape: tuple[int, int], by: tuple[int, int]) -> Iterator[tuple[slice, slice]]:

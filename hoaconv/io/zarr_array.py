@@ -65,6 +65,12 @@ class ZarrArray:
         return tuple((slice(y, min(y + dy, ny)), slice(x, min(x + dx, nx))) for y, x in corners)
 
     @property
+    def piece_count(self) -> int:
+        """How many pieces a layer has, without listing them."""
+        rows, columns = self._widths
+        return -(-self.spec.shape[1] // rows) * -(-self.spec.shape[2] // columns)
+
+    @property
     def _many(self) -> int:
         return min(
             max(1, PIECE_BYTES // self.chunk_bytes), -(-self.spec.shape[2] // self._across[1])

@@ -198,7 +198,7 @@ class ZarrVolume(Source):
         """A layer, as far as its planes are wanted, and what the threads hold that read it."""
         if self._thickest == 1:
             return 0
-        reading = min(workers, len(self._array.pieces)) * self._array.piece_bytes(self._thickest)
+        reading = min(workers, self._array.piece_count) * self._array.piece_bytes(self._thickest)
         return self._thickest * self.spec.plane_bytes + reading
 
     def begin(self, buffers: Buffers) -> Callable[[int], Decode]:

@@ -73,7 +73,7 @@ class Layers:
         back = self.room * self.arrays[0].dtype.itemsize
         planes = (_plane_bytes(array, array.piece_shape) for array in self._waiting)
         packing = (workers + 1) * packing_bytes(max(planes))
-        places = sum(16 * array.unit[0] * len(array.pieces) for array in self._waiting)
+        places = sum(16 * array.unit[0] * array.piece_count for array in self._waiting)
         return (
             *buffers,
             Use(who, "a piece of a layer, back from scratch", back),
@@ -102,7 +102,7 @@ def _plane_bytes(array: ArraySpec, shape: Shape) -> int:
 def _scratch_bytes(array: ArraySpec) -> int:
     """Of a layer, were no piece of a plane smaller packed."""
     planes = min(array.unit[0], array.shape[0])
-    return planes * (_plane_bytes(array, array.shape) + HEADER * len(array.pieces))
+    return planes * (_plane_bytes(array, array.shape) + HEADER * array.piece_count)
 
 
 class Gathered:

@@ -305,3 +305,22 @@ def test_a_guard_that_refuses_stops_the_next_layer(tmp_path) -> None:
     with pytest.raises(StoreError, match="not ours"):
         a_writer(tmp_path / "0", volume, guard=refuse).write_layer(0, volume)
     assert not (tmp_path / "0").exists()
+
+
+@pytest.mark.parametrize("shape", [(5, 37, 53), (1, 1, 1), (64, 300, 5000), (3, 129, 4097)])
+@pytest.mark.parametrize("shards", [None, (4, 32, 64)])
+def test_pieces_are_counted_as_they_are_listed(shape, shards) -> None:
+    spec = ArraySpec(shape, np.dtype("uint16"), (4, 8, 8), shards, Compressor.parse("none"), 3)
+    assert spec.piece_count == len(spec.pieces)
+
+
+def test_a_plan_of_a_huge_plane_lists_none_of_its_pieces(monkeypatch) -> None:
+    def listed(*_):
+        raise AssertionError("2 ** 50 regions would be listed")
+
+    monkeypatch.setattr("hoaconv.io.zarr._regions", listed)
+    shape = (64, 1 << 31, 1 << 31)
+    for shards in (None, (64, 1024, 1024)):
+        spec = ArraySpec(shape, np.dtype("u1"), (64, 64, 64), shards, Compressor.parse("lz4"), 3)
+        assert spec.piece_count > 1
+        assert spec.write_bytes(4, lean=False) > 0
