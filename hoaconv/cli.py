@@ -24,6 +24,7 @@ from typer.core import TyperCommand, TyperGroup
 from hoaconv import __version__, convert, demo, progress, show
 from hoaconv.engine import stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
+from hoaconv.units import did_you_mean
 
 __all__ = ["main"]
 
@@ -64,6 +65,9 @@ class _Group(TyperGroup):
         """As ever, but for words that people look for."""
         if args and args[0] in TODAY and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"there is no command {args[0]!r} yet; use {TODAY[args[0]]}")
+        if args and self.get_command(ctx, args[0]) is None:
+            near = did_you_mean(args[0], [*self.list_commands(ctx), *TODAY])
+            ctx.fail(f"there is no command {args[0]!r}{near}; 'hoaconv -h' lists them")
         return super().resolve_command(ctx, args)
 
 

@@ -168,7 +168,8 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     hints = dict.fromkeys(
         text for output, ops in outputs.items() for text in advice(ops, output.method)
     )
-    notes = (*stack.notes, note, *hints)
+    left = f"labels of the source aren't copied: {', '.join(stack.labels)}"
+    notes = (*stack.notes, note, *hints, *([left] if stack.labels else []))
     for text in notes:
         watcher.note(text)
     common = {"version": __version__, "source": _source_name(options["src"]), "options": given}

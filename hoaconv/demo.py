@@ -21,6 +21,7 @@ def demo(
         str | os.PathLike[str], Word("folder to make the demo in", "Run", "DIR")
     ] = "hoaconv-demo",
     *,
+    overwrite: Annotated[bool, Word("replace what an earlier demo has made", "Run")] = False,
     watcher: Watcher | None = None,
 ) -> Report:
     """Write a small phantom JP2 stack into `folder` and convert it with an op.
@@ -37,10 +38,14 @@ def demo(
 
     watcher = watcher or Watcher()
     stack = Path(folder) / FOLDER
-    if stack.exists():
-        raise StoreError(f"{stack} exists: remove it, or name another folder")
+    if stack.exists() and not overwrite:
+        raise StoreError(f"{stack} exists; name another folder, or replace it with --overwrite")
     watcher.note(f"making {SHAPE[0]} JP2 slices of {SHAPE[1]} x {SHAPE[2]} in {stack}")
     write_jp2_stack(Phantom(SHAPE), stack)
     return stack_to_omezarr(
-        stack, Path(folder) / "phantom.zarr", ops="gaussian 1.0", watcher=watcher
+        stack,
+        Path(folder) / "phantom.zarr",
+        ops="gaussian 1.0",
+        overwrite=overwrite,
+        watcher=watcher,
     )

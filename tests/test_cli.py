@@ -354,3 +354,23 @@ def test_a_terminal_without_a_sign_for_micro_is_no_obstacle(tiffs, out):
 @pytest.mark.parametrize("word", ["info", "rechunk", "convert", "view"])
 def test_a_command_that_people_look_for_is_answered_with_what_does_its_job(word):
     refused(CliRunner().invoke(app, [word, "x.zarr"]), SPELLING, f"no command '{word}' yet; use")
+
+
+def test_a_command_with_a_typo_gets_the_one_that_was_meant():
+    refused(CliRunner().invoke(app, ["statz", "x"]), SPELLING, "did you mean 'stats'")
+
+
+def test_a_second_demo_offers_to_replace_the_first(tmp_path):
+    def demo(*words):
+        return CliRunner().invoke(app, ["demo", str(tmp_path / "d"), *words])
+
+    assert demo("-q").exit_code == 0
+    refused(demo(), STORE, "--overwrite")
+    assert demo("-q", "--overwrite").exit_code == 0
+
+
+def test_stats_says_nothing_of_labels_that_are_not_copied(tiffs, out):
+    assert run(tiffs, out, "--label", "m=threshold 9").exit_code == 0
+    told = CliRunner().invoke(app, ["stats", str(out)])
+    assert told.exit_code == 0
+    assert "labels" not in told.stderr

@@ -114,8 +114,12 @@ def is_marked(folder: Path) -> bool:
 
 def read_mark(folder: Path) -> Mark | None:
     """Read who claimed the folder; None where nobody did, or the mark can't be made sense of."""
+    return _read(folder / MARK)
+
+
+def _read(path: Path) -> Mark | None:
     try:
-        file = os.open(folder / MARK, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(file, "rb") as opened:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 return None  # a pipe would let us wait for ever
@@ -200,7 +204,7 @@ def _set_aside(folder: Path, token: str) -> None:
         (folder / MARK).rename(aside)
     except FileNotFoundError:
         return  # another run has set it aside
-    seen = _read_as(aside)
+    seen = _read(aside)
     if seen != dead:
         with suppress(OSError):
             _link(aside, folder / MARK)
@@ -210,16 +214,6 @@ def _set_aside(folder: Path, token: str) -> None:
         aside.rename(folder / MARK)
         raise StoreError(f"{folder / MARK} is a folder; remove it")
     aside.unlink()
-
-
-def _read_as(file: Path) -> Mark | None:
-    try:
-        if not stat.S_ISREG(os.lstat(file).st_mode):
-            return None
-        found = json.loads(file.read_bytes()[:LARGEST])
-    except (OSError, ValueError, RecursionError):
-        return None
-    return Mark.of(found) if isinstance(found, dict) else None
 
 
 def _link(source: Path, target: Path) -> None:

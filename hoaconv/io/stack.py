@@ -66,6 +66,9 @@ class Stack(Source):
         """Bytes that reading every plane once takes from disk."""
         return sum(stored.stored_bytes for stored in self._slices)
 
+    labels: tuple[str, ...] = ()
+    """None: only images in zarr have label images."""
+
     @property
     def image_name(self) -> str | None:
         """None: folders of slices are called "slices" or "jp2", which tells nothing of an image."""

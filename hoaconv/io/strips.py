@@ -87,7 +87,8 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
     SourceError
         If a strip holds less than it should, or far more.
     """
-    assert page.dtype is not None  # whose header was checked
+    if page.dtype is None:
+        raise SourceError(f"{label} holds voxels of no dtype that is known")
     inflate = _CODECS[int(page.compression)]
     page.compression = tifffile.COMPRESSION.NONE  # then tifffile only undoes the predictor
     tall, wide = page.chunks[-2:] if page.is_tiled else (page.rowsperstrip, page.imagewidth)
@@ -109,5 +110,6 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
             )
         data, (_, _, y, x, _), _ = page.decode(wanted, index)
         part = out[y : y + tall, x : x + wide]
-        assert data is not None
+        if data is None:
+            raise SourceError(f"{label} is damaged: strip or tile {index + 1} is empty")
         part[...] = data[0, : part.shape[0], : part.shape[1], 0]

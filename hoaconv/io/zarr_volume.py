@@ -129,11 +129,12 @@ class ZarrVolume(Source):
         What the run must tell the user.
     """
 
+    notes: tuple[str, ...] = ()
+
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Labels of the image stay where they are."""
-        labels = ", ".join(self._array.stored.labels)
-        return (f"labels of the source aren't copied: {labels}",) if labels else ()
+    def labels(self) -> tuple[str, ...]:
+        """Names of the image's label images."""
+        return self._array.stored.labels
 
     def __init__(
         self, array: ZarrArray, planes: Sequence[int] | None = None, step: int = 1

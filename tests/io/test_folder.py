@@ -218,6 +218,7 @@ def test_a_pipe_in_place_of_the_mark_does_not_hang(tmp_path) -> None:
     os.mkfifo(tmp_path / MARK)
     os.utime(tmp_path / MARK, (1.0, 1.0))
     Claim(tmp_path, overwrite=True).finish()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_in_place_of_the_mark_is_told(tmp_path) -> None:
