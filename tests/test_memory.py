@@ -16,6 +16,7 @@ import tifffile
 from hoaconv.engine.machine import LARGEST_KEPT
 from hoaconv.io.phantom import Phantom
 from hoaconv.io.slice_files import write_jp2_stack, write_tiff_stack
+from hoaconv.units import parse_bytes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are told by Linux")
 
@@ -101,11 +102,11 @@ CASES = {
     "two windows": ("float32", ["--ops", "gaussian 1 | gaussian 2,1,1"]),
     "a mid-write": (
         "uint16",
-        ["--ops", "gaussian 5 | gaussian 5 mode=nearest", "--budget", "900MB"],
+        ["--ops", "gaussian 5 | gaussian 5 mode=nearest", "--budget", "+650MB"],
     ),
     "two mid-writes": (
         "uint16",
-        ["--ops", "gaussian 5 | gaussian 5 mode=nearest | gaussian 5", "--budget", "700MB"],
+        ["--ops", "gaussian 5 | gaussian 5 mode=nearest | gaussian 5", "--budget", "+490MB"],
     ),
     "a value that is found first": ("uint16", ["--ops", "gaussian 1 | threshold otsu"]),
     "bin": ("uint16", ["--ops", "gaussian 1 | bin 2"]),
@@ -122,7 +123,7 @@ CASES = {
     "objects": ("uint16", ["--ops", "threshold 20000 | fill-holes 5000 | remove-small 500"]),
     "folds": ("uint16", ["--ops", "stats | projection std | profile | percentiles 5,95"]),
     "a second image": ("uint16", ["--overwrite", "--also", "OTHER=gaussian 2 | cast float32"]),
-    "layers in scratch": ("uint16", ["--shards", "none", "--budget", "340MB"]),
+    "layers in scratch": ("uint16", ["--shards", "none", "--budget", "+120MB"]),
     "a label": ("uint16", ["--ops", "gaussian 1", "--label", "m=gaussian 2 | threshold 20000"]),
 }
 
@@ -151,6 +152,12 @@ def convert(src, dst, words):
     return int(done.stdout), json.loads(told.read_text())
 
 
+def planned(src, dst, words):
+    """The plan, as a process of its own tells it."""
+    command = [sys.executable, "-m", "hoaconv", "plan", src, dst, "--json", *words]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
 COMPILED: set[tuple[str, ...]] = set()
 
 
@@ -170,10 +177,13 @@ def test_measured_stays_below_projected_and_not_far(stack, tmp_path, case) -> No
 
     source, words = CASES[case]
     words = [word.replace("OTHER", str(tmp_path / "other.zarr")) for word in words]
+    ample = words[: words.index("--budget")] if "--budget" in words else words
     if not compiled(source, words):
-        ample = words[: words.index("--budget")] if "--budget" in words else words
         warmed = run(stack(source), tmp_path / "warm.zarr", "--range", ":2", *ample)
         assert warmed.exit_code == 0, warmed.output
+    if ample != words:  # "+120MB": besides what the interpreter and its libraries take
+        reserved = planned(stack(source), tmp_path / "p.zarr", ample)["reserved"]
+        words = [*ample, "--budget", str(reserved + parse_bytes(words[-1].lstrip("+")))]
     peak, report = convert(stack(source), tmp_path / "o.zarr", words)
     assert peak <= report["projected"]
     assert report["measured"] <= report["projected"]
@@ -188,21 +198,8 @@ def test_the_smallest_budget_is_kept_and_gives_the_same_bits(stack, tmp_path) ->
 
     words = ["--ops", "gaussian 1.5 | threshold 20000"]
     _, plenty = convert(stack("uint16"), tmp_path / "plenty.zarr", words)
-    plan = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "hoaconv",
-            "plan",
-            stack("uint16"),
-            tmp_path / "p",
-            "--json",
-            *words,
-        ],
-        capture_output=True,
-        check=True,
-    )
-    least = json.loads(plan.stdout)["smallest_budget"] + (4 << 20)  # a process differs by as much
+    plan = planned(stack("uint16"), tmp_path / "p", words)
+    least = plan["smallest_budget"] + (4 << 20)  # a process differs by as much
     assert least < plenty["projected"]
     peak, report = convert(
         stack("uint16"), tmp_path / "least.zarr", [*words, "--budget", str(least)]

@@ -234,24 +234,28 @@ class ArrayWriter:
         """
         self._guard()
         begun: deque[Any] = deque()
-        try:
-            for rows, columns in _regions(layer.shape[1:], self.spec.write_shape[1:]):
-                part = layer[:, rows, columns]
-                there = (_moved(rows, y), _moved(columns, x))
-                target = self._store[z : z + len(layer), *there]
-                # In one step, which no interrupt can divide: a write that has begun is waited for.
-                write = partial(target.write, can_reference_source_data_indefinitely=True)
-                begun.extend(map(write, (part,)))
-                if len(begun) >= self._in_flight:
-                    _wait_for_first(begun)
-            while begun:
-                _wait_for_first(begun)
+        try:  # no loop in here: Python 3.13 may raise an interrupt at its jumps outside of the `try`
+            self._write(begun, z, layer, y, x)
         except (OSError, ValueError) as error:
             raise StoreError(f"{self.path}: {_reason(error)}") from error
         finally:
             _settle(begun)
         for row in range(0, layer.shape[1], self.spec.unit[1]):
             self._check_row(z, y + row, x, layer[:, row : row + self.spec.unit[1]])
+
+    def _write(self, begun: deque[Any], z: int, layer: Slab, y: int, x: int) -> None:
+        """Write a layer; `begun` holds the writes that are under way."""
+        for rows, columns in _regions(layer.shape[1:], self.spec.write_shape[1:]):
+            part = layer[:, rows, columns]
+            there = (_moved(rows, y), _moved(columns, x))
+            target = self._store[z : z + len(layer), *there]
+            # In one step, which no interrupt can divide: a write that has begun is waited for.
+            write = partial(target.write, can_reference_source_data_indefinitely=True)
+            begun.extend(map(write, (part,)))
+            if len(begun) >= self._in_flight:
+                _wait_for_first(begun)
+        while begun:
+            _wait_for_first(begun)
 
     def _check_row(self, z: int, y: int, x: int, row: Slab) -> None:
         """Hold a row of units against the folder that they lie in, and count them.
