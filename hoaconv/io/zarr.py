@@ -234,7 +234,7 @@ class ArrayWriter:
         """
         self._guard()
         begun: deque[Any] = deque()
-        try:  # no loop in here: Python 3.13 may raise an interrupt at its jumps outside of the `try`
+        try:  # without a loop: an interrupt at its jumps would be outside, in Python 3.13
             self._write(begun, z, layer, y, x)
         except (OSError, ValueError) as error:
             raise StoreError(f"{self.path}: {_reason(error)}") from error
