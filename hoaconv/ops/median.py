@@ -16,8 +16,22 @@ from hoaconv.ops.declare import FINITE, NUMBER, SIZES, Declared, Kind, param, re
 
 __all__ = ["PERCENTAGE", "Median", "Percentile"]
 
-_LARGEST = 2500
-"""Bytes of a window that a selection network is used for; for larger ones sliding is faster."""
+_LARGEST, _LARGEST_OF_BYTES = 1300, 250
+"""Bytes of a window that a network selects from, of voxels of several bytes and of one: for larger
+ones histograms that slide are faster."""
+
+_MOST = 1 << 24
+"""Voxels of a window: 256 x 256 x 256."""
+
+
+def _window(value: Any) -> tuple[int, int, int]:
+    size: tuple[int, int, int] = SIZES.accept(value)
+    if prod(size) > _MOST:
+        raise ValueError(f"a window of at most {_MOST} voxels (256,256,256)")
+    return size
+
+
+_WINDOW = Kind(SIZES.name, _window, SIZES.spell)
 
 
 def _percentage(value: Any) -> float:
@@ -57,7 +71,8 @@ class _Ranked(Declared, Op):
         return prod(self._sizes) == 1
 
     def _slides(self, dtype: np.dtype[Any]) -> bool:
-        return prod(self._sizes) * dtype.itemsize > _LARGEST
+        largest = _LARGEST_OF_BYTES if dtype.itemsize == 1 else _LARGEST
+        return prod(self._sizes) * dtype.itemsize > largest
 
     def work(self, spec: Spec) -> int:
         """Rows that windows reach over and those of the network, or a tile that is sorted."""
@@ -81,7 +96,7 @@ class Median(_Ranked):
 
     word: ClassVar[str] = "median"
 
-    size: int | tuple[int, int, int] = param(SIZES, "edges of the window in voxels")
+    size: int | tuple[int, int, int] = param(_WINDOW, "edges of the window in voxels")
     mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
     cval: float = param(FINITE, "the value there, for mode=constant; rounded and saturated", 0.0)
 
@@ -102,7 +117,7 @@ class Percentile(_Ranked):
     word: ClassVar[str] = "percentile"
 
     percentile: float = param(PERCENTAGE, "0 gives the least voxel of the window, 100 the greatest")
-    size: int | tuple[int, int, int] = param(SIZES, "edges of the window in voxels")
+    size: int | tuple[int, int, int] = param(_WINDOW, "edges of the window in voxels")
     mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
     cval: float = param(FINITE, "the value there, for mode=constant; rounded and saturated", 0.0)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy import ndimage
 
 from hoaconv.engine.spec import DTYPES
 from hoaconv.kernels import median, ordinal
@@ -56,7 +57,8 @@ def test_both_ways_give_what_numpy_sorts(shape, size, dtype, mode, seed, data):
     want = sorted_windows(volume, size, rank, mode, 3)
     one, other = np.empty_like(volume), np.empty_like(volume)
     # Tiles and parts of rows so small that a volume has many.
-    with patch.object(ordinal, "_TILE", 1), patch.object(median, "_MOST", 7):
+    small = {"_LEAST": 2, "_COLUMNS_BYTES": 0, "_MOST_ROWS": 3}
+    with patch.multiple(ordinal, **small), patch.object(median, "_MOST", 7):
         select(volume, WHOLE, one, size, rank, mode, 3)
         slide(volume, WHOLE, other, size, rank, mode, 3)
     np.testing.assert_array_equal(one, want)
@@ -91,3 +93,20 @@ def test_what_lies_outside_is_rounded_and_saturated(kernel, dtype, cval, voxel):
     out = np.empty((1, 1, 1), dtype)
     kernel(np.full((1, 1, 1), 1, dtype), WHOLE, out, (3, 3, 3), 13, "constant", cval)
     assert out.item() == voxel
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+@pytest.mark.parametrize("size", [(15, 15, 15), (41, 41, 41), (1, 300, 300)])
+def test_windows_of_many_voxels(dtype, size):
+    """As scipy has them; counts of more than 65535 voxels too."""
+    volume = noise((5, 40, 90), np.dtype(dtype), 2).astype(dtype)
+    volume[np.isnan(volume)] = 7  # scipy doesn't say where NaN comes
+    out = np.empty_like(volume)
+    slide(volume, WHOLE, out, size, np.prod(size) // 2, "mirror", 0)
+    np.testing.assert_array_equal(out, ndimage.median_filter(volume, size, mode="mirror"))
+
+
+def test_the_place_of_a_voxel_fits_whatever_the_window() -> None:
+    for size in [(1 << 24, 1, 1), (1, 1 << 24, 1), (1, 1, 1 << 24), (256, 256, 256)]:
+        layout = ordinal._Layout.of((4, 128, 4096), size, np.dtype("int16"))
+        assert sum(ordinal._bits(layout.context)) <= 32
