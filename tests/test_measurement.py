@@ -3,7 +3,6 @@
 import json
 import math
 import sys
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -185,8 +184,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
             "p50": np.percentile(volume, 50, method="inverted_cdf"),
             "zeros share": np.mean(volume == 0),
         }
-        with patch("hoaconv.engine.passes.sample.SEED", seed):
-            made = schedule(Plan.read(InMemory(volume)) | SUMMARY, Limits(1 << 40, 1, sample=20))
+        limits = Limits(1 << 40, 1, sample=20, seed=seed)
+        made = schedule(Plan.read(InMemory(volume)) | SUMMARY, limits)
         (intervals,) = run(made).intervals.values()
         for name, value in truth.items():
             held[name] += intervals[name][0] <= value <= intervals[name][1]
