@@ -19,6 +19,7 @@ from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.ops.own import load_ops
+from hoaconv.ops.sought import CONSTANT
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.ops.statistics import Profile
 from hoaconv.ops.summary import SHARED, Summary
@@ -32,7 +33,7 @@ __all__ = ["measure"]
 SUMMARY = Summary(256, (0.5, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.5), ("otsu", "li"))
 
 _STATS = ("n", "nan", "min", "max", "mean", "std", "sum", "zeros", "saturated")
-_OF_THE_SAMPLE = {"n", "min", "max", "sum", *SHARED}
+_OF_THE_SAMPLE = {"n", "min", "max", "sum", CONSTANT, *SHARED}
 """What tells of the drawn slices alone: beyond its ends, and of how many, a sample says nothing."""
 
 

@@ -71,8 +71,8 @@ def strata(planes: int, count: int, phase: int = 0) -> tuple[range, ...]:
     planes, count
         Slices, and strata; no more than slices.
     phase
-        0 to `count` - 1: which of the strata are longer. Drawn at random, it gives every slice
-        nearly the same chance, where a fixed one would favour those in shorter strata.
+        0 to `count` - 1: which of the strata are longer. It is drawn at random too, since slices
+        in shorter strata have the better chance, and those shouldn't always be the same.
 
     Examples
     --------
