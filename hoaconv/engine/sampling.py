@@ -11,8 +11,8 @@ Review of the International Statistical Institute 37, 1969; Wolter, chapter 3): 
 one slice of each pair; which one, the rows of a Hadamard matrix say, so that over all half-samples
 the pairs don't mingle. It asks nothing of how the value is made: a mean, a percentile and Otsu's
 threshold are treated alike. The delete-a-group jackknife (P. S. Kott, Journal of Official
-Statistics 17, 2001), every G-th stratum being a group, takes the error of a trend for that between
-groups, and a few values for those of a percentile; docs/design.md has both side by side.
+Statistics 17, 2001), every G-th stratum being a group, takes a trend between the groups for error,
+and misses the true percentile more often; docs/design.md has both measured.
 
 A high percentile of slices that differ is that of one or two of the pairs. Then the pairs are fewer
 than they seem, and Student's t is that of the effective degrees of freedom (E. G. Johnson and K. F.
