@@ -187,7 +187,7 @@ def stack_to_omezarr(
         Bytes that the process may hold, interpreter included; threads.
     sample
         Values of the whole volume that ops need, such as Otsu's threshold, come from so many
-        slices, drawn at random; the report tells the confidence intervals.
+        slices, drawn at random along z; the report tells the confidence intervals.
     from_report
         The report of an earlier run, which such values are taken from instead.
     exact
@@ -281,7 +281,7 @@ def stats(
     reduce: Reduce = 1,
     decoder: Decoder = "openjpeg",
     sample: Annotated[
-        int | None, Word("slices to measure, drawn at random; default all", "Input", "N")
+        int | None, Word("slices to measure, drawn at random along z; default all", "Input", "N")
     ] = None,
     plot: Annotated[
         PathLike | None, Word("draw the histogram here, as PNG", "Output", "FILE")
@@ -306,9 +306,11 @@ def stats(
     ops, ops_module
         What to do to the slices before they are measured. None of them may measure itself.
     sample
-        Measure so many slices, drawn at random without replacement; the report tells 95 %
-        confidence intervals, for which it is slices, not voxels, that count as drawn. An interval
-        of no width tells only that the drawn slices agree.
+        Measure so many slices, one drawn at random from each of as many equal parts of the stack;
+        the report tells confidence intervals of about 95 %, for which it is slices, not voxels,
+        that count as drawn. An interval of no width tells only that the drawn slices agree. A few
+        slices that differ much from all others are likely to be missed, and then no interval
+        covers them: sample more, or measure all.
     plot
         Where to draw the histogram as a PNG file; needs matplotlib.
 

@@ -19,6 +19,7 @@ from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.ops.own import load_ops
+from hoaconv.ops.sought import CONSTANT
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.ops.statistics import Profile
 from hoaconv.ops.summary import SHARED, Summary
@@ -32,7 +33,7 @@ __all__ = ["measure"]
 SUMMARY = Summary(256, (0.5, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.5), ("otsu", "li"))
 
 _STATS = ("n", "nan", "min", "max", "mean", "std", "sum", "zeros", "saturated")
-_OF_THE_SAMPLE = {"n", "min", "max", "sum", *SHARED}
+_OF_THE_SAMPLE = {"n", "min", "max", "sum", CONSTANT, *SHARED}
 """What tells of the drawn slices alone: beyond its ends, and of how many, a sample says nothing."""
 
 
@@ -84,7 +85,7 @@ class _Measurement:
             thresholds={word: summary[word] for word in SUMMARY.thresholds},
             histogram=summary["histogram"],
             profile=None if sampled else outcome.folds[1]["mean"],
-            intervals=_possible(outcome.intervals.get(str(SUMMARY), {})),
+            intervals=_of_the_volume(outcome.intervals.get(str(SUMMARY), {})),
             found=_without_summary(outcome.found),
             found_intervals=_without_summary(outcome.intervals),
             bytes_read=made.bytes_read,
@@ -118,13 +119,9 @@ def _prepared(options: Mapping[str, Any]) -> _Measurement:
     return _Measurement(os.fspath(options["src"]), volume, ops, placed, made, plot, watcher)
 
 
-def _possible(intervals: Intervals) -> Intervals:
-    """Those that tell of the volume; no share is below 0 or above 1."""
-    return {
-        name: (max(0.0, lo), min(1.0, hi)) if name.endswith(" share") else (lo, hi)
-        for name, (lo, hi) in intervals.items()
-        if name not in _OF_THE_SAMPLE
-    }
+def _of_the_volume(intervals: Intervals) -> Intervals:
+    """Those that tell of more than the drawn slices."""
+    return {name: ends for name, ends in intervals.items() if name not in _OF_THE_SAMPLE}
 
 
 def _without_summary(found: Mapping[str, Any]) -> Mapping[str, Any]:

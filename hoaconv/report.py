@@ -84,7 +84,7 @@ class Report:
         What was measured on the way, by name.
     found, intervals
         What ops needed to know of the whole volume, by the chain of ops up to the one that needed
-        it; and 95 % confidence intervals, where that was measured on a sample.
+        it; and confidence intervals of about 95 %, where that was measured on a sample.
     """
 
     source: str
@@ -161,8 +161,9 @@ class Statistics:
     profile
         The mean of each slice; None of a sample.
     intervals
-        95 % confidence intervals of a sample's numbers, by their names: ``mean``, ``zeros share``,
-        ``p50``, ``otsu``. The slices are what was drawn, so they don't shrink with the voxels.
+        Confidence intervals, of about 95 %, of a sample's numbers, by their names: ``mean``,
+        ``zeros share``, ``p50``, ``otsu``. The slices are what was drawn, so they don't shrink with
+        the voxels.
     found, found_intervals
         What ops needed to know of the whole volume, as in `Report`; the intervals above take it
         for true.

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
+from math import floor, inf, log10
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ __all__ = [
 
 LOG_WIDTH = 200
 """Columns where there is no terminal: a table's rows stay whole."""
+
+LONGEST = 16
+"""Characters of a number that is written out; beyond, it gets an exponent."""
 
 
 def _print(*things: Any) -> None:
@@ -177,15 +181,26 @@ def _found(found: Mapping[str, Any], intervals: Mapping[str, Any]) -> Iterator[s
     for chain, values in found.items():
         ends = intervals.get(chain, {})
         numbers = [
-            f"{name} {value:.6g}" + (f" ({_ends(ends[name])})" if name in ends else "")
+            f"{name} {_told(value, ends.get(name))}"
+            + (f" ({_ends(ends[name])})" if name in ends else "")
             for name, value in values.items()
             if isinstance(value, int | float)
         ]
         yield f"found    {', '.join(numbers)} for '{chain}'"
 
 
-def _ends(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.6g} to {interval[1]:.6g}"
+def _ends(interval: tuple[float, float], unit: str = "") -> str:
+    return " to ".join(f"{_told(end, interval)}{unit}" for end in interval)
+
+
+def _told(value: float, interval: tuple[float, float] | None) -> str:
+    """Give a number to the digit at which its interval's width has three: more are noise."""
+    width = interval[1] - interval[0] if interval else 0.0
+    if not 0 < width < inf:
+        return f"{value:.6g}"
+    digits = 2 - floor(log10(width))
+    fixed = f"{round(value, digits) + 0.0:.{max(0, digits)}f}"  # and no -0
+    return fixed if len(fixed) <= LONGEST else f"{value:.6g}"
 
 
 def _over(made: Report | Statistics) -> str:
@@ -206,13 +221,11 @@ def _edges(made: Report | Statistics, factor: Sequence[int]) -> str:
 def show_statistics(made: Statistics) -> None:
     """What was measured; of a sample with intervals."""
     sampled = not made.is_whole
-    table = _table(f"\n{made.source}", "", "value", *(["95 % interval"] if sampled else []))
+    table = _table(f"\n{made.source}", "", "value", *(["interval, about 95 %"] if sampled else []))
     for name, value in _told_of(made):
         table.add_row(name, value)
     for name, value in {**made.stats, **made.percentiles, **made.thresholds}.items():
-        share = made.shares.get(name)
-        more = "" if share is None or not value else f" ({share:.3%})"
-        table.add_row(name, f"{_number(value)}{more}", *_interval_of(made, name))
+        table.add_row(name, _value_of(made, name, value), *_interval_of(made, name))
     _print(
         table,
         *([] if made.exact else [f"\n{_ABOUT_BINS.format(made.dtype)}"]),
@@ -234,7 +247,8 @@ _ABOUT_BINS = (
 )
 _ABOUT_SAMPLES = (
     "numbers are those of the drawn slices; least, greatest and how many are no estimates of the "
-    "volume's"
+    "volume's\nof a few slices that differ much from all others, a sample may have none, and then "
+    "no interval covers them: sample more, or measure all"
 )
 
 
@@ -250,7 +264,7 @@ def _told_of(made: Statistics) -> Iterator[tuple[str, str]]:
     if made.ops:
         yield "ops", made.ops
     if not made.is_whole:
-        yield "slices", f"{made.slices_measured} of {made.slices}, drawn at random"
+        yield "slices", f"{made.slices_measured} of {made.slices}, drawn at random along z"
 
 
 def _number(value: Any) -> str:
@@ -259,14 +273,29 @@ def _number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def _value_of(made: Statistics, name: str, value: Any) -> str:
+    """Give a row's value, and as a share in per cent where it is a number of voxels."""
+    ends, share = made.intervals.get(name), made.shares.get(name)
+    if ends and isinstance(value, int | float):
+        return _told(value, ends)
+    if share is None or not value:
+        return _number(value)
+    if of_share := made.intervals.get(f"{name} share"):
+        return f"{_number(value)} ({_told(share * 100, _in_per_cent(of_share))}%)"
+    return f"{_number(value)} ({share:.3%})"
+
+
 def _interval_of(made: Statistics, name: str) -> Iterator[str]:
     """Ends of the interval that a row has; in per cent those of a share."""
     share = f"{name} share"
     if name in made.intervals:
         yield _ends(made.intervals[name])
     elif share in made.intervals and made.stats[name]:
-        lo, hi = made.intervals[share]
-        yield f"{lo:.3%} to {hi:.3%}"
+        yield _ends(_in_per_cent(made.intervals[share]), "%")
+
+
+def _in_per_cent(interval: tuple[float, float]) -> tuple[float, float]:
+    return interval[0] * 100, interval[1] * 100
 
 
 def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import math
+import re
 import sys
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -185,8 +185,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
             "p50": np.percentile(volume, 50, method="inverted_cdf"),
             "zeros share": np.mean(volume == 0),
         }
-        with patch("hoaconv.engine.passes.sample.SEED", seed):
-            made = schedule(Plan.read(InMemory(volume)) | SUMMARY, Limits(1 << 40, 1, sample=20))
+        limits = Limits(1 << 40, 1, sample=20, seed=seed)
+        made = schedule(Plan.read(InMemory(volume)) | SUMMARY, limits)
         (intervals,) = run(made).intervals.values()
         for name, value in truth.items():
             held[name] += intervals[name][0] <= value <= intervals[name][1]
@@ -207,8 +207,38 @@ def test_the_terminal_gets_a_table(tiffs, volume):
     assert " to " not in rows["max"]
     assert {"dtype", "n", "std", "p99.5", "otsu", "saturated"} <= set(rows)
     assert "float32 is counted in bins" in result.stdout
-    assert "95 % interval" not in stats(tiffs).stdout
+    assert "interval, about 95 %" in result.stdout
+    assert "no interval covers them" in result.stdout.replace("\n", " ")
+    assert "interval" not in stats(tiffs).stdout
     assert "bins" not in stats(tiffs).stdout
+
+
+def parted(line):
+    return line.partition("  ")
+
+
+@pytest.mark.parametrize("contrast", [1, 1000, 65535])
+def test_numbers_of_a_sample_are_told_to_the_third_digit_of_the_width(
+    make_tiffs, tmp_path, contrast
+):
+    """And their intervals stay within uint16, however few the slices; in JSON too."""
+    volume = np.zeros((30, 5, 7), np.uint16)
+    volume[np.random.default_rng(1).random(30) < 0.5] = contrast
+    src = make_tiffs(tmp_path / "in", volume)
+    told = json.loads(stats(src, "--sample", "6", "--json").stdout)
+    lines = stats(src, "--sample", "6").stdout.splitlines()
+    rows = {name: re.findall(r"-?[\d.]+", rest) for name, _, rest in map(parted, lines)}
+    assert set(told["intervals"]) >= {"mean", "std", "p50", "otsu", "zeros share"}
+    for name, (low, high) in told["intervals"].items():
+        if name.endswith(" share"):
+            assert 0 <= low <= told["shares"][name.removesuffix(" share")] <= high <= 1
+            continue
+        value = {**told["stats"], **told["percentiles"], **told["thresholds"]}[name]
+        assert 0 <= low <= value <= high <= 65535
+        digit = 10 ** (math.floor(math.log10(high - low)) - 2) if low < high else 1e-5
+        for number, text in zip((value, low, high), rows[name], strict=True):
+            assert float(text) == pytest.approx(number, abs=0.51 * digit)
+            assert float(text) / digit == pytest.approx(round(float(text) / digit), abs=1e-6)
 
 
 def test_json_is_all_there_is(tiffs, volume):

@@ -5,6 +5,7 @@ The engine knows no file format and no filter: it calls these.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
@@ -270,6 +271,10 @@ class Fold(ABC):
     @abstractmethod
     def finish(self, state: Any) -> Mapping[str, Any]:
         """The value, as JSON takes it."""
+
+    def ends(self, name: str, spec: Spec) -> tuple[float, float]:  # noqa: ARG002 - the contract's
+        """The least and the greatest that a number of the value can be, whatever the voxels are."""
+        return -inf, inf
 
     def draw(self, state: Any) -> Plane | None:  # noqa: ARG002 - the parameter is the contract
         """The picture, if it `draws` one."""

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from traceback import clear_frames
 from typing import Any, cast
@@ -15,10 +16,10 @@ from hoaconv.engine.lower import Running, Tap, lower
 from hoaconv.engine.pace import pull
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.passes.measure import settled
-from hoaconv.engine.passes.sample import measured_share
+from hoaconv.engine.passes.sample import sample_of
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import PATIENCE, Pool
-from hoaconv.engine.sampling import Intervals, interval, together
+from hoaconv.engine.sampling import Intervals, half_samples, interval, together
 from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import StoreError
@@ -42,7 +43,7 @@ class Outcome:
     found
         What ops needed to know of the whole volume, by the chain of ops that needed it.
     intervals
-        Where the true values lie, with a confidence of 95 %, if they are a sample's.
+        Where the true values lie, with a confidence of about 95 %, if they are a sample's.
     seconds, measured
         Wall time, and the most bytes that the process held.
     busy, waited
@@ -198,10 +199,12 @@ class _Run:
         for sought, places in groups.items():
             fold = cast(Fold, sweep.stages[places[0]].part)
             own = [states[i] for i in places]
-            self.found[sought] = together(fold, own)
-            left_out = [together(fold, own[:g] + own[g + 1 :]) for g in range(len(own)) if own[1:]]
-            share = measured_share(sweep, places)
-            self.intervals[sought] = interval(self.found[sought], left_out, share)
+            self.found[sought] = value = together(fold, own)
+            self.intervals[sought] = {}
+            if (sample := sample_of(sweep, places)) is not None:
+                ends = partial(fold.ends, spec=sweep.spec_in(sweep.stages[places[0]]))
+                halves = half_samples(fold, own)
+                self.intervals[sought] = interval(value, halves, sample, ends)
 
     def seeks(self, place: Place) -> str | None:
         """What a fold looks for, if a later op needs it."""

@@ -49,7 +49,7 @@ class Limits:
 
     Without `scratch` planes never wait on disk, and what doesn't fit is refused. If `exact`, no op
     stands in for two others. A sweep that only measures reads no more than `sample` slices, drawn
-    at random.
+    at random; the same ones for the same `seed`.
     """
 
     budget: int
@@ -58,6 +58,7 @@ class Limits:
     scratch: Scratch | None = None
     exact: bool = False
     sample: int | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)

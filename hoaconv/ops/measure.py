@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import ceil, inf, isfinite
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from hoaconv.kernels.histogram import (
 from hoaconv.kernels.rows import Flat
 from hoaconv.ops.declare import PERCENTAGES, WHOLE, Declared, param, register, spell_number
 
-__all__ = ["Counting", "Counts", "Histogram", "Percentiles", "percentile", "plain"]
+__all__ = ["Counting", "Counts", "Histogram", "Percentiles", "percentile", "plain", "value_ends"]
 
 SHOWN = (0.1, 1.0, 50.0, 99.0, 99.9)
 """Percentiles that say where most voxels lie, and where the odd ones begin."""
@@ -94,9 +94,37 @@ class Counting(Fold):
         lo, hi = (pick(one.extremes[i], other.extremes[i]) for i, pick in enumerate((min, max)))
         return Counts(one.dtype, one.bins + other.bins, np.array([lo, hi]))
 
+    def ends(self, name: str, spec: Spec) -> tuple[float, float]:
+        """What a number can be."""
+        return value_ends(name, spec.dtype)
+
     def state_bytes(self, spec: Spec) -> int:
         """Bytes of the bins."""
         return Bins.nbytes(spec.dtype) + 16
+
+
+_NUMBERS = {"n", "count", "nan", "zeros", "saturated"}
+
+
+def value_ends(name: str, dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The least and the greatest that a number of some voxels can be, by its name.
+
+    A mean, a percentile or a threshold lies among the voxels, and so in what their dtype can hold.
+
+    Examples
+    --------
+    >>> value_ends("p50", np.dtype("int8")), value_ends("std", np.dtype("uint8"))
+    ((-128.0, 127.0), (0.0, 127.5))
+    """
+    if name.endswith(" share"):
+        return 0.0, 1.0
+    if name in _NUMBERS:
+        return 0.0, inf
+    if name == "sum":
+        return -inf, inf
+    held = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
+    least, greatest = float(held.min), float(held.max)
+    return (0.0, greatest / 2 - least / 2) if name == "std" else (least, greatest)
 
 
 @register("histogram 256")

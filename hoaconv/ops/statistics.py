@@ -73,8 +73,10 @@ class Tally:
     @classmethod
     def of(cls, found: Counts) -> "Tally":
         """From counts of every value."""
-        values, numbers = bin_values(found.dtype).tolist(), found.histogram.tolist()
-        pairs = [(v, n) for v, n in zip(values, numbers, strict=True) if n]
+        histogram = found.histogram
+        some = np.flatnonzero(histogram)
+        values, numbers = bin_values(found.dtype)[some], histogram[some]
+        pairs = list(zip(values.tolist(), numbers.tolist(), strict=True))
         least, greatest = _saturated(found.dtype)
         number, zeros = sum(n for _, n in pairs), sum(n for v, n in pairs if v == 0)
         saturated = sum(n for v, n in pairs if v <= least or v >= greatest)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from hoaconv.engine.contract import Fold
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.kernels.histogram import is_exact
-from hoaconv.ops.measure import Counts, Histogram
+from hoaconv.ops.measure import Counts, Histogram, value_ends
 from hoaconv.ops.sought import GreyValues
 from hoaconv.ops.statistics import Stats, Tally
 
@@ -63,6 +63,10 @@ class Summary(Fold):
             **self._divided(counts),
             "histogram": {name: told[name] for name in ("edges", "counts")},
         }
+
+    def ends(self, name: str, spec: Spec) -> tuple[float, float]:
+        """What a number can be."""
+        return value_ends(name, spec.dtype)
 
     def state_bytes(self, spec: Spec) -> int:
         """Bytes of the counts, and of the sums where they are apart."""

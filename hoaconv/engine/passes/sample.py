@@ -1,8 +1,9 @@
 """Measure some slices in place of all, where a sweep measures and writes nothing.
 
-Slices are drawn at random without replacement, each with the neighbours that the ops before the
-fold look at. They are dealt to groups at random, and each group is measured by itself: how much
-the groups differ tells how far the sample's value may lie from the whole volume's
+The stack is cut along z into as many strata as slices are asked for, and one slice is drawn at
+random from each, with the neighbours that the ops before the fold look at. The strata are paired,
+each with the next one, and each half of the pairs of a group is measured by itself: how much the
+halves differ tells how far the sample's value may lie from the whole volume's
 (`hoaconv.engine.sampling`). The voxels of a slice are alike, so it is slices that count as drawn.
 """
 
@@ -15,14 +16,12 @@ import numpy as np
 from hoaconv.engine.contract import Fold, Op, Resample, Scan, Sink, Source
 from hoaconv.engine.passes.choose import keeps_to_z
 from hoaconv.engine.passes.infer import infer
+from hoaconv.engine.sampling import PAIRS, Drawn
 from hoaconv.engine.schedule import Schedule, Stage, Sweep
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
 
-__all__ = ["GROUPS", "Pick", "measured_share", "sample"]
-
-GROUPS = 10
-SEED = 0
+__all__ = ["Pick", "draw", "halves", "sample", "sample_of", "strata"]
 
 
 @dataclass(frozen=True)
@@ -58,13 +57,69 @@ def sample(draft: Schedule) -> Schedule:
     PlanError
         If what is to be measured depends on more than some neighbouring slices.
     """
-    count = draft.limits.sample
+    count, seed = draft.limits.sample, draft.limits.seed
     if count is None:
         return draft
-    return replace(draft, sweeps=tuple(_sampled(sweep, count) for sweep in draft.sweeps))
+    return replace(draft, sweeps=tuple(_sampled(sweep, count, seed) for sweep in draft.sweeps))
 
 
-def _sampled(sweep: Sweep, count: int) -> Sweep:
+def strata(planes: int, count: int, phase: int = 0) -> tuple[range, ...]:
+    """Cut a stack into `count` runs of slices, whose lengths differ by one at the most.
+
+    Parameters
+    ----------
+    planes, count
+        Slices, and strata; no more than slices.
+    phase
+        0 to `count` - 1: which of the strata are longer. It is drawn at random too, since slices
+        in shorter strata have the better chance, and those shouldn't always be the same.
+
+    Examples
+    --------
+    >>> strata(7, 3)
+    (range(0, 2), range(2, 4), range(4, 7))
+    """
+    cuts = [(i * planes + phase) // count for i in range(count + 1)]
+    return tuple(map(range, cuts, cuts[1:]))
+
+
+def draw(planes: int, count: int, seed: int) -> list[int]:
+    """Draw one slice at random from each of `count` strata; in order. All, if there are no more.
+
+    Examples
+    --------
+    >>> draw(3, 5, seed=0)
+    [0, 1, 2]
+    """
+    if count >= planes:
+        return list(range(planes))
+    random = np.random.default_rng(seed)
+    return [int(random.choice(one)) for one in strata(planes, count, int(random.integers(count)))]
+
+
+def halves(slices: Sequence[int]) -> list[list[int]]:
+    """Deal slices, in the order of their strata, to the halves of `PAIRS` groups of pairs.
+
+    First the two halves of the first group, then those of the second; last the odd slice, if there
+    is one. In every other pair of a group the halves change places, so that along a trend the
+    differences of its pairs don't add up.
+
+    Examples
+    --------
+    >>> halves([3, 8, 14, 17, 21])
+    [[3], [8], [14], [17], [21]]
+    """
+    pairs = len(slices) // 2
+    groups = min(PAIRS, pairs)
+    dealt: list[list[int]] = [[] for _ in range(2 * groups)]
+    for p in range(pairs):
+        turn, group = divmod(p, groups)
+        dealt[2 * group + turn % 2].append(slices[2 * p])
+        dealt[2 * group + 1 - turn % 2].append(slices[2 * p + 1])
+    return [*dealt, *([z] for z in slices[2 * pairs :])]
+
+
+def _sampled(sweep: Sweep, count: int, seed: int) -> Sweep:
     if any(isinstance(stage.part, Sink | Pick) for stage in sweep.stages):
         return sweep
     (source,) = _sources(sweep)
@@ -72,24 +127,26 @@ def _sampled(sweep: Sweep, count: int) -> Sweep:
     if count >= spec.planes:
         return sweep
     reach = max(_context(sweep, i) for i in range(len(sweep.stages)))
-    order = np.random.default_rng(SEED).permutation(spec.planes)[:count]
-    read, place = _runs(sorted(order), reach, spec.planes)
+    slices = draw(spec.planes, count, seed)
+    read, place = _runs(slices, reach, spec.planes)
     stages = list(sweep.stages)
     part: Any = stages[source].part
     stages[source] = replace(stages[source], part=part.choose(read))
-    groups = [sorted(place[z] for z in order[g::GROUPS]) for g in range(min(GROUPS, count))]
-    drawn = sweep.with_stages(tuple(_measured_apart(stages, groups, spec.planes)))
-    reason = f"{count} slices of {spec.planes} are measured, drawn at random"
-    return infer(drawn.note(reason + (f", each with {reach} on each side" if reach else "")))
+    groups = halves([place[z] for z in slices])
+    made = sweep.with_stages(tuple(_measured_apart(stages, groups, spec.planes)))
+    reason = (
+        f"{count} slices of {spec.planes} are measured, one at random from each of as many strata"
+    )
+    return infer(made.note(reason + (f", each with {reach} on each side" if reach else "")))
 
 
-def measured_share(sweep: Sweep, places: Sequence[int]) -> float:
-    """How much of the volume some folds of a sweep see together."""
+def sample_of(sweep: Sweep, places: Sequence[int]) -> Drawn | None:
+    """What some folds of a sweep see together; None if that is the whole volume."""
     (pick, *others) = (sweep.stages[sweep.stages[i].inputs[0]].part for i in places)
     if not isinstance(pick, Pick):
-        return 1.0
+        return None
     picks = cast(list[Pick], [pick, *others])
-    return sum(len(one.planes) for one in picks) / pick.of
+    return Drawn(sum(len(one.planes) for one in picks), pick.of)
 
 
 def _sources(sweep: Sweep) -> list[int]:
