@@ -10,13 +10,13 @@ from faults.trials import Group, Result, Skipped, Unexpected
 pytestmark = pytest.mark.one_python
 
 SEED = 12
-QUICK = {"inputs": 65, "names": 16, "changing": 15}
+QUICK = {"inputs": 65, "names": 12, "changing": 15}
 SLOW = {
-    "ops": range(7),
-    "signals": range(4),
-    "disks": (0, 1, 3, 5, 6, 7, 8, 9, 11),
-    "two runs": range(2),
-    "resources": (0, 2, 3, 4),
+    "ops": (0, 1, 2, 5, 6),
+    "signals": (0,),
+    "disks": (0, 1, 5, 6, 8, 9, 11),
+    "two runs": (0,),
+    "resources": (0, 4),
 }
 """Those that start processes, or compile kernels."""
 

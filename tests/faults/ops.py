@@ -97,24 +97,24 @@ class _Run:
                 hoaconv.stack_to_omezarr(src or self.src, dst, ops=words, **SETTINGS, **options)
             except HoaconvError as error:
                 return dst, str(error).replace(str(dst), "DST")
-            except Warning as error:
-                raise self.unexpected(f"it warns: {type(error).__name__}: {error}") from error
             except Exception as error:
                 raise self.unexpected(f"{type(error).__name__}: {error}") from error
         return dst, ""
 
     def least(self, ops: list[str], about: str) -> int | None:
         """Return the smallest budget; None where the plan is refused."""
-        try:
-            words = " | ".join(ops)
-            return hoaconv.plan(
-                self.src, self.folder / "p.zarr", ops=words, workers=1, **SETTINGS
-            ).least
-        except HoaconvError:
-            return None
-        except Exception as error:
-            self._note(" | ".join(ops), about)
-            raise self.unexpected(f"plan: {type(error).__name__}: {error}") from error
+        words = " | ".join(ops)
+        self._note(words, about)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                dst = self.folder / "p.zarr"
+                return hoaconv.plan(self.src, dst, ops=words, workers=1, **SETTINGS).least
+            except HoaconvError:
+                return None
+            except Exception as error:
+                what = f"plan: {type(error).__name__}: {error}"
+                raise self.unexpected(what) from error
 
     def _note(self, words: str, about: str, **options: Any) -> None:
         self.last = Done(f"--ops {shlex.quote(words)} {options} on {about}", 0, "", "")

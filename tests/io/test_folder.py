@@ -103,6 +103,13 @@ def test_giving_up_removes_what_was_made_and_no_more(tmp_path) -> None:
     assert not list((tmp_path / "a").iterdir())
 
 
+@pytest.mark.parametrize("name", ["new/" + "x" * 300, "new/../" + "x" * 300])
+def test_a_name_that_the_disk_refuses_leaves_no_folder_above_it(tmp_path, name) -> None:
+    with pytest.raises(StoreError, match="can't be made"):
+        Claim(tmp_path / name, overwrite=False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_empty_folder_is_free_and_stays_when_the_run_gives_up(tmp_path) -> None:
     (tmp_path / "out").mkdir()
     Claim(tmp_path / "out", overwrite=False).abandon(["0", "zarr.json"])
