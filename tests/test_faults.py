@@ -1,9 +1,10 @@
 """The first of the seeded faults, in every group; ``python -m tests.faults`` goes on."""
 
 import os
+from time import sleep
 
 import pytest
-from faults.driver import table
+from faults.driver import drive, table
 from faults.groups import GROUPS
 from faults.trials import Group, Result, Skipped, Unexpected
 
@@ -40,6 +41,19 @@ def test_a_try_is_the_same_each_time(tmp_path):
         group.attempt(3, number, tmp_path)
     assert drawn[0] == drawn[2] != drawn[1]
     assert [group.kind(number) for number in range(3)] == ["a", "b", "a"]
+
+
+def test_the_group_that_has_had_the_least_time_is_next():
+    slow = Group("slow", {"sleeps": lambda *_: sleep(0.2)})
+    quick = Group("quick", {"nothing": lambda *_: None})
+    told = []
+    results = drive([slow, quick], seed=1, minutes=0.5 / 60, tell=told.append)
+    assert told == results
+    assert [result.group for result in results[:2]] == ["slow", "quick"]
+    assert sum(result.group == "quick" for result in results) > 10
+    slept = [result.number for result in results if result.group == "slow"]
+    assert slept == list(range(len(slept)))
+    assert len(slept) > 1
 
 
 def test_what_is_not_as_expected_is_told_beneath_the_table(tmp_path):

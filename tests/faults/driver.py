@@ -98,4 +98,9 @@ def _told(result: Result) -> str:
     if result.done:
         lines += [f"  {result.done.command!r}", f"  exit code {result.done.code}"]
         lines += [f"  | {line}" for line in result.done.stderr.splitlines()[:STDERR_LINES]]
-    return "\n".join(lines)
+    return "\n".join("".join(map(_printable, line)) for line in lines)
+
+
+def _printable(char: str) -> str:
+    """Return a character as it is, or as Python spells it: names may hold escape sequences."""
+    return char if char.isprintable() or char == "\n" else repr(char)[1:-1]

@@ -104,7 +104,7 @@ def tree(folder: Path) -> Files:
     }
 
 
-def changes(before: Files, after: Files) -> list[str]:
+def _changes(before: Files, after: Files) -> list[str]:
     """Return which entries came, went or changed."""
     names = before.keys() | after.keys()
     return sorted(name for name in names if before.get(name, 0) != after.get(name, 0))
@@ -128,7 +128,7 @@ def judge(
     in_words(done, *codes)
     if done.code == 0 and (wrong := differs(dst, expected)):
         raise Unexpected(f"exit 0, but {wrong}", done)
-    changed = changes(before, tree(root))
+    changed = _changes(before, tree(root))
     if done.code == 0:
         own, made = dst.resolve(), {path.resolve() for path in (dst, *dst.parents)}
         paths = {name: (root / name).resolve() for name in changed}

@@ -33,7 +33,9 @@ def _two(*, overwrite: bool, there: bool) -> Try:
             ends = [finish(p, note=f" # offset {offset:.3f} s") for p in processes]
         finally:
             for process in processes:
-                process.kill()
+                if process.poll() is None:
+                    process.kill()
+                    process.communicate()
         for done in ends:
             in_words(done, STORE)
         won = [n for n, done in enumerate(ends) if done.code == 0]
