@@ -3,7 +3,7 @@
 import sys
 from argparse import ArgumentParser
 
-from .driver import attempt, drive, table
+from .driver import attempt, drive, limit_memory, table
 from .groups import GROUPS
 from .trials import Result
 
@@ -33,6 +33,7 @@ def main() -> int:
     """Run it; return the exit code."""
     parser = _parser()
     words = parser.parse_args()
+    limit_memory()
     groups = [GROUPS[name] for name in words.only]
     if words.number is None:
         results = drive(groups, words.seed, words.minutes, _tell)

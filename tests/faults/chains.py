@@ -12,6 +12,7 @@ __all__ = ["chain"]
 
 NUMBERS = ("0", "1", "2", "0.5", "1.5", "3", "7.25", "100", "1000", "-1", "-300", "1e9", "1e-3")
 SMALL = ("0", "1", "1", "2", "3", "0.7", "1.5")
+TRUNCATIONS = ("0", "0.5", "1", "3", "4", "20", "-1", "inf")
 
 _WORDS = {
     "finite number": NUMBERS,
@@ -54,6 +55,8 @@ def _op(rng: np.random.Generator, word: str, source: Path, folder: Path) -> str:
 
 def _value(rng: np.random.Generator, parameter: Parameter, source: Path, folder: Path) -> str:
     kind = parameter.kind
+    if parameter.name == "truncate":
+        return str(rng.choice(TRUNCATIONS))
     if kind == "path" or (kind == "number or path" and rng.random() < 0.3):
         return f"'{source}'"
     if kind == "file":

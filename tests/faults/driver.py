@@ -6,15 +6,18 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .trials import Group, Result, Unexpected
+from .trials import Group, Result
 
-__all__ = ["attempt", "drive", "table"]
+__all__ = ["attempt", "drive", "limit_memory", "table"]
 
-LONGEST = 240
+LONGEST = 150
 """Seconds after which a try in this process counts as hung."""
+
+MOST_MEMORY = 16 << 30
+"""Bytes of addresses that the driver and what it starts may have: a fault harms nobody else."""
 
 STDERR_LINES = 6
 
@@ -25,8 +28,25 @@ def attempt(group: Group, seed: int, number: int) -> Result:
     try:
         with _alarm():
             return group.result(seed, number, folder)
+    except _Hung:
+        what = f"it hangs: not done after {LONGEST} s"
+        return Result(group.name, group.kind(number), seed, number, LONGEST, what)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def limit_memory() -> None:
+    """Limit this process and its children to `MOST_MEMORY`, where the system can."""
+    with suppress(ImportError, OSError, ValueError):  # Windows has no such module
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]
+        if most == resource.RLIM_INFINITY or most > MOST_MEMORY:
+            resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, most))
+
+
+class _Hung(BaseException):
+    """Raised in the midst of a try; nobody who handles errors may swallow it."""
 
 
 @contextmanager
@@ -36,7 +56,7 @@ def _alarm() -> Iterator[None]:
         return
 
     def late(*_: object) -> None:
-        raise Unexpected(f"it hangs: not done after {LONGEST} s")
+        raise _Hung
 
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(LONGEST)
