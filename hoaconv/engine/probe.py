@@ -139,9 +139,9 @@ def _decode(source: Source, at_once: int) -> _Tried:
         "decode", lambda z: _timed(source.spec, partial(source.read, z)), places, at_once
     )
     seconds = sum(took for took, _ in tried) / len(tried)
-    return seconds / source.together, max(
-        (plane for _, plane in tried), key=lambda plane: float(plane.std())
-    )
+    with np.errstate(all="ignore"):  # infinities among the voxels
+        most = max((plane for _, plane in tried), key=lambda plane: float(plane.std()))
+    return seconds / source.together, most
 
 
 def _apply(op: Op, stage: Stage, plane: Plane, spec: Spec) -> _Tried:

@@ -191,15 +191,15 @@ class Claim:
         for folder in self._made:
             try:
                 folder.rmdir()
-            except FileNotFoundError:
-                continue
             except OSError:
-                return  # another output's, which will remove it, or somebody else's
+                if os.path.lexists(folder):
+                    return  # another output's, which will remove it, or somebody else's
 
 
 def _missing(path: Path) -> list[Path]:
     """Return the folders that making `path` makes, innermost first."""
-    return [folder for folder in (path, *path.parents) if not folder.exists()]
+    folders = (folder for folder in (path, *path.parents) if folder.name != "..")
+    return [folder for folder in folders if not os.path.exists(folder)]
 
 
 def _erase(entries: Iterable[Path]) -> None:

@@ -182,8 +182,8 @@ def put_mark(folder: Path, mark: Mark) -> None:
         If the file system refuses.
     """
     beside = folder / f"{MARK}.{mark.token}"
-    beside.write_text(json.dumps(asdict(mark)), encoding="utf-8")
     try:
+        beside.write_text(json.dumps(asdict(mark)), encoding="utf-8")
         now = beside.stat().st_mtime  # by the clock of the machine that the disk belongs to
         if is_marked(folder):
             refuse_if_alive(folder, now)

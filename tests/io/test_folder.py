@@ -103,6 +103,24 @@ def test_giving_up_removes_what_was_made_and_no_more(tmp_path) -> None:
     assert not list((tmp_path / "a").iterdir())
 
 
+def test_a_disk_that_takes_half_a_mark_keeps_nothing(tmp_path, monkeypatch) -> None:
+    def half(self, text, **_):
+        self.write_bytes(text.encode()[:110])
+        raise OSError(27, "File too large")
+
+    monkeypatch.setattr("pathlib.Path.write_text", half)
+    with pytest.raises(StoreError, match="File too large"):
+        Claim(tmp_path / "x.zarr", overwrite=False)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["new/" + "x" * 300, "new/../" + "x" * 300])
+def test_a_name_that_the_disk_refuses_leaves_no_folder_above_it(tmp_path, name) -> None:
+    with pytest.raises(StoreError, match="can't be made"):
+        Claim(tmp_path / name, overwrite=False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_empty_folder_is_free_and_stays_when_the_run_gives_up(tmp_path) -> None:
     (tmp_path / "out").mkdir()
     Claim(tmp_path / "out", overwrite=False).abandon(["0", "zarr.json"])

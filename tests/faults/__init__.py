@@ -1,0 +1,1 @@
+"""Seeded faults: damaged inputs, signals, full disks, odd names: ``python -m tests.faults``."""
