@@ -58,7 +58,7 @@ class Bilateral(Declared, Op):
     value differs by c (Tomasi & Manduchi, ICCV 1998). The dtype stays; integers are rounded half to
     even and saturated. NaN spreads as far as the box reaches. An infinite voxel stays and doesn't
     count for finite ones; within reach of another of its sign it becomes NaN. Time grows with the
-    box: with truncate=2 it takes about a third of that with 3.
+    box: with truncate=2 it takes about a quarter of that with 3.
     """
 
     word: ClassVar[str] = "bilateral"

@@ -81,6 +81,8 @@ def _width(part: Any) -> Pair:
     numbers = [_whole(end) for end in ends]
     if len(numbers) not in {1, 2} or min(numbers) < 0:
         raise ValueError("widths of 0 or more, such as 1,2,2 or 1:2,0,0")
+    if max(numbers) > WIDEST:
+        raise ValueError(f"widths of at most {WIDEST} voxels")
     return numbers[0], numbers[-1]
 
 
@@ -96,6 +98,9 @@ RANGES = Kind(
 )
 AXES = Kind("axes", _axes, ",".join)
 QUARTERS = Kind("quarter turns", lambda value: _whole(value) % 4, str)
+WIDEST = 1 << 20
+"""Voxels that are added on a side, at the most."""
+
 WIDTHS = Kind("width or z,y,x", _widths, _spell_widths)
 
 

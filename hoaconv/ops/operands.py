@@ -8,7 +8,7 @@ import numpy as np
 from hoaconv.engine.contract import Join, Zip
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
-from hoaconv.kernels.pointwise import compute_bytes, store
+from hoaconv.kernels.pointwise import combine, compute_bytes
 from hoaconv.ops.declare import FINITE, Declared, Kind, param, register, spell_number
 
 __all__ = ["OPERAND", "VOLUME", "Arithmetic", "Mask", "Where"]
@@ -66,17 +66,13 @@ class Arithmetic(Join):
         return _same_shape(self, specs, (self.other,))
 
     def work(self, *specs: Spec) -> int:
-        """A row of each volume as float64."""
+        """Some rows of each volume as float64."""
         return 2 * compute_bytes(specs[0].shape[2])
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
-        """Compute row by row into `out`."""
-        one, other = (np.empty(out.shape[1]) for _ in range(2))
+        """Compute into `out`."""
         with np.errstate(all="ignore"):  # what is divided by 0 is infinite or NaN
-            for y in range(len(out)):
-                one[:], other[:] = planes[0][y], planes[1][y]
-                self.function(one, other, out=one)
-                store(one, out[y])
+            combine(planes[0], planes[1], out, self.function)
 
     def __str__(self) -> str:
         return self.spelled

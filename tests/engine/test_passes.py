@@ -15,10 +15,12 @@ from hoaconv.engine.passes.check import GROWTH
 from hoaconv.engine.passes.fuse import Fused, fuse
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.plan import Node, Plan
+from hoaconv.engine.run import warm
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import BudgetError, PlanError
 from hoaconv.ops.pointwise import Cast, Threshold
 from hoaconv.ops.smooth import Gaussian
+from hoaconv.ops.spelling import parse_ops
 from hoaconv.units import parse_bytes
 
 SOURCE = InMemory(np.zeros((50, 64, 32), np.uint16))
@@ -126,6 +128,15 @@ def test_infer_refuses_an_op_that_changes_the_shape() -> None:
 
     with pytest.raises(PlanError, match="keep the shape"):
         schedule(Plan.read(SOURCE) | Crop() | Keep(), PLENTY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["gaussian 1e9", "gaussian 1 truncate=1e9", "bilateral 1 1 truncate=1e9", "max 999999999"],
+)
+def test_an_op_that_looks_too_far_is_refused_before_its_weights_are_made(text) -> None:
+    with pytest.raises(PlanError, match="65536 voxels far"):
+        warm(plan_of(list(parse_ops(text))))
 
 
 def test_fuse_leaves_a_tee_alone() -> None:

@@ -65,6 +65,11 @@ def test_a_word_belongs_to_one_op():
         ("gaussian(1.5)", "'gaussian 1.5'"),
         ("gausian", "'gaussian'"),
         ("white_tophat", "'tophat'"),
+        ("average", "'uniform'"),
+        ("variance", "'std 3 | square'"),
+        ("pow", "'gamma'"),
+        ("find_edges", "'gradient-magnitude'"),
+        ("threshold_otsu", "'threshold otsu'"),
     ],
 )
 def test_an_unknown_op_gets_its_hint_alone(word, hint) -> None:

@@ -9,6 +9,9 @@ from hoaconv.errors import PlanError
 
 __all__ = ["infer"]
 
+REACH = 1 << 16
+"""Voxels that an op may look far, along each axis."""
+
 
 def infer(draft: Sweep) -> Sweep:
     """Set every stage's spec.
@@ -34,7 +37,16 @@ def _spec(draft: Sweep, stage: Stage) -> Spec:
         return stage.part.infer(*(draft.spec_of(draft.stages[i]) for i in stage.inputs))
     if isinstance(stage.part, Sink | Resample | Scan):
         return stage.part.infer(spec)
+    _check_reach(stage.part)
     return _same_shape(stage.part, spec, stage.part.infer(spec))
+
+
+def _check_reach(op: Op) -> None:
+    """Refuse what would look over more voxels than any volume has: weights alone fill memory."""
+    if max(op.halo) > REACH:
+        raise PlanError(
+            f"{op} would look {max(op.halo)} voxels far, and ops look at most {REACH} voxels far"
+        )
 
 
 def _same_shape(op: Op | Scan, taken: Spec, given: Spec) -> Spec:
