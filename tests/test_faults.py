@@ -15,7 +15,7 @@ QUICK = {"inputs": 65, "names": 12, "changing": 15}
 SLOW = {
     "ops": (0, 1, 2, 5, 6),
     "signals": (0,),
-    "disks": (0, 1, 5, 6, 8, 9, 11),
+    "disks": (0, 1, 5, 6, 8, 9, 10, 11),
     "two runs": (0,),
     "resources": (0, 4),
 }

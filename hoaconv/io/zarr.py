@@ -5,7 +5,6 @@ being written there is no metadata at all: a store that was left half-made can't
 """
 
 import json
-import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from hoaconv.engine.spec import Slab
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.kvstore import kvstore
+from hoaconv.io.listing import count_files, sizes_of
 
 __all__ = ["ArraySpec", "ArrayWriter", "write_json", "write_nowhere"]
 
@@ -268,14 +268,15 @@ class ArrayWriter:
         depth, height, width = self.spec.unit
         prefix = ("c",) if self.spec.zarr_format == 3 else ()
         folder = self.path.joinpath(*prefix, str(z // depth), str(y // height))
-        sizes = _sizes(folder, first=x // width, count=-(-row.shape[2] // width))
+        try:
+            sizes = sizes_of(folder, first=x // width, count=-(-row.shape[2] // width))
+        except OSError as error:
+            raise StoreError(f"{folder}: {_reason(error)}") from error
         for i, size in enumerate(sizes):
             if size:
-                self.stored, self.files, self.bytes = (
-                    self.stored + 1,
-                    self.files + 1,
-                    self.bytes + size,
-                )
+                self.stored += 1
+                self.files += 1
+                self.bytes += size
             elif size == 0 or row[:, :, i * width : (i + 1) * width].any():
                 what = "is empty" if size == 0 else "is missing"
                 raise StoreError(
@@ -285,8 +286,27 @@ class ArrayWriter:
             else:
                 self.empty += 1
 
+    def _check_count(self) -> None:
+        """Hold how many files there are against how many were written."""
+        try:
+            found = count_files(self.path)
+        except OSError as error:
+            raise StoreError(f"{self.path}: {_reason(error)}") from error
+        if found < self.files:
+            raise StoreError(
+                f"{self.path}: {self.files - found} of {self.files} files that were written are "
+                "missing: somebody removed them meanwhile, or its disk fails; convert again"
+            )
+
     def write_metadata(self) -> None:
-        """Make the array readable: to be called when all layers are written."""
+        """Make the array readable: to be called when all layers are written.
+
+        Raises
+        ------
+        StoreError
+            If files of earlier layers are gone, or the file system refuses.
+        """
+        self._check_count()
         name = "zarr.json" if self.spec.zarr_format == 3 else ".zarray"
         written = {name: self.spec.metadata()}
         if self.spec.zarr_format == 2:
@@ -294,25 +314,6 @@ class ArrayWriter:
         for file, values in written.items():
             self.files += 1
             self.bytes += write_json(self.path / file, values)
-
-
-def _sizes(folder: Path, first: int, count: int) -> list[int | None]:
-    """Return the bytes of files called `first`, ...; None for each that isn't there.
-
-    One listing instead of a question a file: most of a brain's chunks may be zeros.
-    """
-    wanted = {str(first + i): i for i in range(count)}
-    sizes: list[int | None] = [None] * count
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name in wanted:
-                    sizes[wanted[entry.name]] = entry.stat().st_size
-    except FileNotFoundError:
-        pass  # no chunk of this row is stored, or somebody has removed the folder
-    except OSError as error:
-        raise StoreError(f"{folder}: {_reason(error)}") from error
-    return sizes
 
 
 def _cells(shape: tuple[int, int], by: tuple[int, int]) -> int:

@@ -261,6 +261,16 @@ def test_files_that_are_missing_after_a_layer_are_an_error(tmp_path, monkeypatch
         writer.write_layer(0, volume)
 
 
+def test_files_of_earlier_layers_that_are_gone_are_an_error(tmp_path) -> None:
+    volume = volume_of((8, 16, 24)) + 1
+    writer = a_writer(tmp_path / "0", volume)
+    writer.write_layer(0, volume[:4])
+    writer.write_layer(4, volume[4:])
+    (tmp_path / "0" / "c" / "0" / "1" / "2").unlink()
+    with pytest.raises(StoreError, match=r"0: 1 of 12 files that were written are missing"):
+        writer.write_metadata()
+
+
 def test_an_empty_file_is_an_error(tmp_path, monkeypatch) -> None:
     volume = volume_of((4, 16, 24)) + 1
     writer = a_writer(tmp_path / "0", volume)
