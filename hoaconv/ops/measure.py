@@ -189,7 +189,8 @@ def _binned(state: Counts, size: int) -> Mapping[str, Any]:
     if values.size == 0:
         return {"edges": [], "counts": []}
     ends = np.where(np.isfinite(state.extremes), state.extremes, values[[0, -1]])
-    scale = 1.0 if np.isfinite(ends[1] - ends[0]) else 0.25  # of float64's greatest values
+    with np.errstate(over="ignore"):  # near float64's greatest values neither a range nor a bin is
+        scale = 1.0 if np.isfinite(4.0 * ends).all() else 0.25
     lo, hi = (float(end) * scale for end in ends)
     within, scaled = _divisible(lo, hi, size), (values * scale).clip(lo, hi)
     found, edges = np.histogram(scaled, size, within, weights=counts)

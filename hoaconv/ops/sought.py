@@ -103,6 +103,13 @@ class Sought(Declared, Op):
             If it can't be done with what was found.
         """
         words = self._words
+        values = [found[word] for word in words.values()]
+        if not all(isinstance(value, int | float) and isfinite(value) for value in values):
+            wanted = " and ".join(words.values())
+            raise PlanError(
+                f"'{self}' needs {wanted} of the volume, and too few of its voxels are finite "
+                "numbers; replace NaN and infinity first, or give numbers"
+            )
         try:
             return replace(self, **{name: found[word] for name, word in words.items()})
         except SpellingError as reason:

@@ -164,6 +164,8 @@ def test_percentiles_by_their_numbers():
         [5e-324, 0.0],
         [np.inf, 3.0],
         [7.0],
+        [-1.797e308],
+        [1.797e308, -1.797e308, 3.0],
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -174,7 +176,8 @@ def test_bins_of_ranges_that_hardly_have_a_width(values, dtype) -> None:
     state = fold.init(Spec((1, *plane.shape), plane.dtype))
     fold.step(state, plane)
     told = fold.finish(state)
-    finite = np.isfinite(plane).sum()
+    with np.errstate(over="ignore"):  # what float32 can't hold is counted as infinite
+        finite = np.isfinite(plane.astype(np.float32)).sum()
     assert sum(told["counts"]) == finite
     if finite:
         assert len(told["edges"]) == 8
