@@ -103,12 +103,11 @@ class Sought(Declared, Op):
             If it can't be done with what was found.
         """
         words = self._words
-        values = [found[word] for word in words.values()]
-        if not all(isinstance(value, int | float) and isfinite(value) for value in values):
-            wanted = " and ".join(words.values())
+        missing = [word for word in words.values() if found[word] is None]
+        if missing:
             raise PlanError(
-                f"'{self}' needs {wanted} of the volume, and too few of its voxels are finite "
-                "numbers; replace NaN and infinity first, or give numbers"
+                f"'{self}' needs the volume's {' and '.join(missing)}, and no voxel of the volume "
+                "is a finite number; look at the source, or give numbers"
             )
         try:
             return replace(self, **{name: found[word] for name, word in words.items()})
