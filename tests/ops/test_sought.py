@@ -164,7 +164,7 @@ def test_an_infinite_percentile_is_json_and_read_back():
         (
             Normalize(),
             np.full((1, 2, 2), np.nan, "f4"),
-            "needs the volume's mean and std, and no vo",
+            "needs the volume's mean and std, and",
         ),
         (Threshold("otsu"), np.full((1, 2, 2), np.nan, "f4"), "otsu can't be found: every voxel"),
         (Threshold("li"), np.full((1, 2, 2), np.inf, "f4"), "li can't be found: no voxel is fini"),
