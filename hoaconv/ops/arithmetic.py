@@ -45,7 +45,7 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 @register("invert")
 @dataclass(frozen=True)
 class Invert(Declared, Op):
-    """Make bright dark and dark bright; the dtype stays.
+    """Invert brightness: bright becomes dark; the dtype stays.
 
     The greatest value of an unsigned dtype less the voxel, -1 less the voxel of a signed one (so
     that its least and greatest change places), 1 less the voxel of a float one. As
@@ -66,7 +66,7 @@ class Invert(Declared, Op):
 @register("abs")
 @dataclass(frozen=True)
 class Abs(Declared, Op):
-    """Drop the sign; the dtype stays.
+    """Take the absolute value; the dtype stays.
 
     The least value of a signed dtype, whose magnitude it can't hold, becomes the greatest. NaN
     stays NaN.
@@ -238,7 +238,7 @@ class Square(_Curve):
 @register("sqrt")
 @dataclass(frozen=True)
 class Sqrt(_RealCurve):
-    """Take the square root, as float32 (float64 stays); of a negative voxel it is NaN."""
+    """Compute the square root, as float32 (float64 stays); of a negative voxel it is NaN."""
 
     word: ClassVar[str] = "sqrt"
 
@@ -250,7 +250,7 @@ class Sqrt(_RealCurve):
 @register("log")
 @dataclass(frozen=True)
 class Log(_RealCurve):
-    """Take the natural logarithm, as float32 (float64 stays).
+    """Compute the natural logarithm, as float32 (float64 stays).
 
     Of 0 it is minus infinity, of a negative voxel NaN: ``clip 1 inf | log`` avoids both.
     """
@@ -265,7 +265,7 @@ class Log(_RealCurve):
 @register("exp")
 @dataclass(frozen=True)
 class Exp(_RealCurve):
-    """Raise e to each voxel, as float32 (float64 stays); what that can't hold is infinite."""
+    """Compute the exponential, as float32 (float64 stays); what that can't hold is infinite."""
 
     word: ClassVar[str] = "exp"
 
@@ -277,7 +277,7 @@ class Exp(_RealCurve):
 @register("gamma 0.5")
 @dataclass(frozen=True)
 class Gamma(_Curve):
-    """Correct brightness by a power law; the dtype stays.
+    """Correct brightness by a power law (gamma); the dtype stays.
 
     An integer dtype's whole range stands for 0..1 and that is raised to the power, so its least and
     greatest value stay. Floats are raised as they are: a negative one to a fraction is NaN. Of

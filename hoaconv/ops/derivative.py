@@ -51,7 +51,7 @@ class Derived(Op):
 @register("laplace")
 @dataclass(frozen=True)
 class Laplace(Declared, Derived):
-    """Add up the second differences along z, y and x, as scipy.ndimage.laplace: float32."""
+    """Add the second differences along z, y and x, as scipy.ndimage.laplace: float32."""
 
     word: ClassVar[str] = "laplace"
 
@@ -97,7 +97,7 @@ class _Gradient(Declared, Derived):
 @register("gradient-magnitude 1")
 @dataclass(frozen=True)
 class GradientMagnitude(_Gradient):
-    """Take the length of the gradient of gaussian-smoothed voxels: float32.
+    """Compute the length of the gradient of gaussian-smoothed voxels: float32.
 
     As scipy.ndimage.gaussian_gradient_magnitude.
     """
@@ -143,7 +143,7 @@ class GradientMagnitude(_Gradient):
 @register("sobel")
 @dataclass(frozen=True)
 class Sobel(_Gradient):
-    """Take the length of Sobel's gradient, or its part along one axis: float32.
+    """Compute the length of Sobel's gradient, or its part along one axis: float32.
 
     Along an axis as scipy.ndimage.sobel, whose other axes are smoothed by 1, 2, 1. With
     mode=constant there are zeros beyond the ends.

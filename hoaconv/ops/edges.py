@@ -51,7 +51,7 @@ def _check_sigma(word: str, sigma: float | Sigmas) -> None:
 @register("bilateral 1.5 300")
 @dataclass(frozen=True)
 class Bilateral(Declared, Op):
-    """Smooth, but not across edges: voxels count the less, the more their grey values differ.
+    """Smooth and keep edges: a voxel counts less the more its grey value differs.
 
     The mean of the box within `truncate` sigmas, where a voxel at distance d along an axis counts
     exp(-d**2 / (2 sigma**2)) for each axis, times exp(-c**2 / (2 sigma_color**2)) if its grey
@@ -101,7 +101,7 @@ class Bilateral(Declared, Op):
 @register("non-max-suppression 1.5")
 @dataclass(frozen=True)
 class NonMaxSuppression(Declared, Derived):
-    """Thin edges to a voxel: the gradient's length where it is greatest across an edge, else 0.
+    """Thin edges to one voxel: the gradient's length at its maximum across an edge, else 0.
 
     The step of Canny (IEEE Trans. Pattern Analysis and Machine Intelligence 8, 1986) that thins
     edges, in three dimensions. The gradient is that of `gradient-magnitude`, so the input is the
@@ -145,7 +145,7 @@ class NonMaxSuppression(Declared, Derived):
 @register("structure-tensor 2")
 @dataclass(frozen=True)
 class StructureTensor(Declared, Derived):
-    """Tell how strongly grey values have a direction, or which way fibres run: float32.
+    """Measure how strongly grey values have a direction, or which way fibres run: float32.
 
     The gradient is that of a gaussian of `gradient_sigma`; its products are smoothed by one of
     `sigma`, as with scipy.ndimage.gaussian_filter step by step; this gives a tensor with

@@ -179,7 +179,7 @@ class Crop(Declared, Resample):
 @register("flip z")
 @dataclass(frozen=True)
 class Flip(_PlaneByPlane):
-    """Reverse axes. Along z slices are read from the last to the first, so it has to come first."""
+    """Reverse axes. A flip along z must come first: it reads the slices in reverse order."""
 
     word: ClassVar[str] = "flip"
 
@@ -208,7 +208,7 @@ class Flip(_PlaneByPlane):
 @register("rotate90")
 @dataclass(frozen=True)
 class Rotate90(_PlaneByPlane):
-    """Turn every plane by k quarters, from y towards x, as numpy.rot90 does."""
+    """Rotate every plane by k quarter turns, from y towards x, as numpy.rot90 does."""
 
     word: ClassVar[str] = "rotate90"
 

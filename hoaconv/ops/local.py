@@ -54,7 +54,7 @@ class _Windowed(Declared, Op):
 @register("uniform 3")
 @dataclass(frozen=True)
 class Uniform(_Windowed):
-    """Take the mean of the voxels around each; the dtype stays.
+    """Compute the mean in a window around each voxel; the dtype stays.
 
     As scipy.ndimage.uniform_filter, but integers are summed exactly, then divided once, rounded
     half to even and saturated. Any NaN in the window gives NaN.
@@ -78,7 +78,7 @@ class Uniform(_Windowed):
 @register("std 3")
 @dataclass(frozen=True)
 class Std(_Windowed):
-    """Take the standard deviation of the voxels around each: float32.
+    """Compute the standard deviation in a window around each voxel: float32.
 
     As numpy.std of each window; of float64, float64. Integers of up to 16 bits are summed
     exactly. NaN or an infinity in the window gives NaN.

@@ -162,7 +162,7 @@ class Histogram(Declared, Counting):
 @register("percentiles 1,50,99")
 @dataclass(frozen=True)
 class Percentiles(Declared, Counting):
-    """Tell percentiles: the least voxel that so many per cent of the voxels don't exceed.
+    """Compute percentiles of the volume, without interpolation (numpy's inverted_cdf).
 
     Exact for integers of up to 16 bits; for the other dtypes they err by less than 1/128 of
     themselves. NaN is left out; without any other voxel they are None.

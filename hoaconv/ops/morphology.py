@@ -126,7 +126,7 @@ class _Flat(_Morphology):
 @register("erode 1")
 @dataclass(frozen=True)
 class Erode(_Flat):
-    """Take the least voxel under a footprint around each; the dtype stays.
+    """Take the minimum under a footprint around each voxel; the dtype stays.
 
     As scipy.ndimage.grey_erosion, but NaN if the footprint holds one, and `cval` is rounded and
     saturated. A ball of radii r holds the offsets d with sum((d / r)**2) <= 1, a cross those along
@@ -143,7 +143,7 @@ class Erode(_Flat):
 @register("dilate 1")
 @dataclass(frozen=True)
 class Dilate(_Flat):
-    """Take the greatest voxel under a footprint around each; the dtype stays.
+    """Take the maximum under a footprint around each voxel; the dtype stays.
 
     As scipy.ndimage.grey_dilation; the footprint, NaN and `cval` as for `erode`.
     """
@@ -168,7 +168,7 @@ class _Double(_Morphology):
 @register("open 1")
 @dataclass(frozen=True)
 class Open(_Double, _Flat):
-    """Erode, then dilate: bright spots smaller than the footprint go; the dtype stays.
+    """Erode, then dilate: removes bright spots smaller than the footprint; the dtype stays.
 
     As scipy.ndimage.grey_opening; the footprint, NaN and `cval` as for `erode`.
     """
@@ -183,7 +183,7 @@ class Open(_Double, _Flat):
 @register("close 1")
 @dataclass(frozen=True)
 class Close(_Double, _Flat):
-    """Dilate, then erode: dark spots smaller than the footprint go; the dtype stays.
+    """Dilate, then erode: removes dark spots smaller than the footprint; the dtype stays.
 
     As scipy.ndimage.grey_closing; the footprint, NaN and `cval` as for `erode`.
     """
@@ -198,7 +198,7 @@ class Close(_Double, _Flat):
 @register("tophat 3")
 @dataclass(frozen=True)
 class Tophat(_Double):
-    """Keep what opening takes away, bright spots on any background; the dtype stays, saturated.
+    """Subtract the opening from the input: bright spots stay; the dtype stays, saturated.
 
     As scipy.ndimage.white_tophat; the footprint, NaN and `cval` as for `erode`.
     """
@@ -220,7 +220,7 @@ class Tophat(_Double):
 @register("blackhat 3")
 @dataclass(frozen=True)
 class Blackhat(_Double):
-    """Keep what closing adds, dark spots on any background; the dtype stays, saturated.
+    """Subtract the input from its closing: dark spots stay; the dtype stays, saturated.
 
     As scipy.ndimage.black_tophat; the footprint, NaN and `cval` as for `erode`.
     """
@@ -236,7 +236,7 @@ class Blackhat(_Double):
 @register("gradient 1")
 @dataclass(frozen=True)
 class Gradient(_Morphology):
-    """Subtract the least voxel under a footprint from the greatest; the dtype stays, saturated.
+    """Compute the morphological gradient, maximum minus minimum; the dtype stays, saturated.
 
     As scipy.ndimage.morphological_gradient; the footprint, NaN and `cval` as for `erode`.
     """

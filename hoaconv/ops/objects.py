@@ -80,7 +80,7 @@ class _SmallObjects(Declared, Scan):
 @register("remove-small 50")
 @dataclass(frozen=True)
 class RemoveSmall(_SmallObjects):
-    """Remove objects up to a volume from a mask: uint8, 1 in what stays and 0 elsewhere.
+    """Remove objects up to a volume from a mask: uint8, 1 in what stays, 0 elsewhere.
 
     Objects are connected voxels other than 0; NaN is one. As remove_small_objects of scikit-image
     with ``max_size=volume``.

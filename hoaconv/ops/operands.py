@@ -151,7 +151,7 @@ class Mask(_Two):
 @register("where tissue.zarr raw.zarr")
 @dataclass(frozen=True)
 class Where(_Two):
-    """Keep voxels where a volume isn't 0; elsewhere take those of another one."""
+    """Keep voxels where another volume isn't 0; elsewhere take those of a third volume."""
 
     word: ClassVar[str] = "where"
 

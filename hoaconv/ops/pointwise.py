@@ -61,7 +61,7 @@ class Threshold(Sought):
 @register("between 1000 60000")
 @dataclass(frozen=True)
 class Between(Sought):
-    """Mark voxels within bounds, these included: uint8, 1 there and 0 elsewhere."""
+    """Mark voxels between two bounds, bounds included: uint8, 1 there and 0 elsewhere."""
 
     word: ClassVar[str] = "between"
     sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
@@ -148,7 +148,7 @@ class Clip(Sought):
 @register("rescale p0.5 p99.5 uint8")
 @dataclass(frozen=True)
 class Rescale(Sought):
-    """Spread the window lo..hi linearly over all of an integer dtype, or over 0..1 of a float.
+    """Map the window lo..hi linearly to an integer dtype's whole range, or to 0..1 of a float.
 
     Integers are rounded half to even and saturated outside the window; floats go on beyond 0..1.
     The ends of the window are numbers or percentiles of the whole volume, exact for integers of up

@@ -40,7 +40,7 @@ class Projected:
 @register("projection max")
 @dataclass(frozen=True)
 class Projection(Declared, Fold):
-    """Make a picture (y, x) of all slices: their max, mean, min, sum or std along z, as a TIFF.
+    """Project all slices along z to one TIFF picture (y, x): max, mean, min, sum or std.
 
     ``max`` and ``min`` keep the dtype, ``mean`` and ``std`` are float32 (of float64, float64),
     ``sum`` is float64. Sums and means of integers are exact, then rounded. NaN at a pixel stays

@@ -50,7 +50,7 @@ class _Extreme(Declared, Op):
 @register("min 3")
 @dataclass(frozen=True)
 class Min(_Extreme):
-    """Take the least voxel of a box around each; the dtype stays.
+    """Take the minimum of a box around each voxel; the dtype stays.
 
     As scipy.ndimage.minimum_filter, but NaN if the box holds one, and `cval` is rounded and
     saturated. What it costs hardly depends on the size.
@@ -63,7 +63,7 @@ class Min(_Extreme):
 @register("max 3")
 @dataclass(frozen=True)
 class Max(_Extreme):
-    """Take the greatest voxel of a box around each; the dtype stays.
+    """Take the maximum of a box around each voxel; the dtype stays.
 
     As scipy.ndimage.maximum_filter, but NaN if the box holds one, and `cval` is rounded and
     saturated. What it costs hardly depends on the size.

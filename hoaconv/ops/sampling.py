@@ -28,7 +28,7 @@ ORDER = Kind("0|1", _order, str)
 @register("bin 2")
 @dataclass(frozen=True)
 class Bin(Declared, Resample):
-    """Make one voxel of each cell of voxels: their mean, exact, rounded half to even.
+    """Average each cell of voxels to one voxel; exact, rounded half to even.
 
     A cell at an odd edge averages the voxels that exist, as in the pyramid.
     """
@@ -89,7 +89,7 @@ class Bin(Declared, Resample):
 @register("resize 0.5")
 @dataclass(frozen=True)
 class Resize(Declared, Resample):
-    """Stretch or shrink by linear interpolation; the volume covers the same room.
+    """Resize by linear interpolation; the physical extent stays the same.
 
     As scipy.ndimage.zoom with ``grid_mode=True, mode="nearest"``, but integers are rounded half to
     even, and no axis gets shorter than a voxel. To shrink without aliasing smooth first, or bin.

@@ -74,7 +74,7 @@ class _Smoothing(Declared, Op):
 @register("dog 1")
 @dataclass(frozen=True)
 class DifferenceOfGaussians(_Smoothing):
-    """Smooth with a narrow and with a wide gaussian, and take the difference: float32.
+    """Subtract a wide gaussian from a narrow one (difference of Gaussians): float32.
 
     As skimage.filters.difference_of_gaussians, but integers aren't brought into 0..1 first, and
     the default mode is that of the other ops. Of float64, float64.
@@ -133,7 +133,7 @@ class DifferenceOfGaussians(_Smoothing):
 @register("unsharp 1")
 @dataclass(frozen=True)
 class Unsharp(_Smoothing):
-    """Sharpen: add what a gaussian would take away; the dtype stays.
+    """Sharpen by unsharp masking: add the difference to a gaussian; the dtype stays.
 
     ``v + amount * (v - gaussian(v))``, as skimage.filters.unsharp_mask, whose radius is sigma,
     with preserve_range. Integers are rounded half to even and saturated.

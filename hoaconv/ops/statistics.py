@@ -98,7 +98,7 @@ def _saturated(dtype: np.dtype[Any]) -> tuple[float, float]:
 @register("stats")
 @dataclass(frozen=True)
 class Stats(Declared, Counting):
-    """Tell number, least, greatest, mean, standard deviation and sum, zeros and saturated voxels.
+    """Compute number, minimum, maximum, mean, standard deviation, sum, zeros, saturated voxels.
 
     All are exact, or exact results rounded once. NaN is counted and otherwise left out, and by
     mean, std and sum infinities too. Saturated is a voxel at the greatest value of an integer
@@ -163,7 +163,7 @@ def _root(square: Fraction) -> float:
 @register("volume")
 @dataclass(frozen=True)
 class Volume(Declared, Fold):
-    """Count the voxels that aren't 0, as of a mask; the report has their volume too.
+    """Count the voxels that aren't 0, as in a mask; the report tells their volume too.
 
     NaN isn't 0 either. The volume is in the cube of the voxel size's unit.
     """
@@ -201,7 +201,7 @@ Sums = list[Sum]
 @register("profile")
 @dataclass(frozen=True)
 class Profile(Declared, Fold):
-    """Tell the mean of each slice, exact and rounded once; NaN and infinities are left out."""
+    """Compute the mean of each slice; NaN and infinities are left out."""
 
     word: ClassVar[str] = "profile"
 

@@ -135,7 +135,7 @@ class Equalization(Counting):
 @register("equalize")
 @dataclass(frozen=True)
 class Equalize(Declared, Op):
-    """Make grey values evenly common, over the whole volume: histogram equalisation.
+    """Equalize the histogram of the whole volume; the dtype stays.
 
     A voxel becomes its rank among all voxels, spread over the dtype's range: the least voxel its
     least value, the greatest its greatest. The dtype stays; it must have up to 16 bits, so that
