@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorstore as ts
 
+from hoaconv.engine import stop
 from hoaconv.engine.spec import DTYPES, Slab, Spec
 from hoaconv.errors import SourceError
 from hoaconv.io.kvstore import kvstore, refused_name
@@ -104,7 +106,9 @@ class ZarrArray:
         """
         part = self.store[(_index(planes), *piece)]
         try:
-            out[...] = part.read().result()
+            coming = part.read()
+            stop.wait(lambda seconds: _is_there(coming, seconds))
+            out[...] = coming.result()
         except Exception as error:  # damaged chunks make the codecs raise every kind
             raise SourceError(
                 f"{self.stored.path}, planes {planes[0]} to {planes[-1]}, can't be read "
@@ -136,6 +140,13 @@ class ZarrArray:
         default = encoding["name"] == "default"
         separator = encoding.get("configuration", {}).get("separator", "/" if default else ".")
         return str(separator).join([*(["c"] if default else []), *numbers])
+
+
+def _is_there(coming: Any, seconds: float) -> bool:
+    """Wait for what is being read so many seconds; return whether it is there, or never will be."""
+    with suppress(TimeoutError):
+        coming.exception(timeout=seconds)
+    return bool(coming.done())
 
 
 def _opened(stored: StoredArray) -> Any:
