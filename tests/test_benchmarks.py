@@ -48,3 +48,24 @@ def test_every_group_has_a_place_on_the_page_and_every_job_a_name_of_its_own():
 
 def test_bytes_of_children_that_have_ended_are_counted(tmp_path):
     run(SUMS, str(tmp_path))
+
+
+@pytest.mark.parametrize(("slices", "row"), [("jp2", "| JP2, lossy"), ("tiff", "| TIFF, un")])
+def test_readme_names_the_fastest_and_the_leanest_peer(slices, row):
+    """Those of the measured table: what a reader may compare with, not what looks best."""
+    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    plain = page.partition("<!-- begin plain -->")[2].partition("<!-- end plain -->")[0]
+    cells = [line.strip("| ").split("|") for line in plain.splitlines() if line.startswith("| ")]
+    figures = {
+        job.strip().removesuffix(f"-{slices}"): (float(own.split()[0]), float(peak.split()[0]))
+        for job, _, own, _, peak, *_ in (row for row in cells if len(row) == 7)
+        if job.strip().endswith(f"-{slices}") and "/" not in job
+    }
+    ours, peers = figures.pop("hoaconv"), {n: f for n, f in figures.items() if n != "floor"}
+    fastest, leanest = (min(peers, key=lambda name, i=i: peers[name][i]) for i in (0, 1))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = next(line for line in readme.splitlines() if line.startswith(row))
+    assert f"{ours[0]:.1f} s" in told
+    assert f"{fastest} {peers[fastest][0]:.1f} s" in told
+    assert leanest in told
+    assert f"{peers[leanest][1] / 1000:.2f} GB" in told
