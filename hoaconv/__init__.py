@@ -8,6 +8,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from hoaconv.convert import plan, stack_to_omezarr, stats
     from hoaconv.errors import HoaconvError
+    from hoaconv.job.opening import open
+    from hoaconv.job.volume import Volume
     from hoaconv.report import Progress, Report, Statistics, Watcher
 
 __all__ = [
@@ -15,8 +17,10 @@ __all__ = [
     "Progress",
     "Report",
     "Statistics",
+    "Volume",
     "Watcher",
     "__version__",
+    "open",
     "plan",
     "stack_to_omezarr",
     "stats",
@@ -27,7 +31,9 @@ _HOMES = {
     "Progress": "hoaconv.report",
     "Report": "hoaconv.report",
     "Statistics": "hoaconv.report",
+    "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.report",
+    "open": "hoaconv.job.opening",
     "plan": "hoaconv.convert",
     "stack_to_omezarr": "hoaconv.convert",
     "stats": "hoaconv.convert",

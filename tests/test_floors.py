@@ -44,6 +44,15 @@ FLOORS: dict[str, set[str]] = {
         "engine",
         *BOTTOM,
     },
+    "job": {
+        "options",
+        "paths",
+        "voxel_edges",
+        "io",
+        "ops",
+        "engine",
+        *BOTTOM,
+    },
     "measurement": {
         "chains",
         "placed",

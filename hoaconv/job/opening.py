@@ -1,0 +1,100 @@
+"""Volumes opened: of files by their headers, of arrays as they are."""
+
+import os
+from typing import Any, cast
+
+from hoaconv.engine.plan import Plan
+from hoaconv.errors import SpellingError
+from hoaconv.io.source import open_volume
+from hoaconv.io.voxel_size import VoxelSize
+from hoaconv.job.arrays import ArraySource
+from hoaconv.job.geometry import Geometry
+from hoaconv.job.volume import Volume
+from hoaconv.options import take_decoder, take_reduce
+from hoaconv.paths import take_source
+from hoaconv.units import parse_range
+from hoaconv.voxel_edges import choose_voxel_size
+
+__all__ = ["open"]
+
+
+def open(
+    source: Any,
+    *,
+    voxel_size: Any = None,
+    unit: str | None = None,
+    range: str | slice | None = None,
+    allow_gaps: bool = False,
+    allow_names: bool = False,
+    reduce: int = 1,
+    decoder: str = "openjpeg",
+) -> Volume:
+    """Open a volume: headers are read, no voxel is decoded.
+
+    Parameters
+    ----------
+    source
+        A folder of JP2 or TIFF slices, a glob pattern, a multi-page TIFF, an OME-Zarr image (its
+        level 0) or one of its levels, a zarr array; or an array (z, y, x) with shape, dtype and
+        slicing, of NumPy, Dask, h5py or zarr.
+    voxel_size, unit
+        Edge of a voxel, one number or (z, y, x), and its unit, by default micrometer. By default
+        as the source tells it.
+    range, allow_gaps, allow_names, reduce, decoder
+        As of `hoaconv.stack_to_omezarr`.
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    SourceError
+        If the source can't be read as one volume.
+    SpellingError
+        If something isn't understood.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hoaconv
+    >>> hoaconv.open(np.zeros((4, 5, 6), "uint8"), voxel_size=(2, 1, 1))
+    Volume(4 x 5 x 6 uint8, 2 x 1 micrometer)
+    """
+    if isinstance(source, Volume):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        return _open_array(source, voxel_size, unit)
+    stack = open_volume(
+        take_source(source),
+        slices=parse_range(range) if range else None,
+        allow_gaps=allow_gaps,
+        allow_names=allow_names,
+        reduce=take_reduce(reduce),
+        gpu=take_decoder(decoder),
+    )
+    size, note = choose_voxel_size(voxel_size, unit, stack)
+    return Volume(Plan.read(stack), stack.spec, _geometry(size), (*stack.notes, note))
+
+
+def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
+    missing = [name for name in ("shape", "dtype", "__getitem__") if not hasattr(array, name)]
+    if missing:
+        raise SpellingError(
+            f"a {type(array).__name__} can't be opened: give a path, or an array with shape, dtype "
+            "and slicing (numpy, dask, h5py, zarr)"
+        )
+    source = ArraySource(array)
+    size, note = choose_voxel_size(voxel_size, unit, cast(Any, _Unsized()))
+    return Volume(Plan.read(source), source.spec, _geometry(size), (note,))
+
+
+class _Unsized:
+    """An array tells nothing of its voxels."""
+
+    spacing = (1, 1, 1)
+    voxel_size = None
+
+
+def _geometry(size: VoxelSize | None) -> Geometry:
+    return Geometry(size.zyx, size.unit, told_by=size.origin) if size else Geometry()
