@@ -59,7 +59,7 @@ def open(
     >>> import numpy as np
     >>> import hoaconv
     >>> hoaconv.open(np.zeros((4, 5, 6), "uint8"), voxel_size=(2, 1, 1))
-    Volume(4 x 5 x 6 uint8, 2 x 1 micrometer)
+    Volume(4 x 5 x 6 uint8, 2 x 1 x 1 micrometer)
     """
     if isinstance(source, Volume):
         return source

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import pytest
 
+from hoaconv import ops
 from hoaconv.engine.contract import Step
 from hoaconv.errors import SpellingError
 from hoaconv.ops.catalogue import (
@@ -83,3 +84,11 @@ def test_what_others_call_an_op_is_written_as_one_that_there_is() -> None:
     for word, spelled in ELSEWHERE.items():
         assert spelled.split()[0] in OPS
         assert word not in OPS
+
+
+def test_every_op_is_imported_from_one_place() -> None:
+    assert {op.__name__: op for op in OPS.values() if op.__module__.startswith("hoaconv.")} == {
+        name: getattr(ops, name) for name in dir(ops)
+    }
+    with pytest.raises(AttributeError, match="Gausian"):
+        ops.Gausian  # noqa: B018 - asking is the test
