@@ -1,7 +1,7 @@
 """The catalogue of ops: one small class an op, one file a family.
 
-The classes can be imported from here: ``from hoaconv.ops import Gaussian``. They are loaded when they
-are asked for, since kernels take a while to import.
+The classes can be imported from here: ``from hoaconv.ops import Gaussian``. They are loaded when
+they are asked for, since kernels take a while to import.
 """
 
 from importlib import import_module
