@@ -46,12 +46,13 @@ for line in sys.stdin:
 """
 
 
-def test_of_two_runs_on_what_a_dead_one_left_one_wins(tmp_path) -> None:
+@pytest.mark.parametrize("count", [2, 4])
+def test_of_several_runs_on_what_a_dead_one_left_one_wins(tmp_path, count) -> None:
     command = [sys.executable, "-c", CLAIMING]
     options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-    runs = [subprocess.Popen(command, **options) for _ in range(2)]
+    runs = [subprocess.Popen(command, **options) for _ in range(count)]
     try:
-        for number in range(int(os.environ.get("HOACONV_ROUNDS", "60"))):
+        for number in range(int(os.environ.get("HOACONV_ROUNDS", "50"))):
             path = zarr_at(tmp_path / f"{number}.zarr")
             write_mark(path, pid=1, start=12.5)
             for run in runs:
@@ -119,22 +120,34 @@ def test_a_mark_with_an_odd_start_is_none(tmp_path, start) -> None:
 # Who lives
 
 
+MARKING = """
+import sys, time
+from pathlib import Path
+from hoaconv.io.folder import Claim
+Claim(Path(sys.argv[1]), overwrite=False)
+print("marked", flush=True)
+time.sleep(1000)
+"""
+
+
 @pytest.fixture
-def process():
-    """Another process, which lives."""
-    with subprocess.Popen(["sleep", "1000"]) as running:
+def its(tmp_path):
+    """A folder that a live process has marked; its heart beats slowly."""
+    return tmp_path / "its.zarr"
+
+
+@pytest.fixture
+def process(its):
+    """That process."""
+    words = [sys.executable, "-c", MARKING, str(its)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "marked\n"
+        os.utime(its / MARK, (1.0, 1.0))
         yield running
         running.kill()
 
 
-@pytest.fixture
-def its(tmp_path, process):
-    """A folder that the process has marked."""
-    write_mark(tmp_path, 700, pid=process.pid, start=mark._start_of(process.pid), token="its")
-    return tmp_path
-
-
-def test_a_live_process_lives_however_old_its_mark_is(its) -> None:
+def test_a_live_process_lives_however_old_its_mark_is(its, process) -> None:
     with pytest.raises(StoreError, match="let it finish"):
         Claim(its, overwrite=True)
 
@@ -151,7 +164,7 @@ def test_a_process_that_is_gone_is_dead(its, process) -> None:
     Claim(its, overwrite=True).finish()
 
 
-def test_a_clock_that_is_set_kills_nobody(its, monkeypatch) -> None:
+def test_a_clock_that_is_set_kills_nobody(its, process, monkeypatch) -> None:
     told = psutil.Process.create_time
     monkeypatch.setattr(psutil.Process, "create_time", lambda self: told(self) + 0.01)
     with pytest.raises(StoreError, match="let it finish"):
