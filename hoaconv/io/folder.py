@@ -29,9 +29,10 @@ SCRATCH = ".hoaconv-scratch"
 ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
 _FILES = re.compile(
-    r"(zarr\.json|\.zgroup|\.zarray|\.zattrs|\.zmetadata)(\.tmp|\.__lock)?|(c\.)?\d+(\.\d+)*(\.__lock)?"
+    rf"({'|'.join(map(re.escape, ZARR_FILES))})(\.tmp|\.__lock)?"
+    r"|(c\.)?\d+(\.\d+)*(\.__lock)?"
     r"|(?i:(README|LICENSE)(\.(md|txt|rst))?)|METADATA\.ome\.xml|\.DS_Store"
-    r"|(\.hoaconv-report\.json\.\d+\.tmp|hoaconv-report\.json)"
+    r"|hoaconv-report\.json|\.hoaconv-report\.json\.\d+\.tmp"
     rf"|{re.escape(MARK)}(\..*)?"
 )
 """Files at the root of a store, group or array: metadata, chunks, what it is and whose, a mark."""
@@ -260,7 +261,7 @@ def _missing(path: Path) -> list[Path]:
 
 def _is_mark_in_use(entry: Path) -> bool:
     """Whether an entry is this run's mark, or one of a run that is just trying to put its own."""
-    return entry.name.startswith(MARK) and may_live(entry)
+    return entry.name == MARK or (entry.name.startswith(MARK) and may_live(entry))
 
 
 def _remove(entry: Path) -> None:
