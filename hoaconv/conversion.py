@@ -72,23 +72,29 @@ class Conversion:
         if self.schedule.refusal:
             raise StoreError(self.schedule.refusal)
         self.watcher.planned(self.schedule)
-        outcome = self._run()
+        outcome, more = self._run()
         flat = tuple(constant_notes(outcome.found))
         for text in flat:
             self.watcher.note(text)
         made = replace(self._report(outcome), notes=(*self.notes, *flat))
-        *_, main = self.sinks
-        more = record(main, made.record())
         made = replace(made, bytes_written=made.bytes_written + more)
         if self.report:
             _write_text(self.report, made.to_json())
         write_pictures(self.sinks, outcome)
         return made
 
-    def _run(self) -> Outcome:
+    def _run(self) -> tuple[Outcome, int]:
+        """Return the outcome, and the bytes that the store's own report takes."""
         scratch = self.schedule.limits.scratch
+        *_, main = self.sinks
+        more: list[int] = []
+
+        def on_written(outcome: Outcome) -> None:
+            more.append(record(main, self._report(outcome).record()))
+
         try:
-            return run(self.schedule, teller(self.watcher, self.stack.spec, self.schedule))
+            tell = teller(self.watcher, self.stack.spec, self.schedule)
+            return run(self.schedule, tell, on_written), sum(more)
         finally:
             if scratch:
                 scratch.remove()

@@ -1,6 +1,8 @@
 """Outputs that are in the way, full disks, signals: nothing is lost, nothing looks complete."""
 
+import ctypes
 import errno
+import json
 import os
 import resource
 import signal
@@ -10,11 +12,13 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import zarr
 from invoking import SOURCE, SPELLING, STORE, looks_complete, refused, run
+from marking import unreadable
 
 from hoaconv.io import folder, mark
 from hoaconv.io.mark import MARK
@@ -402,3 +406,88 @@ def test_a_plan_whose_scratch_finds_no_place_here_is_a_plan(tiffs, out, monkeypa
     assert "can't run here: scratch doesn't fit" in run(tiffs, out, "--dry-run").output
     refused(run(tiffs, out), STORE, "scratch doesn't fit")
     assert not out.exists()
+
+
+def test_a_complete_output_whose_mark_stays_is_not_erased(tiffs, volume, out, monkeypatch):
+    unlink = Path.unlink
+
+    def refuse(self, missing_ok=False):
+        if self == out / MARK:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    told = refused(run(tiffs, out), STORE, out, "is complete, but its mark can't be removed")
+    assert "nothing of what was written is removed" in told
+    np.testing.assert_array_equal(zarr.open_group(out, mode="r")["0"][:], volume)
+    monkeypatch.undo()
+    assert run(tiffs, out, "--overwrite").exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no syncfs here")
+def test_an_output_that_may_not_be_on_disk_stays_and_says_so(tiffs, volume, out, monkeypatch):
+    def failing(*_):
+        ctypes.set_errno(errno.EIO)
+        return -1
+
+    library = SimpleNamespace(syncfs=failing)
+    monkeypatch.setattr(folder, "ctypes", SimpleNamespace(CDLL=lambda *_, **__: library))
+    folder.ctypes.get_errno = ctypes.get_errno
+    told = refused(run(tiffs, out), STORE, out, "Input/output error", "may not all be on disk")
+    assert "nothing of what was written is removed" in told
+    np.testing.assert_array_equal(zarr.open_group(out, mode="r")["0"][:], volume)
+    assert (out / MARK).exists()
+
+
+def test_the_report_is_in_the_store_before_that_is_put_on_disk(tiffs, out, monkeypatch):
+    seen, sync = [], folder._sync
+
+    def looking(path):
+        attributes = json.loads((out / "zarr.json").read_text())["attributes"]
+        seen.append(((out / MARK).exists(), attributes["hoaconv"].get("report", {}).get("files")))
+        sync(path)
+
+    monkeypatch.setattr(folder, "_sync", looking)
+    assert run(tiffs, out, "--report", out.with_name("r.json")).exit_code == 0
+    told = json.loads(out.with_name("r.json").read_text())
+    assert seen == [(True, told["files"])]
+    files = [file for file in out.rglob("*") if file.is_file()]
+    assert told["bytes_written"] == sum(file.stat().st_size for file in files)
+
+
+def test_an_output_is_complete_though_its_report_can_not_be_put_in(tiffs, out, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("hoaconv.pyramid.sink.json", SimpleNamespace(loads=full))
+    told = refused(run(tiffs, out), STORE, out, "No space left", "the output is complete")
+    assert "nothing of what was written is removed" in told
+    monkeypatch.undo()
+    assert looks_complete(out)
+    assert not (out / MARK).exists()
+
+
+def test_a_mark_that_can_not_be_read_for_a_moment_ends_no_run(tiffs, out, monkeypatch):
+    unreadable(monkeypatch, out, times=9)
+    assert run(tiffs, out).exit_code == 0
+    assert looks_complete(out)
+
+
+def test_a_mark_that_can_not_be_read_any_more_leaves_what_was_written(tiffs, out, monkeypatch):
+    write_layer = ArrayWriter.write_layer
+
+    def failing(self, z, layer, y=0, x=0):
+        monkeypatch.setattr(ArrayWriter, "write_layer", write_layer)
+        monkeypatch.setattr(mark, "READING_SECONDS", 0.2)
+        result = write_layer(self, z, layer, y, x)
+        unreadable(monkeypatch, out)
+        return result
+
+    monkeypatch.setattr(ArrayWriter, "write_layer", failing)
+    result = run(tiffs, out, "--chunks", "8", "--levels", "1")
+    told = refused(result, STORE, out, "Input/output error", "what was written stays")
+    assert "removed" not in told
+    assert not looks_complete(out)
+    assert (out / "0" / "c").exists()
+    monkeypatch.undo()
+    assert run(tiffs, out, "--overwrite").exit_code == 0

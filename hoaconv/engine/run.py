@@ -1,7 +1,7 @@
 """Run a schedule: open, sweep after sweep, close, or clean up after what went wrong."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -62,8 +62,20 @@ class Outcome:
     waited: Mapping[str, float]
 
 
-def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outcome:
-    """Sweep by sweep; `on_plane` is called in this thread for every plane read.
+def run(
+    schedule: Schedule,
+    on_plane: Callable[[], None] = lambda: None,
+    on_written: Callable[[Outcome], None] = lambda _: None,
+) -> Outcome:
+    """Sweep by sweep; what fails before all is written has everything removed, nothing after that.
+
+    Parameters
+    ----------
+    on_plane
+        Called in this thread for every plane read.
+    on_written
+        Called when all is written, and before the outputs are put on disk and said to be whole:
+        what it writes into them is covered by that. Its outcome has the seconds until then.
 
     Raises
     ------
@@ -80,6 +92,7 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
     with machine.Peak() as peak:
         try:
             outputs = work.outputs()
+            work.pool.close()
         except BaseException as error:
             # Nobody writes any more when what was written is removed; a thread that is left
             # behind only reads.
@@ -88,20 +101,35 @@ def run(schedule: Schedule, on_plane: Callable[[], None] = lambda: None) -> Outc
             clear_frames(error.__traceback__)  # they hold planes until the error is forgotten
             machine.trim_malloc()
             raise
-        work.pool.close()
-    folds = tuple(value for place, value in sorted(work.values.items()) if not work.seeks(place))
-    seconds = perf_counter() - start
-    return Outcome(
+    outcome = Outcome(
         outputs,
-        folds,
+        tuple(value for place, value in sorted(work.values.items()) if not work.seeks(place)),
         work.pictures,
         work.found,
         work.intervals,
-        seconds,
+        perf_counter() - start,
         peak.nbytes,
         work.pool.busy,
         work.pool.waited,
     )
+    _do_all([partial(on_written, outcome), *work.releases()])
+    return replace(outcome, seconds=perf_counter() - start)
+
+
+def _do_all(steps: Iterable[Callable[[], None]]) -> None:
+    """Do all steps, whatever becomes of one; raise the first error, which tells of the others."""
+    failed: BaseException | None = None
+    for step in steps:
+        try:
+            step()
+        except BaseException as error:
+            if failed is None:
+                failed = error
+            else:
+                failed.add_note(str(error))
+    if failed is not None:
+        failed.add_note("nothing of what was written is removed")
+        raise failed
 
 
 class _Run:
@@ -145,9 +173,12 @@ class _Run:
             folds = {names[tap]: self.values[tap] for tap in taps}
             made[sink] = {**self._writers[place].close(nearest), "folds": folds}
             self.pictures[sink] = {names[t]: self._drawn[t] for t in taps if t in self._drawn}
-        for sink in self._schedule.sinks:
-            self._writers[places[id(sink)]].release()
         return made
+
+    def releases(self) -> list[Callable[[], None]]:
+        """What is left to do for each sink when all are closed."""
+        places = {id(sink): place for place, sink, _ in self._sinks()}
+        return [self._writers[places[id(sink)]].release for sink in self._schedule.sinks]
 
     def _sinks(self) -> Iterator[tuple[Place, Sink, Sweep]]:
         for k, sweep in enumerate(self._schedule.sweeps):

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from hoaconv.io.mark import (
     MARK,
     Heartbeat,
     Mark,
+    bears,
     forget,
+    may_live,
     put_mark,
-    read_mark,
     refuse_if_alive,
 )
 
@@ -27,11 +28,20 @@ SCRATCH = ".hoaconv-scratch"
 
 ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
-_FILES = re.compile(r"\..*|\d+(\.\d+)*|README.*|LICENSE.*|hoaconv-report\.json", re.IGNORECASE)
-"""Other files at a store's root: hidden ones, chunks of an array, what it is and whose."""
+_FILES = re.compile(
+    rf"({'|'.join(map(re.escape, ZARR_FILES))})(\.tmp|\.__lock)?"
+    r"|(c\.)?\d+(\.\d+)*(\.__lock)?"
+    r"|(?i:(README|LICENSE)(\.(md|txt|rst))?)|METADATA\.ome\.xml|\.DS_Store"
+    r"|hoaconv-report\.json|\.hoaconv-report\.json\.\d+\.tmp"
+    rf"|{re.escape(MARK)}(\..*)?"
+)
+"""Files at the root of a store, group or array: metadata, chunks, what it is and whose, a mark."""
 
-_FOLDERS = re.compile(r"\..*|\d+|c|labels|OME|__lock")
-"""Folders at a store's root that need no metadata: chunks, levels not finished yet, labels."""
+_CHUNKS = re.compile(r"\d+|c")
+"""Folders of chunks, or of levels not finished yet: they need no metadata."""
+
+_GROUPS = ("labels", "OME")
+"""Other folders that need none."""
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
@@ -61,26 +71,55 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         raise StoreError(f"{path} exists; name another output, or replace it with --overwrite")
     elif names and not names & set(ZARR_FILES):
         raise StoreError(f"{path} is not a zarr store, so it is not overwritten; name another")
-    _check_own(path, names)
+    _check_own(path)
 
 
-def _check_own(path: Path, names: Iterable[str]) -> None:
+def _check_own(path: Path) -> None:
     """Refuse to erase what is no part of a zarr store."""
-    strange = sorted(name for name in names if not _is_part(path / name))
+    try:
+        strange = min(_strange(path), default=None)
+    except OSError as error:
+        raise StoreError(f"{error.filename} can't be read: {error.strerror}") from error
     if strange:
         raise StoreError(
-            f"{path} holds {strange[0]}, which is no part of a zarr store, so it is not "
-            "overwritten; move that away, or name another output"
+            f"{path} holds {strange.relative_to(path)}, which is no part of a zarr store, so it is "
+            "not overwritten; move that away, or name another output"
         )
 
 
-def _is_part(entry: Path) -> bool:
-    """Whether an entry of a store's root is one that zarr stores have."""
-    if not entry.is_dir():
-        return entry.name in ZARR_FILES or bool(_FILES.fullmatch(entry.name))
-    return bool(_FOLDERS.fullmatch(entry.name)) or any(
-        (entry / name).is_file() for name in ZARR_FILES
-    )
+def _strange(folder: Path) -> Iterator[Path]:
+    """What zarr stores don't have at their root, or at those of the groups and arrays in them."""
+    for entry in _entries(folder):
+        path, name = Path(entry.path), entry.name
+        if not entry.is_dir() or entry.is_symlink():  # of a link nothing but itself is erased
+            if not _FILES.fullmatch(name) and not (entry.is_dir() and _may_be(path)):
+                yield path
+        elif name in ("c", SCRATCH):
+            continue
+        elif not _may_be(path):
+            yield path
+        elif _CHUNKS.fullmatch(name) and not _has_metadata(path):
+            names = (inner.name for inner in _entries(path))
+            yield from (path / n for n in names if not (_FILES.fullmatch(n) or n == "c"))
+        else:
+            yield from _strange(path)
+
+
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    """What is in a folder; nothing if somebody has just removed it."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return list(entries)
+    return []
+
+
+def _may_be(folder: Path) -> bool:
+    """Whether a folder may be part of a store by its name, its place or its metadata."""
+    known = _CHUNKS.fullmatch(folder.name) or folder.name in _GROUPS
+    return bool(known) or folder.parent.name == "labels" or _has_metadata(folder)
+
+
+def _has_metadata(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ZARR_FILES)
 
 
 class Claim:
@@ -103,8 +142,9 @@ class Claim:
             path.mkdir(parents=True, exist_ok=True)
             put_mark(path, self._mark)
             self._heartbeat = Heartbeat(path)
-            erasing = any(entry.name != MARK for entry in path.iterdir())
-            _erase(entry for entry in path.iterdir() if entry.name != MARK)
+            old = [name for name in os.listdir(path) if not _is_mark_in_use(path / name)]
+            erasing = bool(old)
+            self._erase(old)
         except BaseException as error:
             with suppress(OSError):  # the first error is the one to tell
                 self._let_go()
@@ -119,18 +159,20 @@ class Claim:
         if self._heartbeat is None:  # never ours
             self._remove_made()
             return
-        self._release()
-        if all(entry.name == MARK for entry in self.path.iterdir()):
-            (self.path / MARK).unlink(missing_ok=True)
-            self._remove_made()
+        try:
+            if self.is_ours and all(name.startswith(MARK) for name in os.listdir(self.path)):
+                (self.path / MARK).unlink(missing_ok=True)
+                self._remove_made()
+        finally:
+            self._release()
 
     @property
     def is_ours(self) -> bool:
-        """Whether the folder is still this run's."""
-        return read_mark(self.path) == self._mark
+        """Whether the folder is still this run's. Raises StoreError if that can't be told."""
+        return bears(self.path, self._mark)
 
     def check(self) -> None:
-        """Raise StoreError if the folder isn't this run's any more."""
+        """Raise StoreError if the folder isn't this run's any more, or that can't be told."""
         if not self.is_ours:
             gone = "" if os.path.isdir(self.path) else ": it is gone"
             raise StoreError(
@@ -145,17 +187,21 @@ class Claim:
         ------
         StoreError
             If the folder isn't this run's any more, the disk fails, or the mark can't be removed.
+            What was written stays, and a mark with it; the run is over all the same.
         """
-        self.check()
-        _sync(self.path)
-        self._release()
         try:
+            self.check()
+            _sync(self.path)
             (self.path / MARK).unlink()
+        except StoreError:
+            raise
         except OSError as error:
             raise StoreError(
                 f"{self.path} is complete, but its mark can't be removed ({error.strerror}); "
                 f"remove {MARK} in it"
             ) from error
+        finally:
+            self._release()
 
     def abandon(self, made: Iterable[str]) -> bool:
         """Remove what the run made; the mark goes last, so that a second failure still shows it.
@@ -163,23 +209,34 @@ class Claim:
         Parameters
         ----------
         made
-            Paths in the folder that are the run's. What somebody else has put there stays.
+            Names in the folder that are the run's. What somebody else has put there stays.
 
         Returns
         -------
         bool
             False where the folder isn't this run's any more, and was left alone.
+
+        Raises
+        ------
+        OSError
+            If something can't be removed, or it can't be told whose the folder is.
         """
-        if not self.is_ours:
-            self._release()
-            return False
         try:
-            _erase(self.path / name for name in made if os.path.lexists(self.path / name))
+            if not self.is_ours:
+                return False
+            self._erase(made)
+            (self.path / MARK).unlink(missing_ok=True)
         finally:
             self._release()
-        (self.path / MARK).unlink(missing_ok=True)
         self._remove_made()
         return True
+
+    def _erase(self, names: Iterable[str]) -> None:
+        """Remove files and folders, metadata first: what is half erased doesn't look whole."""
+        for name in sorted(names, key=lambda name: name not in ZARR_FILES):
+            if os.path.lexists(self.path / name):
+                self.check()
+                _remove(self.path / name)
 
     def _release(self) -> None:
         if self._heartbeat:
@@ -202,13 +259,23 @@ def _missing(path: Path) -> list[Path]:
     return [folder for folder in folders if not os.path.exists(folder)]
 
 
-def _erase(entries: Iterable[Path]) -> None:
-    """Remove files and folders, metadata first: what is half erased doesn't look whole."""
-    for entry in sorted(entries, key=lambda entry: entry.name not in ZARR_FILES):
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+def _is_mark_in_use(entry: Path) -> bool:
+    """Whether an entry is this run's mark, or one of a run that is just trying to put its own."""
+    return entry.name == MARK or (entry.name.startswith(MARK) and may_live(entry))
+
+
+def _remove(entry: Path) -> None:
+    """Remove a file or folder, even if somebody else removes parts of it at the same time."""
+    for is_last in (False, True):
+        try:
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
+            return
+        except FileNotFoundError:
+            if is_last:
+                raise
 
 
 def _sync(folder: Path) -> None:
@@ -220,15 +287,21 @@ def _sync(folder: Path) -> None:
     Raises
     ------
     StoreError
-        If the disk reports an error, for files written earlier too.
+        If the disk reports an error, for files written earlier too, and for those of others.
     """
     if sys.platform != "linux":
         getattr(os, "sync", lambda: None)()
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-            reason = os.strerror(ctypes.get_errno())
-            raise StoreError(f"{folder} can't be put on disk: {reason}")
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StoreError(
+            f"{folder} is written, but its disk reports an error ({error.strerror}), perhaps of "
+            f"other files: what was written may not all be on disk. So {MARK} stays in it; convert "
+            f"again with --overwrite, or remove {MARK} if you know the output to be whole"
+        ) from error

@@ -2,12 +2,15 @@
 
 No lock is used, since locks aren't reliable on network file systems. The mark is a small file
 whose modification time a living run renews. On this machine the process tells whether it lives;
-of another machine, or of another container, only that time can tell.
+of another machine, of another container, or where processes of others are hidden, only that time
+can tell.
 """
 
 import json
 import os
+import re
 import stat
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -15,12 +18,12 @@ from functools import lru_cache
 from pathlib import Path
 from socket import gethostname
 from threading import Event, Thread
-from time import time
+from time import monotonic, sleep, time
 from typing import Any
 from uuid import uuid4
 
+from psutil import STATUS_ZOMBIE, NoSuchProcess, Process
 from psutil import Error as PsutilError
-from psutil import Process
 
 from hoaconv.errors import StoreError
 from hoaconv.units import format_seconds
@@ -29,8 +32,9 @@ __all__ = [
     "MARK",
     "Heartbeat",
     "Mark",
+    "bears",
     "forget",
-    "is_marked",
+    "may_live",
     "put_mark",
     "read_mark",
     "refuse_if_alive",
@@ -43,7 +47,15 @@ STALE_SECONDS = 600.0
 network file systems tell of a changed time late, and clocks of two machines differ."""
 BEING_WRITTEN_SECONDS = 60.0
 """A mark that can't be read may be one that is being written, where links can't be made."""
+READING_SECONDS = 5.0
+"""A run whose mark can't be read tries for so long: network file systems fail for a moment."""
 LARGEST = 1 << 16  # bytes of a mark; ours has 300
+SAME_START = 0.5
+"""A process began when the mark says if it is no further off: less than a tick, and on systems that
+tell seconds more than they round."""
+
+_TOKEN = re.compile(r"[0-9a-z]{1,40}")
+"""What tells one mark from another, and may be part of a file's name."""
 
 _ALIVE: set[str] = set()
 """Tokens of this process's marks that are neither finished nor given up."""
@@ -63,6 +75,43 @@ def _here() -> tuple[str, str]:
     return gethostname(), f"{boot}/{pids}"
 
 
+def _start_of(pid: int) -> float:
+    """When a process began: clock ticks since boot on Linux, else seconds since 1970.
+
+    Linux's seconds since 1970 would change whenever the clock is set.
+
+    Raises
+    ------
+    ProcessLookupError
+        If there is no such process, or it has ended and nobody has asked how.
+    OSError
+        If that can't be told.
+    """
+    if sys.platform != "linux":
+        return _start_elsewhere(pid)
+    try:
+        told = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:  # there is none, or it is another user's and hidden
+        os.kill(pid, 0)
+        raise
+    state, *numbers = told.rpartition(b")")[2].split()  # a name in brackets comes before
+    if state in (b"Z", b"X", b"x"):
+        raise ProcessLookupError(pid)
+    return float(numbers[18])
+
+
+def _start_elsewhere(pid: int) -> float:
+    try:
+        process = Process(pid)
+        if process.status() == STATUS_ZOMBIE:
+            raise ProcessLookupError(pid)
+        return float(process.create_time())
+    except NoSuchProcess as error:
+        raise ProcessLookupError(pid) from error
+    except PsutilError as error:
+        raise PermissionError(pid) from error
+
+
 @dataclass(frozen=True)
 class Mark:
     """Who writes: host, what its processes are told apart by, process, its start, and a token."""
@@ -70,14 +119,16 @@ class Mark:
     host: str
     place: str
     pid: int
-    began: float
+    start: float
     token: str
 
     @classmethod
     def new(cls) -> "Mark":
         """Return the mark of this process for one more output."""
-        host, place = _here()
-        return cls(host, place, os.getpid(), Process().create_time(), uuid4().hex)
+        start = 0.0
+        with suppress(OSError):  # nobody else will find it either
+            start = _start_of(os.getpid())
+        return cls(*_here(), os.getpid(), start, uuid4().hex)
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> "Mark | None":
@@ -86,85 +137,145 @@ class Mark:
             made = cls(**found)
         except TypeError:
             return None
-        texts = (made.host, made.place, made.token)
+        texts = all(isinstance(text, str) for text in (made.host, made.place, made.token))
         number = isinstance(made.pid, int) and not isinstance(made.pid, bool)
-        known = number and 0 < made.pid < 1 << 31 and isinstance(made.began, int | float)
-        return made if known and all(isinstance(text, str) for text in texts) else None
+        known = number and 0 < made.pid < 1 << 31 and isinstance(made.start, int | float)
+        if not (known and texts and _TOKEN.fullmatch(made.token)):
+            return None
+        return made if 0 <= made.start < 1 << 53 else None
 
     @property
-    def is_local(self) -> bool:
-        """Whether its process number means anything here."""
-        return (self.host, self.place) == _here()
-
-    @property
-    def process_lives(self) -> bool:
-        """Whether the process goes on, not another one with the same number."""
+    def lives(self) -> bool | None:
+        """Whether its process goes on, not another one of that number; None if it can't be told."""
+        if (self.host, self.place) != _here():
+            return None
         if self.pid == os.getpid():
             return self.token in _ALIVE
         try:
-            return bool(Process(self.pid).create_time() == self.began)
-        except PsutilError:
+            return abs(_start_of(self.pid) - self.start) < SAME_START
+        except ProcessLookupError:
             return False
-
-
-def is_marked(folder: Path) -> bool:
-    """Whether something with the mark's name is there."""
-    return os.path.lexists(folder / MARK)
+        except OSError:
+            return None
 
 
 def read_mark(folder: Path) -> Mark | None:
-    """Read who claimed the folder; None where nobody did, or the mark can't be made sense of."""
+    """Read who claimed the folder; None where nobody did, or the mark can't be made sense of.
+
+    Raises
+    ------
+    OSError
+        If something is there that can't be read.
+    """
     return _read(folder / MARK)
 
 
-def _read(path: Path) -> Mark | None:
+def _read(file: Path) -> Mark | None:
     try:
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(file, "rb") as opened:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                return None  # a pipe would let us wait for ever
-            found = json.loads(opened.read(LARGEST))
-    except (OSError, ValueError, RecursionError):
+        opened = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            return None  # a pipe would let us wait for ever
+        found = json.loads(os.read(opened, LARGEST))
+    except (ValueError, RecursionError):
+        return None
+    finally:
+        os.close(opened)
     return Mark.of(found) if isinstance(found, dict) else None
 
 
-def refuse_if_alive(folder: Path, now: float | None = None) -> None:
-    """Refuse a folder in which another run may be at work.
+def bears(folder: Path, mark: Mark) -> bool:
+    """Whether a folder bears this mark; a read that fails is tried again for some seconds.
 
-    Parameters
-    ----------
-    now
-        The present time by the clock that files there get; by default this machine's.
+    Raises
+    ------
+    StoreError
+        If the mark can't be read.
+    """
+    end = monotonic() + READING_SECONDS
+    while True:
+        try:
+            return read_mark(folder) == mark
+        except OSError as error:
+            if monotonic() >= end:
+                raise StoreError(
+                    f"{folder / MARK} can't be read ({error.strerror or error}), so it isn't known "
+                    f"whether another run has taken {folder}"
+                ) from error
+        sleep(READING_SECONDS / 50)
+
+
+def refuse_if_alive(folder: Path) -> None:
+    """Refuse a folder in which another run may be at work.
 
     Raises
     ------
     StoreError
         If the marked run is alive, or may be.
     """
-    mark, age = read_mark(folder), _age(folder, time() if now is None else now)
+    _dead(folder / MARK, time())
+
+
+def may_live(file: Path) -> bool:
+    """Whether the run that wrote a mark, under this name, is alive or may be."""
+    try:
+        _dead(file, time())
+    except StoreError:
+        return True
+    return False
+
+
+def _dead(file: Path, now: float) -> Mark | None:
+    """Return the mark of a dead run; None if it can't be made sense of, or isn't there.
+
+    Parameters
+    ----------
+    now
+        The present time by the clock that files there get.
+
+    Raises
+    ------
+    StoreError
+        If the run is alive, or may be.
+    """
+    folder, age = file.parent, _age(file, now)
+    ago = format_seconds(max(0.0, age))
+    try:
+        mark = _read(file)
+    except OSError as error:
+        if age < STALE_SECONDS:
+            raise StoreError(
+                f"{file} can't be read ({error.strerror or error}), and another run may be at work "
+                f"there: it was renewed {ago} ago. If no run is, remove it"
+            ) from error
+        return None
     if mark is None:
         if 0 <= age < BEING_WRITTEN_SECONDS:
             raise StoreError(
-                f"{folder} has just been marked by another run, perhaps; try again in a minute"
+                f"{file} can't be read as a mark; if no other run is at work there, remove it, or "
+                "wait a minute"
             )
-    elif mark.is_local:
-        if mark.process_lives:
-            raise StoreError(
-                f"{folder} is being written by another run (process {mark.pid}); let it finish"
-            )
-    elif age < STALE_SECONDS:
+        return None
+    lives = mark.lives
+    if lives:
+        raise StoreError(
+            f"{folder} is being written by another run (process {mark.pid}); let it finish"
+        )
+    if lives is None and age < STALE_SECONDS:
         raise StoreError(
             f"{folder} is being written by another run (process {mark.pid} on {mark.host}, last "
-            f"sign of life {format_seconds(max(0.0, age))} ago); let it finish. If that run is "
-            f"dead, try again {format_seconds(STALE_SECONDS)} after its last sign of life"
+            f"sign of life {ago} ago); let it finish. If that run is dead, try again "
+            f"{format_seconds(STALE_SECONDS)} after its last sign of life"
         )
+    return mark
 
 
-def _age(folder: Path, now: float) -> float:
-    """Seconds since the mark was last renewed."""
+def _age(file: Path, now: float) -> float:
+    """Seconds since a mark was last renewed."""
     try:
-        return now - os.lstat(folder / MARK).st_mtime
+        return now - os.lstat(file).st_mtime
     except OSError:
         return STALE_SECONDS
 
@@ -172,7 +283,7 @@ def _age(folder: Path, now: float) -> float:
 def put_mark(folder: Path, mark: Mark) -> None:
     """Put the mark into a folder, whole; replace that of a dead run.
 
-    Of two runs that begin at the same moment one wins, the other is told.
+    Of several runs that begin at the same moment one wins, the others are told.
 
     Raises
     ------
@@ -182,38 +293,45 @@ def put_mark(folder: Path, mark: Mark) -> None:
         If the file system refuses.
     """
     beside = folder / f"{MARK}.{mark.token}"
+    _ALIVE.add(mark.token)
     try:
         beside.write_text(json.dumps(asdict(mark)), encoding="utf-8")
-        now = beside.stat().st_mtime  # by the clock of the machine that the disk belongs to
-        if is_marked(folder):
-            refuse_if_alive(folder, now)
-            _set_aside(folder, mark.token)
-        _link(beside, folder / MARK)
-    except FileExistsError:
-        refuse_if_alive(folder, now)
-        raise StoreError(f"{folder} was taken by another run at the same moment") from None
+        # The time by the clock of the machine that the disk belongs to.
+        _take(folder / MARK, beside, beside.stat().st_mtime)
+    except BaseException:
+        forget(mark)
+        raise
     finally:
-        beside.unlink(missing_ok=True)
-    _ALIVE.add(mark.token)
-
-
-def _set_aside(folder: Path, token: str) -> None:
-    """Remove a dead run's mark; what was put in its place meanwhile is put back."""
-    dead, aside = read_mark(folder), folder / f"{MARK}.{token}.dead"
-    try:
-        (folder / MARK).rename(aside)
-    except FileNotFoundError:
-        return  # another run has set it aside
-    seen = _read(aside)
-    if seen != dead:
         with suppress(OSError):
-            _link(aside, folder / MARK)
-        aside.unlink(missing_ok=True)
-        raise StoreError(f"{folder} was taken by another run at the same moment")
-    if aside.is_dir() and not aside.is_symlink():
-        aside.rename(folder / MARK)
-        raise StoreError(f"{folder / MARK} is a folder; remove it")
-    aside.unlink()
+            beside.unlink(missing_ok=True)
+
+
+def _take(file: Path, beside: Path, now: float) -> None:
+    """Put the mark that lies beside in the place of `file`, unless a run may be alive there.
+
+    A dead run's mark is replaced only by the run that has a file named after it. One run at a time
+    can have that, and looks again when it has it. So the mark of a living run is never touched.
+    """
+    try:
+        _link(beside, file)
+    except FileExistsError:
+        dead = _dead(file, now)
+        if os.path.lexists(file):
+            _replace(file, dead, beside, now)
+        else:  # that run has just ended
+            _take(file, beside, now)
+
+
+def _replace(file: Path, dead: Mark | None, beside: Path, now: float) -> None:
+    heir = file.with_name(f"{file.name}.after-{dead.token if dead else 'none'}")
+    _take(heir, beside, now)
+    try:
+        if _dead(file, now) != dead:
+            raise StoreError(f"{file.parent} was taken by another run at the same moment")
+        heir.replace(file)
+    except BaseException:
+        heir.unlink(missing_ok=True)
+        raise
 
 
 def _link(source: Path, target: Path) -> None:

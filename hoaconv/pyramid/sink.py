@@ -166,7 +166,7 @@ def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, 
 
 
 def record(sink: OmeZarr, values: Mapping[str, Any]) -> int:
-    """Put what a run tells of itself into the provenance of its finished image.
+    """Put what a run tells of itself into the provenance of its image, when that is written.
 
     Returns
     -------
@@ -266,7 +266,7 @@ class OmeZarrWriter(Writer):
         }
 
     def release(self) -> None:
-        """Take the mark away: the store is whole."""
+        """Put the store on disk and take its mark away. If that fails, all of it stays as it is."""
         if self._claim:
             self._claim.finish()
 

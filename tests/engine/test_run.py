@@ -293,3 +293,54 @@ def test_a_failed_run_holds_no_planes_while_its_error_is_kept() -> None:
     held = {frame.f_code.co_name: dict(frame.f_locals) for frame, _ in walk_tb(caught.tb)}
     assert held["outputs"] == {}
     assert held["_sweep"] == {}
+
+
+class Failing(Keep):
+    """Is written, but can't be released."""
+
+    def open(self, spec, pool, buffers, thrift):
+        writer = super().open(spec, pool, buffers, thrift)
+
+        def release():
+            self.ended.append("not released")
+            raise StoreError("the disk is gone")
+
+        writer.release = release
+        return writer
+
+
+def test_nothing_is_removed_when_all_is_written() -> None:
+    planes = Plan.read(InMemory(volume_of((5, 3, 2))))
+    first, second, third = Failing(), Keep(), Failing()
+    plan = (planes | first) & (planes | second) & (planes | third)
+    with pytest.raises(StoreError, match="the disk is gone") as told:
+        run(schedule(plan, Limits(1 << 30, 2)))
+    assert told.value.__notes__ == ["the disk is gone", "nothing of what was written is removed"]
+    assert [sink.ended[-1] for sink in (first, second, third)] == [
+        "not released",
+        "released",
+        "not released",
+    ]
+    assert "aborted" not in first.ended + second.ended + third.ended
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_done_when_all_is_written_comes_before_the_release(fails) -> None:
+    sink, seen = Keep(), []
+
+    def on_written(outcome):
+        seen.append((outcome, list(sink.ended)))
+        if fails:
+            raise KeyboardInterrupt
+
+    made = schedule(Plan.read(InMemory(volume_of((5, 3, 2)))) | Total() | sink, Limits(1 << 30, 2))
+    if fails:
+        with pytest.raises(KeyboardInterrupt) as told:
+            run(made, on_written=on_written)
+        assert told.value.__notes__ == ["nothing of what was written is removed"]
+    else:
+        outcome = run(made, on_written=on_written)
+        assert outcome.seconds >= seen[0][0].seconds
+        assert outcome.folds == seen[0][0].folds
+    assert seen[0][1] == ["closed"]
+    assert sink.ended == ["closed", "released"]

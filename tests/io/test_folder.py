@@ -1,35 +1,24 @@
 """An output folder is claimed, finished or given up; nothing of the user's is lost."""
 
+import ctypes
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
-from dataclasses import asdict
-from time import sleep, time
+from time import sleep
+from types import SimpleNamespace
 
 import pytest
+from marking import unreadable, write_mark, zarr_at
 
 from hoaconv.errors import StoreError
 from hoaconv.io import folder, mark
 from hoaconv.io.folder import Claim, check_free
-from hoaconv.io.mark import MARK, Mark, put_mark, read_mark
+from hoaconv.io.mark import MARK, read_mark
 
 pytestmark = pytest.mark.oldest
-
-
-def zarr_at(path):
-    (path / "0" / "c").mkdir(parents=True)
-    (path / "zarr.json").write_text("{}")
-    (path / "0" / "c" / "1").write_bytes(b"12345")
-    return path
-
-
-def write_mark(path, seconds_ago=0.0, **changed):
-    """A mark as this process would leave it, but for what is changed."""
-    file = path / MARK
-    file.write_text(json.dumps({**asdict(Mark.new()), **changed}))
-    os.utime(file, (time() - seconds_ago,) * 2)
-    return file
 
 
 def test_a_claim_marks_the_folder_until_it_is_finished(tmp_path) -> None:
@@ -56,7 +45,7 @@ def test_what_was_taken_over_is_left_alone_and_told(tmp_path) -> None:
 @pytest.mark.parametrize("pid", [os.getpid(), os.getppid(), 1], ids=["own", "parent", "first"])
 def test_a_mark_of_a_dead_run_whose_number_lives_on_is_no_obstacle(tmp_path, pid) -> None:
     (tmp_path / "x.zarr").mkdir()
-    write_mark(tmp_path / "x.zarr", pid=pid, began=12.5, token="dead")
+    write_mark(tmp_path / "x.zarr", pid=pid, start=12.5, token="dead")
     Claim(tmp_path / "x.zarr", overwrite=True).finish()
     assert not list((tmp_path / "x.zarr").iterdir())
 
@@ -217,7 +206,7 @@ ODD_MARKS = {
 @pytest.mark.parametrize("content", ODD_MARKS.values(), ids=ODD_MARKS)
 def test_a_mark_that_can_not_be_read_may_be_new_and_is_dead_later(tmp_path, content) -> None:
     (tmp_path / MARK).write_bytes(content)
-    with pytest.raises(StoreError, match="try again in a minute"):
+    with pytest.raises(StoreError, match=r"can't be read as a mark; .*remove it"):
         Claim(tmp_path, overwrite=True)
     os.utime(tmp_path / MARK, (1.0, 1.0))
     Claim(tmp_path, overwrite=True).finish()
@@ -242,28 +231,9 @@ def test_a_pipe_in_place_of_the_mark_does_not_hang(tmp_path) -> None:
 def test_a_folder_in_place_of_the_mark_is_told(tmp_path) -> None:
     (tmp_path / MARK).mkdir()
     os.utime(tmp_path / MARK, (1.0, 1.0))
-    with pytest.raises(StoreError, match="is a folder"):
+    with pytest.raises(StoreError, match=f"holds {MARK}, .*move that away"):
         Claim(tmp_path, overwrite=True)
     assert (tmp_path / MARK).is_dir()
-
-
-def test_a_mark_that_comes_while_a_dead_one_is_replaced_is_put_back(tmp_path, monkeypatch) -> None:
-    write_mark(tmp_path, pid=1, began=12.5)
-    other = write_mark(tmp_path, pid=os.getpid()).read_text()
-    write_mark(tmp_path, pid=1, began=12.5)
-    look = mark.refuse_if_alive
-
-    def late(folder, now=None):
-        look(folder, now)
-        monkeypatch.setattr(mark, "refuse_if_alive", look)
-        (folder / MARK).write_text(other)  # the other run has come after we looked
-
-    seen = iter([Mark.of(json.loads((tmp_path / MARK).read_text()))])
-    monkeypatch.setattr(mark, "refuse_if_alive", late)
-    monkeypatch.setattr(mark, "read_mark", lambda _: next(seen))
-    with pytest.raises((StoreError, StopIteration)):
-        put_mark(tmp_path, Mark.new())
-    assert (tmp_path / MARK).read_text() == other
 
 
 def test_where_no_links_can_be_made_marks_are_written(tmp_path, monkeypatch) -> None:
@@ -292,7 +262,7 @@ def test_folders_that_are_no_part_of_a_store_are_not_erased(tmp_path, kind) -> N
     (path / "photos" / "cat.jpg").write_text("meow")
     if kind == "unfinished":
         (path / "zarr.json").unlink()
-        write_mark(path, pid=1, began=12.5)
+        write_mark(path, pid=1, start=12.5)
     with pytest.raises(StoreError, match="photos"):
         Claim(path, overwrite=True)
     assert (path / "photos" / "cat.jpg").exists()
@@ -320,21 +290,159 @@ def test_a_complete_output_whose_mark_can_not_be_removed_is_told_so(tmp_path, mo
         claim.finish()
     monkeypatch.undo()
     assert (claim.path / "zarr.json").exists()
+    Claim(claim.path, overwrite=True).finish()  # the run is over, though its process lives
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no syncfs here")
 def test_a_disk_that_fails_at_the_end_is_told(tmp_path, monkeypatch) -> None:
     claim = Claim(tmp_path / "x.zarr", overwrite=False)
 
-    def failing(_):
-        raise StoreError("x.zarr can't be put on disk: Input/output error")
+    def failing(*_):
+        ctypes.set_errno(errno.EIO)
+        return -1
 
-    monkeypatch.setattr(folder, "_sync", failing)
-    with pytest.raises(StoreError, match="put on disk"):
+    monkeypatch.setattr(folder.ctypes, "CDLL", lambda *_, **__: SimpleNamespace(syncfs=failing))
+    with pytest.raises(StoreError, match=r"error \(Input/output error\).*--overwrite"):
         claim.finish()
     assert (claim.path / MARK).exists()
+    monkeypatch.undo()
+    Claim(claim.path, overwrite=True).finish()  # the run is over, though its process lives
 
 
 def test_a_link_to_itself_is_no_output(tmp_path) -> None:
     (tmp_path / "x.zarr").symlink_to(tmp_path / "x.zarr")
     with pytest.raises(StoreError, match="leads nowhere"):
         check_free(tmp_path / "x.zarr", overwrite=True)
+
+
+def kept(path):
+    return sorted(str(entry.relative_to(path)) for entry in path.rglob("*") if entry.is_file())
+
+
+PRECIOUS = [
+    "README_measurements.xlsx",
+    "LICENSE.key",
+    ".notes",
+    ".git/config",
+    "notes.zarr.json",
+    "0/results.csv",
+    "7/results.csv",
+    "analysis.zarr/results.csv",
+    "labels/thesis.doc",
+    "labels/photos/cat.jpg",
+    "OME/photos/cat.jpg",
+]
+
+
+@pytest.mark.parametrize("name", PRECIOUS)
+def test_what_may_be_the_users_own_is_not_erased(tmp_path, name) -> None:
+    path = zarr_at(tmp_path / "x.zarr")
+    file = path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.parent.name in ("0", "analysis.zarr"):
+        (file.parent / "zarr.json").write_text("{}")
+    file.write_text("precious")
+    before = kept(path)
+    told = name.removesuffix("/config").removesuffix("/photos/cat.jpg" if "OME" in name else "-")
+    with pytest.raises(StoreError, match=f"holds {re.escape(told)}.*no part of a zarr store"):
+        Claim(path, overwrite=True)
+    assert kept(path) == before
+
+
+PARTS = [
+    "zarr.json.tmp",
+    ".zattrs.tmp",
+    "README.md",
+    "License",
+    ".DS_Store",
+    "hoaconv-report.json",
+    "0.0.0",
+    "c.0.0.0",
+    "0/zarr.json",
+    "0/zarr.json.tmp",
+    "0/c/0/0/0.__lock",
+    "1/c/0/0/0",
+    "2/.zarray",
+    "2/0/0/0",
+    "3/0/0/0",
+    "A/.zgroup",
+    "A/1/.zgroup",
+    "A/1/0/.zarray",
+    "OME/METADATA.ome.xml",
+    "labels/cells/0/c/0/0/0",
+    ".hoaconv-scratch/level-0",
+]
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_what_zarr_stores_and_killed_runs_leave_is_erased(tmp_path, unfinished) -> None:
+    path = zarr_at(tmp_path / "x.zarr")
+    for name in PARTS:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text("x")
+    (path / "labels" / "around").symlink_to(path)
+    if unfinished:
+        (path / "zarr.json").unlink()
+        write_mark(path, pid=1, start=12.5)
+    Claim(path, overwrite=True).finish()
+    assert not list(path.iterdir())
+
+
+def test_marks_of_dead_runs_are_erased_and_those_being_put_stay(tmp_path) -> None:
+    path = zarr_at(tmp_path / "x.zarr")
+    write_mark(path, pid=1, start=12.5).rename(path / f"{MARK}.dead")
+    coming = write_mark(path, seconds_ago=3, host="other").rename(path / f"{MARK}.coming")
+    Claim(path, overwrite=True).finish()
+    assert list(path.iterdir()) == [coming]
+
+
+def test_a_run_that_loses_its_folder_while_it_erases_stops(tmp_path, monkeypatch) -> None:
+    path = zarr_at(tmp_path / "x.zarr")
+    (path / "1" / "c").mkdir(parents=True)
+    rmtree = folder.shutil.rmtree
+
+    def losing(entry):
+        rmtree(entry)
+        write_mark(path, host="other")
+
+    monkeypatch.setattr(folder.shutil, "rmtree", losing)
+    with pytest.raises(StoreError, match="somebody else"):
+        Claim(path, overwrite=True)
+    assert len(list(path.glob("[01]"))) == 1
+    assert read_mark(path).host == "other"
+
+
+def test_what_somebody_else_removes_meanwhile_is_no_error(tmp_path, monkeypatch) -> None:
+    path = zarr_at(tmp_path / "x.zarr")
+    rmtree, calls = folder.shutil.rmtree, []
+
+    def racing(entry):
+        calls.append(entry)
+        if len(calls) == 1:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        rmtree(entry)
+
+    monkeypatch.setattr(folder.shutil, "rmtree", racing)
+    Claim(path, overwrite=True).finish()
+    assert not list(path.iterdir())
+
+
+def test_a_read_that_fails_once_does_not_end_a_run(tmp_path, monkeypatch) -> None:
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+    zarr_at(claim.path)
+    unreadable(monkeypatch, claim.path, times=3)
+    claim.check()
+    claim.finish()
+    assert (claim.path / "zarr.json").exists()
+
+
+def test_what_was_written_stays_if_nobody_can_tell_whose_it_is(tmp_path, monkeypatch) -> None:
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+    zarr_at(claim.path)
+    monkeypatch.setattr(mark, "READING_SECONDS", 0.1)
+    unreadable(monkeypatch, claim.path)
+    for told in (claim.check, lambda: claim.abandon(["0", "zarr.json"])):
+        with pytest.raises(StoreError, match=r"can't be read \(Input/output error\)"):
+            told()
+    monkeypatch.undo()
+    assert kept(claim.path) == [MARK, "0/c/1", "zarr.json"]
