@@ -19,7 +19,7 @@ from hoaconv.errors import SourceError
 from hoaconv.io.looks import looks_like
 from hoaconv.io.opened import check_regular, opened, seen
 from hoaconv.io.slices import StoredSlice, blame, check_plane
-from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded
+from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded, strip_scratch
 from hoaconv.io.tiff_chain import Directory, walk
 from hoaconv.io.voxel_size import VoxelSize, from_imagej, from_ome, from_tiff_tags
 
@@ -352,5 +352,5 @@ def _scratch(page: tifffile.TiffPage, coded: int, largest: int) -> int:
     """
     passes = largest if largest == coded else 2 * min(coded, largest + _PASS) + _PASS
     strip = prod(page.chunks) * np.dtype(page.dtype).itemsize
-    copies = 2 if _is_swapped(page) or page.predictor not in (1, 2) else 1
-    return passes + copies * strip + (3 << 20)
+    changed = strip if _is_swapped(page) or page.predictor not in (1, 2) else 0
+    return passes + strip_scratch(int(page.compression), strip) + changed + (3 << 20)
