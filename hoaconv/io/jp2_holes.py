@@ -10,15 +10,17 @@ __all__ = ["check_holes"]
 _PATTERN = 16
 
 
-def check_holes(label: str, coded: bytes, first: int, zeros: int | None, plane: Plane) -> None:
+def check_holes(
+    label: str, coded: bytes, span: tuple[int, int], zeros: int | None, plane: Plane
+) -> None:
     """Refuse coded data in which more zeros follow each other than a coder gives.
 
     Parameters
     ----------
     label
         What an error calls the slice.
-    coded, first
-        The file, and where its coded data begin.
+    coded, span
+        The file, and where its coded data begin and end; what lies behind may be anything.
     zeros
         See `hoaconv.io.codestream.Codestream.longest_zeros`.
     plane
@@ -29,7 +31,10 @@ def check_holes(label: str, coded: bytes, first: int, zeros: int | None, plane: 
     SourceError
         If there is a hole.
     """
-    hole = -1 if zeros is None else coded.find(bytes(zeros + 1), first)
+    begin, end = span
+    if zeros is None or zeros >= end - begin:
+        return
+    hole = coded.find(bytes(zeros + 1), begin, end)
     if hole >= 0 and not _has_few_values(plane):
         raise SourceError(
             f"{label} is damaged: from byte {hole} there are more zeros than coded data hold, as "
