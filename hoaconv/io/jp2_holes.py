@@ -1,9 +1,9 @@
 """Holes in coded slices: zeros where a copy left something out, which decoders take in silence.
 
 Only holes of more than 2048 zeros are found, as those of lost disk blocks are. Coded tissue, noise
-and smooth planes hold 6 zeros in a row at most, but a sound plane of many values with fine stripes in
-a part of it reached 1501 (of 4200 codestreams of OpenJPEG, lossless and lossy), so a lower limit would
-refuse sound slices. A hole of 2000 zeros may change a fifth of a small slice's voxels.
+and smooth planes hold 6 zeros in a row at most, but a sound plane of many values with fine stripes
+in a part of it reached 1501 (of 4200 codestreams of OpenJPEG, lossless and lossy), so a lower limit
+would refuse sound slices. A hole of 2000 zeros may change a fifth of a small slice's voxels.
 """
 
 import numpy as np
