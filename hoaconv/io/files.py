@@ -9,10 +9,9 @@ from errno import ELOOP
 from glob import escape, glob, has_magic
 from pathlib import Path
 
-from natsort import natsorted
-
 from hoaconv.errors import SourceError
 from hoaconv.io.looks import unread_kind
+from hoaconv.io.name_numbers import in_order
 from hoaconv.io.names import some
 from hoaconv.io.opened import check_regular
 
@@ -217,7 +216,7 @@ def _found(files: list[Path], path: Path) -> Found:
         )
     others = [file.name for file in files if not kind_of(file)]
     notes = (f"{len(others)} files that are no images were left out ({some(others)})",)
-    return Found(tuple(natsorted(images, key=str)), path, notes if others else ())
+    return Found(tuple(in_order(images)), path, notes if others else ())
 
 
 def _is_litter(path: Path) -> bool:

@@ -149,9 +149,7 @@ def test_links_to_nothing_beside_slices_are_left_out_with_a_note(tmp_path, to):
 def test_a_folder_of_a_link_to_nothing_names_the_link(tmp_path, to):
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "link").symlink_to(tmp_path / "s" / to)
-    with pytest.raises(
-        SourceError, match=r"s holds no image .*\(link\); link is a link"
-    ):
+    with pytest.raises(SourceError, match=r"s holds no image .*\(link\); link is a link"):
         find_files(tmp_path / "s")
     with pytest.raises(SourceError, match=r"link is a link"):
         find_files(tmp_path / "s" / "*")
