@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from io import FileIO
+from math import prod
 from typing import Any
 
 import imagecodecs
@@ -65,9 +66,8 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
     tall, wide = page.chunks[-2:] if page.is_tiled else (page.rowsperstrip, page.imagewidth)
     row = wide * page.dtype.itemsize
     room = memoryview(bytearray(tall * row + _SLACK))
-    for index, (offset, count) in enumerate(
-        zip(page.dataoffsets, page.databytecounts, strict=True)
-    ):
+    places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    for index, (offset, count) in enumerate(places[: prod(page.chunked)]):
         rows = tall if page.is_tiled else min(tall, out.shape[0] - index * tall)
         wanted = room[: rows * row]
         stream.seek(offset)

@@ -104,6 +104,13 @@ def test_a_last_strip_that_is_as_tall_as_the_others(tmp_path):
     np.testing.assert_array_equal(read(tiff(tmp_path / "a.tif", coded, 40, 8, plane)), plane)
 
 
+def test_strips_beyond_the_last_row_are_left_alone(tmp_path):
+    coded = [imagecodecs.zlib_encode(part.tobytes()) for part in (PLANE[:30], PLANE[30:])]
+    for more in (coded[0], b"no strip"):
+        file = tiff(tmp_path / "a.tif", [*coded, more], 30, 8)
+        np.testing.assert_array_equal(read(file), PLANE)
+
+
 def test_more_than_is_wanted_is_left_out_at_once(tmp_path):
     """Not 64 KiB after 64 KiB, with a copy of all coded bytes for each."""
     plane = RNG.integers(0, 60000, (2500, 2500), np.uint16)
