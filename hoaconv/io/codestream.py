@@ -45,8 +45,8 @@ class Codestream:
         Quality layers; the smallest precinct; the code block.
     style
         Of the code blocks: bit 0 raw bits, bit 6 HTJ2K.
-    first
-        Byte of the first tile-part.
+    begin, first
+        Bytes where the codestream and its first tile-part begin.
     """
 
     start: Pair
@@ -62,6 +62,7 @@ class Codestream:
     precinct: Pair
     block: Pair
     style: int
+    begin: int
     first: int
 
     @property
@@ -119,7 +120,7 @@ def read_codestream(file: Path, stream: IO[bytes], begin: int, end: int) -> Code
     for _ in range(_MARKERS):
         marker, length = _segment(file, stream, place, end)
         if marker == _SOT:
-            return _understood(file, found, place)
+            return _understood(file, found, begin, place)
         if marker in (_SIZ, _COD):
             found.setdefault(marker, _at(stream, place + 4, length - 2))
         place += 2 + length
@@ -139,7 +140,7 @@ def _segment(file: Path, stream: IO[bytes], place: int, end: int) -> Pair:
     return marker, length
 
 
-def _understood(file: Path, found: dict[int, bytes], first: int) -> Codestream:
+def _understood(file: Path, found: dict[int, bytes], begin: int, first: int) -> Codestream:
     siz, cod = found.get(_SIZ, b""), found.get(_COD, b"")
     if len(siz) < 39 or len(cod) < 10:
         missing = "its size (SIZ)" if len(siz) < 39 else "how it is coded (COD)"
@@ -169,6 +170,7 @@ def _understood(file: Path, found: dict[int, bytes], first: int) -> Codestream:
         precinct=(1 << min(p >> 4 for p in precincts), 1 << min(p & 15 for p in precincts)),
         block=(1 << (log_y + 2), 1 << (log_x + 2)),
         style=style,
+        begin=begin,
         first=first,
     )
 
@@ -181,21 +183,38 @@ def on_own_grid(coded: bytes, header: Codestream) -> bytes:
     Raises
     ------
     ValueError
-        If tiles don't begin at its voxels; `Codestream.divides` tells.
+        If tiles don't begin at its voxels (`Codestream.divides` tells), or SIZ isn't the first
+        marker segment, as it must be.
     """
     if not header.divides:
         raise ValueError("tiles don't divide")
+    if not coded.startswith(b"\xff\x4f\xff\x51", header.begin):
+        raise ValueError("no size (SIZ) where the codestream begins")
     spans = (header.end, header.start, header.tile, header.tile_start)
     step_y, step_x = header.step
     own = [-(-edge // n) for y, x in spans for edge, n in ((x, step_x), (y, step_y))]
-    place = coded.index(b"\xff\x4f\xff\x51") + 8
+    place = header.begin + 8
     depth = coded[place + 34 : place + 35]
     siz = pack(">8IH", *own, 1) + depth + b"\1\1"
     return coded[:place] + siz + coded[place + len(siz) :]
 
 
-def check_tiles(file: Path, stream: IO[bytes], header: Codestream, end: int) -> None:
+def check_tiles(file: Path, stream: IO[bytes], header: Codestream, end: int) -> int:
     """Walk from tile-part to tile-part: each must be there, and EOC behind the last.
+
+    Parameters
+    ----------
+    file, stream
+        The file.
+    header
+        Of its codestream.
+    end
+        Of the bytes in which the codestream lies.
+
+    Returns
+    -------
+    int
+        Byte of EOC, where the coded data end.
 
     Raises
     ------
@@ -218,12 +237,13 @@ def check_tiles(file: Path, stream: IO[bytes], header: Codestream, end: int) -> 
         parts[tile] += 1
         promised[tile] = max(count, promised.get(tile, 0))
         if length == 0:  # the last one: it goes on to EOC
-            _check_eoc(file, stream, place, end)
+            place = _find_eoc(file, stream, place, end)
             break
         if length < _PART + 2 or place + length > end:
             raise SourceError(_broken(file, place, end))
         place += length
     _check_all(file, tiles, parts, promised)
+    return place
 
 
 def _check_all(file: Path, tiles: int, parts: Counter[int], promised: dict[int, int]) -> None:
@@ -241,10 +261,12 @@ def _check_all(file: Path, tiles: int, parts: Counter[int], promised: dict[int, 
         raise SourceError(f"{file} is damaged: {what}; was it written to the end? Copy it again")
 
 
-def _check_eoc(file: Path, stream: IO[bytes], place: int, end: int) -> None:
+def _find_eoc(file: Path, stream: IO[bytes], place: int, end: int) -> int:
     begin = max(place + _PART, end - 2 - _PADDING)
-    if not _at(stream, begin, end - begin).rstrip(b"\0").endswith(_EOC.to_bytes(2, "big")):
+    behind = _at(stream, begin, end - begin).rstrip(b"\0")
+    if not behind.endswith(_EOC.to_bytes(2, "big")):
         raise SourceError(_broken(file, end, end))
+    return begin + len(behind) - 2
 
 
 def _broken(file: Path, place: int, end: int) -> str:

@@ -3,16 +3,15 @@
 import os
 import stat
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from errno import ELOOP
 from glob import escape, glob, has_magic
 from pathlib import Path
 
-from natsort import natsorted
-
 from hoaconv.errors import SourceError
 from hoaconv.io.looks import unread_kind
+from hoaconv.io.name_numbers import in_order
 from hoaconv.io.names import some
 from hoaconv.io.opened import check_regular
 
@@ -92,11 +91,19 @@ def _listed(folder: Path) -> list[Path]:
     folders: list[Path] = []
     with os.scandir(folder) as entries:  # it knows folders without asking about each file
         for entry in entries:
-            (folders if entry.is_dir() else files).append(Path(entry.path))
+            (folders if _is_folder(entry) else files).append(Path(entry.path))
     if not any(kind_of(file) and not _is_litter(file) for file in files):
         names = [path.name for path in folders if not _is_litter(path)]
         raise SourceError(f"{folder} holds no image{_instead(names, files)}")
     return files
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; a link that leads back to itself is neither."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _instead(folders: list[str], files: list[Path]) -> str:
@@ -115,34 +122,44 @@ def _instead(folders: list[str], files: list[Path]) -> str:
 def _hint(file: Path) -> str:
     """What to do with an image that hoaconv doesn't read; DICOM files often have no suffix."""
     hint = unread_kind(file.name)
-    if hint or not stat.S_ISREG(file.stat().st_mode):
-        return hint
-    with file.open("rb") as stream:
-        return unread_kind("file.dcm") if stream.read(132)[128:] == b"DICM" else ""
+    try:
+        if hint or not stat.S_ISREG(file.stat().st_mode):
+            return hint
+        with file.open("rb") as stream:
+            return unread_kind("file.dcm") if stream.read(132)[128:] == b"DICM" else ""
+    except OSError:
+        return f"; {file.name} is a link to nothing" if file.is_symlink() else ""
 
 
 def _matched(pattern: Path) -> Found:
-    matches = [Path(match) for match in _glob(str(pattern))]
+    unlisted = set[str]()
+    matches = [Path(match) for match in _glob(str(pattern), unlisted)]
+    note = f"folders that can't be listed were left out ({some(unlisted)})"
     files = [match for match in matches if not os.path.isdir(match)]
     if not files:
         what = f"matches only folders ({some(map(str, matches))})" if matches else "matches no file"
-        raise SourceError(f"the pattern {pattern} {what}; name slices, as in 'folder/*.jp2'")
+        more = f"; {note}" if unlisted else ""
+        raise SourceError(f"the pattern {pattern} {what}{more}; name slices, as in 'folder/*.jp2'")
     parts = pattern.parts
     magic = next(i for i, part in enumerate(parts) if has_magic(part))
-    return _found(files, Path(*parts[:magic]))
+    found = _found(files, Path(*parts[:magic]))
+    return replace(found, notes=(*found.notes, note)) if unlisted else found
 
 
-def _glob(pattern: str) -> list[str]:
-    """As `glob`, but ``**`` enters no folder twice, which links may lead back to."""
+def _glob(pattern: str, unlisted: set[str]) -> list[str]:
+    """As `glob`, but ``**`` enters no folder twice, which links may lead back to.
+
+    Folders below ``**`` that can't be listed are added to `unlisted`.
+    """
     before, deep, after = _split(pattern)
     if not deep:
         return glob(pattern)
     found: dict[str, None] = {}
     met = set[tuple[int, int]]()
     for top in glob(before) if before else [""]:
-        for folder in _folders(top, met):
+        for folder in _folders(top, met, unlisted):
             place = os.path.join(escape(folder), after)
-            found |= dict.fromkeys(_glob(place))
+            found |= dict.fromkeys(_glob(place, unlisted))
     return list(found)
 
 
@@ -156,21 +173,28 @@ def _split(pattern: str) -> tuple[str, bool, str]:
     return before, True, os.sep.join(parts[i + 1 :]) or "*"
 
 
-def _folders(top: str, met: set[tuple[int, int]]) -> list[str]:
-    """A folder and all below it, each once; links last, since they may lead to any of them."""
-    found, todo, links = list[str](), [top], list[str]()
+def _folders(top: str, met: set[tuple[int, int]], unlisted: set[str]) -> list[str]:
+    """A folder and all below it, each once; links last, since they may lead to any of them.
+
+    Nothing where `top` is a file, or a link to nothing.
+    """
+    todo = [top] if os.path.isdir(top or ".") else []
+    found, links = list[str](), list[str]()
     while todo or links:
         folder = todo.pop() if todo else links.pop()
-        status = os.stat(folder or ".")
-        if (status.st_dev, status.st_ino) in met:
+        try:
+            status = os.stat(folder or ".")
+            if (status.st_dev, status.st_ino) in met:
+                continue
+            met.add((status.st_dev, status.st_ino))
+            with os.scandir(folder or ".") as entries:
+                below = [e for e in entries if _is_folder(e) and not e.name.startswith(".")]
+        except OSError:
+            unlisted.add(folder or ".")
             continue
-        met.add((status.st_dev, status.st_ino))
         found.append(folder)
-        with os.scandir(folder or ".") as entries:
-            for entry in entries:
-                if entry.is_dir() and not entry.name.startswith("."):
-                    below = os.path.join(folder, entry.name)
-                    (links if entry.is_symlink() else todo).append(below)
+        for entry in below:
+            (links if entry.is_symlink() else todo).append(os.path.join(folder, entry.name))
     return found
 
 
@@ -192,7 +216,7 @@ def _found(files: list[Path], path: Path) -> Found:
         )
     others = [file.name for file in files if not kind_of(file)]
     notes = (f"{len(others)} files that are no images were left out ({some(others)})",)
-    return Found(tuple(natsorted(images, key=str)), path, notes if others else ())
+    return Found(tuple(in_order(images)), path, notes if others else ())
 
 
 def _is_litter(path: Path) -> bool:

@@ -42,8 +42,8 @@ class Jp2Slice(StoredSlice):
         Where the image begins on the reference grid, (y, x).
     halvings
         Wavelet levels, each half as wide and high as the one before.
-    first
-        Byte where the coded data begin.
+    span
+        Bytes where the coded data begin and end.
     zeros
         Zero bytes in a row that the coded data may hold; None for any number.
     subsampled
@@ -53,7 +53,7 @@ class Jp2Slice(StoredSlice):
     bits: int
     start: tuple[int, int]
     halvings: int
-    first: int
+    span: tuple[int, int]
     zeros: int | None
     subsampled: Codestream | None
 
@@ -81,7 +81,7 @@ class Jp2Slice(StoredSlice):
             stored_bytes=self.stored_bytes,
             scratch=lower_scratch(y * x, self.dtype.itemsize, self.stored_bytes),
             seen=self.seen,
-            first=self.first,
+            span=self.span,
             zeros=self.zeros,
             halvings=halvings,
             bits=self.bits,
@@ -101,7 +101,7 @@ class Jp2Slice(StoredSlice):
             stored_bytes=self.stored_bytes,
             scratch=self.scratch + prod(self.shape) * self.dtype.itemsize,
             seen=self.seen,
-            first=self.first,
+            span=self.span,
             zeros=self.zeros,
         )
 
@@ -112,7 +112,7 @@ class Jp2Slice(StoredSlice):
             if self.subsampled:
                 coded = on_own_grid(coded, self.subsampled)
             imagecodecs.jpeg2k_decode(coded, out=out, numthreads=1)
-            check_holes(self.label, coded, self.first, self.zeros, out)
+            check_holes(self.label, coded, self.span, self.zeros, out)
 
 
 def read_header(file: Path) -> tuple[Jp2Slice, VoxelSize | None]:
@@ -141,21 +141,10 @@ def _header(
     boxes = read_boxes(file, stream, status.st_size)
     header = read_codestream(file, stream, boxes.begin, boxes.end)
     _check_gray(file, boxes, header)
-    made = _slice(file, header, status)
-    check_tiles(file, stream, header, boxes.end)
-    return made, boxes.voxel_size
-
-
-def _slice(file: Path, header: Codestream, status: os.stat_result) -> Jp2Slice:
     size = status.st_size
-    promised = _dtype(file, header.bits, header.signed)
-    shape, dtype = check_plane(str(file), header.shape, promised)
-    if prod(shape) > _VOXELS_A_BYTE * size:
-        raise SourceError(
-            f"{file} is damaged: its header claims {shape[0]} x {shape[1]} voxels, which a file of "
-            f"{size} bytes can't hold"
-        )
-    return Jp2Slice(
+    shape, dtype = _claimed(file, header, size)
+    span = header.first, check_tiles(file, stream, header, boxes.end)
+    made = Jp2Slice(
         file=file,
         shape=shape,
         dtype=dtype,
@@ -165,10 +154,23 @@ def _slice(file: Path, header: Codestream, status: os.stat_result) -> Jp2Slice:
         bits=header.bits,
         start=header.start,
         halvings=header.halvings,
-        first=header.first,
+        span=span,
         zeros=header.longest_zeros,
         subsampled=None if header.step == (1, 1) else header,
     )
+    return made, boxes.voxel_size
+
+
+def _claimed(file: Path, header: Codestream, size: int) -> tuple[tuple[int, int], np.dtype[Any]]:
+    """Shape and dtype, if planes of them can flow and a file of `size` bytes can hold one."""
+    promised = _dtype(file, header.bits, header.signed)
+    shape, dtype = check_plane(str(file), header.shape, promised)
+    if prod(shape) > _VOXELS_A_BYTE * size:
+        raise SourceError(
+            f"{file} is damaged: its header claims {shape[0]} x {shape[1]} voxels, which a file of "
+            f"{size} bytes can't hold"
+        )
+    return shape, dtype
 
 
 def _scratch(voxels: int, header: Codestream, stored: int) -> int:

@@ -29,11 +29,11 @@ class GpuJp2Slice(StoredSlice):
 
     Attributes
     ----------
-    first, zeros
+    span, zeros
         As of `hoaconv.io.jp2.Jp2Slice`.
     """
 
-    first: int
+    span: tuple[int, int]
     zeros: int | None
 
     def read(self, out: Plane) -> None:
@@ -54,7 +54,7 @@ class GpuJp2Slice(StoredSlice):
                     f"instead of {self}; drop --decoder"
                 )
             out[...] = values.reshape(out.shape)
-            check_holes(self.label, coded, self.first, self.zeros, out)
+            check_holes(self.label, coded, self.span, self.zeros, out)
 
 
 def check_gpu() -> None:

@@ -35,13 +35,13 @@ class LowerJp2Slice(StoredSlice):
         Levels that are left out.
     bits
         Of a voxel.
-    first, zeros
+    span, zeros
         As of `hoaconv.io.jp2.Jp2Slice`.
     """
 
     halvings: int
     bits: int
-    first: int
+    span: tuple[int, int]
     zeros: int | None
 
     def read(self, out: Plane) -> None:
@@ -53,7 +53,7 @@ class LowerJp2Slice(StoredSlice):
             np.right_shift(values, 8 * values.itemsize - self.bits, out=unsigned)
             if self.dtype.kind == "i":
                 unsigned -= 1 << (self.bits - 1)
-            check_holes(self.label, coded, self.first, self.zeros, out)
+            check_holes(self.label, coded, self.span, self.zeros, out)
 
 
 def lower_scratch(voxels: int, itemsize: int, stored: int) -> int:

@@ -3,37 +3,29 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from glob import escape
 from itertools import pairwise
 from pathlib import Path
 
 from natsort import natsorted
 
 from hoaconv.errors import SourceError
+from hoaconv.io.name_numbers import WHOLE, grouped, numbers, stem
 
 __all__ = ["check_names", "check_numbering", "some"]
 
 _LISTED = 8  # missing numbers that an error lists before it says how many more
 _MOST = 0.9  # share of the files that must fit one pattern, for the others to be strays
-_DIGITS = re.compile(r"\d+")
+
+Number = int | Decimal
 
 
 def some(names: Iterable[str], count: int = 3) -> str:
     """The first few of many, in natural order."""
     chosen = natsorted(names)
     return ", ".join(chosen[:count]) + (", ..." if len(chosen) > count else "")
-
-
-def _stem(file: Path) -> str:
-    """The path without its suffix; `Path.with_suffix` takes ten times as long."""
-    return str(file)[: -len(file.suffix)] if file.suffix else str(file)
-
-
-def _groups(files: Sequence[Path]) -> dict[str, list[int]]:
-    """Indices of the files by the pattern of their names, numbers left out."""
-    groups: dict[str, list[int]] = {}
-    for i, file in enumerate(files):
-        groups.setdefault(_DIGITS.sub("#", _stem(file)), []).append(i)
-    return groups
 
 
 def check_names(files: Sequence[Path], allow_names: bool) -> tuple[str, ...]:
@@ -52,18 +44,40 @@ def check_names(files: Sequence[Path], allow_names: bool) -> tuple[str, ...]:
         If some name doesn't fit, or there are several stacks; with the groups, how many each has,
         and a pattern that takes the largest.
     """
-    groups = sorted(_groups(files).values(), key=len, reverse=True)
+    form, by_name = grouped(files)
+    groups = sorted(by_name.values(), key=len, reverse=True)
+    notes = () if form is WHOLE else (_by_value(files),)
     if len(groups) < 2:
-        return ()
+        return notes
+    if len(groups[0]) == 1:
+        return _check_unnumbered(files, allow_names)
     told = _told(files, groups)
     if allow_names:
-        return (f"{told}; all were taken, in natural order; gaps were looked for in each group",)
-    first = files[groups[0][0]]
-    way = f"name the slices by a quoted pattern, as in '{_pattern(first)}'"
+        taken = "all were taken, in natural order; gaps were looked for in each group"
+        return (*notes, f"{told}; {taken}")
+    pattern = _pattern([files[i] for i in groups[0]], files)
+    way = f"name the slices by a quoted pattern, as in '{pattern}', " if pattern else ""
     raise SourceError(
-        f"{first.parent}: {told}; move what is no slice of this stack away, {way}, or take all "
-        "with --allow-names (allow_names)"
+        f"{files[groups[0][0]].parent}: {told}; move what is no slice of this stack away, {way}or "
+        "take all with --allow-names (allow_names)"
     )
+
+
+def _by_value(files: Sequence[Path]) -> str:
+    return (
+        "decimal or negative numbers in the names were taken as the slices' places: "
+        f"{files[0].name} first, {files[-1].name} last"
+    )
+
+
+def _check_unnumbered(files: Sequence[Path], allow_names: bool) -> tuple[str, ...]:
+    """Of names that are alike in no group, such as ``a.tif b.tif``."""
+    told = f"the names don't tell an order by numbers ({some(f.name for f in files)})"
+    if not allow_names:
+        raise SourceError(
+            f"{files[0].parent}: {told}; --allow-names (allow_names) takes all in natural order"
+        )
+    return (f"{told}; all were taken, in natural order",)
 
 
 def _told(files: Sequence[Path], groups: list[list[int]]) -> str:
@@ -83,13 +97,26 @@ def _told(files: Sequence[Path], groups: list[list[int]]) -> str:
 
 def _shown(file: Path) -> str:
     """The name with its digits as ``#``: ``slice_####.tif``."""
-    return re.sub(r"\d", "#", _stem(Path(file.name))) + file.suffix
+    return re.sub(r"\d", "#", stem(Path(file.name))) + file.suffix
 
 
-def _pattern(file: Path) -> str:
-    """A glob that takes what is named like this file."""
-    stem = re.sub(r"\[|\*|\?", "?", _stem(Path(file.name)))
-    return str(file.parent / (_DIGITS.sub("[0-9]*", stem) + file.suffix))
+def _pattern(wanted: Sequence[Path], files: Sequence[Path]) -> str:
+    """A glob that takes all the wanted ones and no other; empty where none is found."""
+    first = wanted[0]
+    literal = re.sub(r"[\[*?]", "?", stem(Path(first.name)))
+    for digits in (_each_digit, "[0-9]*"):
+        pattern = WHOLE.sub(digits, literal) + first.suffix
+        if _takes(pattern, files) == set(wanted):
+            return str(Path(escape(str(first.parent))) / pattern)
+    return ""
+
+
+def _each_digit(number: re.Match[str]) -> str:
+    return "[0-9]" * len(number[0])
+
+
+def _takes(pattern: str, files: Sequence[Path]) -> set[Path]:
+    return {file for file in files if fnmatchcase(file.name, pattern)}
 
 
 def check_numbering(
@@ -116,32 +143,96 @@ def check_numbering(
     """
     first, last = min(chosen), max(chosen)
     notes = list[str]()
-    for group in _groups(files).values():
+    form, groups = grouped(files)
+    for group in groups.values():
         within = [i for i, place in enumerate(group) if first <= place <= last]
-        named = [files[i] for i in group]
         if within:
-            notes += _check_group(named, within[0], within[-1], allow_gaps)
+            named = [files[i] for i in group]
+            notes += _check_group(named, form, (within[0], within[-1] + 1), allow_gaps)
     return tuple(notes)
 
 
-def _check_group(files: Sequence[Path], first: int, last: int, allow_gaps: bool) -> tuple[str, ...]:
-    rows = [tuple(map(int, _DIGITS.findall(_stem(file)))) for file in files]
+def _check_group(
+    files: Sequence[Path], form: re.Pattern[str], span: tuple[int, int], allow_gaps: bool
+) -> tuple[str, ...]:
+    rows = [numbers(file, form) for file in files]
     _check_twins(files, rows)
-    varying = [column for column in zip(*rows, strict=True) if len(set(column)) > 1]
+    varying = [column for column in zip(*rows, strict=True) if _varies(column)]
     if not varying:
         return ()
-    numbers = varying[-1][first : last + 1]
-    trouble = _repeated(numbers) or _missing(numbers)
-    if trouble and not allow_gaps:
-        raise SourceError(
-            f"{files[0].parent}: {trouble}; copy the slices again, or allow gaps (allow_gaps, "
-            "--allow-gaps) to join the slices as if none were missing"
-        )
-    return (f"{trouble}; the slices were joined as if none were missing",) if trouble else ()
+    places = varying[-1][slice(*span)]
+    repeated = _repeated(places)
+    trouble = repeated or _missing(places)
+    if not trouble:
+        return ()
+    if allow_gaps:
+        return (f"{trouble}; the slices were joined as if none were missing",)
+    series = _series(files, rows, form) if repeated else ""
+    again = (
+        f"{trouble}; copy the slices again, or allow gaps (allow_gaps, --allow-gaps) to join the "
+        "slices as if none were missing"
+    )
+    raise SourceError(f"{files[0].parent}: {series or again}")
 
 
-def _check_twins(files: Sequence[Path], rows: Sequence[tuple[int, ...]]) -> None:
-    seen: dict[tuple[int, ...], Path] = {}
+def _series(
+    files: Sequence[Path], rows: Sequence[tuple[Number, ...]], form: re.Pattern[str]
+) -> str:
+    """What to do where other numbers that vary tell several series apart; else nothing."""
+    *others, _ = varying = [
+        i for i, column in enumerate(zip(*rows, strict=True)) if _varies(column)
+    ]
+    alone = [i for i in others if len({(row[i], row[varying[-1]]) for row in rows}) == len(rows)]
+    telling = alone[:1] or others
+    series = {tuple(row[i] for i in telling) for row in rows}
+    if not telling or 2 * len(series) > len(rows):
+        return ""
+    first = min(series)
+    wanted = [f for f, row in zip(files, rows, strict=True) if (row[telling[0]],) == first]
+    pattern = _of_series(wanted, files, telling[0], form)
+    way = f", as in '{pattern}'" if pattern else ""
+    differs = "; ".join(
+        f"{_word(files[0], i, form)} {some(str(n) for n in {row[i] for row in rows})}"
+        for i in telling
+    )
+    return (
+        f"the names are those of {len(series)} series: {differs}; choose one with a quoted "
+        f"pattern{way}"
+    )
+
+
+def _varies(column: Sequence[Number]) -> bool:
+    return len(set(column)) > 1
+
+
+def _word(file: Path, column: int, form: re.Pattern[str]) -> str:
+    """What stands before a number: ``c`` of ``img_c0_z5``."""
+    path = stem(file)
+    letters = re.search(r"([^\W\d_]+)_?$", path[: _span(path, column, form)[0]])
+    return letters[1] if letters else "number"
+
+
+def _of_series(
+    wanted: Sequence[Path], files: Sequence[Path], column: int, form: re.Pattern[str]
+) -> str:
+    """A pattern that takes one series: the name up to its number, and what follows that at once."""
+    if not wanted:
+        return ""
+    path = stem(wanted[0])
+    _, end = _span(path, column, form)
+    name = escape(path[len(path) - len(Path(path).name) : end + 1])
+    pattern = f"{name}*{wanted[0].suffix}"
+    if name and _takes(pattern, files) == set(wanted):
+        return str(Path(escape(str(wanted[0].parent))) / pattern)
+    return ""
+
+
+def _span(path: str, column: int, form: re.Pattern[str]) -> tuple[int, int]:
+    return [found.span() for found in form.finditer(path)][column]
+
+
+def _check_twins(files: Sequence[Path], rows: Sequence[tuple[Number, ...]]) -> None:
+    seen: dict[tuple[Number, ...], Path] = {}
     for file, row in zip(files, rows, strict=True):
         twin = seen.setdefault(row, file)
         if twin is not file:
@@ -150,32 +241,28 @@ def _check_twins(files: Sequence[Path], rows: Sequence[tuple[int, ...]]) -> None
             )
 
 
-def _repeated(numbers: Sequence[int]) -> str:
-    twice = [str(number) for number, count in Counter(numbers).items() if count > 1]
+def _repeated(places: Sequence[Number]) -> str:
+    twice = [str(number) for number, count in Counter(places).items() if count > 1]
     if not twice:
         return ""
     return f"slice numbers come up more than once ({some(twice)}): is it more than one stack?"
 
 
-def _missing(numbers: Sequence[int]) -> str:
+def _missing(places: Sequence[Number]) -> str:
     """The gaps in words: ``"3 slices are missing: 4, 7 to 8"``."""
-    ordered = sorted(numbers)
-    gaps = [(a + 1, b - 1) for a, b in pairwise(ordered) if b > a + 1]
+    ordered = sorted(places)
+    steps = {b - a for a, b in pairwise(ordered)}
+    one = min(steps, default=1) if isinstance(ordered[0], Decimal) else 1
+    gaps = [(a + one, b - one) for a, b in pairwise(ordered) if b > a + one]
     if not gaps:
         return ""
-    total = sum(last - first + 1 for first, last in gaps)
+    total = sum(int((last - first) / one) + 1 for first, last in gaps)
     words = [str(a) if a == b else f"{a} to {b}" for a, b in gaps[:_LISTED]]
     more = ", ..." if len(gaps) > _LISTED else ""
     missing = f"{total} slice{'s are' if total > 1 else ' is'} missing: {', '.join(words)}{more}"
-    return missing + _steps(ordered)
-
-
-def _steps(ordered: Sequence[int]) -> str:
-    """What else even gaps may mean."""
-    steps = {b - a for a, b in pairwise(ordered)}
     if len(steps) > 1 or len(ordered) < 3:
-        return ""
+        return missing
     return (
-        f" (the numbers go in steps of {steps.pop()}: if that is how the slices were named, allow "
-        "gaps, and give --voxel-size if they lie as far apart)"
+        f"{missing} (the numbers go in steps of {steps.pop()}: if that is how the slices were "
+        "named, allow gaps, and give --voxel-size if they lie as far apart)"
     )

@@ -21,11 +21,15 @@ _KINDS = (
 
 
 def seen(status: os.stat_result) -> int:
-    """One number for a file's size, time of change and inode, which is kept with a header.
+    """One number for a file's size and time of change, which is kept with a header.
+
+    Not of its inode: some file systems (vfat, CIFS, sshfs, stores that fetch a file from tape) give
+    another one each time, though the file is the same. So a file that takes another's place with
+    the same size and the same time of change, to the nanosecond, isn't noticed.
 
     A number, since a stack of 100 000 slices keeps as many.
     """
-    return hash((status.st_size, status.st_mtime_ns, status.st_ino))
+    return hash((status.st_size, status.st_mtime_ns))
 
 
 def seen_now(stream: FileIO) -> tuple[int, int]:

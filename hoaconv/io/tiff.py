@@ -19,7 +19,7 @@ from hoaconv.errors import SourceError
 from hoaconv.io.looks import looks_like
 from hoaconv.io.opened import check_regular, opened, seen
 from hoaconv.io.slices import StoredSlice, blame, check_plane
-from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded
+from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded, strip_scratch
 from hoaconv.io.tiff_chain import Directory, walk
 from hoaconv.io.voxel_size import VoxelSize, from_imagej, from_ome, from_tiff_tags
 
@@ -161,11 +161,12 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
     _check_gray(label, page)
     shape, dtype = check_plane(label, page.shape, page.dtype)
     raw = page.is_final
-    stored = page.nbytes if raw else sum(page.databytecounts)
+    counts = (page.nbytes,) if raw else page.databytecounts
+    stored = sum(counts)
     spans = [(page.dataoffsets[0], stored)] if raw else _spans(label, page)
     size = page.parent.filehandle.size
     _check_whole(label, size, max(offset + count for offset, count in spans))
-    _check_claim(label, page, stored, size)
+    _check_claim(label, page, counts, size)
     return TiffSlice(
         file=file,
         page=number,
@@ -175,7 +176,7 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
         directory=page.offset,
         data=page.dataoffsets[0] if raw else None,
         swapped=_is_swapped(page),
-        scratch=0 if raw else _scratch(page, stored, max(page.databytecounts)),
+        scratch=0 if raw else _scratch(page, stored, max(counts)),
         white=page.tags.valueof(262) == tifffile.PHOTOMETRIC.MINISWHITE,
         seen=seen(os.fstat(page.parent.filehandle.fileno())),
     )
@@ -210,7 +211,7 @@ def like_slice(
         return None
     _check_whole(first.label, size, max(ends))
     if not raw:
-        _check_claim(first.label, page, stored, size)
+        _check_claim(first.label, page, counts, size)
     return replace(
         first,
         stored_bytes=stored,
@@ -328,13 +329,20 @@ def _check_whole(label: str, size: int, end: int) -> None:
         )
 
 
-def _check_claim(label: str, page: tifffile.TiffPage, stored: int, size: int) -> None:
+def _check_claim(label: str, page: tifffile.TiffPage, counts: Sequence[int], size: int) -> None:
     """Refuse a size that no file of these bytes can hold, before anybody plans for it."""
-    claimed = page.nbytes
-    if claimed > MOST_RATIO.get(int(page.compression), _MOST_RATIO) * stored:
+    claimed, stored = page.nbytes, sum(counts)
+    most = MOST_RATIO.get(int(page.compression), _MOST_RATIO)
+    if claimed > most * stored:
         raise SourceError(
             f"{label} is damaged: its header claims {' x '.join(map(str, page.shape))} voxels, "
             f"{claimed} bytes, of which the {stored} coded bytes in a file of {size} can't tell"
+        )
+    part = prod(page.chunks) * np.dtype(page.dtype).itemsize
+    if part > most * max(counts):
+        raise SourceError(
+            f"{label} is damaged: its header claims strips or tiles of {part} bytes, of which the "
+            f"{max(counts)} coded bytes of the largest can't tell"
         )
 
 
@@ -352,5 +360,5 @@ def _scratch(page: tifffile.TiffPage, coded: int, largest: int) -> int:
     """
     passes = largest if largest == coded else 2 * min(coded, largest + _PASS) + _PASS
     strip = prod(page.chunks) * np.dtype(page.dtype).itemsize
-    copies = 2 if _is_swapped(page) or page.predictor not in (1, 2) else 1
-    return passes + copies * strip + (3 << 20)
+    changed = strip if _is_swapped(page) or page.predictor not in (1, 2) else 0
+    return passes + strip_scratch(int(page.compression), strip) + changed + (3 << 20)

@@ -65,7 +65,30 @@ def read_volume(file: Path) -> Header:
         lone = page_slice(file, page, None if len(tif.pages) == 1 else page.index)
         depth, notes = _depth(file, series)
         _check_promise(file, tif, series.kind, depth)
-        return _slices(tif, series, lone, depth), (*notes, *_left_out(file, tif)), voxel_sizes(tif)
+        like = _written_alone(tif) if depth == 1 else [series]
+        slices = (
+            _slices(tif, series, lone, depth)
+            if len(like) == 1
+            else [_numbered(tif, file, one.pages[0], z) for z, one in enumerate(like)]
+        )
+        return slices, (*notes, *_left_out(file, tif, len(like))), voxel_sizes(tif)
+
+
+def _written_alone(tif: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
+    """Series of one plane each that are like the first, which are one stack.
+
+    tifffile makes a series of each page that it wrote by a call of its own.
+    """
+    first = tif.series[0]
+    if first.kind != "shaped":
+        return [first]
+    return [one for one in tif.series if one is first or _is_like(first, one)]
+
+
+def _is_like(first: tifffile.TiffPageSeries, other: tifffile.TiffPageSeries) -> bool:
+    own, page = first.keyframe, other.keyframe
+    alike = (other.shape, other.dtype) == (first.shape, first.dtype)
+    return alike and (page.is_reduced, page.is_mask) == (own.is_reduced, own.is_mask)
 
 
 def _plain(file: Path, tif: tifffile.TiffFile, places: list[int]) -> Header:
@@ -171,7 +194,7 @@ def _numbered(tif: tifffile.TiffFile, file: Path, page: Any, z: int) -> TiffSlic
     return page_slice(file, page.aspage(), page.index)
 
 
-def _left_out(file: Path, tif: tifffile.TiffFile) -> tuple[str, ...]:
+def _left_out(file: Path, tif: tifffile.TiffFile, taken: int) -> tuple[str, ...]:
     """Notes on other series and pyramid levels; pages that belong to neither are an error."""
     first, *others = tif.series
     if first.kind == "generic":
@@ -182,6 +205,6 @@ def _left_out(file: Path, tif: tifffile.TiffFile) -> tuple[str, ...]:
                     f"{file}, page {page.index + 1} is {shape} {page.dtype}, the first page is "
                     f"{own} {first.dtype}; all pages of a stack must agree: split the file"
                 )
-    notes = _others(file, len(others))
+    notes = _others(file, len(tif.series) - taken)
     levels = len(first.levels) - 1
     return (*notes, f"{levels} lower levels in {file.name} were left out") if levels else (*notes,)

@@ -92,6 +92,17 @@ def test_a_hole_of_zeros_is_refused(tmp_path, start, reversible):
             read(tmp_path / "a.jp2", reduce=reduce)
 
 
+@pytest.mark.parametrize("suffix", [".jp2", ".j2k"])
+@pytest.mark.parametrize("reduce", [1, 2])
+def test_zeros_behind_the_codestream_are_no_hole(tmp_path, suffix, reduce):
+    """A free box, or what a writer leaves behind EOC up to the end of a block."""
+    file = write(tmp_path / f"a{suffix}", NOISE, codecformat=suffix[1:])
+    expected = read(file, reduce=reduce)
+    behind = struct.pack(">I4s", 8 + 9000, b"free") if suffix == ".jp2" else b""
+    file.write_bytes(file.read_bytes() + behind + bytes(9000))
+    np.testing.assert_array_equal(read(file, reduce=reduce), expected)
+
+
 @pytest.mark.parametrize("kind", ["black", "stripes", "checks", "sparse"])
 def test_sound_planes_that_are_coded_as_many_zeros(tmp_path, kind):
     plane = np.zeros((512, 512), np.uint16)
@@ -147,6 +158,19 @@ def test_one_subsampled_component_is_read(tmp_path):
     np.testing.assert_array_equal(read(file), random_plane("uint8", 8))
     with pytest.raises(SourceError, match="subsampled"):
         open_stack(file, reduce=2)
+
+
+def test_a_subsampled_component_behind_a_box_that_looks_like_a_codestream(tmp_path):
+    coded = bytearray(write(tmp_path / "a.jp2", NOISE).read_bytes())
+    place = coded.index(b"\xff\x4f\xff\x51") + 8
+    height, width = NOISE.shape
+    for at in (place, place + 16):
+        coded[at : at + 8] = struct.pack(">II", 2 * width, 2 * height)
+    coded[place + 35 : place + 37] = b"\2\2"
+    box = coded.index(b"jp2c") - 4
+    other = struct.pack(">I4s", 8 + 60, b"uuid") + b"\xff\x4f\xff\x51" + bytes(56)
+    (tmp_path / "a.jp2").write_bytes(coded[:box] + other + coded[box:])
+    np.testing.assert_array_equal(read(tmp_path / "a.jp2"), NOISE)
 
 
 def test_a_colour_profile_does_no_harm(tmp_path):

@@ -1,3 +1,4 @@
+import os
 import random
 
 import pytest
@@ -101,6 +102,57 @@ def test_two_stars_enter_no_folder_twice(tmp_path):
         found = find_files(tmp_path / pattern).files
         assert [f.name for f in found] == ["s_1.tif", "s_2.tif"]
         assert not any(f.parent.is_symlink() for f in found)
+
+
+def test_two_stars_pass_by_what_is_no_folder(tmp_path):
+    make(tmp_path / "g" / "a" / "deep", "s_1.tif")
+    make(tmp_path / "g", "readme.txt")
+    (tmp_path / "g" / "gone").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "g" / "loop").symlink_to(tmp_path / "g" / "loop")
+    (tmp_path / "g" / "a" / "loop").symlink_to(tmp_path / "g" / "a" / "loop")
+    for pattern in ("g/*/**/*.tif", "g/**/*.tif", "**/deep/*.tif"):
+        found = find_files(tmp_path / pattern)
+        assert [f.name for f in found.files] == ["s_1.tif"]
+        assert found.notes == ()
+
+
+def test_two_stars_tell_of_folders_that_cannot_be_listed(tmp_path, monkeypatch):
+    make(tmp_path / "a", "s_1.tif")
+    make(tmp_path / "closed")
+    scandir = os.scandir
+
+    def refuse(folder):
+        if str(folder).endswith("closed"):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find_files(tmp_path / "**" / "*.tif")
+    assert [f.name for f in found.files] == ["s_1.tif"]
+    (note,) = found.notes
+    assert note == f"folders that can't be listed were left out ({tmp_path / 'closed'})"
+    with pytest.raises(SourceError, match=r"matches no file; folders that can't be .*closed"):
+        find_files(tmp_path / "**" / "*.jp2")
+
+
+@pytest.mark.parametrize("to", ["nowhere", "link"])
+def test_links_to_nothing_beside_slices_are_left_out_with_a_note(tmp_path, to):
+    make(tmp_path / "s", "s_1.tif", "s_2.tif")
+    (tmp_path / "s" / "link").symlink_to(tmp_path / "s" / to)
+    for src in (tmp_path / "s", tmp_path / "s" / "*"):
+        found = find_files(src)
+        assert [f.name for f in found.files] == ["s_1.tif", "s_2.tif"]
+        assert found.notes == ("1 files that are no images were left out (link)",)
+
+
+@pytest.mark.parametrize("to", ["nowhere", "link"])
+def test_a_folder_of_a_link_to_nothing_names_the_link(tmp_path, to):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "link").symlink_to(tmp_path / "s" / to)
+    with pytest.raises(SourceError, match=r"s holds no image .*\(link\); link is a link"):
+        find_files(tmp_path / "s")
+    with pytest.raises(SourceError, match=r"link is a link"):
+        find_files(tmp_path / "s" / "*")
 
 
 @pytest.mark.parametrize(

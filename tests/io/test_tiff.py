@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -187,3 +189,21 @@ def test_voxel_size_from_the_tags(tmp_path, unit, per):
 def test_tifffiles_default_tags_are_no_voxel_size(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", PLANE)
     assert read(tmp_path / "a.tif")[3] == []
+
+
+@pytest.mark.parametrize("compression", ["zlib", None])
+def test_a_tile_that_its_coded_bytes_cannot_hold(tmp_path, compression):
+    file = tmp_path / "a.tif"
+    tifffile.imwrite(file, np.zeros((64, 64), np.uint16), tile=(32, 32), compression=compression)
+    coded = bytearray(file.read_bytes())
+    with tifffile.TiffFile(file) as tif:
+        tags = tif.pages.first.tags
+        for code in (322, 323):
+            struct.pack_into("<H", coded, tags[code].valueoffset, 32 * 512)
+        for code in (324, 325):  # of a single tile
+            struct.pack_into("<I", coded, tags[code].offset + 4, 1)
+            value = tags[code].value[0]
+            struct.pack_into("<I", coded, tags[code].offset + 8, value)
+    file.write_bytes(coded)
+    with pytest.raises(SourceError, match=r"a\.tif is damaged: .* tiles of 536870912 bytes"):
+        open_stack(file)

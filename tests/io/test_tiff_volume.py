@@ -144,6 +144,35 @@ def test_page_of_another_shape_is_named(tmp_path):
         read(tmp_path / "v.tif")
 
 
+@pytest.mark.parametrize("others", [0, 1, 3])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_pages_written_one_by_one_with_metadata_of_their_own(tmp_path, others, compression):
+    """As tifffile does by default; a thumbnail and what has another shape or dtype are left out."""
+    odd = [
+        (VOLUME[0, ::2, ::2], {}),
+        (VOLUME[0], {"subfiletype": 1}),
+        (VOLUME[0].astype(np.uint8), {}),
+    ]
+    with tifffile.TiffWriter(tmp_path / "v.tif") as tif:
+        for z, plane in enumerate(VOLUME):
+            tif.write(plane, contiguous=False, photometric="minisblack", compression=compression)
+            if 2 <= z < 2 + others:
+                other, options = odd[z - 2]
+                tif.write(other, contiguous=False, photometric="minisblack", **options)
+    out, notes, _ = read(tmp_path / "v.tif")
+    np.testing.assert_array_equal(out, VOLUME)
+    assert notes == ((f"{others} more images in v.tif were left out",) if others else ())
+
+
+def test_volumes_in_one_file_are_no_stack(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "v.tif") as tif:
+        for _ in range(2):
+            tif.write(VOLUME, photometric="minisblack")
+    out, notes, _ = read(tmp_path / "v.tif")
+    np.testing.assert_array_equal(out, VOLUME)
+    assert notes == ("1 more images in v.tif were left out",)
+
+
 def test_thumbnail_and_levels_are_left_out_with_a_note(tmp_path):
     with tifffile.TiffWriter(tmp_path / "v.tif") as tif:
         tif.write(VOLUME, metadata=None, photometric="minisblack")
