@@ -198,11 +198,12 @@ def take_module(path: PathLike) -> PathLike:
 def planned_path(src: PathLike) -> Path:
     """Where an output would lie whose name nobody has given: beside the source, if that is free."""
     source = Path(os.path.abspath(take_source(src)))
-    while has_magic(str(source)):
+    while has_magic(str(source)) and not os.path.lexists(source):
         source = source.parent
-    name, parent = source.name.removesuffix(source.suffix) or "volume", source.parent
-    names = (f"{name}.zarr", *(f"{name}-{number}.zarr" for number in range(2, 100)))
-    return next(parent / name for name in names if not os.path.lexists(parent / name))
+    source = next((p for p in source.parents if p.suffix == ".zarr"), source)  # brain.zarr/1
+    stem = source.stem if source.suffix == ".zarr" or os.path.isfile(source) else source.name
+    names = (f"{stem or 'volume'}{end}.zarr" for end in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(source.parent / n for n in names if not os.path.lexists(source.parent / n))
 
 
 def take_source(src: PathLike) -> PathLike:

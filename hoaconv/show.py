@@ -90,13 +90,21 @@ def _estimated(made: Schedule) -> Iterator[str]:
 
 
 def _sweep_tables(sweep: Sweep, many: str) -> tuple[Table, Table]:
-    stages = _table(f"sweep{many}", "stage", "window>", "stride>", "halo>", "gives", "plane>")
+    stages = _table(
+        f"sweep{many}",
+        "stage",
+        "window (slices)>",
+        "stride (slices)>",
+        "halo (voxels)>",
+        "gives",
+        "one slice>",
+    )
     for stage in sweep.stages:
         spec = sweep.spec_of(stage)
         sizes = (stage.window, stage.stride, _triple(stage.halo))
         shown = [str(size) if stage.kind == "op" else "-" for size in sizes]
         stages.add_row(str(stage.part), *shown, str(spec), format_bytes(spec.plane_bytes))
-    memory = _table("\nmemory", "who", "what", "bytes>")
+    memory = _table("\nmemory", "who", "what", "holds>")
     for use in sweep.uses:
         memory.add_row(use.who, use.what, format_bytes(use.nbytes))
     memory.add_row("", "together", format_bytes(sweep.projected))
@@ -111,7 +119,13 @@ def show_json(value: object) -> None:
 def show_report(made: Report) -> None:
     """What was made, how long it took, what it held."""
     table = _table(
-        f"\n{made.output}", "level", "shape zyx>", "voxel size>", "chunks>", "shards>", "raw>"
+        f"\n{made.output}",
+        "level",
+        "shape zyx>",
+        "voxel size>",
+        "chunks>",
+        "shards>",
+        "uncompressed>",
     )
     for row in made.levels:
         table.add_row(
@@ -294,7 +308,8 @@ def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:
         _print("", only["explanation"])
     parameters = _table(f"\n{only['usage']}", "parameter", "takes", "default", "meaning")
     for parameter in only["parameters"]:
-        parameters.add_row(*(str(parameter[key]) for key in ("name", "kind", "default", "help")))
+        cells = {key: str(parameter[key]) for key in ("name", "kind", "default", "help")}
+        parameters.add_row(*{**cells, "kind": cells["kind"].replace("|", " | ")}.values())
     _print(parameters)
 
 

@@ -17,6 +17,7 @@ class _Sparing(RawIOBase):
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
+        self._is_terminal = bool(raw.isatty())  # one that was closed says no
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int | None:
@@ -25,6 +26,13 @@ class _Sparing(RawIOBase):
         except OSError as error:
             self.error = error
             return len(data)
+
+    @property
+    def missed(self) -> OSError | None:
+        """Why something was lost that somebody would have read."""
+        error = self.error
+        gone = error is not None and (error.errno == EPIPE or self._is_terminal)
+        return None if gone else error
 
     def fileno(self) -> int:
         return int(self._raw.fileno())
@@ -48,11 +56,10 @@ def spare() -> None:
 
 
 def lost() -> OSError | None:
-    """Return why what was printed couldn't be written; a reader who has gone doesn't miss it."""
+    """Return why what was printed couldn't be written; a reader who has gone misses nothing."""
     stream = sys.stdout
     if not isinstance(stream, TextIOWrapper):
         return None
     stream.flush()
     raw = getattr(stream.buffer, "raw", None)
-    error = raw.error if isinstance(raw, _Sparing) else None
-    return None if error is None or error.errno == EPIPE else error
+    return raw.missed if isinstance(raw, _Sparing) else None
