@@ -83,9 +83,8 @@ def test_values_of_another_volume_are_taken_with_a_note(tiffs, make_tiffs, volum
     )
     assert told.exit_code == 0
     assert f"its source was {tiffs}, its output 37 x 67 x 53" in " ".join(told.stderr.split())
-    assert any(
-        "another run" in note for note in json.loads((tmp_path / "b.json").read_text())["notes"]
-    )
+    notes = json.loads((tmp_path / "b.json").read_text())["notes"]
+    assert any("another run" in note for note in notes)
     assert looks_complete(tmp_path / "b.zarr")
 
 

@@ -2,11 +2,9 @@
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from io import StringIO
 
 import pytest
@@ -82,10 +80,19 @@ def test_a_terminal_that_goes_away_does_not_end_a_run_that_ignores_it(tiffs, out
     ours, theirs = pty.openpty()
     words = [sys.executable, "-c", SLOW, "stack-to-omezarr", str(tiffs), str(out)]
     process = subprocess.Popen(
-        [*words, "--workers", "1", "--chunks", "4,32,32"],
+        [
+            "bash",
+            "-c",
+            "trap '' HUP; exec \"$@\"",
+            "bash",
+            *words,
+            "--workers",
+            "1",
+            "--chunks",
+            "4,32,32",
+        ],
         stdout=theirs,
         stderr=theirs,
-        preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_IGN),
     )
     os.close(theirs)
     end = time.monotonic() + 30
