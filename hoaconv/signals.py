@@ -15,7 +15,7 @@ from typing import Any
 
 from hoaconv.engine import stop
 
-__all__ = ["ENDS", "WORDS", "ignore", "leave", "listen", "writes", "written"]
+__all__ = ["ENDS", "WORDS", "fate", "ignore", "leave", "listen", "writes", "written"]
 
 WORDS = {
     signal.SIGINT: "interrupted",
@@ -40,10 +40,9 @@ def writes() -> None:
     _Output.fate = "; an unfinished output keeps its mark"
 
 
-def written() -> str:
-    """Note that the output is complete, whatever happens now; return what is known of it."""
+def written() -> None:
+    """Note that the output is complete, whatever happens now."""
     _Output.fate = "; the output is complete"
-    return _Output.fate
 
 
 def fate() -> str:
