@@ -40,6 +40,10 @@ _HOMES = {
 }
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     # numba and tensorstore take a while to import: only who converts waits for them.
     if name in _HOMES:

@@ -1,12 +1,11 @@
 """The program ``hoaconv``, also as ``python -m hoaconv``."""
 
-import os
 import signal
 import sys
 
-__all__ = ["main"]
+from hoaconv import signals
 
-ENDS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, 0))]
+__all__ = ["main"]
 
 LEAST = {"-v": 450 << 20, "-d": 160 << 20}
 """Bytes that loading takes, by the option of ulimit; measured: 400 and 125 MiB are too few."""
@@ -14,9 +13,9 @@ LEAST = {"-v": 450 << 20, "-d": 160 << 20}
 
 def main() -> None:
     """Load the command line and run it; interrupted while it loads, end without a traceback."""
-    for number in ENDS:
+    for number in signals.ENDS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
-            signal.signal(number, _leave)
+            signal.signal(number, signals.leave)
     _check_memory()
     from hoaconv.cli import main as run  # noqa: PLC0415 - it takes a moment, not to be disturbed
 
@@ -42,11 +41,6 @@ def _told(option: str, allowed: int) -> int:
     )
     print(text, file=sys.stderr)
     return 4
-
-
-def _leave(number: int, _: object) -> None:
-    os.write(2, b"hoaconv: interrupted\n")
-    os._exit(128 + number)  # nothing is open yet
 
 
 if __name__ == "__main__":

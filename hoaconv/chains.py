@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
+from pathlib import Path
 from threading import Timer
 from time import perf_counter
 from typing import Any, cast
@@ -15,13 +16,16 @@ from hoaconv.engine.schedule import Schedule
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import HoaconvError
 from hoaconv.io.source import Volume, open_volume
+from hoaconv.io.zarr_store import is_zarr
 from hoaconv.kernels import TEMPORARY, cache
+from hoaconv.ops.own import load_ops
 from hoaconv.options import take_decoder, take_reduce
-from hoaconv.paths import take_source
+from hoaconv.paths import take_module, take_source
 from hoaconv.report import Place, Progress, Watcher
 from hoaconv.units import parse_range
+from hoaconv.words import PathLike
 
-__all__ = ["chained", "open_others", "open_source", "teller", "warm_up"]
+__all__ = ["chained", "load_own_ops", "open_others", "open_source", "teller", "warm_up"]
 
 
 def open_source(options: Mapping[str, Any]) -> Volume:
@@ -34,7 +38,7 @@ def open_source(options: Mapping[str, Any]) -> Volume:
     SourceError
         If the source can't be found or read.
     """
-    return open_volume(
+    return _open(
         take_source(options["src"]),
         slices=parse_range(options["range"]) if options["range"] else None,
         allow_gaps=options["allow_gaps"],
@@ -54,7 +58,25 @@ def open_others(chains: Iterable[tuple[Step, ...]]) -> dict[str, Volume]:
     """
     zips = (op for ops in chains for op in ops if isinstance(op, Zip))
     paths = dict.fromkeys(path for op in zips for path in op.others)
-    return {path: open_volume(path) for path in paths}
+    return {path: _open(path) for path in paths}
+
+
+def _open(src: PathLike, **options: Any) -> Volume:
+    if is_zarr(Path(src)):
+        machine.begin_libraries()
+    return open_volume(src, **options)
+
+
+def load_own_ops(module: PathLike | None) -> None:
+    """Declare the ops of the user's own module, if there is one.
+
+    Raises
+    ------
+    SpellingError
+        If it is no file that can be read, fails, or declares no op.
+    """
+    if module is not None:
+        load_ops(take_module(module))
 
 
 def chained(plan: Plan, ops: tuple[Step, ...], others: Mapping[str, Volume]) -> Plan:
@@ -91,7 +113,8 @@ def warm_up(planned: Plan, watcher: Watcher) -> None:
 
 def _tell_if_compiling(watcher: Watcher, before: int) -> None:
     if cache.compiled() > before:
-        watcher.note("compiling kernels; the next run finds them on disk")
+        kept = "" if TEMPORARY else "; the next run finds them on disk"
+        watcher.note(f"compiling kernels{kept}")
 
 
 def _warm_in_spite_of_disk(planned: Plan, watcher: Watcher) -> None:

@@ -10,18 +10,16 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from importlib import import_module, metadata
 from inspect import Parameter, signature
-from io import TextIOWrapper
 from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from hoaconv import __version__, convert, demo, progress, show
+from hoaconv import __version__, convert, demo, progress, show, signals, streams
 from hoaconv.engine import stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
 from hoaconv.units import did_you_mean
@@ -29,16 +27,6 @@ from hoaconv.units import did_you_mean
 __all__ = ["main"]
 
 PLAN, OUTPUT = 4, 5
-WORDS = {
-    signal.SIGINT: "interrupted",
-    signal.SIGTERM: "terminated",
-    getattr(signal, "SIGHUP", -1): "the terminal was closed",
-}
-"""What a signal is called that ends a run; its exit code is 128 and its number."""
-NOW_SECONDS = 1.0
-"""A second signal so many seconds after the first ends the process at once."""
-STUCK_SECONDS = 15.0
-"""A run that hasn't noticed a signal for so long is waiting for a disk that doesn't answer."""
 EXIT_CODES: tuple[tuple[type[HoaconvError], int], ...] = (
     (SpellingError, 2),
     (SourceError, 3),
@@ -58,8 +46,18 @@ TODAY = {
 """Commands that people look for, and what does that job today."""
 
 
+def _plain(flag: Any) -> Any:
+    if flag is not None:
+        flag.metavar = ""
+    return flag
+
+
 class _Group(TyperGroup):
     """The commands; one that isn't there is answered with what does its job."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """As ever, shown without a value."""
+        return _plain(super().get_help_option(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As ever, but for words that people look for."""
@@ -75,9 +73,8 @@ app = typer.Typer(
     name="hoaconv",
     help="Convert slice stacks to OME-Zarr pyramids in one sweep, under a memory budget.",
     epilog="Exit codes: 0 done, 1 a fault of hoaconv, 2 an option that isn't understood, "
-    "3 the source, 4 the plan or the memory budget, 5 the output, 6 verification failed, "
-    "75 may be tried again, 129 terminal closed (HUP), 130 interrupted (INT), 143 terminated "
-    "(TERM).",
+    "3 the source, 4 the plan or the memory budget, 5 the output, 129 terminal closed (HUP), "
+    "130 interrupted (INT), 143 terminated (TERM).",
     no_args_is_help=True,
     add_completion=False,
     cls=_Group,
@@ -86,18 +83,29 @@ app = typer.Typer(
 )
 
 
+VALUES = {"true", "false", "yes", "no", "on", "off", "0", "1"}
+NO_VALUE = (
+    "an option such as --overwrite or --quiet takes no value; write it alone, or leave it out"
+)
+
+
 class _Command(TyperCommand):
     """A command that knows a pattern which the shell has already replaced by names."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """As ever, shown without a value."""
+        return _plain(super().get_help_option(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As ever, with another message for names beyond those that the command takes."""
         ctx.allow_extra_args = True
+        flags = {w for option in self.params if option.metavar == "" for w in option.opts}
+        for word in args[: args.index("--")] if "--" in args else args:
+            if word.partition("=")[0] in flags and "=" in word:
+                ctx.fail(f"{word!r} isn't understood: {NO_VALUE}")
         rest = super().parse_args(ctx, args)
-        if {word.lower() for word in ctx.args} & {"true", "false", "yes", "no"}:
-            ctx.fail(
-                f"{ctx.args[0]!r} isn't expected: an option such as --overwrite or --quiet takes "
-                "no value; write it alone, or leave it out"
-            )
+        if {word.lower() for word in ctx.args} & VALUES:
+            ctx.fail(f"{ctx.args[0]!r} isn't expected: {NO_VALUE}")
         if ctx.args and not ctx.resilient_parsing:
             ctx.fail(
                 f"{len(ctx.args)} more names than the command takes, {ctx.args[0]} the first: if "
@@ -107,17 +115,19 @@ class _Command(TyperCommand):
         return rest
 
 
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="print the schedule and stop", rich_help_panel="Run")
-]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="print errors alone", rich_help_panel="Run")
-]
-Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="print the schedule first", rich_help_panel="Run")
-]
+def _flag(*names: str, told: str, group: str | None = "Run") -> Any:
+    """Declare an option without a value; typer would show ``<bool>``, which reads like one."""
+    return typer.Option(*names, help=told, rich_help_panel=group, metavar="")
 
-AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
+
+DryRun = Annotated[bool, _flag("--dry-run", told="print the plan and stop")]
+Quiet = Annotated[bool, _flag("--quiet", "-q", told="print only errors")]
+Silent = Annotated[bool, _flag("--quiet", "-q", told="print only the table and errors")]
+Verbose = Annotated[bool, _flag("--verbose", "-v", told="print the plan first, stage by stage")]
+Whole = Annotated[
+    bool, _flag("--verbose", "-v", told="print all stages, and who holds how much memory")
+]
+AsJson = Annotated[bool, _flag("--json", told="print JSON, for machines", group=None)]
 
 Command = Callable[..., None]
 
@@ -142,8 +152,8 @@ def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
                 _fail("\n".join([str(error), *getattr(error, "__notes__", ())]), code)
             except KeyboardInterrupt as error:
                 notes = getattr(error, "__notes__", ())
-                number = stop.asked() or signal.SIGINT
-                _fail("; ".join([WORDS[number], *notes]), 128 + number)
+                number = signal.Signals(stop.asked() or signal.SIGINT)
+                _fail("; ".join([signals.WORDS[number], *notes]), 128 + number)
             except MemoryError:
                 _fail("memory has run out; lower --budget, or raise the limit (ulimit -v)", PLAN)
             except RuntimeError as error:
@@ -176,7 +186,7 @@ def _shown(parameter: Parameter, word: convert.Word) -> Parameter:
         f"--{name.replace('_', '-')}",
         help=word.help,
         rich_help_panel=word.group,
-        metavar=None if isinstance(default, bool) else word.value,
+        metavar="" if isinstance(default, bool) else word.value,
         show_default=bool(default),
     )
     if isinstance(default, bool):
@@ -218,7 +228,12 @@ def _main(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", "-V", help="print the version", callback=_print_version, is_eager=True
+            "--version",
+            "-V",
+            help="print the version",
+            callback=_print_version,
+            is_eager=True,
+            metavar="",
         ),
     ] = False,
 ) -> None:
@@ -233,38 +248,46 @@ def _stack_to_omezarr(
     """Convert a stack of JP2 or TIFF slices to an OME-Zarr pyramid."""
     if dry_run and options["report"]:
         raise SpellingError("--report tells of a run, and --dry-run makes none; drop one of them")
+    if dry_run:
+        _show_plan(options, quiet=quiet, whole=verbose)
+        return
+    signals.writes()
     with progress.watcher(quiet=quiet, verbose=verbose) as watcher:
-        if dry_run:
-            show.show_schedule(convert.plan(**options, watcher=watcher))
-            return
         report = convert.stack_to_omezarr(**options, watcher=watcher)
+        signals.written()
     if not quiet:
         show.show_report(report)
 
 
 @app.command("plan", cls=_Command)
 @_options_of(convert.plan)
-def _plan(*, as_json: AsJson = False, **options: Any) -> None:
+def _plan(*, as_json: AsJson = False, verbose: Whole = False, **options: Any) -> None:
     """Print how a conversion would go, and what memory and time it would take."""
-    with progress.watcher(quiet=as_json) as watcher:
+    _show_plan(options, quiet=as_json, whole=verbose, as_json=as_json)
+
+
+def _show_plan(
+    options: Mapping[str, Any], *, quiet: bool, whole: bool, as_json: bool = False
+) -> None:
+    with progress.watcher(quiet=quiet) as watcher:
         made = convert.plan(**options, watcher=watcher)
     if as_json:
         show.show_json(made.describe())
     else:
-        show.show_schedule(made)
+        show.show_schedule(made, whole=whole)
 
 
 @app.command("stats", cls=_Command)
 @_options_of(convert.stats)
 def _stats(
-    *, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
+    *, as_json: AsJson = False, quiet: Silent = False, verbose: Verbose = False, **options: Any
 ) -> None:
     """Measure a volume: range, mean, percentiles, histogram. Nothing is written."""
     with progress.watcher(quiet=quiet or as_json, verbose=verbose) as watcher:
         made = convert.stats(**options, watcher=watcher)
     if as_json:
         show.show_json(made.describe())
-    elif not quiet:
+    else:
         show.show_statistics(made)
 
 
@@ -279,52 +302,19 @@ def _ops(**options: Any) -> None:
 @_options_of(demo.demo)
 def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     """Make a phantom JP2 stack, convert it, and show what came out."""
+    signals.writes()
     with progress.watcher(quiet=quiet) as watcher:
         made = demo.demo(**options, watcher=watcher)
+        signals.written()
     if not quiet:
         show.show_report(made)
         show.show_next_steps(made)
 
 
-def _stop(number: int, _: object) -> None:
-    """Take a note of a signal; a second one, a second later, ends the process at once.
-
-    It raises nothing: within a finalizer or a library's callback that would be lost.
-    """
-    since = stop.ask(number)
-    if since is None:
-        watch = threading.Timer(STUCK_SECONDS, _end_if_stuck, [number])
-        watch.daemon = True
-        watch.start()
-    elif since >= NOW_SECONDS:
-        _end_now(number, "again: ended at once")
-
-
-def _end_if_stuck(number: int) -> None:
-    if not stop.is_raised():
-        _end_now(number, "while waiting for a disk that doesn't answer")
-
-
-def _end_now(number: int, why: str) -> None:
-    with suppress(OSError):
-        os.write(
-            2,
-            f"hoaconv: {WORDS[number]} {why}; anything written so far stays, unfinished\n".encode(),
-        )
-    os._exit(128 + number)
-
-
 def main() -> None:
-    """Run the command line; a batch system's SIGTERM ends a run as tidily as Ctrl-C.
-
-    A SIGHUP that whoever started us has had ignored, as ``nohup`` does, stays ignored.
-    """
-    for number in WORDS:
-        if number > 0 and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a micrometer's sign in a plain ASCII terminal
+    """Run the command line; a batch system's SIGTERM ends a run as tidily as Ctrl-C."""
+    signals.listen()
+    streams.spare()
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         text = "hoaconv: NUMBA_DISABLE_JIT is set, and hoaconv needs compiled kernels; unset it"
         print(text, file=sys.stderr)
@@ -334,20 +324,25 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        _leave_readers_behind(end.code)
-        raise
+        code = _code(end.code)
+        _leave_readers_behind(code)
+        sys.exit(code)
     finally:
-        # All is done and told: a signal while the interpreter ends changes nothing any more, and
-        # must not turn a complete run into a killed one.
-        for number in WORDS:
-            if number > 0:
-                signal.signal(number, signal.SIG_IGN)
+        signals.ignore()  # a complete run doesn't become a killed one while the interpreter ends
+
+
+def _code(code: Any) -> Any:
+    """Return the exit code: that of an output where stdout can't take what was to be told."""
+    error = streams.lost()
+    if error is None or code:
+        return code
+    words = f"what was to be printed can't be: {error.strerror}{signals.fate()}"
+    print(f"hoaconv: {words}", file=sys.stderr)
+    return OUTPUT
 
 
 def _leave_readers_behind(code: object) -> None:
     """End now where a thread still reads from a disk that doesn't answer: nobody waits for it."""
     stuck = [t for t in threading.enumerate() if t.name.startswith("hoaconv-") and t.is_alive()]
     if stuck and isinstance(code, int) and code:
-        with suppress(OSError, ValueError):
-            sys.stdout.flush()
         os._exit(code)

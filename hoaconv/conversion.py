@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hoaconv import __version__
-from hoaconv.chains import chained, open_others, open_source, teller, warm_up
+from hoaconv.chains import chained, load_own_ops, open_others, open_source, teller, warm_up
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
 from hoaconv.engine.passes import schedule
@@ -17,14 +16,13 @@ from hoaconv.engine.run import Outcome, run
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError, StoreError
-from hoaconv.found import settle, take_found
+from hoaconv.found import settle, take_earlier
 from hoaconv.io.folder import check_free
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.io.source import Volume
 from hoaconv.io.voxel_size import VoxelSize
 from hoaconv.ops.advice import advice, constant_notes
 from hoaconv.ops.measure import SHOWN, Histogram
-from hoaconv.ops.own import load_ops
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.options import (
     Branches,
@@ -35,7 +33,13 @@ from hoaconv.options import (
     take_sample,
     take_workers,
 )
-from hoaconv.paths import check_apart, check_scratch, check_separate, take_report_path
+from hoaconv.paths import (
+    check_apart,
+    check_scratch,
+    check_separate,
+    replace_text,
+    take_report_path,
+)
 from hoaconv.pictures import check_pictures, told, write_pictures
 from hoaconv.placed import place
 from hoaconv.pyramid.sink import OmeZarr, record
@@ -72,6 +76,7 @@ class Conversion:
         if self.schedule.refusal:
             raise StoreError(self.schedule.refusal)
         self.watcher.planned(self.schedule)
+        machine.begin_libraries()
         outcome, more = self._run()
         flat = tuple(constant_notes(outcome.found))
         for text in flat:
@@ -79,7 +84,7 @@ class Conversion:
         made = replace(self._report(outcome), notes=(*self.notes, *flat))
         made = replace(made, bytes_written=made.bytes_written + more)
         if self.report:
-            _write_text(self.report, made.to_json())
+            _write_report(self.report, made.to_json())
         write_pictures(self.sinks, outcome)
         return made
 
@@ -159,10 +164,9 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     machine.begin(take_workers(options["workers"]))
     watcher = options["watcher"] or Watcher()
     report = take_report_path(options["report"])
-    sample, found = take_sample(options["sample"]), take_found(options["from_report"])
+    sample, earlier = take_sample(options["sample"]), take_earlier(options["from_report"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
-    if options["ops_module"] is not None:
-        load_ops(options["ops_module"])
+    load_own_ops(options["ops_module"])
     outputs = _outputs(options)
     for output in (output for output in outputs if not output.is_label):
         check_free(output.path, overwrite=output.overwrite)  # headers may take minutes to read
@@ -181,6 +185,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     common = {"version": __version__, "source": _source_name(options["src"]), "options": given}
     sinks = _sinks(outputs, stack, size, common)
     check_pictures(sinks, stack.files)
+    found = earlier.found if earlier else None
     settled = {sink: settle(ops, found) for sink, ops in sinks.items()}
     volumes = open_others(settled.values())
     for output in outputs:
@@ -193,6 +198,9 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     made = schedule(planned, limits)
     made = replace(made, refusal=check_space(_scratch_needs(made)))
     src = os.fspath(options["src"])
+    if earlier and (other := earlier.differs_from(src, made.spec_into(main).shape)):
+        watcher.note(other)
+        notes = (*notes, other)
     return Conversion(src, stack, sinks, made, notes, given, report, watcher)
 
 
@@ -278,17 +286,10 @@ def _source_name(src: str | os.PathLike[str]) -> str:
     return os.fspath(src) if not path.is_absolute() and ".." not in path.parts else path.name
 
 
-def _write_text(path: Path, text: str) -> None:
-    """Write a file whole, or leave the one that is there as it is."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    plain = path.exists() and not path.is_file()  # such as /dev/stdout
+def _write_report(path: Path, text: str) -> None:
     try:
-        (path if plain else beside).write_text(text, encoding="utf-8")
-        if not plain:
-            beside.replace(path)
+        replace_text(path, text)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise StoreError(
             f"the report {path} can't be written: {error.strerror}; the output is complete"
         ) from error

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import wraps
 from inspect import signature
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from hoaconv.engine.contract import Step
 from hoaconv.engine.schedule import Schedule, Sweep
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from hoaconv.conversion import Conversion
 
 __all__ = ["Schedule", "Sweep", "Word", "list_ops", "plan", "stack_to_omezarr", "stats"]
-
-P = ParamSpec("P")
 
 Source = Annotated[
     PathLike, Word("folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array")
@@ -41,6 +39,7 @@ Reduce = Annotated[
 Decoder = Annotated[
     str, Word("what decodes JP2 slices: openjpeg, or nvimgcodec, on a GPU", "Input", "NAME")
 ]
+FreeOutput = Annotated[PathLike | None, Word("the OME-Zarr that would be made; default beside SRC")]
 Budget = Annotated[
     str | int | None,
     Word("memory that the process may hold; default 60 % of what is free", "Run", "BYTES"),
@@ -118,7 +117,9 @@ def stack_to_omezarr(
     factors: Annotated[
         str | int | Sequence[int] | None,
         Word(
-            "downsampling per level, z,y,x; default 2, long voxel edges wait", "Pyramid", "FACTORS"
+            "downsampling per level, z,y,x; default 2; axes with longer voxels are halved later",
+            "Pyramid",
+            "FACTORS",
         ),
     ] = None,
     budget: Budget = None,
@@ -130,9 +131,7 @@ def stack_to_omezarr(
         PathLike | None,
         Word("report of an earlier run, to take such values from", "Ops", "FILE"),
     ] = None,
-    exact: Annotated[
-        bool, Word("do every op as it is written, even where one could stand in for two", "Ops")
-    ] = False,
+    exact: Annotated[bool, Word("do not merge ops (as two gaussians into one)", "Ops")] = False,
     scratch: Annotated[
         PathLike | None,
         Word("where to keep what doesn't fit in memory; default inside the output", "Run", "DIR"),
@@ -233,41 +232,49 @@ def _prepared(options: Mapping[str, Any]) -> "Conversion":
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: getattr(o, "tolist", lambda o=o: o)() for name, o in options.items()}
+    return {
+        name: o if name in ("src", "dst") else getattr(o, "tolist", lambda o=o: o)()
+        for name, o in options.items()
+    }
 
 
 R = TypeVar("R")
 
 
-def _options_of(verb: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable[P, R]]:
-    """Give a function the parameters of `verb`, which are declared there alone."""
+def _as_stack_to_omezarr(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a function the parameters of `stack_to_omezarr`; the output may be left out."""
+    verb, made = signature(stack_to_omezarr), function.__annotations__["return"]
+    dst = verb.parameters["dst"].replace(default=None, annotation=FreeOutput)
+    taken = {**verb.parameters, "dst": dst}
+    own = verb.replace(parameters=list(taken.values()), return_annotation=made)
 
-    def take(function: Callable[..., R]) -> Callable[P, R]:
-        @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            bound = signature(verb).bind(*args, **kwargs)
-            bound.apply_defaults()
-            return function(bound.arguments)
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> R:
+        bound = own.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return function(bound.arguments)
 
-        made = function.__annotations__["return"]
-        call.__annotations__ = {**verb.__annotations__, "return": made}
-        call.__signature__ = signature(verb).replace(return_annotation=made)  # type: ignore[attr-defined]
-        return call
-
-    return take
+    call.__annotations__ = {n: p.annotation for n, p in taken.items()} | {"return": made}
+    call.__signature__ = own  # type: ignore[attr-defined]
+    return call
 
 
-@_options_of(stack_to_omezarr)
+@_as_stack_to_omezarr
 def plan(options: Mapping[str, Any]) -> Schedule:
     """Return the schedule of `stack_to_omezarr` with the same options, without running it.
 
-    Nothing is written. A slice for each worker, or three, are decoded and a few chunks packed, for
-    an estimate of how long the run will take. Raises what the run would raise by then.
+    `dst` may be left out: the plan is then that of an output beside the source. Nothing
+    is written. A slice for each worker, or three, are decoded and a few chunks packed, for an
+    estimate of how long the run will take. Raises what the run would raise by then.
     """
+    from hoaconv.engine import machine  # noqa: PLC0415 - as above
     from hoaconv.engine.probe import estimate  # noqa: PLC0415 - as above
+    from hoaconv.paths import planned_path  # noqa: PLC0415 - as above
 
-    made = _prepared(options).schedule
-    return replace(made, estimate=estimate(made))
+    dst = options["dst"]
+    made = _prepared({**options, "dst": planned_path(options["src"]) if dst is None else dst})
+    machine.begin_libraries()  # a few chunks are packed
+    return replace(made.schedule, estimate=estimate(made.schedule))
 
 
 def stats(
@@ -354,9 +361,10 @@ def list_ops(
         If there is no op of this name.
     """
     from hoaconv.ops import catalogue, own  # noqa: PLC0415 - as above
+    from hoaconv.paths import take_module  # noqa: PLC0415 - as above
 
     if ops_module is not None:
-        own.load_ops(ops_module)
+        own.load_ops(take_module(ops_module))
     words = catalogue.catalogue() if name is None else [catalogue.lookup(name).word]
     return {
         word: {

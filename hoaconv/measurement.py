@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from hoaconv import __version__
-from hoaconv.chains import chained, open_others, open_source, teller, warm_up
+from hoaconv.chains import chained, load_own_ops, open_others, open_source, teller, warm_up
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Fold, Step
 from hoaconv.engine.passes import schedule
@@ -18,7 +18,6 @@ from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume
 from hoaconv.kernels.histogram import is_exact
-from hoaconv.ops.own import load_ops
 from hoaconv.ops.sought import CONSTANT
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.ops.statistics import Profile
@@ -103,8 +102,7 @@ def _prepared(options: Mapping[str, Any]) -> _Measurement:
     """Check options, then headers, then memory."""
     watcher, sample = options["watcher"] or Watcher(), take_sample(options["sample"])
     budget, workers = take_budget(options["budget"]), take_workers(options["workers"])
-    if options["ops_module"] is not None:
-        load_ops(options["ops_module"])
+    load_own_ops(options["ops_module"])
     ops = _without_folds(take_ops(options["ops"]))
     plot = None if options["plot"] is None else Plot(options["plot"])
     volume = open_source(options)

@@ -2,9 +2,13 @@
 
 import os
 import re
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
+from glob import has_magic
 from itertools import combinations
 from pathlib import Path
+from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
 from hoaconv.io.kvstore import refused_name
@@ -15,7 +19,10 @@ __all__ = [
     "check_scratch",
     "check_separate",
     "output_path",
+    "planned_path",
+    "replace_text",
     "scratch_folder",
+    "take_module",
     "take_report_path",
     "take_source",
 ]
@@ -38,7 +45,7 @@ def output_path(dst: PathLike, src: PathLike) -> Path:
     if _ADDRESS.match(os.fspath(dst)):
         raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
     path, source = Path(dst), Path(src)
-    refused = refused_name(path) or _other_format(path)
+    refused = refused_name(path.absolute()) or _other_format(path)
     if refused:
         raise StoreError(refused)
     try:
@@ -128,19 +135,75 @@ def check_apart(output: Path, files: Sequence[Path]) -> None:
 
 
 def take_report_path(path: PathLike | None) -> Path | None:
-    """Where to write the report. Raises StoreError if that can be seen to be impossible."""
+    """Where to write the report, behind links.
+
+    Raises
+    ------
+    StoreError
+        If it can be seen that it can't be written, or its name doesn't end in ``.json``: so no
+        slice is replaced by a report.
+    """
     if path is None:
         return None
-    file = Path(path)
-    if file.is_dir():
-        raise StoreError(f"the report {file} can't be written: it is a folder; name a file")
-    if not file.absolute().parent.is_dir():
-        raise StoreError(f"the report can't be written: there is no folder {file.parent}")
-    if file.exists() and file.suffix != ".json":
-        raise StoreError(f"the report {file} exists and is no .json; it is not replaced")
-    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
-        raise StoreError(f"the report {file} can't be written: no permission")
+    if not os.fspath(path).lower().endswith(".json"):
+        raise StoreError(f"the report {path} has to end in .json; nothing else is replaced by one")
+    file = _real(Path(path))
+    try:
+        mode = file.stat().st_mode if os.path.lexists(file) else stat.S_IFREG
+        os.lstat(file.parent / file.name[:-1])  # if only to hear whether the name is too long
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StoreError(f"the report {path} can't be written: {error.strerror}") from error
+    if not file.parent.is_dir():
+        raise StoreError(f"the report {path} can't be written: there is no folder {file.parent}")
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise StoreError(f"the report {path} can't be written: it is {kind}; name a file")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise StoreError(f"the report {path} can't be written: no permission")
     return file
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file whole, or leave the one that is there as it is.
+
+    Where the folder lets nobody make a file beside it, the one that is there is written anew.
+
+    Raises
+    ------
+    OSError
+        If it can't be written.
+    """
+    if path.exists() and not os.access(path.parent, os.W_OK | os.X_OK):
+        path.write_text(text, encoding="utf-8")
+        return
+    beside = path.with_name(f".hoaconv-{token_hex(4)}.tmp")  # short, however long the name is
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def take_module(path: PathLike) -> PathLike:
+    """The user's module of ops. Raises SpellingError if it isn't a regular file, such as a pipe."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        kind = "a folder" if os.path.isdir(path) else "a pipe or a device"
+        raise SpellingError(f"{path} is {kind}; --ops-module takes a Python file with ops")
+    return path
+
+
+def planned_path(src: PathLike) -> Path:
+    """Where an output would lie whose name nobody has given: beside the source, if that is free."""
+    source = Path(os.path.abspath(take_source(src)))
+    while has_magic(str(source)) and not os.path.lexists(source):
+        source = source.parent
+    source = next((p for p in source.parents if p.suffix == ".zarr"), source)  # brain.zarr/1
+    stem = source.stem if source.suffix == ".zarr" or os.path.isfile(source) else source.name
+    names = (f"{stem or 'volume'}{end}.zarr" for end in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(source.parent / n for n in names if not os.path.lexists(source.parent / n))
 
 
 def take_source(src: PathLike) -> PathLike:

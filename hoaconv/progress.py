@@ -17,6 +17,11 @@ from hoaconv.units import format_bytes, format_seconds
 __all__ = ["watcher"]
 
 LOG_SECONDS = 60.0
+WIDE = 132
+"""Columns in which a bar and all that `_rate` tells have room."""
+
+_LOST = suppress(OSError, ValueError)
+"""Nobody reads any more: the terminal was closed, or the log's disk is full."""
 
 
 @contextmanager
@@ -42,6 +47,12 @@ def _rate(progress: Progress) -> str:
     )
 
 
+def _left(progress: Progress) -> str:
+    """Time left and rate: what 80 columns have room for."""
+    rate = progress.plane_bytes * progress.planes / max(progress.seconds, 1e-9) / 1e6
+    return f"{format_seconds(progress.seconds_left)} left, {rate:.0f} MB/s"
+
+
 class _Shown(Watcher):
     """Shows the schedule where that is wanted."""
 
@@ -61,7 +72,7 @@ class _InLog(_Shown):
         self._last = monotonic()
 
     def note(self, text: str) -> None:
-        with suppress(OSError, ValueError):  # nobody reads any more, or the log's disk is full
+        with _LOST:
             print(f"hoaconv: {text}", file=sys.stderr, flush=True)
 
     def progress(self, progress: Progress) -> None:
@@ -78,7 +89,7 @@ class _OnTerminal(_Shown):
         self._bar = Bar(
             SpinnerColumn(),
             TextColumn("{task.fields[place]}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             TextColumn("{task.percentage:3.0f} %"),
             TextColumn("{task.description}"),
             console=Console(stderr=True),
@@ -87,22 +98,25 @@ class _OnTerminal(_Shown):
         self._task = self._bar.add_task("", total=None, visible=False, place="")
 
     def __enter__(self) -> "_OnTerminal":
-        self._bar.start()
+        with _LOST:
+            self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        with _LOST:
+            self._bar.stop()
 
     def note(self, text: str) -> None:
-        with suppress(OSError, ValueError):
+        with _LOST:
             self._bar.console.print(text, markup=False, highlight=False)
 
     def progress(self, progress: Progress) -> None:
-        self._bar.update(
-            self._task,
-            place=str(progress.place),
-            completed=progress.planes,
-            total=progress.total,
-            description=_rate(progress),
-            visible=True,
-        )
+        with _LOST:
+            self._bar.update(
+                self._task,
+                place=str(progress.place).removesuffix(" slices"),
+                completed=progress.planes,
+                total=progress.total,
+                description=_rate(progress) if self._bar.console.width >= WIDE else _left(progress),
+                visible=True,
+            )

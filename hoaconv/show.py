@@ -6,7 +6,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from io import StringIO
 from math import floor, inf, log10
 from pathlib import Path
@@ -16,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from hoaconv.convert import Schedule, Sweep
-from hoaconv.errors import StoreError
 from hoaconv.report import Report, Statistics
 from hoaconv.units import format_bytes, format_seconds
 
@@ -46,21 +44,7 @@ def _print(*things: Any) -> None:
         file=text, force_terminal=terminal, highlight=False, markup=False, width=max(width, 20)
     )
     console.print(*things, sep="\n", soft_wrap=not terminal)
-    with _at_the_end():
-        sys.stdout.write("\n".join(line.rstrip() for line in text.getvalue().split("\n")))
-
-
-@contextmanager
-def _at_the_end() -> Iterator[None]:
-    """Print what comes when all work is done: whoever reads it may have gone, a disk be full."""
-    try:
-        yield
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no second error at exit
-        if not isinstance(error, BrokenPipeError):
-            words = f"the summary can't be printed: {error.strerror}; what was made is complete"
-            raise StoreError(words) from error
+    sys.stdout.write("\n".join(line.rstrip() for line in text.getvalue().split("\n")))
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -76,8 +60,8 @@ def _triple(values: Any) -> str:
     return "-" if values is None else "x".join(map(str, values))
 
 
-def show_schedule(made: Schedule) -> None:
-    """Memory, disk and time first; then, sweep by sweep, stages and who holds how much."""
+def show_schedule(made: Schedule, *, whole: bool = True) -> None:
+    """Memory, disk and time; if `whole`, then, sweep by sweep, stages and who holds how much."""
     _print(
         f"projected {format_bytes(made.projected)}, "
         f"budget {format_bytes(made.limits.budget)}, "
@@ -89,7 +73,7 @@ def show_schedule(made: Schedule) -> None:
         *([f"\nit can't run here: {made.refusal}"] if made.refusal else []),
         *(f"why       {note}" for note in made.notes),
     )
-    for number, sweep in enumerate(made.sweeps, 1):
+    for number, sweep in enumerate(made.sweeps if whole else (), 1):
         many = f" {number} of {len(made.sweeps)}" if len(made.sweeps) > 1 else ""
         _print("", *_sweep_tables(sweep, many))
 
@@ -106,13 +90,21 @@ def _estimated(made: Schedule) -> Iterator[str]:
 
 
 def _sweep_tables(sweep: Sweep, many: str) -> tuple[Table, Table]:
-    stages = _table(f"sweep{many}", "stage", "window>", "stride>", "halo>", "gives", "plane>")
+    stages = _table(
+        f"sweep{many}",
+        "stage",
+        "window (slices)>",
+        "stride (slices)>",
+        "halo (voxels)>",
+        "gives",
+        "one slice>",
+    )
     for stage in sweep.stages:
         spec = sweep.spec_of(stage)
         sizes = (stage.window, stage.stride, _triple(stage.halo))
         shown = [str(size) if stage.kind == "op" else "-" for size in sizes]
         stages.add_row(str(stage.part), *shown, str(spec), format_bytes(spec.plane_bytes))
-    memory = _table("\nmemory", "who", "what", "bytes>")
+    memory = _table("\nmemory", "who", "what", "holds>")
     for use in sweep.uses:
         memory.add_row(use.who, use.what, format_bytes(use.nbytes))
     memory.add_row("", "together", format_bytes(sweep.projected))
@@ -121,14 +113,19 @@ def _sweep_tables(sweep: Sweep, many: str) -> tuple[Table, Table]:
 
 def show_json(value: object) -> None:
     """A value for machines."""
-    with _at_the_end():
-        print(json.dumps(value, indent=2))
+    print(json.dumps(value, indent=2))
 
 
 def show_report(made: Report) -> None:
     """What was made, how long it took, what it held."""
     table = _table(
-        f"\n{made.output}", "level", "shape zyx>", "voxel size>", "chunks>", "shards>", "raw>"
+        f"\n{made.output}",
+        "level",
+        "shape zyx>",
+        "voxel size>",
+        "chunks>",
+        "shards>",
+        "uncompressed>",
     )
     for row in made.levels:
         table.add_row(
@@ -149,8 +146,8 @@ def show_report(made: Report) -> None:
         *others,
         *_measured_on_the_way(made),
         f"\nread     {format_bytes(made.bytes_read)} of slices, "
-        f"{format_bytes(made.bytes_raw)} decoded to {made.dtype}",
-        f"written  {format_bytes(made.bytes_written)} in {made.files} files, "
+        f"{format_bytes(made.bytes_raw)} decoded",
+        f"written  {format_bytes(made.bytes_written)} of {made.dtype} in {made.files} files, "
         f"{_compared(made.ratio)} than the decoded slices",
         f"time     {format_seconds(made.seconds)}, {rate:.0f} MB/s, {voxels:.1f} Mvoxel/s, "
         f"{made.workers} workers",
@@ -229,7 +226,7 @@ def show_statistics(made: Statistics) -> None:
     _print(
         table,
         *([] if made.exact else [f"\n{_ABOUT_BINS.format(made.dtype)}"]),
-        *([f"\n{_ABOUT_SAMPLES}"] if sampled else []),
+        *([f"\n{_ABOUT_SAMPLES.format(made.slices_measured, made.slices)}"] if sampled else []),
         *([f"\n{_ABOUT_REDUCED.format(made.reduced)}"] if made.reduced > 1 else []),
         f"\nread     {format_bytes(made.bytes_read)}, "
         f"{format_bytes(made.bytes_raw)} decoded; nothing is written",
@@ -246,9 +243,9 @@ _ABOUT_BINS = (
     "of the bins; all else is exact"
 )
 _ABOUT_SAMPLES = (
-    "numbers are those of the drawn slices; least, greatest and how many are no estimates of the "
-    "volume's\nof a few slices that differ much from all others, a sample may have none, and then "
-    "no interval covers them: sample more, or measure all"
+    "Estimated from {} of {} slices. Least, greatest and count describe the sample only.\n"
+    "A sample may miss a few slices that differ much from all others; no interval covers them "
+    "then. Sample more, or measure all."
 )
 
 
@@ -311,7 +308,8 @@ def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:
         _print("", only["explanation"])
     parameters = _table(f"\n{only['usage']}", "parameter", "takes", "default", "meaning")
     for parameter in only["parameters"]:
-        parameters.add_row(*(str(parameter[key]) for key in ("name", "kind", "default", "help")))
+        cells = {key: str(parameter[key]) for key in ("name", "kind", "default", "help")}
+        parameters.add_row(*{**cells, "kind": cells["kind"].replace("|", " | ")}.values())
     _print(parameters)
 
 

@@ -41,7 +41,7 @@ def choose_voxel_size(
             note += f"; the source says {_spell(found)} ({found.origin})"
         return chosen, note
     if found is None:
-        return None, "voxel size unknown: neither files nor folder tell; see --voxel-size"
+        return None, "voxel size unknown; set it with --voxel-size"
     stored = replace(found, zyx=_divided(found.zyx, volume.spacing))
     return found, f"voxel size {_spell(found)}, from {found.origin}{_left_out(stored, volume)}"
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ import zarr
 from invoking import PLAN, SOURCE, SPELLING, STORE, looks_complete, refused, run
 from typer.testing import CliRunner
 
-from hoaconv import progress
+import hoaconv
+from hoaconv import chains, progress
 from hoaconv.cli import app
+from hoaconv.errors import SourceError
 from hoaconv.io.stack import Stack
 
 pytestmark = pytest.mark.oldest
@@ -40,7 +43,8 @@ def test_quiet_says_nothing(tiffs, out):
 def test_a_dry_run_shows_the_schedule_and_writes_nothing(tiffs, out):
     result = run(tiffs, out, "--dry-run", "--ops", "gaussian 1.5")
     assert result.exit_code == 0
-    assert "gaussian 1.5" in result.stdout
+    assert "together" not in result.stdout
+    assert "gaussian 1.5" in run(tiffs, out, "--dry-run", "-v", "--ops", "gaussian 1.5").stdout
     assert "projected" in result.stdout
     assert not out.exists()
 
@@ -312,6 +316,85 @@ def test_a_voxel_size_with_its_unit(tiffs, out):
 @pytest.mark.parametrize("word", ["true", "False"])
 def test_a_value_behind_a_flag_is_answered_with_what_to_write(tiffs, out, word):
     refused(run(tiffs, out, "--overwrite", word), SPELLING, "write it alone")
+
+
+@pytest.mark.parametrize("words", [["--overwrite=yes"], ["--quiet=1"], ["-q", "1"]])
+def test_a_flag_takes_no_value_however_it_is_written(tiffs, out, words):
+    refused(run(tiffs, out, *words), SPELLING, "takes no value")
+    assert not out.exists()
+
+
+def test_help_shows_no_value_of_flags_and_no_code_that_nothing_gives():
+    for words in (["-h"], ["stack-to-omezarr", "-h"], ["stats", "-h"], ["plan", "-h"]):
+        assert "<bool>" not in CliRunner().invoke(app, words).stdout
+    told = " ".join(CliRunner().invoke(app, ["-h"]).stdout.split())
+    assert " 6 " not in told
+    assert " 75 " not in told
+
+
+def test_a_plan_needs_no_name_of_an_output(tiffs, out):
+    before = sorted(tiffs.parent.iterdir())
+    for words in ([str(tiffs)], [f"{tiffs}/*.tif"], [str(tiffs), str(out)]):
+        told = CliRunner().invoke(app, ["plan", *words])
+        assert told.exit_code == 0, told.output
+        assert "projected" in told.stdout
+        assert "together" not in told.stdout
+        assert "together" in CliRunner().invoke(app, ["plan", "-v", *words]).stdout
+    assert hoaconv.plan(tiffs).sinks[0].path == tiffs.with_name("tiffs.zarr")
+    assert sorted(tiffs.parent.iterdir()) == before
+
+
+def test_a_plan_of_what_has_been_converted_is_no_error(make_tiffs, volume, tmp_path):
+    src = make_tiffs(tmp_path / "19.57um_in", volume[:3])
+    assert run(src, tmp_path / "19.57um_in.zarr").exit_code == 0
+    assert hoaconv.plan(src).sinks[0].path == tmp_path / "19.57um_in-2.zarr"
+    assert hoaconv.plan(tmp_path / "19.57um_in.zarr" / "0").refusal is None
+
+
+def test_a_backslash_in_the_current_folder_is_seen(tiffs, tmp_path, monkeypatch):
+    (tmp_path / "a\\b").mkdir()
+    monkeypatch.chdir(tmp_path / "a\\b")
+    refused(run(tiffs, "o.zarr"), STORE, "backslash")
+
+
+def test_voxels_themselves_are_called_what_they_are():
+    with pytest.raises(SourceError, match="the source is a ndarray"):
+        hoaconv.stats(np.zeros((3, 4, 5)))
+
+
+def test_the_public_names_are_found_by_tab():
+    assert dir(hoaconv) == sorted(hoaconv.__all__)
+
+
+def test_bytes_that_were_decoded_are_not_called_what_is_written(tiffs, out):
+    told = run(tiffs, out, "--ops", "threshold li").stdout
+    assert "decoded to" not in told
+    assert "of uint8 in" in told
+
+
+def test_a_quiet_measurement_is_still_told(tiffs):
+    told = CliRunner().invoke(app, ["stats", "-q", str(tiffs)])
+    assert told.stderr == ""
+    assert "mean" in told.stdout
+
+
+def test_a_sample_says_what_it_tells_of(tiffs):
+    told = CliRunner().invoke(app, ["stats", "--sample", "12", str(tiffs)]).stdout
+    assert "Estimated from 12 of 37 slices. Least, greatest and count describe the" in told
+
+
+def test_kernels_that_nobody_keeps_are_not_promised_to_the_next_run(monkeypatch):
+    told = []
+    watcher = SimpleNamespace(note=told.append)
+    chains._tell_if_compiling(watcher, -1)
+    monkeypatch.setattr(chains, "TEMPORARY", "/tmp/x")
+    chains._tell_if_compiling(watcher, -1)
+    assert ["finds them on disk" in text for text in told] == [True, False]
+
+
+def test_choices_of_a_parameter_are_folded_between_words(monkeypatch):
+    told = CliRunner().invoke(app, ["ops", "gaussian"]).stdout
+    assert "reflect | nearest | mirror | constant" in told
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])

@@ -19,6 +19,7 @@ __all__ = [
     "LARGEST_KEPT",
     "Peak",
     "begin",
+    "begin_libraries",
     "check_room",
     "cpus",
     "memory_limit",
@@ -79,22 +80,20 @@ _began = _is_orphan = False
 
 
 def begin(workers: int) -> None:
-    """Begin work that starts threads of libraries: refuse where they would hang or abort.
+    """Refuse work where threads of libraries would hang or abort.
 
     Raises
     ------
     PlanError
-        In a process that was forked from one which had begun before, where the libraries' threads
-        are missing; where so many threads can't be started; where too little memory may be used.
+        In a process that was forked from one which had called `begin_libraries`, whose threads are
+        missing here; where so many threads can't be started; where too little memory may be used.
     """
-    global _began  # noqa: PLW0603 - a fact of the process
     if _is_orphan:
         raise PlanError(
-            "this process was forked from one in which hoaconv had worked, so libraries' threads "
-            "are missing and it would wait for ever; start processes by 'spawn' or 'forkserver': "
+            "this process was forked from one in which hoaconv had opened a zarr store, and "
+            "threads of tensorstore are missing; start processes by 'spawn' or 'forkserver': "
             "multiprocessing.set_start_method('spawn')"
         )
-    _began = True
     free = _rlimit_free()
     if free and min(free) < LEAST_FREE:
         raise PlanError(
@@ -102,6 +101,12 @@ def begin(workers: int) -> None:
             f"-d), and libraries need {LEAST_FREE >> 20} MiB to start; raise the limit"
         )
     _try_threads(workers + LIBRARY_THREADS)
+
+
+def begin_libraries() -> None:
+    """Note that from here on there are threads of tensorstore, which no forked process has."""
+    global _began  # noqa: PLW0603 - a fact of the process
+    _began = True
 
 
 def check_room(nbytes: int) -> None:

@@ -67,7 +67,8 @@ class Pool:
     def map(self, label: str, function: Callable[[T], object], items: Iterable[T]) -> None:
         """Call `function` with every item, on all threads and this one; return when all is done.
 
-        The first exception is raised here, after the calls under way have ended.
+        The first exception is raised here, after the calls under way have ended; so is a wish to
+        stop, which the main thread asks for before each item.
         """
         batch = _Batch(function, items)
         work = partial(self.timed, label, batch.work)
@@ -218,6 +219,8 @@ class _Batch:
 
     def _work_once(self) -> bool:
         with self._lock:
+            if stop.is_due():  # in the main thread alone, whose own batch this is
+                self._items.clear()
             if not self._items or self._function is None:
                 return False
             item, function = self._items.popleft(), self._function
@@ -241,6 +244,7 @@ class _Batch:
             self._function = None
         if self._error is not None:
             raise self._error
+        stop.raise_if_asked()
 
 
 def _error_of(function: Callable[[Any], object], item: Any) -> BaseException | None:

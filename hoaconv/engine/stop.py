@@ -1,15 +1,16 @@
 """A signal asks a run to stop; the run stops where nothing is lost.
 
 A signal handler that raises may be called within a finalizer or a callback of a library, where
-Python drops the exception and the signal is lost. So the handler of the command line only takes a
-note, here, and the thread that runs the sweep asks for it wherever it waits and between planes.
+Python drops the exception and the signal is lost. So the command line only takes a note, here (see
+`hoaconv.signals`), and the thread that runs the sweep asks for it wherever it waits, between planes
+and between their bands.
 """
 
 import threading
 from collections.abc import Callable
 from time import monotonic
 
-__all__ = ["ask", "asked", "forget", "raise_if_asked", "wait"]
+__all__ = ["ask", "asked", "forget", "is_due", "is_raised", "raise_if_asked", "wait"]
 
 POLL_SECONDS = 0.2
 """A wait asks as often whether to go on."""
@@ -22,7 +23,7 @@ class _Wish:
 
 
 def ask(number: int) -> float | None:
-    """Ask the run to stop, from a signal's handler.
+    """Ask the run to stop, from the thread that hears signals.
 
     Returns
     -------
@@ -50,14 +51,19 @@ def forget() -> None:
     _Wish.number, _Wish.is_raised = None, False
 
 
+def is_due() -> bool:
+    """Return whether `raise_if_asked` would raise, here and now."""
+    if _Wish.number is None or _Wish.is_raised:
+        return False
+    return threading.current_thread() is threading.main_thread()
+
+
 def raise_if_asked() -> None:
     """Raise KeyboardInterrupt, once, in the main thread, if the run was asked to stop.
 
     Once, so that nothing disturbs the cleaning up.
     """
-    if _Wish.number is None or _Wish.is_raised:
-        return
-    if threading.current_thread() is threading.main_thread():
+    if is_due():
         _Wish.is_raised = True
         raise KeyboardInterrupt
 

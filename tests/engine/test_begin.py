@@ -43,6 +43,41 @@ def test_a_process_forked_after_a_conversion_is_told_instead_of_hanging(stack, t
     assert child.exitcode == 0
 
 
+FORKED = """
+import os, signal, sys, hoaconv
+from hoaconv.errors import PlanError, SourceError
+src, dst, before = sys.argv[1:]
+if before == "refused":
+    try:
+        hoaconv.stack_to_omezarr("nosuch", dst)
+    except SourceError:
+        pass
+elif before == "stats":
+    hoaconv.stats(src)
+elif before == "plan":
+    hoaconv.plan(src, dst)
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    try:
+        hoaconv.stack_to_omezarr(src, dst)
+    except PlanError:
+        os._exit(4)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fork is Linux' own way")
+@pytest.mark.parametrize(
+    ("before", "code"), [("nothing", 0), ("refused", 0), ("stats", 0), ("plan", 4)]
+)
+def test_a_process_is_refused_only_where_threads_are_missing(stack, tmp_path, before, code) -> None:
+    words = [sys.executable, "-c", FORKED, str(stack), str(tmp_path / "a.zarr"), before]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stderr
+
+
 def test_too_few_threads_are_refused_in_words(stack, tmp_path, monkeypatch) -> None:
     began, start = [], threading.Thread.start
 

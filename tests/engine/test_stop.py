@@ -2,7 +2,7 @@
 
 import threading
 from concurrent.futures import Future
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -58,6 +58,20 @@ def test_a_wait_for_work_that_never_ends_is_left() -> None:
     assert monotonic() - began < 5
     never.set()
     pool.close()
+
+
+def test_it_is_asked_for_between_bands() -> None:
+    done: list[int] = []
+
+    def band(i: int) -> None:
+        done.append(i)
+        if len(done) == 1:
+            stop.ask(2)
+        sleep(0.02)
+
+    with Pool(1) as pool, pytest.raises(KeyboardInterrupt):
+        pool.map("gaussian", band, range(1000))
+    assert len(done) < 100
 
 
 def test_threads_that_are_stuck_are_left_behind(monkeypatch) -> None:

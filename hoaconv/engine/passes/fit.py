@@ -73,15 +73,19 @@ def _with(draft: Sweep, choice: _Choice) -> Sweep:
 
 
 def _reason(chosen: Sweep, most: _Choice, full: bool) -> str:
-    words = f"{chosen.ahead} planes are decoded ahead, of {most.ahead} that are worth it"
+    words = f"decodes {chosen.ahead} slices ahead"
     strides = [stage.stride for stage in chosen.stages if stage.halo[0]]
     if strides:
-        words += f"; windows advance by {max(strides)} planes, of {most.stride}"
+        words += f" and processes {max(strides)} per step"
+    if full:
+        return f"{words}, the most that helps"
+    words += f", as the budget allows; {most.ahead} ahead"
+    words += f" and {most.stride} per step would be faster" if strides else " would be faster"
     if chosen.thrift.lean:
         words += "; bands are narrow and fewer chunks are encoded at once"
     if chosen.thrift.gathered:
         words += f"; {_layers(chosen.thrift.gathered)} in scratch"
-    return f"{words}: {'more is not worth its memory' if full else 'what the budget allows'}"
+    return words
 
 
 def _layers(count: int) -> str:

@@ -108,7 +108,7 @@ def _search(main: Sweep, places: list[int]) -> Sweep:
     whole = main.with_stages(main.stages + folds)
     gone = set(range(len(main.stages))) - (leading - quiet)
     words = " and ".join(f"'{main.stages[i].part}'" for i in places)
-    reason = f"{words}: what it needs to know of the whole volume, an extra sweep finds"
+    reason = f"measures the whole volume for {words}"
     return whole.without(gone).note(reason)
 
 
