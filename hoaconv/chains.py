@@ -1,10 +1,11 @@
 """Sources opened, chains of ops made into a plan: what conversions and measurements share."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
-from threading import Timer
+from threading import Event, Thread, Timer
 from time import perf_counter
 from typing import Any, cast
 
@@ -22,10 +23,13 @@ from hoaconv.ops.own import load_ops
 from hoaconv.options import take_decoder, take_reduce
 from hoaconv.paths import take_module, take_source
 from hoaconv.report import Place, Progress, Watcher
-from hoaconv.units import parse_range
+from hoaconv.units import format_seconds, parse_range
 from hoaconv.words import PathLike
 
 __all__ = ["chained", "load_own_ops", "open_others", "open_source", "teller", "warm_up"]
+
+STILL_SECONDS = 60.0
+"""After so long without a slice, a run tells that it waits."""
 
 
 def open_source(options: Mapping[str, Any]) -> Volume:
@@ -135,12 +139,16 @@ def _warm_in_spite_of_disk(planned: Plan, watcher: Watcher) -> None:
         warm(planned)
 
 
-def teller(watcher: Watcher, spec: Spec, schedule: Schedule) -> Callable[[], None]:
-    """Return what tells how far a run is, called for each slice; its seconds begin now."""
+@contextmanager
+def teller(watcher: Watcher, spec: Spec, schedule: Schedule) -> Iterator[Callable[[], None]]:
+    """Give what tells how far a run is, called for each slice; its seconds begin now.
+
+    Where no slice comes for a minute, another thread tells that.
+    """
     voxels, start = spec.plane_shape[0] * spec.plane_shape[1], perf_counter()
     totals = [sweep.planes for sweep in schedule.sweeps]
     ends = list(accumulate(totals))
-    done = 0
+    done, over = 0, Event()
 
     def tell() -> None:
         nonlocal done
@@ -151,4 +159,20 @@ def teller(watcher: Watcher, spec: Spec, schedule: Schedule) -> Callable[[], Non
         at = Place(sweep + 1, len(totals), within, totals[sweep])
         watcher.progress(Progress(done, ends[-1], spec.plane_bytes, voxels, seconds, memory, at))
 
-    return tell
+    def watch() -> None:
+        before = done
+        while not over.wait(STILL_SECONDS):
+            if done == before and done < ends[-1]:
+                watcher.note(
+                    f"no slice has come for {format_seconds(STILL_SECONDS)}, after {done} of "
+                    f"{ends[-1]}: a disk may not answer, or the ops take long; Ctrl-C ends the run"
+                )
+            before = done
+
+    thread = Thread(target=watch, name="hoaconv-watch", daemon=True)
+    thread.start()
+    try:
+        yield tell
+    finally:
+        over.set()
+        thread.join()

@@ -98,8 +98,8 @@ class Conversion:
             more.append(record(main, self._report(outcome).record()))
 
         try:
-            tell = teller(self.watcher, self.stack.spec, self.schedule)
-            return run(self.schedule, tell, on_written), sum(more)
+            with teller(self.watcher, self.stack.spec, self.schedule) as tell:
+                return run(self.schedule, tell, on_written), sum(more)
         finally:
             if scratch:
                 scratch.remove()

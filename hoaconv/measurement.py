@@ -42,8 +42,8 @@ def measure(options: Mapping[str, Any]) -> Statistics:
     machine.begin(take_workers(options["workers"]))
     measured = _prepared(options)
     measured.watcher.planned(measured.schedule)
-    tell = teller(measured.watcher, measured.volume.spec, measured.schedule)
-    made = measured.statistics(run(measured.schedule, tell))
+    with teller(measured.watcher, measured.volume.spec, measured.schedule) as tell:
+        made = measured.statistics(run(measured.schedule, tell))
     if measured.plot:
         measured.plot.write(made)
     return made

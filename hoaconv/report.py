@@ -46,7 +46,7 @@ class Watcher:
     """Gets told what happens; this one keeps it to itself."""
 
     def note(self, text: str) -> None:
-        """Something that the user should know."""
+        """Something that the user should know; it may come from another thread."""
 
     def planned(self, schedule: Schedule) -> None:
         """How the run will go; called before it begins."""

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -13,9 +14,17 @@ from reading import all_equal, levels_of
 from test_output import start, wait_for
 
 import hoaconv
+from hoaconv import chains
 from hoaconv.engine import machine
+from hoaconv.engine.passes import schedule
+from hoaconv.engine.plan import Plan
+from hoaconv.engine.schedule import Limits
+from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.packed import PackedFile
+from hoaconv.io.phantom import Phantom
+from hoaconv.ops.measure import Histogram
+from hoaconv.report import Watcher
 
 pytestmark = pytest.mark.one_python
 
@@ -190,3 +199,25 @@ def test_ops_that_need_a_value_refuse_an_empty_sample(tiffs, out):
     refused(run(tiffs, out, "--ops", "threshold otsu", "--sample", "0"), SPELLING, "sample 0")
     with pytest.raises(SpellingError, match="sample"):
         hoaconv.stack_to_omezarr(tiffs, out, ops="threshold otsu", sample=-3)
+
+
+def test_a_run_without_a_slice_for_a_while_says_so(monkeypatch) -> None:
+    told = []
+
+    class Told(Watcher):
+        def note(self, text: str) -> None:
+            told.append(text)
+
+    monkeypatch.setattr(chains, "STILL_SECONDS", 0.05)
+    made = schedule(Plan.read(Phantom((3, 8, 8))) | Histogram(), Limits(1 << 40, 1))
+    with chains.teller(Told(), Spec((3, 8, 8), "uint16"), made) as tell:
+        tell()
+        time.sleep(0.3)
+    assert "after 1 of 3" in told[0]
+    assert "a disk may not answer" in told[0]
+    told.clear()
+    with chains.teller(Told(), Spec((3, 8, 8), "uint16"), made) as tell:
+        for _ in range(3):
+            tell()
+        time.sleep(0.3)
+    assert not told

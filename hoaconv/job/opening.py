@@ -1,12 +1,15 @@
 """Volumes opened: of files by their headers, of arrays as they are."""
 
 import os
+from pathlib import Path
 from typing import Any, cast
 
+from hoaconv.engine import machine
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.source import open_volume
 from hoaconv.io.voxel_size import VoxelSize
+from hoaconv.io.zarr_store import is_zarr
 from hoaconv.job.arrays import ArraySource
 from hoaconv.job.geometry import Geometry
 from hoaconv.job.volume import Volume
@@ -65,6 +68,8 @@ def open(
         return source
     if not isinstance(source, str | os.PathLike):
         return _open_array(source, voxel_size, unit)
+    if is_zarr(Path(source)):
+        machine.begin_libraries()
     stack = open_volume(
         take_source(source),
         slices=parse_range(range) if range else None,

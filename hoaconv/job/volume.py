@@ -134,6 +134,7 @@ class Volume:
 
     def _then(self, step: Any) -> "Volume":
         if isinstance(step, Zip) and step.others:
+            machine.begin_libraries()
             plan = self.plan
             for path in step.others:
                 plan &= Plan.read(open_volume(path))
