@@ -25,6 +25,7 @@ from hoaconv.engine.spec import Slab
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.kvstore import kvstore
+from hoaconv.io.zarr_memory import packing_bytes
 
 __all__ = ["ArraySpec", "ArrayWriter", "write_json", "write_nowhere"]
 
@@ -33,9 +34,6 @@ _OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
 
 WRITE_BYTES = 1 << 22
 """Chunks of fewer bytes are written several at a time, so that Python is called less often."""
-
-CHUNK_BYTES = 3 << 10
-"""What tensorstore keeps of a chunk under way besides its bytes; measured."""
 
 PIECE_BYTES = 1 << 26
 """A layer that waits in scratch comes back by as many bytes, or by one shard or chunk."""
@@ -125,21 +123,24 @@ class ArraySpec:
         return max(packed, min(1 + -(-workers // 4), calls // 2))
 
     def write_bytes(self, workers: int, *, lean: bool) -> int:
-        """Bytes held while a layer is being written, besides the layer; measured.
+        """Bytes held while a layer is being written, besides the layer.
 
-        A shard's chunks wait, encoded, for the last one; data that can't be compressed is
-        assumed. Where the array ends within a shard, tensorstore copies all its chunks before it
-        encodes the first. Without shards a chunk is copied, then encoded.
+        Where the array ends within a shard, tensorstore copies all its chunks.
         """
-        padded = (-(-n // c) * c for n, c in zip(self.shape[1:], self.chunks[1:], strict=True))
-        layer = self.unit[0] * prod(padded)
-        voxels = min(self.in_flight(workers, lean=lean) * prod(self.write_shape), layer)
-        ends_within = any(n % u for n, u in zip(self.shape, self.unit, strict=True))
-        copies = 2.0 if ends_within or not self.shards else 1.2
-        chunk = prod(self.chunks) * self.dtype.itemsize
-        waiting = voxels // prod(self.chunks) * CHUNK_BYTES
-        encoding = 3 * workers * (chunk + min(self.compressor.block, chunk))
-        return int(copies * voxels * self.dtype.itemsize) + waiting + encoding
+        chunk, sharded = prod(self.chunks), self.shards is not None
+        chunks = -(-self._voxels_in_flight(workers, lean=lean) // chunk)
+        copied = any(n % u for n, u in zip(self.shape, self.unit, strict=True))
+        packed = chunks, chunk * self.dtype.itemsize, self.compressor, workers
+        return packing_bytes(*packed, sharded=sharded, copied=copied)
+
+    def _voxels_in_flight(self, workers: int, *, lean: bool) -> int:
+        """Voxels of the chunks in the calls under way, the most of any one after another."""
+        padded = [-(-n // c) * c for n, c in zip(self.shape[1:], self.chunks[1:], strict=True)]
+        depth, height, width = self.write_shape
+        calls, row = self.in_flight(workers, lean=lean), -(-self.shape[2] // width)
+        last = calls // row  # of so many calls at the least, each is the last of its row
+        columns = (calls - last) * width + last * (padded[1] - (row - 1) * width)
+        return min(depth * min(height, padded[0]) * columns, self.unit[0] * prod(padded))
 
     def metadata(self) -> dict[str, Any]:
         """The array's ``zarr.json`` or ``.zarray``."""

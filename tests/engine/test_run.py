@@ -293,3 +293,10 @@ def test_a_failed_run_holds_no_planes_while_its_error_is_kept() -> None:
     held = {frame.f_code.co_name: dict(frame.f_locals) for frame, _ in walk_tb(caught.tb)}
     assert held["outputs"] == {}
     assert held["_sweep"] == {}
+
+
+def test_a_plan_that_ends_in_nothing_is_refused() -> None:
+    source = InMemory(volume_of((3, 4, 5)))
+    with pytest.raises(PlanError, match="ends in nothing: add a sink or a fold"):
+        run(schedule(Plan.read(source) | Add(1), Limits(1 << 40, 2)))
+    assert not source.reads
