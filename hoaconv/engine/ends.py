@@ -214,7 +214,10 @@ class Sink(ABC):
 
     @abstractmethod
     def trial(self, spec: Spec, plane: Plane) -> float:
-        """Seconds that one thread takes to store a plane such as this one; stores nothing."""
+        """Seconds that one thread takes to store a plane such as this one; stores nothing.
+
+        It may be the first rows of one alone; the answer is for a whole one.
+        """
 
     @abstractmethod
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
