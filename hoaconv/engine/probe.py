@@ -224,7 +224,7 @@ def _apply(op: Op, stage: Stage, plane: Plane, spec: Spec) -> _Tried:
     seconds, out = _in_steps(columns, LEAST_COLUMNS, band)
     shares = spec.plane_shape[0] / rows * spec.shape[2] / columns
     y, x = (np.arange(n) % m for n, m in zip((_rows(spec), spec.shape[2]), out.shape, strict=True))
-    return seconds * shares, out[y][:, x]
+    return seconds * shares, np.ascontiguousarray(out[np.ix_(y, x)])
 
 
 def _block(op: Op, stage: Stage, plane: Plane) -> tuple[int, int]:
