@@ -219,7 +219,13 @@ def compiled(source, words):
     return known
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = {"one layer", "one high slice", "few jp2 slices"}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=pytest.mark.one_python) if c in SLOW else c for c in CASES],
+)
 def test_measured_stays_below_projected_and_not_far(stack, tmp_path, case) -> None:
     from invoking import run
 
