@@ -31,7 +31,7 @@ FEW = {
     "high": ("uint16", (1, 60000, 1000)),
     "broad": ("uint16", (4, 1000, 6000)),
     "few float32": ("float32", (3, 2000, 2200)),
-    "few jp2": ("jp2", (3, 4000, 4400)),
+    "few jp2": ("jp2", (3, 3000, 3000)),
 }
 """Stacks of few slices, or of one layer: what they hold, and their shape."""
 
