@@ -81,6 +81,7 @@ def show_schedule(made: Schedule, *, whole: bool = True) -> None:
 def _estimated(made: Schedule) -> Iterator[str]:
     """A line on time, with the shares of those who work most."""
     if made.estimate is None:
+        yield "time      not known: planes are too large for a trial"
         return
     total = sum(made.estimate.work.values()) or 1.0
     shares = sorted(made.estimate.work.items(), key=lambda item: -item[1])

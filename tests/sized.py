@@ -5,9 +5,10 @@ from unittest.mock import patch
 
 import numpy as np
 
+from hoaconv.engine.bands import bands
 from hoaconv.engine.memory import block_spec, uses
 from hoaconv.engine.run import Running, run
-from hoaconv.engine.schedule import Schedule, Sweep
+from hoaconv.engine.schedule import Schedule, Stage, Sweep
 
 
 def volume_of(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
@@ -49,12 +50,22 @@ def buffer_bytes(made: Sweep) -> int:
     """What the model counts, less what doesn't come from the buffers: ops' own scratch."""
     others = ("process", "engine", "keep", "outputs")
     counted = sum(use.nbytes for use in made.uses if use.who not in others)
-    ops = [s for s in made.stages if s.kind == "op"]
-    joins = [s for s in made.stages if s.kind == "join"]
-    own = sum(s.part.work(block_spec(made, s)) for s in ops)
-    remade = [s for s in made.stages if s.kind == "resample"]
-    own += sum(s.part.work(made.spec_in(s)) for s in remade)
-    own += sum(s.part.work(*(made.spec_of(made.stages[i]) for i in s.inputs)) for s in joins)
+    own = sum(_threads(made, s) * _own(made, s) for s in made.stages)
     scans = [s for s in made.stages if s.kind == "scan"]
     states = sum(s.part.state_bytes(made.spec_in(s)) for s in scans)
-    return counted - (made.limits.workers + 1) * own - states
+    return counted - own - states
+
+
+def _own(made: Sweep, stage: Stage) -> int:
+    """What a call of a stage's part allocates."""
+    if stage.kind == "op":
+        return stage.part.work(block_spec(made, stage))
+    if stage.kind == "resample":
+        return stage.part.work(made.spec_in(stage))
+    if stage.kind == "join":
+        return stage.part.work(*(made.spec_of(made.stages[i]) for i in stage.inputs))
+    return 0
+
+
+def _threads(made: Sweep, stage: Stage) -> int:
+    return min(made.limits.workers + 1, len(bands(made.spec_of(stage).plane_shape[0], stage.rows)))

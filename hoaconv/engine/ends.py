@@ -193,6 +193,13 @@ class Sink(ABC):
         Writers advance one after the other, so one of them at a time holds as much.
         """
 
+    def lends(self, spec: Spec, thrift: Thrift) -> int:  # noqa: ARG002 - the contract
+        """Planes, from the first on, that its writer lends places however early they are asked for.
+
+        See `Writer.lend`. They are counted among what the sink `uses`, so not once more.
+        """
+        return 0
+
     def gatherable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """The most that `Thrift.gathered` can ask for; each step holds less than the one before."""
         return 0
@@ -207,7 +214,10 @@ class Sink(ABC):
 
     @abstractmethod
     def trial(self, spec: Spec, plane: Plane) -> float:
-        """Seconds that one thread takes to store a plane such as this one; stores nothing."""
+        """Seconds that one thread takes to store a plane such as this one; stores nothing.
+
+        It may be the first rows of one alone; the answer is for a whole one.
+        """
 
     @abstractmethod
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:

@@ -11,7 +11,7 @@ from typing import Any
 from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Decode, Fold, Join, Op, Resample, Scan, Sink, Source, Writer
-from hoaconv.engine.memory import block_spec
+from hoaconv.engine.memory import block_spec, early_folds, lender
 from hoaconv.engine.pace import Pulled
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.schedule import Stage, Sweep
@@ -47,21 +47,8 @@ class Running:
 
     @cached_property
     def early(self) -> Mapping[int, tuple[int, ...]]:
-        """By source, the folds that see its planes as they are decoded, in any order.
-
-        Threads then needn't meet for each plane. A state that threads share takes planes in order.
-        """
-        found: dict[int, tuple[int, ...]] = {}
-        roots: dict[int, int] = {}
-        for i, stage in enumerate(self.sweep.stages):
-            if isinstance(stage.part, Source):
-                roots[i], found[i] = i, ()
-            elif isinstance(stage.part, Fold) and not stage.part.shared:
-                (before,) = stage.inputs
-                if before in roots:
-                    roots[i] = roots[before]
-                    found[roots[i]] += (i,)
-        return found
+        """By source, the folds that see its planes as they are decoded."""
+        return early_folds(self.sweep)
 
 
 class Tap:
@@ -207,7 +194,8 @@ def _pass_on(
 
 def _read(running: Running, i: int, source: Source) -> Planes:
     """Planes of a source, each decoded where it is to stay if that can be, and seen by folds."""
-    how, writer = source.begin(running.buffers), _lender(running, i)
+    how, place = source.begin(running.buffers), lender(running.sweep, i)
+    writer = None if place is None else running.writers[place]
     stages, early = running.sweep.stages, running.early[i]
     label = ", ".join(["decode", *(str(stages[j].part) for j in early)])
     taps = tuple(running.taps[j] for j in early)
@@ -221,17 +209,6 @@ def _read(running: Running, i: int, source: Source) -> Planes:
 
     begun = initialize(source.spec.planes, start)
     return map(partial(_seen, running.on_plane), ahead(begun, running.sweep.ahead))
-
-
-def _lender(running: Running, i: int) -> Writer | None:
-    """The writer that takes a source's planes as they are, if nobody else keeps them."""
-    sweep, behind = running.sweep, []
-    while len(readers := sweep.readers[i]) == 1:
-        (i,) = readers
-        behind.append(i)
-    ends = [j for j in behind if isinstance(sweep.stages[j].part, Sink)]
-    alone = all(isinstance(sweep.stages[j].part, Fold | Sink) for j in behind) and not readers
-    return running.writers[ends[0]] if ends and alone else None
 
 
 def _decode(decode: Decode, out: Plane, show: Callable[[Plane], None]) -> Plane:

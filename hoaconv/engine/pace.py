@@ -16,10 +16,10 @@ from weakref import ref
 import numpy as np
 
 from hoaconv.engine.contract import Join, Op, Resample, Scan, Source
-from hoaconv.engine.schedule import Sweep
+from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.engine.spec import Spec
 
-__all__ = ["Pulled", "lag", "longest_reach", "pull"]
+__all__ = ["Pulled", "lags", "longest_reach", "pull"]
 
 Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 _END = object()
@@ -100,10 +100,12 @@ class _Pace:
         self._level = 0
         self._sweep = sweep
         self._made = {stream.gives: stream for stream in streams if stream.gives is not None}
+        self._known: dict[tuple[int, int], bool] = {}  # of this step: branches ask the same
         self._users = {id(s): self._behind(s) for s in streams}
 
     def step(self) -> None:
         """Take the next step, or let the sources give one more plane each."""
+        self._known.clear()
         ready = [stream for stream in self.left if self._is_ready(stream)]
         if not ready:
             self._level += 1
@@ -143,6 +145,11 @@ class _Pace:
 
     def _can_give(self, i: int, k: int) -> bool:
         """Whether stage `i` can give its first `k` planes."""
+        if (i, k) not in self._known:
+            self._known[i, k] = self._finds(i, k)
+        return self._known[i, k]
+
+    def _finds(self, i: int, k: int) -> bool:
         stage = self._sweep.stages[i]
         if isinstance(stage.part, Source):
             return k <= self._level
@@ -164,40 +171,57 @@ def longest_reach(part: Resample, spec: Spec) -> int:
     return max(1, longest)
 
 
-def lag(sweep: Sweep, i: int) -> int:
-    """Planes of stage `i` that wait at a join for those of another stream, at the most.
+def lags(sweep: Sweep) -> list[int]:
+    """Planes of each stage that wait at a join for those of another stream, at the most.
 
     Only where the other stream has a pace of its own: one that is cropped at its beginning comes
     later than one that isn't.
     """
-    own = _needs(sweep, i)
-    joins = [j for j in _level_with(sweep, i) if len(_roots(sweep, j)) > 1]
-    made = (np.searchsorted(own, _needs(sweep, j), side="right") for j in joins)
+    roots = _roots(sweep)
+    uneven = [frozenset(j for j in joins if len(roots[j]) > 1) for joins in _level_with(sweep)]
+    if not any(uneven):
+        return [0] * len(uneven)
+    needs = _needs(sweep)
+    return [_lag(needs[i], [needs[j] for j in joins]) for i, joins in enumerate(uneven)]
+
+
+def _lag(own: Counts, others: Sequence[Counts]) -> int:
+    made = (np.searchsorted(own, other, side="right") for other in others)
     return max((int((n - np.arange(1, n.size + 1)).max()) for n in made), default=0)
 
 
-def _level_with(sweep: Sweep, i: int) -> frozenset[int]:
-    """Joins that take one plane for each of stage `i`."""
-    readers = [j for j in sweep.readers[i] if not isinstance(sweep.stages[j].part, Resample)]
-    joins = frozenset(j for j in readers if isinstance(sweep.stages[j].part, Join))
-    return joins.union(*(_level_with(sweep, j) for j in readers))
+def _level_with(sweep: Sweep) -> list[frozenset[int]]:
+    """For each stage, the joins that take one plane for each of its own."""
+    found: list[frozenset[int]] = [frozenset()] * len(sweep.stages)
+    for i in reversed(range(len(found))):  # readers stand behind
+        readers = [j for j in sweep.readers[i] if not isinstance(sweep.stages[j].part, Resample)]
+        joins = frozenset(j for j in readers if isinstance(sweep.stages[j].part, Join))
+        found[i] = joins.union(*(found[j] for j in readers))
+    return found
 
 
-def _roots(sweep: Sweep, i: int) -> frozenset[int]:
-    """The stages that set the pace of stage `i`."""
-    stage = sweep.stages[i]
-    if isinstance(stage.part, Source | Resample):
-        return frozenset({i})
-    return frozenset().union(*(_roots(sweep, j) for j in stage.inputs))
+def _roots(sweep: Sweep) -> list[frozenset[int]]:
+    """For each stage, the stages that set its pace."""
+    found: list[frozenset[int]] = []
+    for i, stage in enumerate(sweep.stages):
+        own = isinstance(stage.part, Source | Resample)
+        before = frozenset[int]().union(*(found[j] for j in stage.inputs))
+        found.append(frozenset({i}) if own else before)
+    return found
 
 
-def _needs(sweep: Sweep, i: int) -> Counts:
-    """How many planes the sources must have given before stage `i` gives each of its own."""
-    stage = sweep.stages[i]
-    count = np.arange(1, sweep.spec_of(stage).planes + 1)
-    if isinstance(stage.part, Source):
-        return count
-    taken: Counts = np.max([_needs(sweep, j) for j in stage.inputs], axis=0)
+def _needs(sweep: Sweep) -> list[Counts]:
+    """How many planes the sources must have given before each stage gives each of its own."""
+    found: list[Counts] = []
+    for stage in sweep.stages:
+        count = np.arange(1, sweep.spec_of(stage).planes + 1)
+        before = [found[j] for j in stage.inputs]
+        found.append(_needed(sweep, stage, count, np.max(before, axis=0)) if before else count)
+    return found
+
+
+def _needed(sweep: Sweep, stage: Stage, count: Counts, taken: Counts) -> Counts:
+    """The same of one stage, from the needs of the planes that it takes."""
     if isinstance(stage.part, Op):
         reached = -(-count // stage.stride) * stage.stride + stage.halo[0]
         taken = taken[np.minimum(reached, count.size) - 1]

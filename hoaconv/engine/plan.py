@@ -62,7 +62,8 @@ class Plan:
         both begin with ``Gaussian(1.5)`` share it.
         """
         known: dict[tuple[object, tuple[int, ...]], Node] = {}
-        return Plan(tuple(_shared(end, known) for end in self.ends + other.ends))
+        seen: dict[int, Node] = {}
+        return Plan(tuple(_shared(end, known, seen) for end in self.ends + other.ends))
 
     def nodes(self) -> tuple[Node, ...]:
         """Every node once, inputs before their readers."""
@@ -75,14 +76,17 @@ class Plan:
         return " | ".join(str(node.part) for node in self.nodes())
 
 
-def _shared(node: Node, known: dict[tuple[object, tuple[int, ...]], Node]) -> Node:
-    """The node in `known` that does the same, or this one with shared inputs."""
-    inputs = tuple(_shared(needed, known) for needed in node.inputs)
-    part = node.part
-    same = (
-        part if isinstance(part, Op | Resample | Scan) else id(part)
-    )  # ops are values, the others are not
-    return known.setdefault((same, tuple(map(id, inputs))), Node(part, inputs))
+def _shared(
+    node: Node, known: dict[tuple[object, tuple[int, ...]], Node], seen: dict[int, Node]
+) -> Node:
+    """The node in `known` that does the same, or this one with shared inputs; `seen` by its id."""
+    if id(node) not in seen:
+        inputs = tuple(_shared(needed, known, seen) for needed in node.inputs)
+        part = node.part
+        # Ops are values, the others are not.
+        same = part if isinstance(part, Op | Resample | Scan) else id(part)
+        seen[id(node)] = known.setdefault((same, tuple(map(id, inputs))), Node(part, inputs))
+    return seen[id(node)]
 
 
 def _visit(node: Node, order: dict[int, Node]) -> None:

@@ -22,7 +22,7 @@ from hoaconv.engine.pool import PATIENCE, Pool
 from hoaconv.engine.sampling import Intervals, half_samples, interval, together
 from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
 from hoaconv.engine.spec import Plane
-from hoaconv.errors import StoreError
+from hoaconv.errors import PlanError, StoreError
 
 __all__ = ["Outcome", "fold_names", "run", "warm"]
 
@@ -79,6 +79,8 @@ def run(
 
     Raises
     ------
+    PlanError
+        If it ends in nothing: no sink, no fold.
     BudgetError
         If ``ulimit -v`` or ``ulimit -d`` leave less than the schedule takes.
     SourceError
@@ -86,6 +88,9 @@ def run(
     StoreError
         If something can't be written.
     """
+    parts = [stage.part for sweep in schedule.sweeps for stage in sweep.stages]
+    if not any(isinstance(part, Sink | Fold) for part in parts):
+        raise PlanError("the plan ends in nothing: add a sink or a fold")
     machine.check_room(schedule.projected)
     start = perf_counter()
     work = _Run(schedule, on_plane)

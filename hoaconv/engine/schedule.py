@@ -21,7 +21,7 @@ from hoaconv.engine.contract import (
     Thrift,
     Use,
 )
-from hoaconv.engine.machine import LARGEST_KEPT
+from hoaconv.engine.machine import LARGEST_KEPT, resident
 from hoaconv.engine.plan import Part, Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
@@ -47,6 +47,7 @@ _KINDS: dict[str, type] = {
 class Limits:
     """What a run may take: bytes in all, threads, and the bytes taken before it begins.
 
+    `reserved` is what the process holds already; None measures it when the plan is scheduled.
     Without `scratch` planes never wait on disk, and what doesn't fit is refused. If `exact`, no op
     stands in for two others. A sweep that only measures reads no more than `sample` slices, drawn
     at random; the same ones for the same `seed`.
@@ -54,7 +55,7 @@ class Limits:
 
     budget: int
     workers: int
-    reserved: int = 0
+    reserved: int | None = None
     scratch: Scratch | None = None
     exact: bool = False
     sample: int | None = None
@@ -247,13 +248,28 @@ class Sweep:
 
     def behind(self, i: int) -> frozenset[int]:
         """The stages whose planes come from stage `i`, directly or not."""
-        direct = self.readers[i]
-        return frozenset(direct).union(*(self.behind(j) for j in direct))
+        return self._behind[i]
 
     def before(self, i: int) -> frozenset[int]:
         """The stages that stage `i` gets its planes from, directly or not."""
-        direct = self.stages[i].inputs
-        return frozenset(direct).union(*(self.before(j) for j in direct))
+        return self._before[i]
+
+    @cached_property
+    def _behind(self) -> list[frozenset[int]]:
+        # Once for all stages, from the last on: a walk from each would be as many as there are
+        # ways through the branches.
+        found: list[frozenset[int]] = [frozenset()] * len(self.stages)
+        for i in reversed(range(len(found))):
+            direct = self.readers[i]
+            found[i] = frozenset(direct).union(*(found[j] for j in direct))
+        return found
+
+    @cached_property
+    def _before(self) -> list[frozenset[int]]:
+        found: list[frozenset[int]] = []
+        for stage in self.stages:
+            found.append(frozenset(stage.inputs).union(*(found[j] for j in stage.inputs)))
+        return found
 
 
 @dataclass(frozen=True)
@@ -293,6 +309,8 @@ class Schedule:
         place = {id(node): i for i, node in enumerate(nodes)}
         stages = (Stage(n.part, tuple(place[id(m)] for m in n.inputs)) for n in nodes)
         sinks = tuple(n.part for n in nodes if isinstance(n.part, Sink))
+        if limits.reserved is None:
+            limits = replace(limits, reserved=resident())
         return cls((Sweep(tuple(stages), limits),), sinks)
 
     @property

@@ -7,190 +7,25 @@ being written there is no metadata at all: a store that was left half-made can't
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from itertools import product
-from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorstore as ts
 
 from hoaconv.engine import stop
 from hoaconv.engine.spec import Slab
-from hoaconv.errors import SpellingError, StoreError
-from hoaconv.io.compressor import Compressor
+from hoaconv.errors import StoreError
+from hoaconv.io.array_spec import ArraySpec, regions
 from hoaconv.io.kvstore import kvstore
 from hoaconv.io.listing import count_files, sizes_of
 
-__all__ = ["ArraySpec", "ArrayWriter", "write_json", "write_nowhere"]
+__all__ = ["ArrayWriter", "write_json", "write_nowhere"]
 
 _OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
 """How tensorstore tells what the file system said, amid its own source locations."""
-
-WRITE_BYTES = 1 << 22
-"""Chunks of fewer bytes are written several at a time, so that Python is called less often."""
-
-CHUNK_BYTES = 3 << 10
-"""What tensorstore keeps of a chunk under way besides its bytes; measured."""
-
-PIECE_BYTES = 1 << 26
-"""A layer that waits in scratch comes back by as many bytes, or by one shard or chunk."""
-
-
-@dataclass(frozen=True)
-class ArraySpec:
-    """One array of a store: shape, chunks and shards are (z, y, x), in voxels.
-
-    `shards` is None where every chunk is an object of its own. Chunks and shards are cut to
-    what the array needs.
-
-    Raises
-    ------
-    SpellingError
-        For plain zstd in zarr v2: tensorstore leaves the size out of the frame's header, and
-        zarr-python, with numcodecs before 0.16, then can't read it.
-    """
-
-    shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, int, int]
-    shards: tuple[int, int, int] | None
-    compressor: Compressor
-    zarr_format: int
-
-    def __post_init__(self) -> None:
-        if self.zarr_format == 2 and self.compressor.codec == "zstd":
-            raise SpellingError(
-                "plain zstd in zarr v2 can't be read by every reader; write "
-                f"--compressor blosc-zstd:{min(max(self.compressor.level, 1), 9)}:shuffle, "
-                "or take --ngff 0.5"
-            )
-        cut = _map(min, self.chunks, self.shape)
-        object.__setattr__(self, "chunks", cut)
-        if self.shards is not None:
-            whole = _map(lambda n, c: -(-n // c) * c, self.shape, cut)
-            inside = _map(lambda s, c: -(-s // c) * c, self.shards, cut)
-            object.__setattr__(self, "shards", _map(min, inside, whole))
-
-    @property
-    def unit(self) -> tuple[int, int, int]:
-        """What is written whole, once: the shard, else the chunk."""
-        return self.shards or self.chunks
-
-    @property
-    def objects(self) -> int:
-        """Shards or chunks that the array has."""
-        return prod(-(-n // u) for n, u in zip(self.shape, self.unit, strict=True))
-
-    @property
-    def write_shape(self) -> tuple[int, int, int]:
-        """Voxels written in one call: a unit, or as many chunks along x as are worth a call."""
-        size = prod(self.unit) * self.dtype.itemsize
-        many = max(1, WRITE_BYTES // size)
-        return (*self.unit[:2], self.unit[2] * many)
-
-    @property
-    def piece_shape(self) -> tuple[int, int, int]:
-        """Voxels of a piece: what comes back at once of a layer in scratch, to be written."""
-        depth, height, width = self.write_shape
-        many = max(1, PIECE_BYTES // (prod(self.write_shape) * self.dtype.itemsize))
-        return _map(min, (depth, height, width * many), self.shape)
-
-    @property
-    def pieces(self) -> tuple[tuple[slice, slice], ...]:
-        """Rows and columns of a layer's pieces."""
-        return tuple(_regions(self.shape[1:], self.piece_shape[1:]))
-
-    @property
-    def piece_count(self) -> int:
-        """How many pieces a layer has; a plan of a huge volume counts them and lists none."""
-        return _cells(self.shape[1:], self.piece_shape[1:])
-
-    def in_flight(self, workers: int, *, lean: bool) -> int:
-        """Calls under way at once.
-
-        So many that each worker has two chunks to pack, or, `lean`, one. A whole shard is then
-        put to disk by one thread, which takes up to a quarter of what packing it takes: for every
-        four workers one more shard is packed meanwhile, but never more than half a layer at once.
-        """
-        chunks = prod(self.write_shape) // prod(self.chunks)
-        packed = -(-(workers if lean else 2 * workers) // chunks)
-        if lean or not self.shards:
-            return packed
-        calls = _cells(self.shape[1:], self.write_shape[1:])  # of one layer
-        return max(packed, min(1 + -(-workers // 4), calls // 2))
-
-    def write_bytes(self, workers: int, *, lean: bool) -> int:
-        """Bytes held while a layer is being written, besides the layer; measured.
-
-        A shard's chunks wait, encoded, for the last one; data that can't be compressed is
-        assumed. Where the array ends within a shard, tensorstore copies all its chunks before it
-        encodes the first. Without shards a chunk is copied, then encoded.
-        """
-        padded = (-(-n // c) * c for n, c in zip(self.shape[1:], self.chunks[1:], strict=True))
-        layer = self.unit[0] * prod(padded)
-        voxels = min(self.in_flight(workers, lean=lean) * prod(self.write_shape), layer)
-        ends_within = any(n % u for n, u in zip(self.shape, self.unit, strict=True))
-        copies = 2.0 if ends_within or not self.shards else 1.2
-        chunk = prod(self.chunks) * self.dtype.itemsize
-        waiting = voxels // prod(self.chunks) * CHUNK_BYTES
-        encoding = 3 * workers * (chunk + min(self.compressor.block, chunk))
-        return int(copies * voxels * self.dtype.itemsize) + waiting + encoding
-
-    def metadata(self) -> dict[str, Any]:
-        """The array's ``zarr.json`` or ``.zarray``."""
-        return self._v3() if self.zarr_format == 3 else self._v2()
-
-    def _v3(self) -> dict[str, Any]:
-        # The checksum makes a flipped byte an error: few compressors notice it themselves.
-        packed = [_bytes_codec(), *self.compressor.v3(self.dtype.itemsize), {"name": "crc32c"}]
-        sharding = {
-            "name": "sharding_indexed",
-            "configuration": {
-                "chunk_shape": list(self.chunks),
-                "codecs": packed,
-                "index_codecs": [_bytes_codec(), {"name": "crc32c"}],
-                "index_location": "end",
-            },
-        }
-        return {
-            "zarr_format": 3,
-            "node_type": "array",
-            "shape": list(self.shape),
-            "data_type": self.dtype.name,
-            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.unit)}},
-            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-            "fill_value": 0,
-            "codecs": [sharding] if self.shards else packed,
-            "dimension_names": ["z", "y", "x"],
-            "attributes": {},
-        }
-
-    def _v2(self) -> dict[str, Any]:
-        return {
-            "zarr_format": 2,
-            "shape": list(self.shape),
-            "chunks": list(self.chunks),
-            "dtype": self.dtype.newbyteorder("<").str,
-            "compressor": self.compressor.v2(),
-            "fill_value": 0,
-            "order": "C",
-            "filters": None,
-            "dimension_separator": "/",
-        }
-
-
-def _bytes_codec() -> dict[str, Any]:
-    return {"name": "bytes", "configuration": {"endian": "little"}}
-
-
-def _map(function: Any, *triples: tuple[int, int, int]) -> tuple[int, int, int]:
-    z, y, x = (function(*values) for values in zip(*triples, strict=True))
-    return z, y, x
 
 
 class ArrayWriter:
@@ -245,7 +80,7 @@ class ArrayWriter:
 
     def _write(self, begun: deque[Any], z: int, layer: Slab, y: int, x: int) -> None:
         """Write a layer; `begun` holds the writes that are under way."""
-        for rows, columns in _regions(layer.shape[1:], self.spec.write_shape[1:]):
+        for rows, columns in regions(layer.shape[1:], self.spec.write_shape[1:]):
             part = layer[:, rows, columns]
             there = (_moved(rows, y), _moved(columns, x))
             target = self._store[z : z + len(layer), *there]
@@ -314,18 +149,6 @@ class ArrayWriter:
         for file, values in written.items():
             self.files += 1
             self.bytes += write_json(self.path / file, values)
-
-
-def _cells(shape: tuple[int, int], by: tuple[int, int]) -> int:
-    """How many cells a grid has."""
-    return prod(-(-n // step) for n, step in zip(shape, by, strict=True))
-
-
-def _regions(shape: tuple[int, int], by: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of a grid's cells, cut at the ends."""
-    (ny, nx), (dy, dx) = shape, by
-    for y, x in product(range(0, ny, dy), range(0, nx, dx)):
-        yield slice(y, min(y + dy, ny)), slice(x, min(x + dx, nx))
 
 
 def _moved(where: slice, by: int) -> slice:

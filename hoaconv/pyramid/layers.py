@@ -10,8 +10,9 @@ import numpy as np
 from hoaconv.engine.contract import Use
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab
+from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.packed import HEADER, MOST, PackedFile, packing_bytes
-from hoaconv.io.zarr import ArraySpec, ArrayWriter
+from hoaconv.io.zarr import ArrayWriter
 
 __all__ = ["Gathered", "Layers"]
 

@@ -15,10 +15,11 @@ from hoaconv.engine.contract import Sink, Thrift, Use, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
+from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim, check_free
 from hoaconv.io.scratch import ScratchFolder
-from hoaconv.io.zarr import ArraySpec, ArrayWriter, write_json
+from hoaconv.io.zarr import ArrayWriter, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.pyramid.cascade import Cascade
 from hoaconv.pyramid.layers import Gathered, Layers
@@ -98,12 +99,17 @@ class OmeZarr(Sink):
     def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
         """What the levels hold, and scratch of downsampling."""
         layers = self.layers(spec, thrift).uses(str(self), workers)
-        shrinking = (workers + 1) * downsample_bytes(spec.shape[2], spec.dtype)
-        return (*layers, Use(str(self), f"downsampling in {workers + 1} threads", shrinking))
+        threads = min(workers + 1, spec.plane_shape[0])  # a band has at least a row
+        shrinking = threads * downsample_bytes(spec.shape[2], spec.dtype)
+        return (*layers, Use(str(self), f"downsampling in {threads} threads", shrinking))
 
     def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
         """Bytes of the chunks of one layer on their way to disk; levels are stored in turn."""
         return max(array.write_bytes(workers, lean=thrift.lean) for array in self.arrays(spec))
+
+    def lends(self, spec: Spec, thrift: Thrift) -> int:
+        """Planes of the first layer: its buffer has a slot for each from the beginning."""
+        return 0 if self.layers(spec, thrift).gathered else self.arrays(spec)[0].unit[0]
 
     def gatherable(self, spec: Spec) -> int:
         """Levels whose layers may wait in scratch, the largest first."""

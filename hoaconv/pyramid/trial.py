@@ -8,13 +8,18 @@ from time import perf_counter, process_time
 import numpy as np
 
 from hoaconv.engine.spec import Plane, Slab
-from hoaconv.io.zarr import ArraySpec, write_nowhere
+from hoaconv.io.array_spec import ArraySpec
+from hoaconv.io.zarr import write_nowhere
 from hoaconv.kernels.downsample import downsample
 from hoaconv.pyramid.levels import Level
 
 __all__ = ["trial_seconds"]
 
 CHUNKS = 3
+SAMPLE_VOXELS = 1 << 23
+
+LONG = 3.0
+"""Seconds: what would take longer is told from a sixteenth."""
 
 
 def trial_seconds(array: ArraySpec, levels: Sequence[Level], method: str, plane: Plane) -> float:
@@ -27,23 +32,38 @@ def trial_seconds(array: ArraySpec, levels: Sequence[Level], method: str, plane:
     method
         See `hoaconv.kernels.downsample`.
     plane
-        One such as will be stored (y, x).
+        One such as will be stored (y, x), or its first rows.
     """
     sample = _sample(array, plane)
-    packing = replace(array, shape=sample.shape, shards=None)
-    write_nowhere(packing, sample)  # the first call loads what it needs
-    start = process_time()  # packing has threads of its own: the work of all of them counts
-    write_nowhere(packing, sample)
+    few = sample[:, : -(-sample.shape[1] // 16)]
+    _packing(array, few)  # the first call loads what it needs
+    each = _packing(array, few)
+    if each * sample.size <= LONG:
+        each = _packing(array, sample)
     voxels = sum(prod(level.shape) for level in levels) / array.shape[0]
-    seconds = (process_time() - start) / sample.size * voxels
-    return seconds + _downsampling(levels, method, plane)
+    return each * voxels + _downsampling(levels, method, plane)
+
+
+def _packing(array: ArraySpec, sample: Slab) -> float:
+    """Seconds for a voxel."""
+    start = process_time()  # packing has threads of its own: the work of all of them counts
+    write_nowhere(replace(array, shape=sample.shape, shards=None), sample)
+    return (process_time() - start) / sample.size
 
 
 def _sample(array: ArraySpec, plane: Plane) -> Slab:
-    """A few chunks; each of their planes is another part of the plane, as if it went on along z."""
+    """A few chunks; each of their planes is another part of the plane, as if it went on along z.
+
+    Of huge chunks it is a part.
+    """
     depth, rows, columns = array.chunks
-    width = min(CHUNKS * columns, plane.shape[1])
-    parts = (np.roll(plane, (-7 * z, -13 * z), (0, 1))[:rows, :width] for z in range(depth))
+    width = min(CHUNKS * columns, plane.shape[1], SAMPLE_VOXELS)
+    rows = min(rows, len(plane), -(-SAMPLE_VOXELS // width))
+    depth = min(depth, -(-SAMPLE_VOXELS // (rows * width)))
+    y, x = np.arange(rows), np.arange(width)
+    parts = (
+        plane[np.ix_((y + 7 * z) % len(plane), (x + 13 * z) % plane.shape[1])] for z in range(depth)
+    )
     return np.stack(list(parts))
 
 
@@ -52,7 +72,7 @@ def _downsampling(levels: Sequence[Level], method: str, plane: Plane) -> float:
     if len(levels) < 2:
         return 0.0
     fz, fy, fx = levels[1].step
-    out = np.empty(levels[1].shape[1:], plane.dtype)
+    out = np.empty((-(-len(plane) // fy), levels[1].shape[2]), plane.dtype)
     start = perf_counter()
     downsample(method, (plane,) * fz, fz, fy, fx, out)
-    return (perf_counter() - start) / fz
+    return (perf_counter() - start) / fz * levels[0].shape[1] / len(plane)

@@ -9,7 +9,7 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks.table import format_table
-from tests.test_memory import CASES, SHAPE, WIDE, convert, make_stack
+from tests.test_memory import CASES, FEW, SHAPE, WIDE, convert, make_stack, with_whole_budget
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, ...]]:
@@ -18,12 +18,14 @@ def _rows(folder: Path) -> Iterator[tuple[str, ...]]:
         if not stack.exists():
             make_stack(source, stack)
         words = [word.replace("OTHER", f"{folder}/other.zarr") for word in options]
+        words = with_whole_budget(stack, folder / "p.zarr", words)
         # Twice: the first may compile kernels, and compiling takes memory.
         peak, report = [convert(stack, folder / f"{turn}.zarr", words) for turn in "ab"][-1]
         projected = report["projected"]
+        few = " x ".join(map(str, FEW[source][1])) if source in FEW else ""
         yield (
             case,
-            source,
+            f"{FEW[source][0]}, {few}" if few else source,
             f"`{' '.join(options)}`".replace("|", "\\|") if options else "",
             f"{projected / 1e6:.0f}",
             f"{peak / 1e6:.0f}",

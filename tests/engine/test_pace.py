@@ -66,7 +66,7 @@ def test_writers_and_taps_see_all_planes_even_if_something_behind_leaves_some_ou
     chain, planes, stride, rows, ahead
 ) -> None:
     volume, sinks = volume_of((planes, 9, 4)), [Keep() for _ in chain]
-    plan = Plan.read(InMemory(volume))
+    plan = Plan.read(InMemory(volume)) | Total()
     for step, sink in zip(chain, sinks, strict=True):
         plan = plan | Total() | sink | step
     made = with_sizes(schedule(plan, Limits(1 << 30, 2)), stride, rows, ahead)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Add, Box, Desk, InMemory, Keep, SubtractMost, Total
 
-from hoaconv.engine.machine import LARGEST_KEPT
+from hoaconv.engine.combine import Combine
+from hoaconv.engine.machine import LARGEST_KEPT, resident
 from hoaconv.engine.passes import PASSES, schedule
 from hoaconv.engine.passes.check import GROWTH
 from hoaconv.engine.passes.fuse import Fused, fuse
@@ -21,7 +23,7 @@ from hoaconv.errors import BudgetError, PlanError
 from hoaconv.ops.pointwise import Cast, Threshold
 from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.spelling import parse_ops
-from hoaconv.units import parse_bytes
+from hoaconv.units import format_bytes, parse_bytes
 
 SOURCE = InMemory(np.zeros((50, 64, 32), np.uint16))
 PLENTY = Limits(1 << 40, 2)
@@ -199,3 +201,34 @@ def test_a_plan_is_a_value() -> None:
     assert str(one) == "memory | box (1, 1, 1) | add 1"
     assert one != Plan.read(SOURCE) | Box() | Add(2)
     assert not SOURCE.reads
+
+
+def test_many_ways_through_branches_are_planned_at_once() -> None:
+    plan = Plan.read(InMemory(np.zeros((30, 8, 8), np.int32)))
+    for n in range(13):  # 3 ** 13 ways, of 65 stages
+        two = (plan | Box((1, 0, 0))) & (plan | Add(n + 1)) | Combine(np.add)
+        plan = two & (plan | Box((2, 0, 0))) | Combine(np.add)
+    start = perf_counter()
+    made = schedule(plan | Total(), Limits(1 << 40, 2))
+    assert perf_counter() - start < 1
+    (sweep,) = made.sweeps
+    assert sweep.behind(0) == frozenset(range(1, len(sweep.stages)))
+    assert sweep.before(len(sweep.stages) - 1) == frozenset(range(len(sweep.stages) - 1))
+
+
+def test_what_the_process_holds_is_measured_unless_it_is_told() -> None:
+    plan = Plan.read(InMemory(np.zeros((3, 8, 8), np.int32))) | Total()
+    told, measured = (schedule(plan, Limits(1 << 40, 2, *own)) for own in ((0,), ()))
+    taken = measured.projected - told.projected
+    assert taken == measured.limits.reserved == pytest.approx(resident(), rel=0.2)
+
+
+@pytest.mark.parametrize("scratch", [None, Desk()])
+def test_a_refusal_tells_the_same_number_twice(scratch) -> None:
+    plan = Plan.read(InMemory(np.zeros((30, 512, 512), np.int32))) | Box((1, 0, 0)) | Keep()
+    with pytest.raises(BudgetError) as refused:
+        schedule(plan, Limits(1, 2, 0, scratch))
+    first, *_, last = str(refused.value).splitlines()
+    enough = last.split("--budget ")[1].split(".")[0]
+    assert f"needs at least {format_bytes(parse_bytes(enough))}," in first
+    assert schedule(plan, Limits(parse_bytes(enough), 2, 0, scratch)).projected

@@ -1,6 +1,6 @@
 """The estimate tries every stage, reads few slices, all workers at once, and writes nothing."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from threading import Barrier, Lock
 from time import sleep
 
@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from in_memory import Add, Box, Desk, InMemory, Shelf, SubtractMost, Total
 
-from hoaconv.engine import machine
+from hoaconv.engine import machine, probe, stop
 from hoaconv.engine.combine import Combine
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.probe import estimate
 from hoaconv.engine.schedule import Limits
+from hoaconv.ops.measure import Histogram
+from hoaconv.ops.pointwise import Cast
+from hoaconv.ops.sampling import Resize
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +95,60 @@ def test_no_more_decode_at_once_than_this_machine_can(monkeypatch, name, value) 
     monkeypatch.setattr(machine, name, lambda: value)
     estimate(made)
     assert sorted(source.reads) == [0, 9, 19]
+
+
+@dataclass(frozen=True)
+class Slow(Box):
+    """Notes what it is given, and takes a while for each column."""
+
+    given: list[tuple[int, ...]] = field(default_factory=list, compare=False)
+
+    def apply(self, block, core, out) -> None:
+        self.given.append(block.shape)
+        sleep(0.0002 * block.shape[2])
+        super().apply(block, core, out)
+
+
+WIDE = np.random.default_rng(3).integers(0, 99, (4, 60, 4000), dtype=np.uint16)
+
+
+def test_large_planes_are_cut_for_a_trial(monkeypatch) -> None:
+    slow = Slow((1, 1, 0))
+    stages = [slow, Histogram(), Cast("uint16"), Resize(3.0), Histogram(), Total()]
+    plan = Plan.read(InMemory(WIDE)) | Shelf()
+    for stage in stages:
+        plan |= stage
+    made = schedule(plan, Limits(1 << 40, 2))
+    monkeypatch.setattr(probe, "PLANE_BYTES", 1 << 18)
+    assert WIDE[0].nbytes < probe.WHOLE_BYTES
+    found = estimate(made)
+    assert set(found.work) == {str(stage.part) for stage in made.sweeps[0].stages}
+    assert max(2 * int(np.prod(shape)) for shape in slow.given) <= 2 * probe.PLANE_BYTES
+    monkeypatch.setattr(probe, "WHOLE_BYTES", WIDE[0].nbytes - 1)
+    assert estimate(made) is None
+
+
+def test_what_takes_long_is_tried_on_a_part_and_scaled(monkeypatch) -> None:
+    slow = Slow((0, 1, 0))
+    made = schedule(Plan.read(InMemory(WIDE)) | slow | Shelf(), Limits(1 << 40, 2))
+    monkeypatch.setattr(probe, "LONG", 0.5)
+    band = made.sweeps[0].stages[1].rows
+    found = estimate(made)
+    assert [shape[2] for shape in slow.given] == [probe.LEAST_COLUMNS]
+    assert found.work[str(slow)] >= 0.0002 * WIDE.shape[2] * WIDE.shape[1] / band * len(WIDE)
+
+
+def test_a_wish_to_stop_is_heard_between_trials(monkeypatch) -> None:
+    class Asks(InMemory):
+        def read(self, z, out) -> None:
+            stop.ask(2)
+            super().read(z, out)
+
+    slow = Slow((0, 1, 0))
+    made = schedule(Plan.read(Asks(VOLUME)) | slow | Shelf(), Limits(1 << 40, 2))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            estimate(made)
+    finally:
+        stop.forget()
+    assert not slow.given

@@ -344,3 +344,10 @@ def test_what_is_done_when_all_is_written_comes_before_the_release(fails) -> Non
         assert outcome.folds == seen[0][0].folds
     assert seen[0][1] == ["closed"]
     assert sink.ended == ["closed", "released"]
+
+
+def test_a_plan_that_ends_in_nothing_is_refused() -> None:
+    source = InMemory(volume_of((3, 4, 5)))
+    with pytest.raises(PlanError, match="ends in nothing: add a sink or a fold"):
+        run(schedule(Plan.read(source) | Add(1), Limits(1 << 40, 2)))
+    assert not source.reads

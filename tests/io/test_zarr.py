@@ -9,8 +9,9 @@ import pytest
 import zarr
 
 from hoaconv.errors import SpellingError, StoreError
+from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
-from hoaconv.io.zarr import ArraySpec, ArrayWriter
+from hoaconv.io.zarr import ArrayWriter
 from hoaconv.units import parse_bytes
 
 COMPRESSORS = [

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.pool import Pool
+from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
-from hoaconv.io.zarr import ArraySpec
 from hoaconv.pyramid.cascade import Cascade
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level

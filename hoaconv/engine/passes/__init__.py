@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from hoaconv.engine import stop
 from hoaconv.engine.passes.check import check
 from hoaconv.engine.passes.choose import choose
 from hoaconv.engine.passes.fit import fit
@@ -53,5 +54,6 @@ def schedule(plan: Plan, limits: Limits) -> Schedule:
     """
     draft = Schedule.draft(plan, limits)
     for step in PASSES:
+        stop.raise_if_asked()
         draft = step(draft)
     return draft

@@ -26,7 +26,7 @@ def check(draft: Schedule) -> Schedule:
     rows = "\n".join(_row(use) for use in uses if use.nbytes)
     enough = -(-(draft.least + GROWTH) // 10**6)
     raise BudgetError(
-        f"the run needs at least {format_bytes(draft.projected)}, "
+        f"the run needs at least {format_bytes(enough * 10**6)}, "
         f"the budget is {format_bytes(draft.limits.budget)}:\n{rows}\n"
         f"Smallest budget that fits: --budget {enough}MB. Smaller chunks along z, or fewer "
         f"workers, need less."

@@ -19,12 +19,20 @@ def split(draft: Schedule) -> Schedule:
     """Cut each sweep that doesn't fit behind the most stages that do, and so on with the rest.
 
     Without a scratch nothing is cut. Sets the smallest budget that fits: that of the sweep that
-    needs most, of the schedule with every cut there is or with none.
+    needs most, of the schedule with every cut there is or with none. What doesn't fit even so is
+    left as it needs least, to be refused.
     """
-    cut = _cut_all(draft, lambda sweep: sweep.projected <= draft.limits.budget)
+    budget = draft.limits.budget
+    cut = _cut_all(draft, lambda sweep: sweep.projected <= budget)
     finest = _cut_all(draft, lambda _: False)
     least = min(max(s.least for s in sweeps) for sweeps in (draft.sweeps, finest))
+    if _most(cut) > budget:  # a cut may need more: what reads the planes again decodes ahead
+        cut = min(draft.sweeps, cut, finest, key=_most)
     return replace(draft, sweeps=cut, least=draft.least or least)
+
+
+def _most(sweeps: tuple[Sweep, ...]) -> int:
+    return max(sweep.projected for sweep in sweeps)
 
 
 def _cut_all(draft: Schedule, fits: Callable[[Sweep], bool]) -> tuple[Sweep, ...]:
