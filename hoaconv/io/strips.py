@@ -16,7 +16,8 @@ __all__ = ["MOST_RATIO", "bounded", "decode_bounded", "strip_scratch"]
 _SLACK = 64 << 10
 _LZMA_MOST = 66 << 20  # what its highest preset remembers, and the decoder itself
 _codecs: Any = imagecodecs
-_LZMA = 34925
+_LZMA, _PACKBITS = 34925, 32773
+_FILLED = 7  # bytes that fill the last word of a row
 
 _FILL: dict[int, Callable[..., Any]] = {5: _codecs.lzw_decode, _LZMA: _codecs.lzma_decode}
 """Codecs that fill the room which they are given, and stop there."""
@@ -24,7 +25,7 @@ _FILL: dict[int, Callable[..., Any]] = {5: _codecs.lzw_decode, _LZMA: _codecs.lz
 _FIT: dict[int, Callable[..., Any]] = {
     8: _codecs.deflate_decode,
     32946: _codecs.deflate_decode,
-    32773: _codecs.packbits_decode,
+    _PACKBITS: _codecs.packbits_decode,
     34926: _codecs.zstd_decode,
     50000: _codecs.zstd_decode,
 }
@@ -75,7 +76,7 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
         if len(coded) < count:
             raise SourceError(f"{label} is cut short in strip or tile {index + 1}; copy it again")
         found = _decode(compression, coded, wanted, room)
-        if found is None or found < len(wanted):
+        if found is None or found < len(wanted) or _is_torn(compression, found - len(wanted), row):
             holds = "far more than its" if found is None else f"{found} bytes of"
             raise SourceError(
                 f"{label} is damaged: strip or tile {index + 1} holds {holds} {len(wanted)} bytes; "
@@ -86,6 +87,15 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
         if data is None:
             raise SourceError(f"{label} is damaged: strip or tile {index + 1} is empty")
         part[...] = data[0, : part.shape[0], : part.shape[1], 0]
+
+
+def _is_torn(compression: int, more: int, row: int) -> bool:
+    """Whether so many bytes more than wanted can only come from damage.
+
+    PackBits has no checksum, and any bytes can be decoded: nothing else shows that some are
+    wrong. Whole rows, or a filled last word, are what writers add.
+    """
+    return compression == _PACKBITS and more % row > _FILLED
 
 
 def _decode(compression: int, coded: bytes, wanted: memoryview, room: memoryview) -> int | None:

@@ -36,7 +36,7 @@ Weights = tuple[Flat, Flat, Flat]
 
 def gaussian_radius(sigma: float, truncate: float) -> int:
     """How far the weights reach, as scipy.ndimage.gaussian_filter has it."""
-    return int(truncate * sigma + 0.5)
+    return int(min(truncate * sigma + 0.5, 1e18))  # a plan refuses far less
 
 
 def gaussian_weights(sigma: float, truncate: float) -> Flat:

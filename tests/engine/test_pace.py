@@ -54,7 +54,7 @@ def test_a_chain_gives_the_planes_of_the_whole_volume(
 ) -> None:
     volume, sink = volume_of((planes, 9, 4)), Keep()
     plan = follow(Plan.read(InMemory(volume)), chain) | Total() | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, ahead)
     held, counted = held_and_counted(made)
     assert np.array_equal(sink.volume, made_by(chain, volume))
     assert held <= counted
@@ -69,7 +69,7 @@ def test_writers_and_taps_see_all_planes_even_if_something_behind_leaves_some_ou
     plan = Plan.read(InMemory(volume)) | Total()
     for step, sink in zip(chain, sinks, strict=True):
         plan = plan | Total() | sink | step
-    made = with_sizes(schedule(plan, Limits(1 << 30, 2)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, rows, ahead)
     held, counted = held_and_counted(made)
     for i, sink in enumerate(sinks):
         assert np.array_equal(sink.volume, made_by(chain[:i], volume))
@@ -92,7 +92,7 @@ def test_branches_of_unequal_lengths_share_a_sweep(
     plan = follow(beginning, branches[0]) | sinks[0]
     for chain, sink in zip(branches[1:], sinks[1:], strict=True):
         plan &= follow(beginning, chain) | Total() | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, 2)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, rows, ahead)
     held, counted = held_and_counted(made)
     for chain, sink in zip(branches, sinks, strict=True):
         assert np.array_equal(sink.volume, made_by([*root, *chain], volume))
@@ -118,7 +118,7 @@ def test_branches_that_come_at_different_times_rejoin(
     root = Plan.read(InMemory(volume))
     pair = follow(root, one + cuts[0]) & follow(root, other + cuts[1]) | Combine(np.subtract)
     plan = follow(pair, beyond) | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, 2)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, rows, ahead)
     held, counted = held_and_counted(made)
     joined = first[len(first) - depth :] - second[len(second) - depth :]
     assert np.array_equal(sink.volume, made_by(beyond, joined))
@@ -142,9 +142,9 @@ def test_planes_behind_the_last_one_needed_are_not_read_and_held_for_nobody() ->
     source, short, long = InMemory(volume_of((500, 9, 4))), Keep(), Keep()
     planes = Plan.read(source)
     beginning = planes | Box((2, 0, 0)) | Spans(most=10) | short
-    run(schedule(beginning, Limits(1 << 30, 2)))
+    run(schedule(beginning, Limits(1 << 30, 2, 0)))
     assert len(source.reads) < 60
-    made = schedule(beginning & (planes | long), Limits(1 << 30, 2))
+    made = schedule(beginning & (planes | long), Limits(1 << 30, 2, 0))
     held, counted = held_and_counted(made)
     assert held <= counted < 200 * made.sweeps[0].spec_of(made.sweeps[0].stages[0]).plane_bytes
     assert len(long.planes) == 500
@@ -154,7 +154,7 @@ def test_what_a_branch_leaves_out_costs_no_memory() -> None:
     def counted(first: int) -> int:
         planes = Plan.read(InMemory(volume_of((500, 9, 4))))
         plan = (planes | Add(1) | Keep()) & (planes | Box((2, 0, 0)) | Spans(first) | Keep())
-        held, counted = held_and_counted(schedule(plan, Limits(1 << 30, 2)))
+        held, counted = held_and_counted(schedule(plan, Limits(1 << 30, 2, 0)))
         assert held <= counted
         return counted
 
@@ -170,7 +170,7 @@ def test_readers_of_one_stream_take_turns_where_many_planes_come_at_once() -> No
         plan = planes | Keep()
         for _ in range(ends - 1):
             plan &= planes | Keep()
-        made = with_sizes(schedule(plan, Limits(1 << 30, 1)), stride=1, rows=9, ahead=0)
+        made = with_sizes(schedule(plan, Limits(1 << 30, 1, 0)), stride=1, rows=9, ahead=0)
         return held_and_counted(made)[0]
 
     assert held(1) == held(2) == held(3)
@@ -180,7 +180,7 @@ def test_planes_that_wait_for_a_later_branch_are_counted() -> None:
     volume, sink = volume_of((40, 9, 4)), Keep()
     planes = Plan.read(InMemory(volume))
     pair = (planes | Spans(most=10)) & (planes | Spans(30)) | Combine(np.subtract)
-    made = with_sizes(schedule(pair | sink, Limits(1 << 30, 1)), stride=1, rows=9, ahead=0)
+    made = with_sizes(schedule(pair | sink, Limits(1 << 30, 1, 0)), stride=1, rows=9, ahead=0)
     held, counted = held_and_counted(made)
     assert np.array_equal(sink.volume, volume[:10] - volume[30:])
     assert 10 * volume[0].nbytes <= held <= counted

@@ -36,7 +36,7 @@ lags = st.builds(Lag, st.integers(0, 30), st.booleans())
 def test_streamed_is_whole_bit_for_bit(shape, first, second, stride, rows, ahead, workers) -> None:
     volume, sink = volume_of(shape), Keep()
     plan = Plan.read(InMemory(volume)) | Box(first) | Add(3) | Box(second) | Total() | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, ahead)
     outcome = run(made)
     want = box_sum(box_sum(volume, first) + 3, second)
     assert np.array_equal(sink.volume, want)
@@ -59,7 +59,7 @@ CHAINS = {
 def test_planes_are_read_to_where_they_stay_if_nobody_else_keeps_them(chain, workers) -> None:
     volume, sink = volume_of((31, 9, 4)), Lend()
     made, lends = CHAINS[chain]
-    outcome = run(schedule(made(Plan.read(InMemory(volume)), sink), Limits(1 << 30, workers)))
+    outcome = run(schedule(made(Plan.read(InMemory(volume)), sink), Limits(1 << 30, workers, 0)))
     assert np.array_equal(sink.volume, volume)
     assert sink.lent == (list(range(31)) if lends else [])
     sums = [value["sum"] for value in outcome.folds if "sum" in value]
@@ -91,7 +91,7 @@ class SharedSeen(Seen):
 @pytest.mark.parametrize("fold", [Seen(), SharedSeen()])
 def test_a_fold_sees_each_row_once_and_a_shared_one_in_order(fold, workers) -> None:
     plan = Plan.read(InMemory(volume_of((40, 19, 4)))) | fold | Add(1) | fold | Keep()
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers)), 1, 4, 6)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), 1, 4, 6)
     for value in run(made).folds:
         planes = value["seen"] if fold.shared else [sorted(row) for row in value["seen"]]
         assert planes == [list(range(40))] * 19
@@ -104,7 +104,7 @@ def test_every_plane_is_read_once_whatever_the_number_of_readers() -> None:
         Node(one, (Node(Box((3, 1, 1)), (root,)),)),
         Node(other, (Node(Add(5), (root,)),)),
     )
-    run(schedule(Plan(ends), Limits(1 << 30, 2)))
+    run(schedule(Plan(ends), Limits(1 << 30, 2, 0)))
     assert sorted(source.reads) == list(range(23))
     assert np.array_equal(one.volume, box_sum(source.volume, (3, 1, 1)))
     assert np.array_equal(other.volume, source.volume + 5)
@@ -129,7 +129,7 @@ def test_branches_at_different_windows_rejoin(
     branches = (planes | Box(one) | Box(deeper)) & (planes | Box(other)) & (planes | Add(1))
     pairs = Plan(branches.ends[:2]) | Combine(np.subtract)
     plan = pairs & Plan(branches.ends[2:]) | Combine(np.maximum) | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers)), stride, rows, 2)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, 2)
     held, counted = held_and_counted(made)
     want = box_sum(box_sum(volume, one), deeper) - box_sum(volume, other)
     assert np.array_equal(sink.volume, np.maximum(want, volume + 1))
@@ -155,7 +155,7 @@ def test_branches_that_scans_delay_rejoin(
     planes = Plan.read(source)
     pairs = (planes | Box(radius) | one | Box(radius) | other) & (planes | Add(1))
     plan = (pairs | Combine(np.subtract) | sink) & (planes | other | Box(radius) | late)
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers)), stride, 7, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, 7, ahead)
     assert [s.kind for s in made.sweeps[0].stages].count("scan") == 3
     sweeps: list[Running] = []
     with patch("hoaconv.engine.run.Running", recording(sweeps)):
@@ -174,7 +174,7 @@ def test_a_scan_holds_no_plane_and_its_sibling_those_of_its_delay(at_once, branc
     root = Node(InMemory(volume_of((60, 16, 8)).astype(np.uint16)))
     ends = [Node(Keep(), (Node(Lag(9, at_once), (root,)),))]
     ends += [Node(Keep(), (root,))] * branch
-    made = with_sizes(schedule(Plan(tuple(ends)), Limits(1 << 30, 2)), 1, 16, 3)
+    made = with_sizes(schedule(Plan(tuple(ends)), Limits(1 << 30, 2, 0)), 1, 16, 3)
     held, counted = held_and_counted(made)
     assert held <= counted
     if not branch:
@@ -184,7 +184,7 @@ def test_a_scan_holds_no_plane_and_its_sibling_those_of_its_delay(at_once, branc
 
 def test_an_op_after_a_scan_is_a_stage_of_its_own() -> None:
     plan = Plan.read(InMemory(volume_of((5, 4, 3)))) | Add(1) | Lag(2) | Add(2) | Add(3) | Keep()
-    made = schedule(plan, Limits(1 << 30, 1))
+    made = schedule(plan, Limits(1 << 30, 1, 0))
     assert [str(s.part) for s in made.sweeps[0].stages] == [
         "memory",
         "add 1",
@@ -199,7 +199,7 @@ def test_a_zip_of_unequal_streams_is_refused_before_the_run() -> None:
     short, long = InMemory(volume_of((4, 3, 3))), InMemory(volume_of((5, 3, 3)))
     plan = Plan.read(short) & Plan.read(long) | Combine(np.add) | Keep()
     with pytest.raises(PlanError, match=r"4 x 3 x 3.*5 x 3 x 3"):
-        schedule(plan, Limits(1 << 30, 1))
+        schedule(plan, Limits(1 << 30, 1, 0))
     assert not short.reads
     with pytest.raises(PlanError, match="2 ends"):
         Plan.read(short) & Plan.read(long) | Keep()
@@ -208,7 +208,7 @@ def test_a_zip_of_unequal_streams_is_refused_before_the_run() -> None:
 def test_equal_beginnings_of_branches_are_done_once() -> None:
     planes, one, other = Plan.read(InMemory(volume_of((9, 5, 5)))), Keep(), Keep()
     plan = (planes | Box() | one) & (planes | Box() | Add(2) | other)
-    made = schedule(plan, Limits(1 << 30, 1))
+    made = schedule(plan, Limits(1 << 30, 1, 0))
     assert [str(stage.part) for stage in made.sweeps[0].stages].count("box (1, 1, 1)") == 1
     run(made)
     assert np.array_equal(one.volume + 2, other.volume)
@@ -217,7 +217,7 @@ def test_equal_beginnings_of_branches_are_done_once() -> None:
 def test_a_join_may_take_one_stream_twice() -> None:
     planes, sink = Plan.read(InMemory(volume_of((9, 5, 5)))), Keep()
     plan = (planes | Box()) & (planes | Box()) | Combine(np.subtract) | sink
-    run(schedule(plan, Limits(1 << 30, 2)))
+    run(schedule(plan, Limits(1 << 30, 2, 0)))
     assert sink.volume.shape == (9, 5, 5)
     assert not sink.volume.any()
 
@@ -227,7 +227,7 @@ def test_planes_that_flow_through_taps_are_counted_by_who_keeps_them(through) ->
     plan = Plan.read(InMemory(volume_of((60, 16, 8))))
     for part in [*through, Box((4, 1, 0)), *through, Box((3, 0, 0)), Keep()]:
         plan |= part
-    made = schedule(plan, Limits(1 << 30, 2))
+    made = schedule(plan, Limits(1 << 30, 2, 0))
     held, counted = held_and_counted(made)
     assert held <= counted
 
@@ -236,7 +236,7 @@ def test_a_bad_slice_ends_the_run_and_leaves_no_thread() -> None:
     sink = Keep()
     plan = Plan.read(InMemory(volume_of((40, 8, 8)), bad=21)) | Box() | sink
     with pytest.raises(SourceError, match="slice 21"):
-        run(schedule(plan, Limits(1 << 30, 3)))
+        run(schedule(plan, Limits(1 << 30, 3, 0)))
     assert sink.ended == ["aborted"]
     assert not [t for t in threading.enumerate() if t.name.startswith("hoaconv")]
 
@@ -249,14 +249,14 @@ def test_a_sink_that_can_not_be_opened_aborts_those_that_were() -> None:
     fine, root = Keep(), Node(InMemory(volume_of((3, 3, 3))))
     plan = Plan((Node(fine, (root,)), Node(Shut(), (root,))))
     with pytest.raises(StoreError, match="shut"):
-        run(schedule(plan, Limits(1 << 30, 1)))
+        run(schedule(plan, Limits(1 << 30, 1, 0)))
     assert fine.ended == ["aborted"]
 
 
 def test_on_plane_hears_of_every_plane() -> None:
     heard: list[int] = []
     plan = Plan.read(InMemory(volume_of((7, 2, 2)))) | Keep()
-    run(schedule(plan, Limits(1 << 30, 2)), lambda: heard.append(1))
+    run(schedule(plan, Limits(1 << 30, 2, 0)), lambda: heard.append(1))
     assert len(heard) == 7
 
 
@@ -280,7 +280,7 @@ def test_buffers_hold_what_the_model_says_or_less(
     ends = [Node(Keep(), (deep,))]
     if branch:
         ends.append(Node(Keep(), (Node(Add(1), (root,)),)))
-    made = schedule(Plan(tuple(ends)), Limits(1 << 30, workers))
+    made = schedule(Plan(tuple(ends)), Limits(1 << 30, workers, 0))
     made = with_sizes(made, stride, 5, ahead)
     held, counted = held_and_counted(made)
     assert held <= counted
@@ -314,7 +314,7 @@ def test_nothing_is_removed_when_all_is_written() -> None:
     first, second, third = Failing(), Keep(), Failing()
     plan = (planes | first) & (planes | second) & (planes | third)
     with pytest.raises(StoreError, match="the disk is gone") as told:
-        run(schedule(plan, Limits(1 << 30, 2)))
+        run(schedule(plan, Limits(1 << 30, 2, 0)))
     assert told.value.__notes__ == ["the disk is gone", "nothing of what was written is removed"]
     assert [sink.ended[-1] for sink in (first, second, third)] == [
         "not released",
@@ -333,7 +333,9 @@ def test_what_is_done_when_all_is_written_comes_before_the_release(fails) -> Non
         if fails:
             raise KeyboardInterrupt
 
-    made = schedule(Plan.read(InMemory(volume_of((5, 3, 2)))) | Total() | sink, Limits(1 << 30, 2))
+    made = schedule(
+        Plan.read(InMemory(volume_of((5, 3, 2)))) | Total() | sink, Limits(1 << 30, 2, 0)
+    )
     if fails:
         with pytest.raises(KeyboardInterrupt) as told:
             run(made, on_written=on_written)

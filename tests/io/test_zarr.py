@@ -326,7 +326,7 @@ def test_a_plan_of_a_huge_plane_lists_none_of_its_pieces(monkeypatch) -> None:
     def listed(*_):
         raise AssertionError("2 ** 50 regions would be listed")
 
-    monkeypatch.setattr("hoaconv.io.zarr._regions", listed)
+    monkeypatch.setattr("hoaconv.io.array_spec.regions", listed)
     shape = (64, 1 << 31, 1 << 31)
     for shards in (None, (64, 1024, 1024)):
         spec = ArraySpec(shape, np.dtype("u1"), (64, 64, 64), shards, Compressor.parse("lz4"), 3)

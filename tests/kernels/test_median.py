@@ -96,10 +96,10 @@ def test_what_lies_outside_is_rounded_and_saturated(kernel, dtype, cval, voxel):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
-@pytest.mark.parametrize("size", [(15, 15, 15), (41, 41, 41), (1, 300, 300)])
+@pytest.mark.parametrize("size", [(15, 15, 15), (41, 41, 41)])
 def test_windows_of_many_voxels(dtype, size):
     """As scipy has them; counts of more than 65535 voxels too."""
-    volume = noise((5, 40, 90), np.dtype(dtype), 2).astype(dtype)
+    volume = noise((2, 9, 40), np.dtype(dtype), 2).astype(dtype)
     volume[np.isnan(volume)] = 7  # scipy doesn't say where NaN comes
     out = np.empty_like(volume)
     slide(volume, WHOLE, out, size, np.prod(size) // 2, "mirror", 0)

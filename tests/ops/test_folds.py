@@ -111,7 +111,7 @@ def test_a_run_gives_the_same_whatever_its_bands_and_workers(dtype):
         plan, sink = Plan.read(InMemory(volume)), Keep()
         for fold in folds:
             plan |= fold
-        outcome = run(schedule(plan | sink, Limits(1 << 30, workers)))
+        outcome = run(schedule(plan | sink, Limits(1 << 30, workers, 0)))
         values = outcome.outputs[sink]["folds"]
         pictures = {name: bits(drawn) for name, drawn in outcome.pictures[sink].items()}
         got = {name: (json.dumps(value), pictures.get(name)) for name, value in values.items()}
@@ -122,7 +122,7 @@ def test_a_run_gives_the_same_whatever_its_bands_and_workers(dtype):
 def test_a_fold_that_stands_twice_is_told_twice():
     volume, sink = np.arange(24, dtype=np.uint8).reshape(2, 3, 4), Keep()
     chain = Plan.read(InMemory(volume)) | parse_op("stats") | parse_op("add 10")
-    outcome = run(schedule(chain | parse_op("stats") | sink, Limits(1 << 30, 1)))
+    outcome = run(schedule(chain | parse_op("stats") | sink, Limits(1 << 30, 1, 0)))
     folds = outcome.outputs[sink]["folds"]
     assert {name: value["min"] for name, value in folds.items()} == {"stats": 0, "stats (2)": 10}
 
@@ -149,7 +149,7 @@ def test_a_state_is_no_larger_than_declared(fold, dtype):
 def test_a_shared_state_is_counted_once():
     volume = np.zeros((3, 40, 50), np.uint8)
     plan = Plan.read(InMemory(volume)) | parse_op("projection std") | parse_op("volume") | Keep()
-    made = schedule(plan, Limits(1 << 30, 4))
+    made = schedule(plan, Limits(1 << 30, 4, 0))
     held = {use.who: use.nbytes for use in made.sweeps[0].uses}
     assert held["projection std"] == parse_op("projection std").state_bytes(Spec((3, 40, 50), "u1"))
     assert held["volume"] == 5 * parse_op("volume").state_bytes(Spec((3, 40, 50), "u1"))

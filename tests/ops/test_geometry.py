@@ -183,8 +183,8 @@ def test_a_run_gives_the_same_bits_first_or_in_a_branch(text, shape, workers, se
     plan = planes | op | sink
     if branch and not backwards:
         plan &= planes | Add(0) | other
-    least = schedule(plan, Limits(1 << 40, workers)).least
-    run(schedule(plan, Limits(least, workers)))
+    least = schedule(plan, Limits(1 << 40, workers, 0)).least
+    run(schedule(plan, Limits(least, workers, 0)))
     assert sink.volume.tobytes() == result(op, volume).tobytes()
     check(text, volume, sink.volume)
 

@@ -166,7 +166,7 @@ def test_runs_between_other_ops():
     volume = np.random.default_rng(0).integers(0, 100, (23, 17, 70), np.uint16)
     sink = Keep()
     plan = Plan.read(InMemory(volume)) | Threshold(70) | RemoveSmall(8) | FillHoles(4, 26) | sink
-    run(schedule(plan, Limits(1 << 30, 2)))
+    run(schedule(plan, Limits(1 << 30, 2, 0)))
     want = by_labels(FillHoles(4, 26), by_labels(RemoveSmall(8), volume > 70))
     np.testing.assert_array_equal(sink.volume, want)
 

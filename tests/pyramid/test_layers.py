@@ -22,7 +22,7 @@ from hoaconv.engine.run import Running, run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError, StoreError
-from hoaconv.io import zarr
+from hoaconv.io import array_spec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.packed import PackedFile
 from hoaconv.pyramid.layers import Layers
@@ -100,8 +100,8 @@ def test_gathered_layers_make_the_same_store(
     assume(prod(-(-n // c) for n, c in zip(shape, chunks, strict=True)) <= 600)  # files
     volume = np.random.default_rng(0).integers(0, 2000, shape, dtype=np.uint16)
     folder = tmp_path_factory.mktemp("stores")
-    pieces = patch.object(zarr, "PIECE_BYTES", piece)
-    with everything_gathers(), pieces, patch.object(zarr, "WRITE_BYTES", piece):
+    pieces = patch.object(array_spec, "PIECE_BYTES", piece)
+    with everything_gathers(), pieces, patch.object(array_spec, "WRITE_BYTES", piece):
         for name, count in (("plain", 0), ("gathered", gathered)):
             sink = sink_of(folder / name, chunks, many, ngff, method, factors)
             held, counted = write(sink, volume, count, rows=rows)
