@@ -22,11 +22,17 @@ SLOW = {
 """Those that start processes, or compile kernels."""
 
 TRIES = [(name, k) for name, count in QUICK.items() for k in range(count)]
-TRIES += [(name, k) for name, numbers in SLOW.items() for k in numbers]
+LONG = [(name, k) for name, numbers in SLOW.items() for k in numbers]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the driver is for POSIX")
-@pytest.mark.parametrize(("name", "number"), TRIES, ids=[f"{n} {k}" for n, k in TRIES])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(pytest.param(n, k, id=f"{n} {k}") for n, k in TRIES),
+        *(pytest.param(n, k, id=f"{n} {k}", marks=pytest.mark.long) for n, k in LONG),
+    ],
+)
 def test_right_voxels_or_one_error_in_words(tmp_path, name, number):
     try:
         GROUPS[name].attempt(SEED, number, tmp_path)

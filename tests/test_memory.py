@@ -219,12 +219,16 @@ def compiled(source, words):
     return known
 
 
-SLOW = {"one layer", "one high slice", "few jp2 slices"}
+ALWAYS = {
+    *("jp2", "tiff", "uint8", "float32", "noise", "chunks", "gaussian", "two mid-writes"),
+    *("a value that is found first", "folds", "layers in scratch", "a label", "one slice"),
+    *("two slices", "a small cube", "few slices wider than shards"),
+}
+"""Cases that every run of the tests takes; the others are for CI."""
 
 
 @pytest.mark.parametrize(
-    "case",
-    [pytest.param(c, marks=pytest.mark.one_python) if c in SLOW else c for c in CASES],
+    "case", [c if c in ALWAYS else pytest.param(c, marks=pytest.mark.long) for c in CASES]
 )
 def test_measured_stays_below_projected_and_not_far(stack, tmp_path, case) -> None:
     from invoking import run

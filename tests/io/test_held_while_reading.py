@@ -62,10 +62,10 @@ def write(path, plane, kind):
 
 
 def write_more(path, plane, compression):
-    """One strip that holds a little more than the plane, which a codec may refuse at first."""
+    """One strip that holds a row more than the plane, which a codec may refuse at first."""
     encode = {"deflate": imagecodecs.zlib_encode}.get(compression)
     encode = encode or getattr(imagecodecs, f"{compression}_encode")
-    coded = bytes(encode(plane.tobytes() + b"more" * 250))
+    coded = bytes(encode(plane.tobytes() + plane[0].tobytes()))
     options = {"compression": compression, "rowsperstrip": len(plane), "photometric": "minisblack"}
     tifffile.imwrite(path, iter([coded]), shape=plane.shape, dtype=plane.dtype, **options)
     return path
