@@ -358,7 +358,8 @@ def _scratch(page: tifffile.TiffPage, coded: int, largest: int) -> int:
     and one decoded strip, twice where bytes are swapped or floats unpredicted. Measured with
     tifffile 2026.3 on strips, tiles, whole-page strips; LZW, deflate, zstd, packbits, PNG.
     """
-    passes = largest if largest == coded else 2 * min(coded, largest + _PASS) + _PASS
+    at_once = bounded(page) or largest == coded  # strips are read one by one, or there is one
+    passes = largest if at_once else 2 * min(coded, largest + _PASS) + _PASS
     strip = prod(page.chunks) * np.dtype(page.dtype).itemsize
     changed = strip if _is_swapped(page) or page.predictor not in (1, 2) else 0
     return passes + strip_scratch(int(page.compression), strip) + changed + (3 << 20)
