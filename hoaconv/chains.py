@@ -124,7 +124,7 @@ def _tell_if_compiling(watcher: Watcher, before: int) -> None:
 def _warm_in_spite_of_disk(planned: Plan, watcher: Watcher) -> None:
     try:
         warm(planned)
-    except HoaconvError:
+    except (HoaconvError, MemoryError):
         raise
     except OSError as error:
         folder = cache.stop_keeping()

@@ -31,3 +31,18 @@ def looks_complete(path):
     except (FileNotFoundError, KeyError, ValueError):
         return False
     return True
+
+
+SLOW = """
+import sys, time
+from hoaconv.io.stack import Stack
+from hoaconv import cli
+read = Stack.read
+def slow(self, z, out):
+    time.sleep(0.06)
+    read(self, z, out)
+Stack.read = slow
+sys.argv[0] = "hoaconv"
+cli.main()
+"""
+"""The program, whose slices come slowly: something can happen meanwhile."""

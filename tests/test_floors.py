@@ -66,8 +66,9 @@ FLOORS: dict[str, set[str]] = {
         *BOTTOM,
     },
     "job": {
+        "chains",
         "options",
-        "paths",
+        "report",
         "voxel_edges",
         "io",
         "ops",

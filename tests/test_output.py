@@ -17,26 +17,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import zarr
-from invoking import SOURCE, SPELLING, STORE, looks_complete, refused, run
+from invoking import SLOW, SOURCE, SPELLING, STORE, looks_complete, refused, run
 from marking import unreadable
 
 from hoaconv.io import folder, mark
 from hoaconv.io.mark import MARK
 from hoaconv.io.zarr import ArrayWriter
-
-SLOW = """
-import sys, time
-from hoaconv.io.stack import Stack
-from hoaconv import cli
-read = Stack.read
-def slow(self, z, out):
-    time.sleep(0.06)
-    read(self, z, out)
-Stack.read = slow
-sys.argv[0] = "hoaconv"
-cli.main()
-"""
-
 
 # Output
 

@@ -8,7 +8,7 @@ import time
 from io import StringIO
 
 import pytest
-from invoking import looks_complete
+from invoking import SLOW, looks_complete
 from rich.console import Console
 
 from hoaconv import progress
@@ -59,20 +59,6 @@ def test_a_summary_on_a_full_disk_tells_that_the_output_is_complete(tiffs, out):
     assert done.returncode == 5
     assert done.stderr.endswith("No space left on device; the output is complete\n")
     assert looks_complete(out)
-
-
-SLOW = """
-import sys, time
-from hoaconv.io.stack import Stack
-from hoaconv import cli
-read = Stack.read
-def slow(self, z, out):
-    time.sleep(0.06)
-    read(self, z, out)
-Stack.read = slow
-sys.argv[0] = "hoaconv"
-cli.main()
-"""
 
 
 def test_a_terminal_that_goes_away_does_not_end_a_run_that_ignores_it(tiffs, out):

@@ -1,6 +1,7 @@
 """Arrays at both ends of a sweep: planes from any array, planes into a NumPy array."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -20,7 +21,7 @@ class ArraySource(Source):
     """Planes of an array (z, y, x): of NumPy, Dask, h5py, zarr, or anything sliced like these.
 
     Of an array in chunks a layer of chunks is read at once, and kept until its planes are given.
-    Booleans are read as uint8, 0 and 1.
+    Booleans are read as uint8, 0 and 1. The array is sliced by several threads.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ class ArraySource(Source):
         self.array = array
         self._spec = Spec((shape[0], shape[1], shape[2]), dtype)
         self._depth = min(_chunk_depth(array), shape[0])
+        self._first = 0
 
     @property
     def spec(self) -> Spec:
@@ -65,10 +67,10 @@ class ArraySource(Source):
         SourceError
             If the array can't be read there.
         """
-        out[...] = self._slab(z, z + 1)[0]
+        out[...] = self._slab(self._first + z, self._first + z + 1)[0]
 
     def _slab(self, start: int, stop: int) -> Slab:
-        """Planes as a NumPy array."""
+        """Some of the array's planes, as a NumPy array."""
         try:
             slab = np.asarray(self.array[start:stop])
         except Exception as error:  # whatever library the array is of raises its own
@@ -81,12 +83,9 @@ class ArraySource(Source):
         return slab
 
     def scratch(self) -> int:
-        """Bytes of a plane: an array that isn't NumPy's is copied."""
-        return 0 if self._in_memory else self._spec.plane_bytes
-
-    @property
-    def _in_memory(self) -> bool:
-        return isinstance(self.array, np.ndarray)
+        """Bytes of a plane, twice: what isn't NumPy's own is decoded, then put together."""
+        alone = self._depth == 1 and not isinstance(self.array, np.ndarray)
+        return 2 * self._spec.plane_bytes if alone else 0
 
     @property
     def together(self) -> int:
@@ -94,11 +93,23 @@ class ArraySource(Source):
         return self._depth
 
     def holds(self, workers: int) -> int:
-        """As many layers as the planes lie in that the threads copy at once."""
+        """As many layers as the planes lie in that the threads copy at once.
+
+        Twice, since a layer is decoded chunk by chunk, then put together.
+        """
         if self._depth == 1:
             return 0
         layers = (workers + self._depth - 2) // self._depth + 1
-        return min(layers * self._depth, self._spec.planes) * self._spec.plane_bytes
+        return 2 * min(layers * self._depth, self._spec.planes) * self._spec.plane_bytes
+
+    def choose(self, planes: Sequence[int]) -> Source:
+        """These planes alone; of planes that follow each other a layer is still read once."""
+        if list(planes) != list(range(planes[0], planes[0] + len(planes))):
+            return super().choose(planes)
+        chosen = copy(self)
+        chosen._first = self._first + planes[0]
+        chosen._spec = Spec((len(planes), *self._spec.plane_shape), self._spec.dtype)
+        return chosen
 
     def begin(self, buffers: Buffers) -> Callable[[int], Decode]:
         """Begin a sweep, in which every layer is read once."""
@@ -107,14 +118,19 @@ class ArraySource(Source):
         layers: dict[int, _Layer] = {}
 
         def ask(z: int) -> Decode:
-            start = z // self._depth * self._depth
-            layer = layers.setdefault(start, _Layer(self, start))
-            layer.asked += 1
-            for old in [old for old in layers if old < start]:
-                del layers[old]
-            return partial(layer.give, z)
+            number = (self._first + z) // self._depth
+            if number not in layers:  # planes are asked for in order: those before are done
+                layers.clear()
+                layers[number] = _Layer(partial(self._layer, number))
+            return partial(layers[number].give, (self._first + z) % self._depth)
 
         return ask
+
+    def _layer(self, number: int) -> tuple[Slab, int]:
+        """Planes of a layer of chunks, as far as they are wanted, and which of them is first."""
+        start = max(number * self._depth, self._first)
+        stop = min((number + 1) * self._depth, self._first + self._spec.planes)
+        return self._slab(start, stop), start % self._depth
 
     def __str__(self) -> str:
         return f"{type(self.array).__module__.partition('.')[0]} array"
@@ -123,17 +139,16 @@ class ArraySource(Source):
 class _Layer:
     """The planes of one layer of chunks: read when the first is wanted, forgotten with the last."""
 
-    def __init__(self, source: ArraySource, start: int) -> None:
-        self._source, self._start, self._lock = source, start, Lock()
-        self._stop = min(start + source.together, source.spec.planes)
-        self._slab: Slab | None = None
-        self.asked = 0
+    def __init__(self, read: Callable[[], tuple[Slab, int]]) -> None:
+        self._read, self._lock = read, Lock()
+        self._planes: tuple[Slab, int] | None = None
 
     def give(self, z: int, out: Plane) -> None:
         with self._lock:
-            if self._slab is None:
-                self._slab = self._source._slab(self._start, self._stop)
-        out[...] = self._slab[z - self._start]
+            if self._planes is None:
+                self._planes = self._read()
+        slab, first = self._planes
+        out[...] = slab[z - first]
 
 
 def _chunk_depth(array: Any) -> int:
@@ -150,8 +165,7 @@ def _chunk_depth(array: Any) -> int:
 class ArraySink(Sink):
     """Planes into one NumPy array, which `array` is when the run is over."""
 
-    def __init__(self) -> None:
-        self.array: Slab | None = None
+    array: Slab
 
     def infer(self, spec: Spec) -> Spec:
         """Spec as it is: any fits."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["indices_of"]
+__all__ = ["box_of", "indices_of"]
 
 
 def indices_of(key: Any, shape: tuple[int, int, int]) -> tuple[Any, Any, Any]:
@@ -30,3 +30,20 @@ def indices_of(key: Any, shape: tuple[int, int, int]) -> tuple[Any, Any, Any]:
         if not -length <= index < length:
             raise IndexError(f"index {index} is outside axis {'zyx'[axis]} of length {length}")
     return z, y, x
+
+
+def box_of(index: Any, length: int) -> tuple[range, Any]:
+    """Return the voxels along an axis that an index takes and those between, and where it is there.
+
+    Examples
+    --------
+    >>> box_of(-1, 10), box_of(slice(2, 8, 3), 10), box_of(slice(None, None, -4), 10)
+    ((range(9, 10), 0), (range(2, 6), slice(0, None, 3)), (range(1, 10), slice(8, None, -4)))
+    """
+    taken = range(length)[index]
+    if isinstance(taken, int):
+        return range(taken, taken + 1), 0
+    if not taken:
+        return range(0), slice(0)
+    first = min(taken)
+    return range(first, max(taken) + 1), slice(taken[0] - first, None, taken.step)

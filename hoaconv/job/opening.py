@@ -1,21 +1,15 @@
 """Volumes opened: of files by their headers, of arrays as they are."""
 
 import os
-from pathlib import Path
 from typing import Any, cast
 
-from hoaconv.engine import machine
+from hoaconv.chains import open_source
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
-from hoaconv.io.source import open_volume
 from hoaconv.io.voxel_size import VoxelSize
-from hoaconv.io.zarr_store import is_zarr
 from hoaconv.job.arrays import ArraySource
 from hoaconv.job.geometry import Geometry
 from hoaconv.job.volume import Volume
-from hoaconv.options import take_decoder, take_reduce
-from hoaconv.paths import take_source
-from hoaconv.units import parse_range
 from hoaconv.voxel_edges import choose_voxel_size
 
 __all__ = ["open"]
@@ -64,22 +58,37 @@ def open(
     >>> hoaconv.open(np.zeros((4, 5, 6), "uint8"), voxel_size=(2, 1, 1))
     Volume(4 x 5 x 6 uint8, 2 x 1 x 1 micrometer)
     """
-    if isinstance(source, Volume):
-        return source
-    if not isinstance(source, str | os.PathLike):
+    options = {
+        "range": range,
+        "allow_gaps": allow_gaps,
+        "allow_names": allow_names,
+        "reduce": reduce,
+        "decoder": decoder,
+    }
+    if isinstance(source, str | os.PathLike):
+        stack = open_source({"src": source, **options})
+        size, note = choose_voxel_size(voxel_size, unit, stack)
+        return Volume(Plan.read(stack), stack.spec, _geometry(size), (*stack.notes, note))
+    if options != _OF_FILES:
+        raise SpellingError(
+            f"{', '.join(_OF_FILES)} are for files, and the source is a {type(source).__name__}; "
+            "slice the array, or drop them"
+        )
+    if not isinstance(source, Volume):
         return _open_array(source, voxel_size, unit)
-    if is_zarr(Path(source)):
-        machine.begin_libraries()
-    stack = open_volume(
-        take_source(source),
-        slices=parse_range(range) if range else None,
-        allow_gaps=allow_gaps,
-        allow_names=allow_names,
-        reduce=take_reduce(reduce),
-        gpu=take_decoder(decoder),
-    )
-    size, note = choose_voxel_size(voxel_size, unit, stack)
-    return Volume(Plan.read(stack), stack.spec, _geometry(size), (*stack.notes, note))
+    if voxel_size is not None or unit is not None:
+        raise SpellingError("the source is a volume already, which has its voxel size; drop it")
+    return source
+
+
+_OF_FILES = {
+    "range": None,
+    "allow_gaps": False,
+    "allow_names": False,
+    "reduce": 1,
+    "decoder": "openjpeg",
+}
+"""Options that mean something for files alone, and what they are by default."""
 
 
 def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:

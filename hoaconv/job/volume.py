@@ -4,29 +4,32 @@ Nothing is decoded by building one. Ops are added with ``|``, by methods, or by 
 `Volume.compute` and slicing run a sweep and give a NumPy array.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
+from hoaconv.chains import chained, open_others, teller, warm_up
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Fold, Join, Lengths, Op, Resample, Scan, Source, Zip
 from hoaconv.engine.passes import schedule
-from hoaconv.engine.plan import Node, Plan
-from hoaconv.engine.run import run, warm
+from hoaconv.engine.plan import Plan
+from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
-from hoaconv.errors import PlanError, SpellingError
-from hoaconv.io.source import open_volume
+from hoaconv.errors import SpellingError
 from hoaconv.job.arrays import ArraySink
 from hoaconv.job.geometry import Geometry
-from hoaconv.job.indexing import indices_of
+from hoaconv.job.indexing import box_of, indices_of
+from hoaconv.ops import Crop
 from hoaconv.ops.catalogue import catalogue, lookup
 from hoaconv.ops.elementwise import WithNumber, WithVolume
 from hoaconv.ops.overlap import MapOverlap
 from hoaconv.ops.spelling import parse_ops
 from hoaconv.options import take_budget, take_workers
+from hoaconv.report import Watcher
 
 __all__ = ["Volume"]
 
@@ -134,13 +137,9 @@ class Volume:
 
     def _then(self, step: Any) -> "Volume":
         if isinstance(step, Zip) and step.others:
-            machine.begin_libraries()
-            plan = self.plan
-            for path in step.others:
-                plan &= Plan.read(open_volume(path))
-            plan |= step.join()
-            _, *others = (spec_of(end) for end in plan.ends[0].inputs)
-            return replace(self, plan=plan, spec=step.join().infer(self.spec, *others))
+            others = open_others([(step,)])
+            spec = step.join().infer(self.spec, *(others[path].spec for path in step.others))
+            return replace(self, plan=chained(self.plan, (step,), others), spec=spec)
         if isinstance(step, Fold):
             return replace(self, plan=self.plan | step)
         if not isinstance(step, Op | Resample | Scan | Zip):
@@ -217,13 +216,14 @@ class Volume:
         SourceError
             If a voxel can't be read.
         """
-        machine.begin(take_workers(workers))
-        sink = ArraySink()
+        machine.share_malloc_arena()  # before any thread begins: an arena, once made, stays
+        threads, watcher, sink = take_workers(workers), _Warner(), ArraySink()
+        machine.begin(threads)
         plan = self.plan | sink
-        warm(plan)
-        limits = Limits(take_budget(budget), take_workers(workers), machine.resident())
-        run(schedule(plan, limits))
-        assert sink.array is not None  # the run has opened every sink
+        warm_up(plan, watcher)
+        made = schedule(plan, Limits(take_budget(budget), threads))
+        with teller(watcher, self.spec, made) as tell:
+            run(made, tell)
         return sink.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -235,16 +235,15 @@ class Volume:
 
         Takes whole numbers, slices and ``...``, as NumPy does.
         """
-        z, y, x = indices_of(key, self.shape)
-        numbers = range(self.shape[0])[z]
-        planes = [numbers] if isinstance(numbers, int) else list(numbers)
-        if not planes:
-            return np.asarray(np.empty(self.shape, self.dtype)[z, y, x])
-        first, last = min(planes), max(planes)
-        narrowed, before = self._narrowed(first, last + 1)
-        slab = narrowed.compute()[before : before + last + 1 - first]
-        taken = np.asarray(slab[[plane - first for plane in planes], y][..., x])
-        return np.asarray(taken[0]) if isinstance(numbers, int) else taken
+        indices = indices_of(key, self.shape)
+        boxes = [box_of(index, n) for index, n in zip(indices, self.shape, strict=True)]
+        if not all(box for box, _ in boxes):
+            return np.asarray(np.empty(self.shape, self.dtype)[indices])
+        (planes, z), (rows, y), (columns, x) = boxes
+        narrowed, before = self._narrowed(planes.start, planes.stop)
+        ends = (range(before, before + len(planes)), rows, columns)
+        box = Crop(",".join(f"{end.start}:{end.stop}" for end in ends))
+        return np.asarray((narrowed | box).compute()[z, y, x])
 
     def _narrowed(self, start: int, stop: int) -> tuple["Volume", int]:
         """The volume of some planes with what ops in between need, and how many come before them.
@@ -320,11 +319,11 @@ class Volume:
     """NumPy leaves operators of its arrays with a volume to the volume."""
 
 
-def spec_of(node: Node) -> Spec:
-    """The spec of a source's node."""
-    if not isinstance(node.part, Source):
-        raise PlanError(f"{node.part} is no source")
-    return node.part.spec
+class _Warner(Watcher):
+    """Tells notes as Python's warnings."""
+
+    def note(self, text: str) -> None:
+        warnings.warn(text, stacklevel=2)
 
 
 def _escaped(text: str) -> str:

@@ -207,6 +207,53 @@ def test_arrays_in_chunks_are_read_a_layer_at_a_time(depth, workers) -> None:
     assert sorted(chunked.read) == [(z, min(z + depth, 20)) for z in range(0, 20, depth)]
 
 
+@pytest.mark.parametrize("planes", [slice(5, 14), slice(3, 4), slice(2, 19, 4)])
+def test_slicing_an_array_in_chunks_reads_each_layer_once(planes) -> None:
+    class Chunked:
+        shape, dtype, chunks = ARRAY.shape, ARRAY.dtype, (8, 30, 40)
+
+        def __init__(self) -> None:
+            self.read = []
+
+        def __getitem__(self, key):
+            self.read += range(key.start, key.stop)
+            return ARRAY[key]
+
+    chunked = Chunked()
+    assert np.array_equal(hc.open(chunked)[planes, 3:9], ARRAY[planes, 3:9])
+    taken = range(20)[planes]
+    assert sorted(chunked.read) == list(range(taken[0], taken[-1] + 1))
+
+
+def test_a_slice_is_counted_as_what_it_is() -> None:
+    """Of a volume that fits no memory some voxels are had: the budget is held by them alone."""
+    large = np.broadcast_to(np.uint8(3), (1 << 20, 1000, 1000))
+    assert hc.open(large)[500_000, 10:12, ::500].tolist() == [[3, 3], [3, 3]]
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        (ARRAY, {"range": "2:4"}),
+        (ARRAY, {"reduce": 2}),
+        (hc.open(ARRAY), {"allow_gaps": True}),
+        (hc.open(ARRAY), {"voxel_size": 3}),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(source, options) -> None:
+    with pytest.raises(SpellingError, match=r"files|already"):
+        hc.open(source, **options)
+
+
+def test_a_mask_from_a_file_is_a_step_too(tmp_path) -> None:
+    folder = tmp_path / "mask"
+    folder.mkdir()
+    for z, plane in enumerate(ARRAY > 9000):
+        tifffile.imwrite(folder / f"{z:03d}.tif", plane.astype(np.uint8))
+    made = hc.open(ARRAY) | f"mask {folder} | add 1"
+    assert np.array_equal(made.compute(), np.where(ARRAY > 9000, ARRAY, 0) + 1)
+
+
 def test_arrays_of_other_libraries() -> None:
     import zarr
 

@@ -12,6 +12,10 @@ import pytest
 import tifffile
 
 import hoaconv
+from hoaconv import chains
+from hoaconv.engine.plan import Plan
+from hoaconv.io.phantom import Phantom
+from hoaconv.report import Watcher
 
 pytestmark = pytest.mark.one_python
 
@@ -82,3 +86,15 @@ def test_a_process_that_may_not_compile_is_told(command) -> None:
     done = command("o.zarr", NUMBA_DISABLE_JIT="1")
     assert done.returncode == 2
     assert "unset it" in done.stderr
+
+
+def test_memory_that_has_run_out_is_no_damaged_kernel(monkeypatch) -> None:
+    """Kernels on disk are left alone then, and nobody is told that they can't be read."""
+
+    def too_much(_):
+        raise MemoryError
+
+    monkeypatch.setattr(chains, "warm", too_much)
+    monkeypatch.setattr(chains.cache, "reset", lambda: pytest.fail("kernels were removed"))
+    with pytest.raises(MemoryError):
+        chains.warm_up(Plan.read(Phantom((2, 3, 4))), Watcher())
