@@ -20,7 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hoaconv import __version__, convert, demo, progress, show, signals, streams
-from hoaconv.engine import stop
+from hoaconv.engine import machine, stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
 from hoaconv.units import did_you_mean
 
@@ -313,6 +313,7 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
 
 def main() -> None:
     """Run the command line; a batch system's SIGTERM ends a run as tidily as Ctrl-C."""
+    machine.share_malloc_arena()  # before any thread begins: the listener would have its own
     signals.listen()
     streams.spare()
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):

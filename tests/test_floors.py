@@ -26,6 +26,7 @@ FLOORS: dict[str, set[str]] = {
     "signals": {"engine.stop"},
     "streams": set(),
     "cli": {
+        "engine.machine",
         "engine.stop",
         "signals",
         "streams",

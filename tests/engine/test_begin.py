@@ -135,3 +135,26 @@ def test_memory_in_which_libraries_cannot_load_is_told_in_words(kind, mib) -> No
     assert told.returncode == 4, told.stderr
     assert told.stderr.startswith("hoaconv: ulimit -")
     assert "Traceback" not in told.stderr
+
+
+FIRST = """
+import sys, threading
+from hoaconv.engine import machine
+order = []
+set_option, start = machine._mallopt, threading.Thread.start
+machine._mallopt = lambda option, value: (order.append((option, value)), set_option(option, value))
+threading.Thread.start = lambda thread: (order.append("thread"), start(thread))[1]
+sys.argv = ["hoaconv", "plan", sys.argv[1]]
+from hoaconv.cli import main
+try:
+    main()
+finally:
+    print("FIRST", order[0] == (machine._M_ARENA_MAX, 1))
+"""
+
+
+def test_the_command_line_shares_an_arena_before_any_thread_begins(stack) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST, stack], capture_output=True, text=True, check=True
+    )
+    assert "FIRST True" in done.stdout
