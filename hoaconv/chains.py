@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, cast
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Op, Step, Zip
+from hoaconv.engine.contract import Fold, Op, Step, Zip
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import warm
 from hoaconv.engine.schedule import Schedule
@@ -26,7 +26,15 @@ from hoaconv.report import Place, Progress, Watcher
 from hoaconv.units import format_seconds, parse_range
 from hoaconv.words import PathLike
 
-__all__ = ["chained", "load_own_ops", "open_others", "open_source", "teller", "warm_up"]
+__all__ = [
+    "chained",
+    "load_own_ops",
+    "open_others",
+    "open_source",
+    "spec_behind",
+    "teller",
+    "warm_up",
+]
 
 STILL_SECONDS = 60.0
 """After so long without a slice, a run tells that it waits."""
@@ -81,6 +89,19 @@ def load_own_ops(module: PathLike | None) -> None:
     """
     if module is not None:
         load_ops(take_module(module))
+
+
+def spec_behind(spec: Spec, ops: Iterable[Step]) -> Spec:
+    """Return the spec of what ops make of planes of `spec`.
+
+    Raises
+    ------
+    PlanError
+        If an op refuses what it would get.
+    """
+    for op in ops:
+        spec = spec if isinstance(op, Fold) else op.infer(spec)
+    return spec
 
 
 def chained(plan: Plan, ops: tuple[Step, ...], others: Mapping[str, Volume]) -> Plan:

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv import __version__
-from hoaconv.chains import chained, load_own_ops, open_others, open_source, teller, warm_up
+from hoaconv.chains import (
+    chained,
+    load_own_ops,
+    open_others,
+    open_source,
+    spec_behind,
+    teller,
+    warm_up,
+)
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
 from hoaconv.engine.passes import schedule
@@ -20,7 +28,6 @@ from hoaconv.found import settle, take_earlier
 from hoaconv.io.folder import check_free
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.io.source import Volume
-from hoaconv.io.voxel_size import VoxelSize
 from hoaconv.ops.advice import advice, constant_notes
 from hoaconv.ops.measure import SHOWN, Histogram
 from hoaconv.ops.spelling import spell_ops
@@ -41,10 +48,9 @@ from hoaconv.paths import (
     take_report_path,
 )
 from hoaconv.pictures import check_pictures, told, write_pictures
-from hoaconv.placed import place
 from hoaconv.pyramid.sink import OmeZarr, record
 from hoaconv.report import Report, Watcher
-from hoaconv.voxel_edges import choose_voxel_size
+from hoaconv.voxel_edges import choose_geometry
 
 __all__ = ["Conversion", "prepare"]
 
@@ -104,6 +110,10 @@ class Conversion:
             if scratch:
                 scratch.remove()
 
+    def _told(self, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
+        geometry = self.schedule.spec_into(sink).geometry
+        return told(self.sinks, sink, geometry, outcome)
+
     def _report(self, outcome: Outcome) -> Report:
         *others, main = self.sinks
         made, limits = outcome.outputs[main], self.schedule.limits
@@ -116,13 +126,13 @@ class Conversion:
             options=self.options,
             shape=spec.shape,
             dtype=str(spec.dtype),
-            voxel_size=main.image.voxel_size,
-            unit=main.image.unit,
+            voxel_size=spec.geometry.voxel_size,
+            unit=spec.geometry.unit,
             levels=tuple(made["levels"]),
             others=tuple(
                 {
                     **outcome.outputs[sink],
-                    "folds": told(self.sinks, sink, outcome),
+                    "folds": self._told(sink, outcome),
                     "ops": spell_ops(self.sinks[sink]),
                 }
                 for sink in others
@@ -138,7 +148,7 @@ class Conversion:
             measured=outcome.measured,
             busy=outcome.busy,
             waited=outcome.waited,
-            folds=told(self.sinks, main, outcome),
+            folds=self._told(main, outcome),
             found=outcome.found,
             intervals=outcome.intervals,
             notes=self.notes,
@@ -174,7 +184,8 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     for output in outputs:
         check_apart(output.path, stack.files)
         check_scratch(output.scratch, output.path, stack.files)
-    size, note = choose_voxel_size(options["voxel_size"], options["unit"], stack)
+    geometry, note = choose_geometry(options["voxel_size"], options["unit"], stack)
+    stack = stack.at(geometry)
     hints = dict.fromkeys(
         text for output, ops in outputs.items() for text in advice(ops, output.method)
     )
@@ -183,7 +194,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     for text in notes:
         watcher.note(text)
     common = {"version": __version__, "source": _source_name(options["src"]), "options": given}
-    sinks = _sinks(outputs, stack, size, common)
+    sinks = _sinks(outputs, stack, common)
     check_pictures(sinks, stack.files)
     found = earlier.found if earlier else None
     settled = {sink: settle(ops, found) for sink, ops in sinks.items()}
@@ -221,21 +232,18 @@ def _outputs(options: Mapping[str, Any]) -> dict[Output, tuple[Step, ...]]:
 def _sinks(
     outputs: Mapping[Output, tuple[Step, ...]],
     stack: Volume,
-    size: VoxelSize | None,
     common: Mapping[str, Any],
 ) -> dict[OmeZarr, tuple[Step, ...]]:
     """The outputs' sinks and their ops; labels have as many levels as the image: NGFF's rule."""
-    placed = {
-        output: place(ops, stack.spec, size, stack.spacing) for output, ops in outputs.items()
-    }
+    specs = {output: spec_behind(stack.spec, ops) for output, ops in outputs.items()}
     sinks = {
-        output: output.sink(stack.image_name, placed[output], {**common, "ops": spell_ops(ops)})
+        output: output.sink(stack.image_name, {**common, "ops": spell_ops(ops)})
         for output, ops in outputs.items()
     }
     *others, main = outputs
-    count = len(sinks[main].levels(placed[main].spec))
+    count = len(sinks[main].levels(specs[main]))
     for label in (output for output in others if output.is_label):
-        sinks[label] = _with_levels(sinks[label], placed[label].spec, count)
+        sinks[label] = _with_levels(sinks[label], specs[label], count)
     return {sinks[output]: ops for output, ops in outputs.items()}
 
 

@@ -7,7 +7,15 @@ from math import prod
 from typing import Any
 
 from hoaconv import __version__
-from hoaconv.chains import chained, load_own_ops, open_others, open_source, teller, warm_up
+from hoaconv.chains import (
+    chained,
+    load_own_ops,
+    open_others,
+    open_source,
+    spec_behind,
+    teller,
+    warm_up,
+)
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Fold, Step
 from hoaconv.engine.passes import schedule
@@ -15,6 +23,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import Outcome, run
 from hoaconv.engine.sampling import Intervals
 from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume
 from hoaconv.kernels.histogram import is_exact
@@ -23,7 +32,6 @@ from hoaconv.ops.spelling import spell_ops
 from hoaconv.ops.statistics import Profile
 from hoaconv.ops.summary import SHARED, Summary
 from hoaconv.options import take_budget, take_ops, take_sample, take_workers
-from hoaconv.placed import Placed, place
 from hoaconv.plots import Plot
 from hoaconv.report import Statistics, Watcher
 
@@ -56,14 +64,14 @@ class _Measurement:
     source: str
     volume: Volume
     ops: tuple[Step, ...]
-    placed: Placed
+    spec: Spec
     schedule: Schedule
     plot: Plot | None
     watcher: Watcher
 
     def statistics(self, outcome: Outcome) -> Statistics:
         """What was found, in groups."""
-        spec, made = self.placed.spec, self.schedule
+        spec, made = self.spec, self.schedule
         sampled = str(SUMMARY) in outcome.found  # else every fold has one value, in their order
         summary = outcome.found[str(SUMMARY)] if sampled else outcome.folds[0]
         return Statistics(
@@ -72,8 +80,8 @@ class _Measurement:
             ops=spell_ops(self.ops),
             shape=spec.shape,
             dtype=str(spec.dtype),
-            voxel_size=self.placed.edges,
-            unit=self.placed.unit,
+            voxel_size=spec.geometry.voxel_size,
+            unit=spec.geometry.unit,
             slices=spec.planes,
             slices_measured=summary["n"] // prod(spec.plane_shape),
             exact=is_exact(spec.dtype),
@@ -108,13 +116,13 @@ def _prepared(options: Mapping[str, Any]) -> _Measurement:
     volume = open_source(options)
     for text in volume.notes:
         watcher.note(text)
-    placed = place(ops, volume.spec, volume.voxel_size, volume.spacing)
+    spec = spec_behind(volume.spec, ops)
     planned = chained(Plan.read(volume), ops, open_others([ops])) | SUMMARY
-    if sample is None or sample >= placed.spec.planes:
+    if sample is None or sample >= spec.planes:
         planned |= Profile()  # of drawn slices it would be none
     warm_up(planned, watcher)
     made = schedule(planned, Limits(budget, workers, machine.resident(), sample=sample))
-    return _Measurement(os.fspath(options["src"]), volume, ops, placed, made, plot, watcher)
+    return _Measurement(os.fspath(options["src"]), volume, ops, spec, made, plot, watcher)
 
 
 def _of_the_volume(intervals: Intervals) -> Intervals:

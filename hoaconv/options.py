@@ -17,7 +17,6 @@ from hoaconv.io.jp2_gpu import check_gpu
 from hoaconv.kernels.downsample import MAX_CELL, METHODS
 from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.paths import output_path, scratch_folder
-from hoaconv.placed import Placed
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.units import did_you_mean, parse_bytes, parse_whole_triple
@@ -97,12 +96,12 @@ class Output:
         """What the image is called if nobody says more: as the output is."""
         return re.sub(r"(\.ome)?\.zarr$", "", self.path.absolute().name, flags=re.I) or "image"
 
-    def sink(self, name: str | None, place: Placed, provenance: Mapping[str, Any]) -> OmeZarr:
-        """Make the sink, now that the source has told its image's name and where voxels lie."""
+    def sink(self, name: str | None, provenance: Mapping[str, Any]) -> OmeZarr:
+        """Make the sink, now that the source has told its image's name."""
         title = self.name or name or self.title
         return OmeZarr(
             path=self.path,
-            image=ImageInfo(title, self.method, place.edges, place.unit, place.origin),
+            image=ImageInfo(title, self.method),
             chunks=self.chunks,
             shards=self.shards,
             compressor=self.compressor,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.engine.contract import Fold, Step
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.run import Outcome, fold_names
 from hoaconv.errors import StoreError
 from hoaconv.io.plane_file import check_plane_file, write_plane
@@ -48,7 +49,7 @@ def write_pictures(sinks: Chains, outcome: Outcome) -> None:
             write_plane(_path(main, sink, name), plane)
 
 
-def told(sinks: Chains, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
+def told(sinks: Chains, sink: OmeZarr, geometry: Geometry, outcome: Outcome) -> Mapping[str, Any]:
     """What was measured on the way to an output, with what the folds themselves don't know."""
     main, found = tuple(sinks)[-1].path, dict[str, Any]()
     for name, value in outcome.outputs[sink]["folds"].items():
@@ -56,7 +57,7 @@ def told(sinks: Chains, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
         if name in outcome.pictures[sink]:
             found[name]["file"] = str(_path(main, sink, name))
         if name.startswith(Volume.word):
-            found[name] |= _physical(value["voxels"], sink)
+            found[name] |= _physical(value["voxels"], geometry)
     return found
 
 
@@ -69,9 +70,9 @@ def _path(main: Path, sink: OmeZarr, name: str) -> Path:
     return beside.with_name(f"{'-'.join(words)}.tif")
 
 
-def _physical(voxels: int, sink: OmeZarr) -> Mapping[str, Any]:
+def _physical(voxels: int, geometry: Geometry) -> Mapping[str, Any]:
     """The volume of voxels of an output; None where their size isn't known."""
-    size, unit = sink.image.voxel_size, sink.image.unit
+    size, unit = geometry.voxel_size, geometry.unit
     return {
         "volume": voxels * prod(size) if size else None,
         "unit": f"{unit}^3" if unit else None,

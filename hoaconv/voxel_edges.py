@@ -2,27 +2,40 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
+from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SpellingError
-from hoaconv.io.source import Volume
-from hoaconv.io.voxel_size import VoxelSize, unit_name
+from hoaconv.io.voxel_size import unit_name
 from hoaconv.pyramid.metadata import UNITS
 from hoaconv.units import did_you_mean, parse_triple
 
-__all__ = ["choose_voxel_size"]
+__all__ = ["choose_geometry"]
+
+
+class Placed(Protocol):
+    """A source that tells where its voxels lie, and how many stored ones each stands for."""
+
+    @property
+    def geometry(self) -> Geometry:
+        """Size and place of the voxels that are read."""
+
+    @property
+    def spacing(self) -> tuple[int, int, int]:
+        """Stored voxels from one that is read to the next (z, y, x)."""
+
 
 _SIZED = re.compile(r"([\d.,eE+\s-]*\d[\d.,\s]*?)\s*([^\d\s.,]+)")
 
 
-def choose_voxel_size(
-    size: str | float | Sequence[float] | None, unit: str | None, volume: Volume
-) -> tuple[VoxelSize | None, str]:
-    """The voxel size to write, and a note that says where it is from.
+def choose_geometry(
+    size: str | float | Sequence[float] | None, unit: str | None, volume: Placed
+) -> tuple[Geometry, str]:
+    """Return the geometry of a source, and a note that says where its voxel size comes from.
 
     Options win over what the source tells; the note says so where they differ. They are of the
-    voxels as stored; where some are left out, a voxel that is read stands for several.
+    voxels as stored; where some are left out, a voxel that is read stands for several. Where an
+    option replaces the voxel size, the origin stays as many voxels away.
 
     Raises
     ------
@@ -30,29 +43,25 @@ def choose_voxel_size(
         If size or unit can't be read, or there is a unit and no size.
     """
     size, unit = _with_unit(size, unit)
-    named, found = _unit(unit or "micrometer"), volume.voxel_size
+    named, found = _unit(unit or "micrometer"), volume.geometry
     if size is None and unit is not None:
         raise SpellingError(f"unit {unit} is that of --voxel-size; give both")
     if size is not None:
-        given = VoxelSize(parse_triple(size, "voxel size"), named, "option")
-        chosen = given.times(volume.spacing)
+        given = Geometry(parse_triple(size, "voxel size"), named, told_by="option")
+        voxels = [o / e for o, e in zip(found.origin, found.edges, strict=True)]
+        chosen = given.coarser(volume.spacing, middle=0).shifted(voxels)
         note = f"voxel size {_spell(chosen)}, as given{_left_out(given, volume)}"
-        if found and (found.zyx, found.unit) != (chosen.zyx, chosen.unit):
-            note += f"; the source says {_spell(found)} ({found.origin})"
+        if found.unit and (found.edges, found.unit) != (chosen.edges, chosen.unit):
+            note += f"; the source says {_spell(found)} ({found.told_by})"
         return chosen, note
-    if found is None:
-        return None, "voxel size unknown; set it with --voxel-size"
-    stored = replace(found, zyx=_divided(found.zyx, volume.spacing))
-    return found, f"voxel size {_spell(found)}, from {found.origin}{_left_out(stored, volume)}"
+    if found.unit is None:
+        return found, "voxel size unknown; set it with --voxel-size"
+    stored = found.coarser([1 / n for n in volume.spacing], middle=0)
+    return found, f"voxel size {_spell(found)}, from {found.told_by}{_left_out(stored, volume)}"
 
 
-def _divided(edges: Sequence[float], by: Sequence[int]) -> tuple[float, float, float]:
-    z, y, x = (edge / n for edge, n in zip(edges, by, strict=True))
-    return z, y, x
-
-
-def _left_out(stored: VoxelSize, volume: Volume) -> str:
-    """How the voxels that are read are larger than those that are stored."""
+def _left_out(stored: Geometry, volume: Placed) -> str:
+    """Say how the voxels that are read are larger than those that are stored."""
     if volume.spacing == (1, 1, 1):
         return ""
     times = ",".join(map(str, volume.spacing))
@@ -75,8 +84,8 @@ def _with_unit(size: Any, unit: str | None) -> tuple[Any, str | None]:
     return match[1], match[2]
 
 
-def _spell(size: VoxelSize) -> str:
-    edges = [f"{v:g}" for v in size.zyx]
+def _spell(size: Geometry) -> str:
+    edges = [f"{v:g}" for v in size.edges]
     return f"{edges[0] if len(set(edges)) == 1 else ','.join(edges)} {size.unit}"
 
 

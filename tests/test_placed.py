@@ -125,3 +125,30 @@ def test_outputs_of_several_shapes_are_what_runs_of_their_own_make(tiffs, tmp_pa
 def test_a_label_too_small_for_the_images_levels_is_refused(tiffs, out):
     words = ["--levels", "6", "--label", "m=crop 1:3,1:3,1:3 | threshold 9"]
     refused(run(tiffs, out, *words), PLAN, "label m would be 2 x 2 x 2 uint8", "--levels")
+
+
+def test_the_origin_of_a_source_survives(tiffs, tmp_path):
+    first, second, third = (tmp_path / f"{n}.zarr" for n in "abc")
+    converted(tiffs, first, "crop 3:,5:,:", **SIZE, levels=2)
+    converted(first, second, "", levels=2)
+    assert scales_and_translations(second) == scales_and_translations(first)
+    converted(first / "1", third, "crop :,1:,:", levels=1)
+    (scale, origin), (stored, half) = (
+        scales_and_translations(p)[i] for p, i in ((third, 0), (first, 1))
+    )
+    assert scale == stored
+    assert origin == [half[0], half[1] + stored[1], half[2]]
+
+
+def test_slices_taken_by_range_lie_where_they_lay(tiffs, tmp_path):
+    taken, cropped = tmp_path / "range.zarr", tmp_path / "crop.zarr"
+    converted(tiffs, taken, "", range="6:", **SIZE)
+    converted(tiffs, cropped, "crop 6:,:,:", **SIZE)
+    assert scales_and_translations(taken) == scales_and_translations(cropped)
+
+
+def test_another_voxel_size_keeps_the_origin_as_many_voxels_away(tiffs, tmp_path):
+    first, second = tmp_path / "a.zarr", tmp_path / "b.zarr"
+    converted(tiffs, first, "crop 3:,5:,:", **SIZE)
+    converted(first, second, "", voxel_size=10, unit="nanometer")
+    assert scales_and_translations(second)[0] == ([10, 10, 10], [30, 50, 0])

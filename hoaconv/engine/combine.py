@@ -1,6 +1,6 @@
 """Two streams combined by a function: what rejoins parallel branches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Combine(Join):
             raise PlanError(f"{self} takes {self.function.nin} streams, not {len(specs)}")
         if len({spec.shape for spec in specs}) > 1:
             raise PlanError(f"{self} can't zip {' and '.join(map(str, specs))}: shapes differ")
-        return Spec(specs[0].shape, self._dtype(*(spec.dtype for spec in specs)))
+        return replace(specs[0], dtype=self._dtype(*(spec.dtype for spec in specs)))
 
     def _dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         found = self.function.resolve_dtypes((*dtypes, None))[-1]

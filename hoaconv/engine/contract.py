@@ -12,6 +12,7 @@ import numpy as np
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.ends import Decode, Hold, Scratch, Sink, Source, Thrift, Use, Writer
+from hoaconv.engine.geometry import Lengths
 from hoaconv.engine.spec import Plane, Slab, Spec
 
 __all__ = [
@@ -37,9 +38,6 @@ __all__ = [
 
 Core = tuple[slice, slice, slice]
 """The part of a block (z, y, x) whose result is kept."""
-
-Lengths = tuple[float, float, float]
-"""Three of them, (z, y, x)."""
 
 
 class Op(ABC):
@@ -128,13 +126,6 @@ class Resample(ABC):
     def within(self) -> "Resample | None":
         """What it does to each plane, once the planes are chosen; None if nothing."""
         return self
-
-    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:  # noqa: ARG002 - as above
-        """Edges of a voxel and centre of the first one, of the result, from those of the input.
-
-        Both are (z, y, x), in any unit of length.
-        """
-        return edges, origin
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """Bytes that one call of `apply` allocates, besides input and output."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -105,7 +105,7 @@ class Chosen(Source):
     def spec(self) -> Spec:
         """Of the chosen planes."""
         whole = self.source.spec
-        return Spec((len(self.planes), *whole.plane_shape), whole.dtype)
+        return replace(whole, shape=(len(self.planes), *whole.plane_shape))
 
     @property
     def stored_bytes(self) -> int:

@@ -21,6 +21,7 @@ from hoaconv.engine.contract import (
     Thrift,
     Use,
 )
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.machine import LARGEST_KEPT, resident
 from hoaconv.engine.plan import Part, Plan
 from hoaconv.engine.spec import Spec
@@ -72,6 +73,9 @@ class Stage:
         Positions in the schedule of the stages whose planes it takes.
     spec
         What it gives; set by the pass `infer`.
+    geometry
+        For a source of chosen planes: where their voxels lie; set by `choose`. None where the
+        source's own spec tells it.
     stride
         Planes that an op makes at once; set by `fit`.
     rows
@@ -87,6 +91,7 @@ class Stage:
     part: Part
     inputs: tuple[int, ...]
     spec: Spec | None = None
+    geometry: Geometry | None = None
     stride: int = 1
     rows: int = 0
     after: Place | None = None

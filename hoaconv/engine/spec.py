@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hoaconv.engine.geometry import NOWHERE, Geometry
 from hoaconv.errors import PlanError
 
 __all__ = ["DTYPES", "Plane", "Slab", "Spec"]
@@ -25,7 +26,7 @@ DTYPES = tuple(
 
 @dataclass(frozen=True)
 class Spec:
-    """Shape (z, y, x) and dtype of a volume that streams by, plane after plane.
+    """Shape (z, y, x), dtype and geometry of a volume that streams by, plane after plane.
 
     Raises
     ------
@@ -35,6 +36,7 @@ class Spec:
 
     shape: tuple[int, int, int]
     dtype: np.dtype[Any]
+    geometry: Geometry = NOWHERE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dtype", np.dtype(self.dtype).newbyteorder("="))

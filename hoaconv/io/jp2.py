@@ -10,6 +10,7 @@ from typing import IO, Any
 import imagecodecs
 import numpy as np
 
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import SourceError
 from hoaconv.io.codestream import Codestream, check_tiles, on_own_grid, read_codestream
@@ -19,7 +20,6 @@ from hoaconv.io.jp2_holes import check_holes
 from hoaconv.io.jp2_lower import MOST_BITS, LowerJp2Slice, lower_scratch
 from hoaconv.io.opened import opened, seen
 from hoaconv.io.slices import StoredSlice, blame, check_plane
-from hoaconv.io.voxel_size import VoxelSize
 
 __all__ = ["Jp2Slice", "read_header"]
 
@@ -115,7 +115,7 @@ class Jp2Slice(StoredSlice):
             check_holes(self.label, coded, self.span, self.zeros, out)
 
 
-def read_header(file: Path) -> tuple[Jp2Slice, VoxelSize | None]:
+def read_header(file: Path) -> tuple[Jp2Slice, Geometry | None]:
     """Shape, dtype and voxel size of a JP2 file or codestream, no pixels.
 
     Raises
@@ -137,7 +137,7 @@ def read_header(file: Path) -> tuple[Jp2Slice, VoxelSize | None]:
 
 def _header(
     file: Path, stream: IO[bytes], status: os.stat_result
-) -> tuple[Jp2Slice, VoxelSize | None]:
+) -> tuple[Jp2Slice, Geometry | None]:
     boxes = read_boxes(file, stream, status.st_size)
     header = read_codestream(file, stream, boxes.begin, boxes.end)
     _check_gray(file, boxes, header)

@@ -5,9 +5,10 @@ from pathlib import Path
 from struct import unpack
 from typing import IO
 
+from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.looks import looks_like
-from hoaconv.io.voxel_size import VoxelSize, from_metres
+from hoaconv.io.voxel_size import from_metres
 
 __all__ = ["Boxes", "read_boxes"]
 
@@ -34,7 +35,7 @@ class Boxes:
     begin: int
     end: int
     palette: bool = False
-    voxel_size: VoxelSize | None = None
+    voxel_size: Geometry | None = None
 
 
 def read_boxes(file: Path, stream: IO[bytes], size: int) -> Boxes:
@@ -113,7 +114,7 @@ def _inner(content: bytes) -> list[tuple[bytes, bytes]]:
     return boxes
 
 
-def _resolution(content: bytes) -> VoxelSize | None:
+def _resolution(content: bytes) -> Geometry | None:
     """Voxel size from points per metre: two fractions and their powers of ten."""
     if len(content) < 10:
         return None

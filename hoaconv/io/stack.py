@@ -6,6 +6,7 @@ from copy import copy
 from pathlib import Path
 
 from hoaconv.engine.contract import Source
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
@@ -15,12 +16,12 @@ from hoaconv.io.names import check_names, check_numbering
 from hoaconv.io.slices import StoredSlice, check_alike
 from hoaconv.io.tiff_alike import AlikeTiffs
 from hoaconv.io.tiff_volume import read_volume
-from hoaconv.io.voxel_size import VoxelSize, choose, from_name
+from hoaconv.io.voxel_size import choose, from_name
 
 __all__ = ["Stack", "chosen", "open_stack", "step_of"]
 
-Header = tuple[StoredSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]
-Headers = tuple[Sequence[StoredSlice], tuple[str, ...], tuple[VoxelSize | None, ...]]
+Header = tuple[StoredSlice, tuple[str, ...], tuple[Geometry | None, ...]]
+Headers = tuple[Sequence[StoredSlice], tuple[str, ...], tuple[Geometry | None, ...]]
 
 _READERS = 8  # files whose headers are read at once, which hides a file server's latency
 
@@ -34,8 +35,8 @@ class Stack(Source):
         The folder or file that the slices were found by.
     notes
         What the run must tell the user: files left out, gaps let through, sizes in conflict.
-    voxel_size
-        As the files or the folder's name tell it, else None; of the voxels that are read.
+    geometry
+        As the files or the folder's name tell it, of the voxels that are read, or as `at` sets it.
     spacing
         Stored voxels from one that is read to the next, zyx.
     """
@@ -45,13 +46,15 @@ class Stack(Source):
         path: Path,
         slices: Sequence[StoredSlice],
         notes: Iterable[str] = (),
-        voxel_size: VoxelSize | None = None,
+        stored: Geometry | None = None,
         spacing: tuple[int, int, int] = (1, 1, 1),
+        first: int = 0,
     ) -> None:
         check_alike(slices)
         self.path = path
         self.notes = tuple(notes)
-        self.voxel_size = voxel_size and voxel_size.times(spacing)
+        placed = (stored or Geometry()).shifted((first, 0, 0))
+        self.geometry = placed.coarser(spacing, middle=0)
         self.spacing = spacing
         self._slices = tuple(slices)
 
@@ -59,7 +62,7 @@ class Stack(Source):
     def spec(self) -> Spec:
         """Shape and dtype of all planes."""
         first = self._slices[0]
-        return Spec((len(self._slices), *first.shape), first.dtype)
+        return Spec((len(self._slices), *first.shape), first.dtype, self.geometry)
 
     @property
     def stored_bytes(self) -> int:
@@ -101,6 +104,12 @@ class Stack(Source):
     def scratch(self) -> int:
         """Bytes that one worker holds while it reads the worst plane, besides `out`."""
         return max(stored.scratch for stored in self._slices)
+
+    def at(self, geometry: Geometry) -> "Stack":
+        """Return the same volume with its voxels of another size, or elsewhere."""
+        placed = copy(self)
+        placed.geometry = geometry
+        return placed
 
     def choose(self, planes: Sequence[int]) -> "Stack":
         """These slices alone, in this order."""
@@ -155,7 +164,8 @@ def open_stack(
     gaps += check_numbering(found.files, files, allow_gaps)
     stored, notes, sizes = _read_headers([found.files[i] for i in files])
     if len(found.files) == 1:
-        stored = [stored[i] for i in chosen(slices, len(stored))]
+        files = chosen(slices, len(stored))
+        stored = [stored[i] for i in files]
     size, doubts = choose((*sizes, from_name(_named(found))))
     told = (*found.notes, *gaps, *notes, *tiff.white_notes(stored), *doubts)
     if reduce > 1:
@@ -164,7 +174,7 @@ def open_stack(
         told += (f"slices are decoded at 1/{reduce} of their width and height: a preview",)
     if gpu:
         stored = [one.on_gpu() for one in stored]
-    return Stack(found.path, stored, told, size, (step_of(slices), reduce, reduce))
+    return Stack(found.path, stored, told, size, (step_of(slices), reduce, reduce), min(files))
 
 
 def step_of(slices: slice | None) -> int:

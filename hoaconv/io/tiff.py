@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import SourceError
 from hoaconv.io.looks import looks_like
@@ -21,7 +22,7 @@ from hoaconv.io.opened import check_regular, opened, seen
 from hoaconv.io.slices import StoredSlice, blame, check_plane
 from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded, strip_scratch
 from hoaconv.io.tiff_chain import Directory, walk
-from hoaconv.io.voxel_size import VoxelSize, from_imagej, from_ome, from_tiff_tags
+from hoaconv.io.voxel_size import from_imagej, from_ome, from_tiff_tags
 
 __all__ = [
     "TiffSlice",
@@ -98,7 +99,7 @@ class TiffSlice(StoredSlice):
 
 def read_header(
     file: Path, keep: Callable[[tifffile.TiffFile, TiffSlice], None] | None = None
-) -> tuple[TiffSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]:
+) -> tuple[TiffSlice, tuple[str, ...], tuple[Geometry | None, ...]]:
     """Slice, notes and voxel sizes of a file that holds one page, no pixels.
 
     Parameters
@@ -259,7 +260,7 @@ def white_notes(slices: Sequence[StoredSlice]) -> tuple[str, ...]:
     )
 
 
-def voxel_sizes(tif: tifffile.TiffFile) -> tuple[VoxelSize | None, ...]:
+def voxel_sizes(tif: tifffile.TiffFile) -> tuple[Geometry | None, ...]:
     """Every voxel size that a TIFF states, the most trusted first."""
     tags = tif.pages.first.tags
     y, x = (_ratio(tags.valueof(code)) for code in (283, 282))

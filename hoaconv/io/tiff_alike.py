@@ -8,18 +8,18 @@ from typing import Any, cast
 
 import tifffile
 
+from hoaconv.engine.geometry import Geometry
 from hoaconv.io.opened import opened, seen_now
 from hoaconv.io.slices import blame
 from hoaconv.io.tiff import TiffSlice, like_slice, read_header
 from hoaconv.io.tiff_chain import read_directory, walk
-from hoaconv.io.voxel_size import VoxelSize
 
 __all__ = ["AlikeTiffs"]
 
 _KINDS = 64  # headers that are kept to compare others with
 _BUFFER = 1024
 
-Header = tuple[TiffSlice, tuple[str, ...], tuple[VoxelSize | None, ...]]
+Header = tuple[TiffSlice, tuple[str, ...], tuple[Geometry | None, ...]]
 
 
 class AlikeTiffs:

@@ -6,6 +6,7 @@ from typing import Any
 
 import tifffile
 
+from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.slices import blame
 from hoaconv.io.tiff import (
@@ -18,7 +19,6 @@ from hoaconv.io.tiff import (
     voxel_sizes,
 )
 from hoaconv.io.tiff_chain import read_directory, walk
-from hoaconv.io.voxel_size import VoxelSize
 
 __all__ = ["read_volume"]
 
@@ -40,7 +40,7 @@ _TOLD = (
     *("qpi", "ndpi", "bif", "avs", "eer", "philips", "scanimage", "nih", "mdgel"),
 )  # kinds of file whose metadata tell tifffile what the pages are
 
-Header = tuple[list[TiffSlice], tuple[str, ...], tuple[VoxelSize | None, ...]]
+Header = tuple[list[TiffSlice], tuple[str, ...], tuple[Geometry | None, ...]]
 
 
 def read_volume(file: Path) -> Header:

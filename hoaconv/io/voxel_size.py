@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import isclose, isfinite, prod
+from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from hoaconv.engine.geometry import Geometry
+
 __all__ = [
-    "VoxelSize",
     "choose",
     "from_imagej",
     "from_metres",
@@ -57,34 +57,6 @@ _IN_NAME = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?) ?(nm|um|µm|μm|mm)(?![
 _PRINT_DPI = (1, 72, 96, 150, 300)
 
 
-@dataclass(frozen=True)
-class VoxelSize:
-    """Edge of a level-0 voxel.
-
-    Attributes
-    ----------
-    zyx
-        Length along z, y and x, in `unit`.
-    unit
-        A length unit as OME-Zarr spells it: "micrometer", "millimeter", ...
-    origin
-        Where it was found, in words.
-    """
-
-    zyx: tuple[float, float, float]
-    unit: str
-    origin: str
-
-    def times(self, factors: Sequence[int]) -> "VoxelSize":
-        """The edge of a voxel that stands for so many, zyx."""
-        z, y, x = (edge * n for edge, n in zip(self.zyx, factors, strict=True))
-        return replace(self, zyx=(z, y, x))
-
-    def __str__(self) -> str:
-        edges = " x ".join(f"{edge:.6g}" for edge in self.zyx)
-        return f"{edges} {self.unit} ({self.origin})"
-
-
 def unit_name(text: str) -> str | None:
     """A length unit as OME-Zarr spells it, or None for "pixel" and words unknown here.
 
@@ -101,7 +73,7 @@ def unit_name(text: str) -> str | None:
     return word if word in _METRES else None
 
 
-def from_metres(per_metre_y: float, per_metre_x: float, origin: str) -> VoxelSize | None:
+def from_metres(per_metre_y: float, per_metre_x: float, told_by: str) -> Geometry | None:
     """Voxel size from points per metre along y and x, in micrometer.
 
     None for what an image program writes that knows no voxel size: 72, 96, 300 dots an inch.
@@ -110,10 +82,10 @@ def from_metres(per_metre_y: float, per_metre_x: float, origin: str) -> VoxelSiz
         return None
     # A JP2 box keeps 16-bit fractions: six digits are what it can say.
     y, x = (float(f"{1e6 / n:.6g}") for n in (per_metre_y, per_metre_x))
-    return _with_z(None, y, x, "micrometer", origin)
+    return _with_z(None, y, x, "micrometer", told_by)
 
 
-def from_tiff_tags(per_unit_y: float, per_unit_x: float, unit: int) -> VoxelSize | None:
+def from_tiff_tags(per_unit_y: float, per_unit_x: float, unit: int) -> Geometry | None:
     """Voxel size from a TIFF's YResolution, XResolution and ResolutionUnit (2 inch, 3 cm)."""
     metre = {2: 1 / 0.0254, 3: 100.0}.get(unit)
     if metre is None or per_unit_y == per_unit_x == 1:
@@ -123,7 +95,7 @@ def from_tiff_tags(per_unit_y: float, per_unit_x: float, unit: int) -> VoxelSize
 
 def from_imagej(
     metadata: Mapping[str, Any], per_unit_y: float, per_unit_x: float
-) -> VoxelSize | None:
+) -> Geometry | None:
     """Voxel size from ImageJ's metadata and the resolution tags, which are in ImageJ's unit."""
     unit = unit_name(str(metadata.get("unit", "")))
     if unit is None or not _real(per_unit_y, per_unit_x):
@@ -132,7 +104,7 @@ def from_imagej(
     return _with_z(metadata.get("spacing"), y, x, unit, "ImageJ metadata")
 
 
-def from_ome(xml: str) -> VoxelSize | None:
+def from_ome(xml: str) -> Geometry | None:
     """Voxel size from the first image of an OME-XML text, in the unit of its x."""
     try:
         root = ElementTree.fromstring(xml)
@@ -146,36 +118,61 @@ def from_ome(xml: str) -> VoxelSize | None:
     return _with_z(z, y, x, unit, "OME-XML") if y is not None and x is not None else None
 
 
-def from_ome_zarr(image: Mapping[str, Any], level: str) -> VoxelSize | None:
-    """Voxel size of a level, from an image of OME-NGFF's ``multiscales``, in the unit of its x.
+def from_ome_zarr(image: Mapping[str, Any], level: str) -> Geometry | None:
+    """Return the geometry of a level of an OME-NGFF image, in the unit of its x axis.
 
-    None where an axis has no unit of length, since a scale alone counts in anything.
+    The level's own transformations come first, then the image's; each is a list of scales and
+    translations in any order. None where an axis has no unit of length, since a scale alone
+    counts in anything.
+
+    Parameters
+    ----------
+    image
+        One of OME-NGFF's ``multiscales``.
+    level
+        Path of one of its datasets.
     """
     try:
         axes = {axis["name"]: i for i, axis in enumerate(image["axes"])}
-        scales = [_scale(d) for d in image["datasets"] if d["path"] == level] + [_scale(image)]
+        (dataset,) = (d for d in image["datasets"] if d["path"] == level)
+        steps = [*dataset.get("coordinateTransformations", ()), *_steps_of(image)]
         words = [str(image["axes"][axes[name]].get("unit", "")) for name in "zyx"]
-        edges = [prod(float(s[axes[name]]) for s in scales if s) for name in "zyx"]
+        placed = [_placed(steps, axes[name]) for name in "zyx"]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None  # it isn't written as the specification has it
     units = [unit for unit in map(unit_name, words) if unit is not None]
-    if len(units) < 3 or not any(scales) or not _real(*edges):
+    has_scale = any(step["type"] == "scale" for step in steps)
+    if len(units) < 3 or not has_scale or not _real(*(edge for edge, _ in placed)):
         return None
-    z, y, x = (_converted(e, unit, units[2]) for e, unit in zip(edges, units, strict=True))
-    return VoxelSize((z, y, x), units[2], "OME-Zarr metadata")
+    both = zip(placed, units, strict=True)
+    converted = [[_converted(length, unit, units[2]) for length in pair] for pair, unit in both]
+    (z, oz), (y, oy), (x, ox) = converted
+    origin = (oz, oy, ox) if all(map(isfinite, (oz, oy, ox))) else (0.0, 0.0, 0.0)
+    return Geometry((z, y, x), units[2], origin, "OME-Zarr metadata")
 
 
-def _scale(of: Mapping[str, Any]) -> Sequence[float]:
-    """The scale among transformations; empty where there is none."""
-    steps = of.get("coordinateTransformations", ())
-    return next((step["scale"] for step in steps if step["type"] == "scale"), ())
+def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the transformations of an image that hold for all its levels."""
+    return tuple(image.get("coordinateTransformations", ()))
+
+
+def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float]:
+    """Return edge and origin along an axis, after all steps in their order."""
+    edge, origin = 1.0, 0.0
+    for step in steps:
+        if step["type"] == "scale":
+            factor = float(step["scale"][axis])
+            edge, origin = edge * factor, origin * factor
+        elif step["type"] == "translation":
+            origin += float(step["translation"][axis])
+    return edge, origin
 
 
 def _converted(edge: float, own: str, unit: str) -> float:
     return edge if own == unit else float(f"{edge * _METRES[own] / _METRES[unit]:.9g}")
 
 
-def from_name(path: Path) -> VoxelSize | None:
+def from_name(path: Path) -> Geometry | None:
     """Voxel size as the Human Organ Atlas writes it into a folder's name.
 
     The path's own name is searched, then its folder's and that one's folder's.
@@ -188,11 +185,12 @@ def from_name(path: Path) -> VoxelSize | None:
     for name in [path.name, *(parent.name for parent in path.parents)][:3]:
         match = _IN_NAME.search(name)
         if match and _real(float(match[1])):
-            return VoxelSize((float(match[1]),) * 3, _SPELLINGS[match[2]], FOLDER)
+            edge = float(match[1])
+            return Geometry((edge, edge, edge), _SPELLINGS[match[2]], told_by=FOLDER)
     return None
 
 
-def choose(found: Iterable[VoxelSize | None]) -> tuple[VoxelSize | None, tuple[str, ...]]:
+def choose(found: Iterable[Geometry | None]) -> tuple[Geometry | None, tuple[str, ...]]:
     """Choose the first of what was found, with a note for each that disagrees with it."""
     sizes = [size for size in found if size is not None]
     if not sizes:
@@ -206,23 +204,23 @@ def choose(found: Iterable[VoxelSize | None]) -> tuple[VoxelSize | None, tuple[s
     return first, tuple(notes)
 
 
-def _agree(one: VoxelSize, other: VoxelSize) -> bool:
+def _agree(one: Geometry, other: Geometry) -> bool:
     """Whether two sizes are the same but for rounding; folder names are cut to 2 decimals."""
-    factor = _METRES[one.unit] / _METRES[other.unit]
-    slack = 0.0101 if other.origin == FOLDER else 0.0
-    pairs = zip(one.zyx, other.zyx, strict=True)
+    factor = _METRES[one.unit or ""] / _METRES[other.unit or ""]
+    slack = 0.0101 if other.told_by == FOLDER else 0.0
+    pairs = zip(one.edges, other.edges, strict=True)
     return all(isclose(a * factor, b, rel_tol=1e-3, abs_tol=slack) for a, b in pairs)
 
 
-def _with_z(z: Any, y: float, x: float, unit: str, origin: str) -> VoxelSize | None:
+def _with_z(z: Any, y: float, x: float, unit: str, told_by: str) -> Geometry | None:
     """Complete with z where it is unknown: equal to y if y and x agree, else give up."""
     if not _real(y, x):
         return None
     if isinstance(z, (int, float)) and _real(abs(z)):
-        return VoxelSize((abs(float(z)), y, x), unit, origin)
+        return Geometry((abs(float(z)), y, x), unit, told_by=told_by)
     if not isclose(y, x, rel_tol=1e-3):
         return None
-    return VoxelSize((y, y, x), unit, f"{origin}; z taken equal to y")
+    return Geometry((y, y, x), unit, told_by=f"{told_by}; z taken equal to y")
 
 
 def _ome_edge(pixels: ElementTree.Element, axis: str, unit: str) -> float | None:

@@ -14,9 +14,10 @@ from typing import Any
 
 from natsort import natsorted
 
+from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.folder import ZARR_FILES
-from hoaconv.io.voxel_size import VoxelSize, from_ome_zarr
+from hoaconv.io.voxel_size import from_ome_zarr
 
 __all__ = ["StoredArray", "find_array", "is_zarr"]
 
@@ -39,8 +40,8 @@ class StoredArray:
         Its ``zarr.json`` or ``.zarray``.
     axes
         What its axes are called, as far as somebody says; None where nobody does.
-    voxel_size
-        As the image's metadata tells it, else None.
+    geometry
+        As the image's metadata tells it; None where it tells no voxel size.
     image_name
         What the image around it is called; None where there is none, or it has no name.
     labels
@@ -52,7 +53,7 @@ class StoredArray:
     zarr_format: int
     metadata: Mapping[str, Any]
     axes: tuple[str | None, ...]
-    voxel_size: VoxelSize | None = None
+    geometry: Geometry | None = None
     image_name: str | None = None
     labels: tuple[str, ...] = ()
 

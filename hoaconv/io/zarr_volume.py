@@ -6,6 +6,7 @@ a layer decode its chunks together, into one slab, and then take their planes fr
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
@@ -14,8 +15,8 @@ from weakref import finalize
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Decode, Source
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import Plane, Slab, Spec
-from hoaconv.io.voxel_size import VoxelSize
 from hoaconv.io.zarr_array import Piece, ZarrArray
 from hoaconv.io.zarr_store import find_array
 
@@ -121,8 +122,8 @@ class ZarrVolume(Source):
         The array's folder.
     image_name
         What the image is called by its own metadata, else None.
-    voxel_size
-        As the OME-Zarr image around it tells, else None; of the planes that are taken.
+    geometry
+        As the OME-Zarr image around it tells, of the planes that are taken, or as `at` sets it.
     spacing
         Stored voxels from one that is read to the next, zyx.
     notes
@@ -139,14 +140,17 @@ class ZarrVolume(Source):
     def __init__(
         self, array: ZarrArray, planes: Sequence[int] | None = None, step: int = 1
     ) -> None:
+        stored, first = array.stored.geometry or Geometry(), min(planes) if planes else 0
         self._array = array
         self.spacing = (step, 1, 1)
         self._planes = range(array.spec.planes) if planes is None else tuple(planes)
+        self.geometry = stored.shifted((first, 0, 0)).coarser(self.spacing, middle=0)
 
     @property
     def spec(self) -> Spec:
         """Shape and dtype of all planes."""
-        return Spec((len(self._planes), *self._array.spec.plane_shape), self._array.spec.dtype)
+        whole = self._array.spec
+        return Spec((len(self._planes), *whole.plane_shape), whole.dtype, self.geometry)
 
     @property
     def path(self) -> Path:
@@ -157,12 +161,6 @@ class ZarrVolume(Source):
     def image_name(self) -> str | None:
         """What the image is called by its own metadata."""
         return self._array.stored.image_name
-
-    @property
-    def voxel_size(self) -> VoxelSize | None:
-        """As the OME-Zarr image around the array tells."""
-        size = self._array.stored.voxel_size
-        return size and size.times(self.spacing)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -208,6 +206,12 @@ class ZarrVolume(Source):
             return super().begin(buffers)
         tickets = self._tickets(buffers)
         return lambda _: next(tickets)  # asked for in order: see `Source.begin`
+
+    def at(self, geometry: Geometry) -> "ZarrVolume":
+        """Return the same volume with its voxels of another size, or elsewhere."""
+        placed = copy(self)
+        placed.geometry = geometry
+        return placed
 
     def choose(self, planes: Sequence[int], step: int = 1) -> "ZarrVolume":
         """These planes alone, in this order; `step` apart."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Decode, Sink, Source, Thrift, Use, Writer
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import DTYPES, Plane, Slab, Spec
 from hoaconv.errors import SourceError
@@ -34,6 +36,8 @@ class ArraySource(Source):
         If it hasn't three axes, or a dtype that hoaconv doesn't take.
     """
 
+    spacing = (1, 1, 1)
+
     def __init__(self, array: Any) -> None:
         shape, dtype = tuple(map(int, array.shape)), np.dtype(array.dtype)
         dtype = np.dtype(np.uint8) if dtype == np.bool_ else dtype.newbyteorder("=")
@@ -46,13 +50,14 @@ class ArraySource(Source):
             raise SourceError(f"the array holds {dtype}; hoaconv takes {known}: convert it first")
         self.array = array
         self._spec = Spec((shape[0], shape[1], shape[2]), dtype)
+        self.geometry = Geometry()
         self._depth = min(_chunk_depth(array), shape[0])
         self._first = 0
 
     @property
     def spec(self) -> Spec:
-        """Shape and dtype of all planes."""
-        return self._spec
+        """Shape, dtype and geometry of all planes."""
+        return replace(self._spec, geometry=self.geometry)
 
     @property
     def stored_bytes(self) -> int:
@@ -101,6 +106,12 @@ class ArraySource(Source):
             return 0
         layers = (workers + self._depth - 2) // self._depth + 1
         return 2 * min(layers * self._depth, self._spec.planes) * self._spec.plane_bytes
+
+    def at(self, geometry: Geometry) -> "ArraySource":
+        """Return the same volume with its voxels of another size, or elsewhere."""
+        placed = copy(self)
+        placed.geometry = geometry
+        return placed
 
     def choose(self, planes: Sequence[int]) -> Source:
         """These planes alone; of planes that follow each other a layer is still read once."""

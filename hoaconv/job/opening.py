@@ -1,16 +1,14 @@
 """Volumes opened: of files by their headers, of arrays as they are."""
 
 import os
-from typing import Any, cast
+from typing import Any
 
 from hoaconv.chains import open_source
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
-from hoaconv.io.voxel_size import VoxelSize
 from hoaconv.job.arrays import ArraySource
-from hoaconv.job.geometry import Geometry
 from hoaconv.job.volume import Volume
-from hoaconv.voxel_edges import choose_voxel_size
+from hoaconv.voxel_edges import choose_geometry
 
 __all__ = ["open"]
 
@@ -67,8 +65,9 @@ def open(
     }
     if isinstance(source, str | os.PathLike):
         stack = open_source({"src": source, **options})
-        size, note = choose_voxel_size(voxel_size, unit, stack)
-        return Volume(Plan.read(stack), stack.spec, _geometry(size), (*stack.notes, note))
+        geometry, note = choose_geometry(voxel_size, unit, stack)
+        placed = stack.at(geometry)
+        return Volume(Plan.read(placed), placed.spec, (*stack.notes, note))
     if options != _OF_FILES:
         raise SpellingError(
             f"{', '.join(_OF_FILES)} are for files, and the source is a {type(source).__name__}; "
@@ -99,16 +98,6 @@ def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
             "and slicing (numpy, dask, h5py, zarr)"
         )
     source = ArraySource(array)
-    size, note = choose_voxel_size(voxel_size, unit, cast(Any, _Unsized()))
-    return Volume(Plan.read(source), source.spec, _geometry(size), (note,))
-
-
-class _Unsized:
-    """An array tells nothing of its voxels."""
-
-    spacing = (1, 1, 1)
-    voxel_size = None
-
-
-def _geometry(size: VoxelSize | None) -> Geometry:
-    return Geometry(size.zyx, size.unit, told_by=size.origin) if size else Geometry()
+    geometry, note = choose_geometry(voxel_size, unit, source)
+    placed = source.at(geometry)
+    return Volume(Plan.read(placed), placed.spec, (note,))

@@ -13,7 +13,8 @@ import numpy as np
 
 from hoaconv.chains import chained, open_others, teller, warm_up
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Join, Lengths, Op, Resample, Scan, Source, Zip
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Source, Zip
+from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
@@ -21,7 +22,6 @@ from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
 from hoaconv.job.arrays import ArraySink
-from hoaconv.job.geometry import Geometry
 from hoaconv.job.indexing import box_of, indices_of
 from hoaconv.ops import Crop
 from hoaconv.ops.catalogue import catalogue, lookup
@@ -57,7 +57,6 @@ class Volume:
 
     plan: Plan
     spec: Spec
-    geometry: Geometry
     notes: tuple[str, ...] = ()
 
     @property
@@ -79,6 +78,11 @@ class Volume:
     def nbytes(self) -> int:
         """Bytes of all voxels, decoded."""
         return self.spec.nbytes
+
+    @property
+    def geometry(self) -> Geometry:
+        """Size and place of the voxels, and where that comes from."""
+        return self.spec.geometry
 
     @property
     def voxel_size(self) -> Lengths | None:
@@ -147,11 +151,7 @@ class Volume:
                 f"{step!r} is no op; write one such as hoaconv.ops.Gaussian(1.5), a text such as "
                 "'gaussian 1.5', or give a function to map_overlap"
             )
-        geometry = self.geometry
-        if isinstance(step, Resample):
-            geometry = geometry.behind(step, self.spec)
-        spec = step.infer(self.spec)
-        return replace(self, plan=self.plan | cast(Op, step), spec=spec, geometry=geometry)
+        return replace(self, plan=self.plan | cast(Op, step), spec=step.infer(self.spec))
 
     def __getattr__(self, name: str) -> Callable[..., "Volume"]:
         """Ops as methods: ``volume.gaussian(1.5)``; ``-`` in a word is ``_``."""

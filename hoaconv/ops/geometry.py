@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hoaconv.engine.contract import Lengths, Resample
+from hoaconv.engine.contract import Resample
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.geometry import MODES, pad, pad_index, turn
@@ -148,7 +148,8 @@ class Crop(Declared, Resample):
             if not one:
                 raise PlanError(f"crop: {_spell_range(ends)} keeps nothing of {n} along {axis}")
         z, y, x = map(len, kept)
-        return replace(spec, shape=(z, y, x))
+        geometry = spec.geometry.shifted([axis.start for axis in kept])
+        return replace(spec, shape=(z, y, x), geometry=geometry)
 
     def reach(self, spec: Spec, z: int) -> range:
         """One plane."""
@@ -163,12 +164,6 @@ class Crop(Declared, Resample):
         """What is cropped along y and x."""
         rest = (0, None), *self.ranges[1:]
         return Crop(rest) if rest != ((0, None),) * 3 else None
-
-    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:
-        """Further along by what is left out before."""
-        firsts = (kept.start for kept in self._kept(spec))
-        z, y, x = (o + e * n for o, e, n in zip(origin, edges, firsts, strict=True))
-        return edges, (z, y, x)
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
         """Copy rows of the box."""
@@ -215,13 +210,8 @@ class Rotate90(_PlaneByPlane):
     k: int = param(QUARTERS, "quarters of a turn; negative for the other way", 1)
 
     def infer(self, spec: Spec) -> Spec:
-        """Rows and columns swapped by odd quarters."""
-        nz, ny, nx = spec.shape
-        return replace(spec, shape=(nz, nx, ny) if self.k % 2 else spec.shape)
-
-    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:  # noqa: ARG002
-        """Y and x swapped by odd quarters; the turn is about the volume's middle."""
-        return (_swapped(edges), _swapped(origin)) if self.k % 2 else (edges, origin)
+        """Swap rows and columns for odd quarters; the turn is about the volume's middle."""
+        return _transposed(spec) if self.k % 2 else spec
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
         """Copy rows of the turned plane."""
@@ -240,13 +230,8 @@ class TransposeXY(_PlaneByPlane):
     word: ClassVar[str] = "transpose-xy"
 
     def infer(self, spec: Spec) -> Spec:
-        """Rows and columns swapped."""
-        nz, ny, nx = spec.shape
-        return replace(spec, shape=(nz, nx, ny))
-
-    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:  # noqa: ARG002
-        """Y and x swapped."""
-        return _swapped(edges), _swapped(origin)
+        """Swap rows and columns."""
+        return _transposed(spec)
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
         """Copy columns into rows."""
@@ -275,10 +260,11 @@ class Pad(Declared, Resample):
         return z, y, x
 
     def infer(self, spec: Spec) -> Spec:
-        """Larger by the widths."""
+        """Add the widths; the first voxel lies further back by what is added before it."""
         lengths = zip(spec.shape, self._widths, strict=True)
         z, y, x = (n + before + after for n, (before, after) in lengths)
-        return replace(spec, shape=(z, y, x))
+        geometry = spec.geometry.shifted([-before for before, _ in self._widths])
+        return replace(spec, shape=(z, y, x), geometry=geometry)
 
     def _index(self, spec: Spec, axis: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         return pad_index(spec.shape[axis], *self._widths[axis], self.mode)
@@ -291,12 +277,6 @@ class Pad(Declared, Resample):
     def chooses(self, spec: Spec) -> range | None:
         """All planes, if nothing is added along z."""
         return range(spec.planes) if self._widths[0] == (0, 0) else None
-
-    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:  # noqa: ARG002
-        """Back by what is added before."""
-        befores = (before for before, _ in self._widths)
-        z, y, x = (o - e * n for o, e, n in zip(origin, edges, befores, strict=True))
-        return edges, (z, y, x)
 
     def work(self, spec: Spec) -> int:
         """A column, which NumPy copies twice where it comes from the same plane."""
@@ -314,9 +294,9 @@ class Pad(Declared, Resample):
         pad(plane, *indices, (top - rows.start, left), value, out)
 
 
-def _swapped(lengths: Lengths) -> Lengths:
-    z, y, x = lengths
-    return z, x, y
+def _transposed(spec: Spec) -> Spec:
+    z, y, x = spec.shape
+    return replace(spec, shape=(z, x, y), geometry=spec.geometry.transposed())
 
 
 @lru_cache(maxsize=8)

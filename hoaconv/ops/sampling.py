@@ -51,9 +51,13 @@ class Bin(Declared, Resample):
         return z, y, x
 
     def infer(self, spec: Spec) -> Spec:
-        """Lengths divided and rounded up."""
+        """Divide the lengths, rounded up.
+
+        The centre of a new voxel is that of its cell; for nearest, that of the cell's first voxel.
+        """
         z, y, x = (-(-n // f) for n, f in zip(spec.shape, self._cell, strict=True))
-        return replace(spec, shape=(z, y, x))
+        middle = 0.0 if self.method == "nearest" else 0.5
+        return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(self._cell, middle))
 
     def reach(self, spec: Spec, z: int) -> range:
         """The planes of a cell."""
@@ -63,11 +67,6 @@ class Bin(Declared, Resample):
     def chooses(self, spec: Spec) -> range | None:
         """All planes, if they aren't binned along z."""
         return range(spec.planes) if self._cell[0] == 1 else None
-
-    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:  # noqa: ARG002
-        """Longer edges; the first centre is that of a cell, or, for nearest, of its first voxel."""
-        middle = 0.0 if self.method == "nearest" else 0.5
-        return _stretched(edges, origin, self._cell, middle)
 
     def work(self, spec: Spec) -> int:
         """Sums of a row."""
@@ -116,9 +115,10 @@ class Resize(Declared, Resample):
         return z, y, x
 
     def infer(self, spec: Spec) -> Spec:
-        """Lengths multiplied and rounded, at least 1."""
+        """Multiply the lengths, rounded, at least 1; the volume's faces stay where they are."""
         z, y, x = (max(1, round(n * f)) for n, f in zip(spec.shape, self.factors, strict=True))
-        return replace(spec, shape=(z, y, x))
+        fewer = [n / count for n, count in zip(spec.shape, (z, y, x), strict=True)]
+        return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(fewer))
 
     def _places(self, spec: Spec, axis: int, wanted: slice | None = None) -> Places:
         count = self.infer(spec).shape[axis]
@@ -133,12 +133,6 @@ class Resize(Declared, Resample):
         """All planes, if their number stays."""
         planes = range(spec.planes)
         return planes if self.infer(spec).planes == spec.planes else None
-
-    def place(self, spec: Spec, edges: Lengths, origin: Lengths) -> tuple[Lengths, Lengths]:
-        """Edges by how many voxels there were for each; the outer sides stay."""
-        shapes = zip(spec.shape, self.infer(spec).shape, strict=True)
-        z, y, x = (n / count for n, count in shapes)
-        return _stretched(edges, origin, (z, y, x), 0.5)
 
     def work(self, spec: Spec) -> int:
         """Rows of floats, and where the voxels lie."""
@@ -161,13 +155,3 @@ class Resize(Declared, Resample):
         voxel = np.zeros((1, 1), spec.dtype)
         thin = Spec((1, 1, 1), spec.dtype)
         self.apply(thin, 0, (voxel,), slice(0, 1), np.empty_like(voxel))
-
-
-def _stretched(
-    edges: Lengths, origin: Lengths, factors: Lengths, middle: float
-) -> tuple[Lengths, Lengths]:
-    """Edges times factors; the first centre moves by `middle` of what its voxel has grown."""
-    moved = zip(origin, edges, factors, strict=True)
-    z, y, x = (e * f for e, f in zip(edges, factors, strict=True))
-    oz, oy, ox = (o + middle * (f - 1) * e for o, e, f in moved)
-    return (z, y, x), (oz, oy, ox)

@@ -63,11 +63,13 @@ def _find(word: str, state: Counts) -> float:
     values, counts, ends = state.occurring
     if values.size == 0:
         raise PlanError(f"{word} can't be found: no voxel is finite")
-    if values.size == 1:
-        return float(ends[0])
-    if word == "li" and is_exact(state.dtype):  # of bins only the division is known
-        return float(floor(li_level(values, counts)))
-    return float(ends[METHODS[word](values, counts)])
+    if word == "li" and values.size > 1 and is_exact(state.dtype):  # of bins only the division
+        return float(floor(li_level(values, counts)))  # is known
+    end = float(ends[METHODS[word](values, counts) if values.size > 1 else 0])
+    if is_exact(state.dtype):
+        return end
+    least, greatest = map(float, state.extremes)
+    return min(max(end, least), greatest)  # the last bin may go on beyond the last voxel
 
 
 class Sought(Declared, Op):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hoaconv import __version__
+from hoaconv.engine.geometry import Geometry
 from hoaconv.pyramid.levels import Level
 
 __all__ = ["UNITS", "ImageInfo", "as_label", "attributes", "label_list", "window_of"]
@@ -27,20 +28,15 @@ UNITS = (
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What is to be told of an image: `voxel_size` is (z, y, x) in `unit`, None where unknown.
-
-    `origin` is the centre of the first voxel of level 0.
-    """
+    """The name of an image, and the method that downsamples it."""
 
     name: str
     method: str
-    voxel_size: tuple[float, float, float] | None = None
-    unit: str | None = None
-    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def attributes(
     image: ImageInfo,
+    geometry: Geometry,
     levels: Sequence[Level],
     ngff: str,
     window: Mapping[str, float] | None,
@@ -49,8 +45,8 @@ def attributes(
     """Attributes of the image's group, for NGFF ``"0.5"`` or ``"0.4"``."""
     multiscale: dict[str, Any] = {
         "name": image.name,
-        "axes": _axes(image),
-        "datasets": [_dataset(image, i, level) for i, level in enumerate(levels)],
+        "axes": _axes(geometry),
+        "datasets": [_dataset(image.method, geometry, i, level) for i, level in enumerate(levels)],
         "type": image.method,
         "metadata": {
             "description": f"downsampled from level to level, method {image.method}",
@@ -87,27 +83,21 @@ def label_list(names: Sequence[str], ngff: str) -> dict[str, Any]:
     return {"ome": {"version": "0.5", **listed}} if ngff == "0.5" else listed
 
 
-def _axes(image: ImageInfo) -> list[dict[str, str]]:
-    unit = {"unit": image.unit} if image.voxel_size and image.unit else {}
+def _axes(geometry: Geometry) -> list[dict[str, str]]:
+    unit = {"unit": geometry.unit} if geometry.unit else {}
     return [{"name": name, "type": "space", **unit} for name in "zyx"]
 
 
-def _dataset(image: ImageInfo, i: int, level: Level) -> dict[str, Any]:
+def _dataset(method: str, geometry: Geometry, i: int, level: Level) -> dict[str, Any]:
     """Scale, then translation: the spec's order.
 
     The centre of a voxel that stands for f voxels of level 0 lies (f - 1) / 2 of them further than
     that of the first; with ``nearest`` it is the first one itself.
     """
-    edges = image.voxel_size or (1.0, 1.0, 1.0)
-    scale = [_tidy(v * f) for v, f in zip(edges, level.factor, strict=True)]
-    shift = 0.0 if image.method == "nearest" else 0.5
-    moved = [
-        _tidy(o + v * (f - 1) * shift)
-        for o, v, f in zip(image.origin, edges, level.factor, strict=True)
-    ]
+    placed = geometry.coarser(level.factor, middle=0.0 if method == "nearest" else 0.5)
     transformations: list[dict[str, Any]] = [
-        {"type": "scale", "scale": scale},
-        {"type": "translation", "translation": moved},
+        {"type": "scale", "scale": list(map(_tidy, placed.edges))},
+        {"type": "translation", "translation": list(map(_tidy, placed.origin))},
     ]
     return {"path": str(i), "coordinateTransformations": transformations}
 

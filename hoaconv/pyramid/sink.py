@@ -78,7 +78,7 @@ class OmeZarr(Sink):
 
     def levels(self, spec: Spec) -> tuple[Level, ...]:
         """Shapes and factors of the pyramid."""
-        edges = self.image.voxel_size or (1.0, 1.0, 1.0)
+        edges = spec.geometry.edges
         return levels(spec.shape, self.chunks, edges, self.factors, self.level_count)
 
     def arrays(self, spec: Spec) -> tuple[ArraySpec, ...]:
@@ -309,7 +309,9 @@ class OmeZarrWriter(Writer):
             for i, array in enumerate(self._arrays)
         ]
         provenance = {**sink.provenance, "levels": stored}
-        values = attributes(sink.image, self._levels, sink.ngff, window, provenance)
+        values = attributes(
+            sink.image, self._spec.geometry, self._levels, sink.ngff, window, provenance
+        )
         if sink.is_label:
             values = as_label(values, sink.ngff)
         own = write_group(sink.path, sink.ngff, values)

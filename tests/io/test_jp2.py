@@ -103,9 +103,9 @@ def test_resolution_box_gives_the_voxel_size(tmp_path, edge):
     file = write(tmp_path / "a.jp2", plane)
     file.write_bytes(with_resolution(file.read_bytes(), edge, edge))
     stored, size = read_header(file)
-    assert size.zyx == (edge, edge, edge)
+    assert size.edges == (edge, edge, edge)
     assert size.unit == "micrometer"
-    assert "JP2 resolution box" in size.origin
+    assert "JP2 resolution box" in size.told_by
     out = np.empty_like(plane)
     stored.read(out)
     np.testing.assert_array_equal(out, plane)
@@ -122,7 +122,7 @@ def test_capture_resolution_goes_before_display_resolution(tmp_path):
     grown = length.to_bytes(4, "big")
     whole = with_box[:header] + grown + with_box[header + 4 : start] + box + with_box[start + 26 :]
     file.write_bytes(whole)
-    assert read_header(file)[1].zyx == (20.0, 20.0, 20.0)
+    assert read_header(file)[1].edges == (20.0, 20.0, 20.0)
 
 
 def test_oddities_warn_nobody(tmp_path):

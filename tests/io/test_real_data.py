@@ -109,5 +109,5 @@ def test_multi_page_fly():
     file = DATA / "volumes" / "qim3d_examples" / "fly_150x256x256.tif"
     stack = open_stack(file)
     assert str(stack.spec) == "150 x 256 x 256 uint8"
-    assert stack.voxel_size is None
+    assert stack.geometry.voxel_size is None
     np.testing.assert_array_equal(volume(stack), tifffile.imread(file))

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tifffile
 
-from hoaconv.engine.spec import Spec
 from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.phantom import Phantom
 from hoaconv.io.slice_files import write_jp2_stack, write_tiff_stack
@@ -34,7 +33,7 @@ def test_folder_pattern_and_file_read_the_same(folder, tmp_path):
     tifffile.imwrite(tmp_path / "whole.ome.tif", VOLUME, metadata={"axes": "ZYX"})
     for src in (folder, str(folder), folder / "*.tif", tmp_path / "whole.ome.tif"):
         stack = open_stack(src)
-        assert stack.spec == Spec((9, 40, 56), np.dtype(np.uint16))
+        assert (stack.spec.shape, stack.spec.dtype) == ((9, 40, 56), np.uint16)
         assert stack.stored_bytes == VOLUME.nbytes
         assert stack.scratch() == 0
         np.testing.assert_array_equal(planes(stack), VOLUME)
@@ -44,8 +43,8 @@ def test_what_a_stack_tells(folder):
     stack = open_stack(folder)
     assert stack.path == folder
     assert stack.notes == ()
-    assert stack.voxel_size.zyx == (19.57, 19.57, 19.57)
-    assert stack.voxel_size.origin == "folder name"
+    assert stack.geometry.edges == (19.57, 19.57, 19.57)
+    assert stack.geometry.told_by == "folder name"
     assert stack.file_of(3).name == "slice_000003.tif"
     assert "9 x 40 x 56 uint16" in repr(stack)
 
@@ -53,7 +52,7 @@ def test_what_a_stack_tells(folder):
 def test_the_folder_of_a_relative_source_tells_the_voxel_size(folder, monkeypatch):
     monkeypatch.chdir(folder)
     stack = open_stack(".")
-    assert stack.voxel_size.zyx == (19.57, 19.57, 19.57)
+    assert stack.geometry.edges == (19.57, 19.57, 19.57)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +108,8 @@ def test_jp2_stack_from_many_threads(tmp_path):
     folder = tmp_path / "jp2"
     write_jp2_stack(PHANTOM, folder, micrometer=(19.57, 19.57))
     stack = open_stack(folder)
-    assert stack.voxel_size.zyx == (19.57, 19.57, 19.57)
-    assert stack.voxel_size.origin.startswith("JP2 resolution box")
+    assert stack.geometry.edges == (19.57, 19.57, 19.57)
+    assert stack.geometry.told_by.startswith("JP2 resolution box")
     assert stack.stored_bytes == sum(file.stat().st_size for file in folder.iterdir())
     once = planes(stack)
 
@@ -126,7 +125,7 @@ def test_jp2_stack_from_many_threads(tmp_path):
 def test_sizes_in_conflict_are_told(tmp_path):
     write_jp2_stack(PHANTOM, tmp_path / "25um_jp2_", micrometer=(19.57, 19.57))
     stack = open_stack(tmp_path / "25um_jp2_")
-    assert stack.voxel_size.zyx == (19.57, 19.57, 19.57)
+    assert stack.geometry.edges == (19.57, 19.57, 19.57)
     assert "25" in stack.notes[0]
 
 

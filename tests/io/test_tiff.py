@@ -182,8 +182,8 @@ def test_voxel_size_from_the_tags(tmp_path, unit, per):
         tmp_path / "a.tif", PLANE, resolution=(per / 20, per / 20), resolutionunit=unit
     )
     *_, (size,) = read(tmp_path / "a.tif")
-    assert size.zyx == pytest.approx((20.0, 20.0, 20.0), rel=1e-5)
-    assert "TIFF resolution tags" in size.origin
+    assert size.edges == pytest.approx((20.0, 20.0, 20.0), rel=1e-5)
+    assert "TIFF resolution tags" in size.told_by
 
 
 def test_tifffiles_default_tags_are_no_voxel_size(tmp_path):

@@ -247,4 +247,4 @@ def test_one_part_of_an_ome_tiff_of_several_files(tmp_path):
 def test_voxel_size_from_the_metadata(tmp_path, options, origin, zyx):
     tifffile.imwrite(tmp_path / "v.tif", VOLUME, photometric="minisblack", **options)
     _, _, size = read(tmp_path / "v.tif")
-    assert (size.zyx, size.unit, size.origin) == (zyx, "micrometer", origin)
+    assert (size.edges, size.unit, size.told_by) == (zyx, "micrometer", origin)

@@ -14,6 +14,7 @@ from scipy import ndimage
 from whole import allocated
 
 from hoaconv.engine.contract import Resample
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
@@ -240,7 +241,8 @@ MOVED = ("flip", "rotate90", "bin 1,2,2 method=max", "resize 0.4,3,0.9 order=0")
 def test_voxels_that_hold_their_coordinate_lie_at_it_afterwards(text):
     op, shape = parse_op(text), (24, 20, 28)
     edges, origin = (2.0, 3.0, 5.0), (10.0, -4.0, 0.5)
-    new_edges, new_origin = op.place(Spec(shape, np.dtype("float64")), edges, origin)
+    placed = op.infer(Spec(shape, np.dtype("float64"), Geometry(edges, None, origin))).geometry
+    new_edges, new_origin = placed.edges, placed.origin
     for axis in range(3):
         lengths = [n if i == axis else 1 for i, n in enumerate(shape)]
         ramp = origin[axis] + edges[axis] * np.arange(shape[axis]).reshape(lengths)
@@ -253,11 +255,12 @@ def test_voxels_that_hold_their_coordinate_lie_at_it_afterwards(text):
 
 
 def test_turns_swap_edges_and_flips_stay_where_they_are():
-    spec, edges, origin = Spec((2, 3, 4), np.dtype("uint8")), (1.0, 2.0, 3.0), (4.0, 5.0, 6.0)
-    swapped = (1.0, 3.0, 2.0), (4.0, 6.0, 5.0)
-    placed = {text: parse_op(text).place(spec, edges, origin) for text in ROWS}
+    geometry = Geometry((1.0, 2.0, 3.0), "micrometer", (4.0, 5.0, 6.0))
+    swapped = Geometry((1.0, 3.0, 2.0), "micrometer", (4.0, 6.0, 5.0))
+    spec = Spec((20, 30, 40), np.dtype("uint8"), geometry)
+    placed = {text: parse_op(text).infer(spec).geometry for text in ROWS}
     assert placed["rotate90"] == placed["rotate90 -1"] == swapped
-    assert placed["rotate90 2"] == placed["flip z,x"] == placed["flip y"] == (edges, origin)
+    assert placed["rotate90 2"] == placed["flip z,x"] == placed["flip y"] == geometry
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

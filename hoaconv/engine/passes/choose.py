@@ -62,7 +62,8 @@ def _moved(draft: Sweep, i: int, source: int, planes: range) -> Sweep:
     """With a source of these planes alone, and what is left to do of stage `i`."""
     before = cast(Source, draft.stages[source].part)
     stage, stages = draft.stages[i], list(draft.stages)
-    stages[source] = replace(stages[source], part=before.choose(planes))
+    placed = draft.spec_of(stages[source]).geometry.along_z(draft.spec_of(stage).geometry)
+    stages[source] = replace(stages[source], part=before.choose(planes), geometry=placed)
     within = cast(Resample, stage.part).within()
     if within is not None:
         stages[i] = replace(stage, part=within)

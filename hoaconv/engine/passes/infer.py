@@ -29,7 +29,8 @@ def infer(draft: Sweep) -> Sweep:
 
 def _spec(draft: Sweep, stage: Stage) -> Spec:
     if isinstance(stage.part, Source):
-        return stage.part.spec
+        spec = stage.part.spec
+        return replace(spec, geometry=stage.geometry) if stage.geometry else spec
     spec = draft.spec_in(stage)
     if isinstance(stage.part, Fold):
         return spec
