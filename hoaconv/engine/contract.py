@@ -67,6 +67,18 @@ class Op(ABC):
         """The op that it is once the fold that it `needs` has `found` its value."""
         return self
 
+    def resolved(self) -> "Op":
+        """Return the op with the content of the files that it names.
+
+        It is the one place where an op reads a file; `infer`, `halo` and `work` are then pure.
+
+        Raises
+        ------
+        SpellingError
+            If a file can't be read, or doesn't hold what the op takes.
+        """
+        return self
+
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - the parameter is the contract
         """Whether the result is the input, bit for bit; the op is then left out."""
         return False
