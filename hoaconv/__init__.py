@@ -6,16 +6,25 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hoaconv.convert import plan, stack_to_omezarr, stats
+    from hoaconv.api import plan, stack_to_omezarr, stats
     from hoaconv.errors import HoaconvError
+    from hoaconv.job.job import Job
     from hoaconv.job.opening import open
+    from hoaconv.job.options import OmeZarr
+    from hoaconv.job.report import Report
+    from hoaconv.job.run_plan import RunPlan
+    from hoaconv.job.statistics_report import Statistics
+    from hoaconv.job.storing import store
     from hoaconv.job.volume import Volume
-    from hoaconv.report import Progress, Report, Statistics, Watcher
+    from hoaconv.job.watching import Progress, Watcher
 
 __all__ = [
     "HoaconvError",
+    "Job",
+    "OmeZarr",
     "Progress",
     "Report",
+    "RunPlan",
     "Statistics",
     "Volume",
     "Watcher",
@@ -24,19 +33,24 @@ __all__ = [
     "plan",
     "stack_to_omezarr",
     "stats",
+    "store",
 ]
 
 _HOMES = {
     "HoaconvError": "hoaconv.errors",
-    "Progress": "hoaconv.report",
-    "Report": "hoaconv.report",
-    "Statistics": "hoaconv.report",
+    "Job": "hoaconv.job.job",
+    "OmeZarr": "hoaconv.job.options",
+    "Progress": "hoaconv.job.watching",
+    "Report": "hoaconv.job.report",
+    "RunPlan": "hoaconv.job.run_plan",
+    "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
-    "Watcher": "hoaconv.report",
+    "Watcher": "hoaconv.job.watching",
     "open": "hoaconv.job.opening",
-    "plan": "hoaconv.convert",
-    "stack_to_omezarr": "hoaconv.convert",
-    "stats": "hoaconv.convert",
+    "plan": "hoaconv.api",
+    "stack_to_omezarr": "hoaconv.api",
+    "stats": "hoaconv.api",
+    "store": "hoaconv.job.storing",
 }
 
 

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from hoaconv import signals
+from hoaconv.terminal import signals
 
 __all__ = ["main"]
 
@@ -17,7 +17,7 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, signals.leave)
     _check_memory()
-    from hoaconv.cli import main as run  # noqa: PLC0415 - it takes a moment, not to be disturbed
+    from hoaconv.terminal.app import main as run  # noqa: PLC0415 - it takes a moment, not to be disturbed
 
     run()
 

@@ -3,7 +3,7 @@
 import zarr
 from typer.testing import CliRunner
 
-from hoaconv.cli import app
+from hoaconv.terminal.app import app
 
 SPELLING, SOURCE, PLAN, STORE, INTERRUPTED = 2, 3, 4, 5, 130
 """Exit codes, as ``hoaconv --help`` tells them."""
@@ -36,7 +36,7 @@ def looks_complete(path):
 SLOW = """
 import sys, time
 from hoaconv.io.stack import Stack
-from hoaconv import cli
+from hoaconv.terminal import app as cli
 read = Stack.read
 def slow(self, z, out):
     time.sleep(0.06)

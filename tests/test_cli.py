@@ -16,10 +16,10 @@ from invoking import PLAN, SOURCE, SPELLING, STORE, looks_complete, refused, run
 from typer.testing import CliRunner
 
 import hoaconv
-from hoaconv import chains, progress
-from hoaconv.cli import app
 from hoaconv.errors import SourceError
 from hoaconv.io.stack import Stack
+from hoaconv.job import compiling, progress
+from hoaconv.terminal.app import app
 
 pytestmark = pytest.mark.oldest
 
@@ -340,15 +340,15 @@ def test_a_plan_needs_no_name_of_an_output(tiffs, out):
         assert "projected" in told.stdout
         assert "together" not in told.stdout
         assert "together" in CliRunner().invoke(app, ["plan", "-v", *words]).stdout
-    assert hoaconv.plan(tiffs).sinks[0].path == tiffs.with_name("tiffs.zarr")
+    assert hoaconv.plan(tiffs).outputs[-1] == tiffs.with_name("tiffs.zarr")
     assert sorted(tiffs.parent.iterdir()) == before
 
 
 def test_a_plan_of_what_has_been_converted_is_no_error(make_tiffs, volume, tmp_path):
     src = make_tiffs(tmp_path / "19.57um_in", volume[:3])
     assert run(src, tmp_path / "19.57um_in.zarr").exit_code == 0
-    assert hoaconv.plan(src).sinks[0].path == tmp_path / "19.57um_in-2.zarr"
-    assert hoaconv.plan(tmp_path / "19.57um_in.zarr" / "0").refusal is None
+    assert hoaconv.plan(src).outputs[-1] == tmp_path / "19.57um_in-2.zarr"
+    assert hoaconv.plan(tmp_path / "19.57um_in.zarr" / "0").can_run
 
 
 def test_a_backslash_in_the_current_folder_is_seen(tiffs, tmp_path, monkeypatch):
@@ -386,9 +386,9 @@ def test_a_sample_says_what_it_tells_of(tiffs):
 def test_kernels_that_nobody_keeps_are_not_promised_to_the_next_run(monkeypatch):
     told = []
     watcher = SimpleNamespace(note=told.append)
-    chains._tell_if_compiling(watcher, -1)
-    monkeypatch.setattr(chains, "TEMPORARY", "/tmp/x")
-    chains._tell_if_compiling(watcher, -1)
+    compiling._tell_if_compiling(watcher, -1)
+    monkeypatch.setattr(compiling, "TEMPORARY", "/tmp/x")
+    compiling._tell_if_compiling(watcher, -1)
     assert ["finds them on disk" in text for text in told] == [True, False]
 
 

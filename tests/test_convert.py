@@ -271,8 +271,11 @@ def test_a_small_budget_gives_the_same_as_a_large_one(
     src = make_tiffs(tmp_path / "in", make_volume((24, 700, 700)))
     options = {"ops": "gaussian 1.5", "chunks": "1,256,256", "workers": 2}
     large = hoaconv.plan(src, tmp_path / "o.zarr", **options)
+    tiny = hoaconv.plan(src, tmp_path / "o.zarr", **options, budget="1MB")
+    assert not tiny.can_run
     with pytest.raises(BudgetError) as refused:
-        hoaconv.plan(src, tmp_path / "o.zarr", **options, budget="1MB")
+        hoaconv.stack_to_omezarr(src, tmp_path / "o.zarr", **options, budget="1MB")
+    assert str(refused.value) == tiny.refusals[0]
     least = int(str(refused.value).split("--budget ")[1].split("MB")[0])
     small = f"{least}MB"
     tight = hoaconv.plan(src, tmp_path / "o.zarr", **options, budget=small)

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 import hoaconv
-from hoaconv.cli import app
 from hoaconv.ops.page import page
+from hoaconv.terminal.app import app
 
 pytestmark = pytest.mark.one_python
 

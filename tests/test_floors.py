@@ -12,97 +12,57 @@ import hoaconv
 ROOT = Path(hoaconv.__file__).parent
 MOST_LINES = 400
 
-CONTRACT = {
-    "engine.buffers",
-    "engine.contract",
-    "engine.ends",
-    "engine.geometry",
-    "engine.pool",
-    "engine.spec",
-    "engine.stop",
-}  # what those outside the engine may know of it
-BOTTOM = {"errors", "units", "words"}
 FLOORS: dict[str, set[str]] = {
-    "__main__": {"cli", "signals"},
-    "signals": {"engine.stop"},
-    "streams": set(),
-    "cli": {
+    "__main__": {"terminal"},
+    "terminal": {
+        "api",
+        "job",
+        "io.phantom",
+        "io.slice_files",
         "engine.machine",
+        "engine.schedule",
         "engine.stop",
-        "signals",
-        "streams",
-        "convert",
-        "demo",
-        "progress",
-        "show",
-        "report",
-        *BOTTOM,
+        "errors",
+        "units",
     },
-    "progress": {"convert", "report", "show", *BOTTOM},
-    "show": {"convert", "report", *BOTTOM},
-    "demo": {"convert", "io", "report", *BOTTOM},
-    "convert": {
-        "conversion",
-        "measurement",
-        "options",
-        "paths",
-        "report",
-        "ops",
-        "engine",
-        *BOTTOM,
-    },
-    "conversion": {
-        "chains",
-        "paths",
-        "voxel_edges",
-        "found",
-        "pictures",
-        "options",
-        "report",
-        "pyramid",
-        "io",
-        "ops",
-        "kernels",
-        "engine",
-        *BOTTOM,
-    },
+    "api": {"job", "ops.catalogue", "ops.own", "engine.contract"},
     "job": {
-        "chains",
-        "options",
-        "report",
-        "voxel_edges",
+        "pyramid.metadata",
+        "pyramid.sink",
         "io",
         "ops",
+        "kernels.cache",
+        "kernels.histogram",
         "engine",
-        *BOTTOM,
+        "errors",
+        "units",
     },
-    "measurement": {
-        "chains",
-        "plots",
-        "options",
-        "report",
+    "pyramid": {
         "io",
-        "ops",
-        "kernels",
-        "engine",
-        *BOTTOM,
+        "kernels.downsample",
+        "engine.bands",
+        "engine.buffers",
+        "engine.contract",
+        "engine.geometry",
+        "engine.pool",
+        "engine.spec",
+        "errors",
     },
-    "chains": {"kernels", "report", "options", "paths", "io", "ops", "engine", *BOTTOM},
-    "plots": {"report", *BOTTOM},
-    "voxel_edges": {"pyramid", "io", "engine.geometry", *BOTTOM},
-    "found": {"options", "io", "ops", "engine", *BOTTOM},
-    "pictures": {"pyramid", "io", "ops", "engine", *BOTTOM},
-    "paths": {"io", *BOTTOM},
-    "options": {"paths", "pyramid", "io", "ops", "kernels", "engine", *BOTTOM},
-    "report": {"engine.schedule", *BOTTOM},
-    "pyramid": {"io", "kernels", "engine.bands", *CONTRACT, *BOTTOM},
-    "io": {*CONTRACT, *BOTTOM},
-    "ops": {"kernels", *CONTRACT, *BOTTOM},
+    "io": {
+        "engine.buffers",
+        "engine.contract",
+        "engine.geometry",
+        "engine.pool",
+        "engine.spec",
+        "engine.stop",
+        "errors",
+        "units",
+    },
+    "ops": {"kernels", "engine.buffers", "engine.contract", "engine.spec", "errors", "units"},
     "kernels": set(),
-    "engine": {*BOTTOM},
-    "errors": set(),
+    "engine": {"errors", "units"},
     "units": {"errors"},
-    "words": set(),
+    "errors": set(),
 }
 """Who may import what, besides itself; ``engine.spec`` is a module, ``engine`` the whole floor."""
 
@@ -142,6 +102,41 @@ def test_imports_go_down_only(path: Path) -> None:
     assert not upward
 
 
+def test_the_table_is_tight() -> None:
+    """What a row allows, some module of that row imports."""
+    for floor, row in FLOORS.items():
+        used = {m for p in FILES if name_of(p).split(".")[0] == floor for m in imports(p)}
+        idle = {a for a in row if not any(m == a or m.startswith(f"{a}.") for m in used)}
+        assert not idle, floor
+
+
+def test_a_name_is_imported_from_the_module_that_defines_it() -> None:
+    """Nobody goes around the table through a module that passes names on."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            inside = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hoaconv.")
+            names = [a.name for a in node.names] if inside else []
+            source = ROOT.parent / f"{(node.module or '').replace('.', '/')}.py" if inside else path
+            if not inside or not source.is_file() or name_of(path) == "__init__":
+                continue
+            passed_on = {
+                a.asname or a.name
+                for other in ast.parse(source.read_text(encoding="utf-8")).body
+                if isinstance(other, ast.ImportFrom) and (other.module or "").startswith("hoaconv")
+                for a in other.names
+            }
+            exported = set(PASSED_ON.get(name_of(source), ()))
+            assert not passed_on & set(names) - exported, f"{name_of(path)} from {name_of(source)}"
+
+
+PASSED_ON = {
+    "engine.contract": (
+        *("Decode", "Hold", "Lengths", "Scratch", "Sink", "Source", "Thrift", "Use", "Writer"),
+    ),
+}
+"""Names that a module gives on purpose though another defines them."""
+
+
 def test_ops_and_io_never_see_each_other() -> None:
     for path in FILES:
         here = name_of(path).split(".")[0]
@@ -167,13 +162,18 @@ def test_files_are_short_and_well_named(path: Path) -> None:
     assert path.stem not in BANNED_NAMES
 
 
-LATE = {"__main__", "convert", "demo"}
+LATE = {"__main__", "api", "terminal.demo"}
 """The verbs, which load what they work with when they are called: help doesn't wait for it."""
+
+
+def test_the_package_has_few_names_at_its_top() -> None:
+    names = {p.name for p in ROOT.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert len(names) <= 12
 
 
 def test_help_loads_neither_kernels_nor_codecs() -> None:
     heavy = "{'numba', 'tensorstore', 'imagecodecs', 'tifffile', 'scipy'}"
-    code = f"import sys, hoaconv.cli; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, hoaconv.terminal.app; print(sorted({heavy} & set(sys.modules)))"
     words = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert words.stdout.strip() == "[]"
 

@@ -14,16 +14,16 @@ from invoking import PLAN, SOURCE, SPELLING, STORE, refused
 from typer.testing import CliRunner
 
 import hoaconv
-from hoaconv.cli import app
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import BudgetError, SourceError, SpellingError, StoreError
+from hoaconv.job.statistics import SUMMARY
 from hoaconv.kernels.histogram import is_exact
-from hoaconv.measurement import SUMMARY
 from hoaconv.ops.thresholds import METHODS
+from hoaconv.terminal.app import app
 
 WORDS = ["p0.5", "p1", "p5", "p25", "p50", "p75", "p95", "p99", "p99.5"]
 MEASURED = ("stats", "shares", "percentiles", "thresholds", "histogram", "profile")

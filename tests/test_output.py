@@ -212,7 +212,7 @@ def test_signals_at_once_count_as_one(slow, out):
 STUCK = """
 import sys, time
 from hoaconv.io.stack import Stack
-from hoaconv import cli
+from hoaconv.terminal import app as cli
 read = Stack.read
 def stuck(self, z, out):
     if z == 9:
@@ -238,7 +238,7 @@ def test_a_slice_that_never_comes_does_not_keep_the_run_from_ending(tiffs, out, 
 
 STUCK_HEADER = """
 import sys, time
-from hoaconv import cli
+from hoaconv.terminal import app as cli
 from hoaconv.engine import pool
 from hoaconv.io.tiff_alike import AlikeTiffs
 pool.PATIENCE = 0.5
@@ -347,7 +347,7 @@ def test_an_output_in_the_way_is_told_before_headers_are_read(tiffs, out, monkey
     def read(*_, **__):
         raise AssertionError("headers are read")
 
-    monkeypatch.setattr("hoaconv.chains.open_volume", read)
+    monkeypatch.setattr("hoaconv.job.chain.open_volume", read)
     refused(run(tiffs, out), STORE, out, "--overwrite")
 
 
@@ -388,7 +388,7 @@ def test_a_run_that_has_lost_its_folder_stops_at_its_next_layer(tiffs, out, monk
 
 
 def test_a_plan_whose_scratch_finds_no_place_here_is_a_plan(tiffs, out, monkeypatch):
-    monkeypatch.setattr("hoaconv.conversion.check_space", lambda _: "scratch doesn't fit here")
+    monkeypatch.setattr("hoaconv.job.resolve.check_space", lambda _: "scratch doesn't fit here")
     assert run(tiffs, out, "--dry-run").exit_code == 0
     assert "can't run here: scratch doesn't fit" in run(tiffs, out, "--dry-run").output
     refused(run(tiffs, out), STORE, "scratch doesn't fit")

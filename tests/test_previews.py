@@ -8,8 +8,8 @@ from reading import levels_of, ome_of, opened
 from typer.testing import CliRunner
 
 import hoaconv
-from hoaconv.cli import app
 from hoaconv.io.stack import open_stack
+from hoaconv.terminal.app import app
 
 SIZE = {"voxel_size": "4,2,1", "unit": "um"}
 GRID = {"chunks": 16, "shards": "none"}

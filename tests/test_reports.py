@@ -6,7 +6,7 @@ import os
 import pytest
 from invoking import SOURCE, SPELLING, STORE, looks_complete, refused, run
 
-from hoaconv import paths
+from hoaconv.job import paths
 
 
 @pytest.mark.parametrize("name", ["r.txt", "r", "/dev/stdout"])

@@ -10,7 +10,7 @@ from invoking import looks_complete
 
 KERNEL = """
 import numba
-from hoaconv import signals
+from hoaconv.terminal import signals
 signals.STUCK_SECONDS = 1.0
 
 @numba.njit(nogil=True)
@@ -76,12 +76,12 @@ def test_a_second_signal_a_second_later_ends_a_kernel_at_once():
 
 UNREAD = """
 import sys
-from hoaconv import cli, show, signals
+from hoaconv.terminal import app as cli, signals
 signals.STUCK_SECONDS = 1.0
 def endless(report):
     print("done", file=sys.stderr, flush=True)
     print("x" * 10_000_000)
-show.show_report = endless
+cli.show = endless
 sys.argv[0] = "hoaconv"
 cli.main()
 """
@@ -102,16 +102,18 @@ def test_a_complete_run_whose_summary_nobody_reads_says_that_it_is_complete(tiff
 
 PLANNING = """
 import sys, time
-from hoaconv import cli, convert, signals
+from hoaconv import api
+from hoaconv.terminal import app as cli, signals
 signals.STUCK_SECONDS = 1.0
-def stuck(src, **_):
+def stuck(*_, **__):
     print("planning", file=sys.stderr, flush=True)
     while True:
         try:
             time.sleep(100)
         except BaseException:
             pass
-convert._prepared = lambda options: stuck(options["src"])
+import hoaconv.job.conversion
+hoaconv.job.conversion.conversion = stuck
 sys.argv[0] = "hoaconv"
 cli.main()
 """

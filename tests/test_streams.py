@@ -11,9 +11,9 @@ import pytest
 from invoking import SLOW, looks_complete
 from rich.console import Console
 
-from hoaconv import progress
 from hoaconv.io.mark import MARK
-from hoaconv.report import Place, Progress
+from hoaconv.job import progress
+from hoaconv.job.watching import Place, Progress
 
 FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device here")
 HOACONV = f"'{sys.executable}' -m hoaconv"
@@ -103,7 +103,7 @@ def told(sweep, planes):
 def test_a_bar_on_a_terminal_that_is_gone(monkeypatch):
     gone = Console(file=Gone(), force_terminal=True, width=80)
     monkeypatch.setattr(progress, "Console", lambda **_: gone)
-    with progress._OnTerminal(verbose=False) as bar:
+    with progress._OnTerminal(None) as bar:
         bar.note("hello")
         bar.progress(told(1, 5))
 
@@ -112,7 +112,7 @@ def test_a_bar_on_a_terminal_that_is_gone(monkeypatch):
 def test_a_bar_fits_its_terminal(monkeypatch, width, memory):
     console = Console(file=StringIO(), force_terminal=True, width=width, color_system=None)
     monkeypatch.setattr(progress, "Console", lambda **_: console)
-    bar = progress._OnTerminal(verbose=False)
+    bar = progress._OnTerminal(None)
     bar.progress(told(2, 12345))
     with console.capture() as shown:
         console.print(bar._bar.get_renderable())

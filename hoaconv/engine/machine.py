@@ -285,10 +285,12 @@ class Peak:
     def __init__(self) -> None:
         self._most = 0
         self._exact = False
+        self._how = ""
         self._over = Event()
 
     def __enter__(self) -> "Peak":
         self._exact = _reset_high_water()
+        self._how = "high-water mark" if self._exact else "looked at every 20 ms"
         self._most = resident()
         if not self._exact:
             Thread(target=self._watch, name="hoaconv-peak", daemon=True).start()
@@ -298,6 +300,11 @@ class Peak:
         self._most = self.nbytes
         self._exact = False
         self._over.set()
+
+    @property
+    def how(self) -> str:
+        """How it was measured: by the system's own high-water mark, or by looking now and then."""
+        return self._how
 
     @property
     def nbytes(self) -> int:

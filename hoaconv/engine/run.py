@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from traceback import clear_frames
@@ -40,12 +40,14 @@ class Outcome:
         Values of all folds, in the plan's order.
     pictures
         By the sink, and by name, what these folds have drawn.
+    values, drawn
+        Values of all folds, and what they have drawn, by the fold.
     found
         What ops needed to know of the whole volume, by the chain of ops that needed it.
     intervals
         Where the true values lie, with a confidence of about 95 %, if they are a sample's.
-    seconds, measured
-        Wall time, and the most bytes that the process held.
+    seconds, measured, measured_by
+        Wall time, the most bytes that the process held, and how that was measured.
     busy, waited
         Seconds of work by kind, summed over threads; seconds of waiting, by what for: the workers
         for ``work``, the thread that runs the sweep for anything else.
@@ -60,6 +62,9 @@ class Outcome:
     measured: int
     busy: Mapping[str, float]
     waited: Mapping[str, float]
+    values: Mapping[Fold, Mapping[str, Any]] = field(default_factory=dict)
+    drawn: Mapping[Fold, Plane] = field(default_factory=dict)
+    measured_by: str = ""
 
 
 def run(
@@ -116,6 +121,9 @@ def run(
         peak.nbytes,
         work.pool.busy,
         work.pool.waited,
+        {work.fold_at(place): value for place, value in work.values.items()},
+        {work.fold_at(place): plane for place, plane in work.drawn.items()},
+        peak.how,
     )
     _do_all([partial(on_written, outcome), *work.releases()])
     return replace(outcome, seconds=perf_counter() - start)
@@ -148,7 +156,7 @@ class _Run:
         self.pool = Pool(schedule.limits.workers)
         self.values: dict[Place, Mapping[str, Any]] = {}
         self.pictures: dict[Sink, Mapping[str, Plane]] = {}
-        self._drawn: dict[Place, Plane] = {}
+        self.drawn: dict[Place, Plane] = {}
         self.found: dict[str, Mapping[str, Any]] = {}
         self.intervals: dict[str, Intervals] = {}
         self._schedule, self._on_plane = schedule, on_plane
@@ -177,7 +185,7 @@ class _Run:
             names = dict(zip(taps, fold_names(tuple(taps.values())), strict=True))
             folds = {names[tap]: self.values[tap] for tap in taps}
             made[sink] = {**self._writers[place].close(nearest), "folds": folds}
-            self.pictures[sink] = {names[t]: self._drawn[t] for t in taps if t in self._drawn}
+            self.pictures[sink] = {names[t]: self.drawn[t] for t in taps if t in self.drawn}
         return made
 
     def releases(self) -> list[Callable[[], None]]:
@@ -212,6 +220,10 @@ class _Run:
             if stage.after:
                 self._writers[self._hold_of(stage.after)].release()
 
+    def fold_at(self, place: Place) -> Fold:
+        """Return the fold that stands at a place."""
+        return cast(Fold, self._schedule.sweeps[place[0]].stages[place[1]].part)
+
     def _hold_of(self, place: Place) -> Place:
         """Where the planes of a stage wait."""
         k, i = place
@@ -229,7 +241,7 @@ class _Run:
             fold = cast(Fold, sweep.stages[i].part)
             self.values[k, i] = fold.finish(state)
             if (drawn := fold.draw(state)) is not None:
-                self._drawn[k, i] = drawn
+                self.drawn[k, i] = drawn
             if (sought := self.seeks((k, i))) is not None:
                 groups[sought].append(i)
         for sought, places in groups.items():

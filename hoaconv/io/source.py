@@ -1,21 +1,23 @@
 """Volumes as people name them: a stack of slices or a zarr array."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 from hoaconv.errors import SourceError
+from hoaconv.io.address import Address
 from hoaconv.io.stack import Stack, chosen, open_stack, step_of
 from hoaconv.io.zarr_store import is_zarr
 from hoaconv.io.zarr_volume import ZarrVolume, open_zarr
-from hoaconv.words import PathLike
 
-__all__ = ["Volume", "open_volume"]
+__all__ = ["Volume", "open_address", "open_volume"]
 
 Volume = Stack | ZarrVolume
 """What a path may name."""
 
 
 def open_volume(
-    src: PathLike,
+    src: str | os.PathLike[str],
     *,
     slices: slice | None = None,
     allow_gaps: bool = False,
@@ -49,22 +51,36 @@ def open_volume(
     SpellingError
         If `slices` chooses nothing.
     """
+    taken = (slices.start, slices.stop, slices.step) if slices else None
+    path, given = os.path.abspath(src), os.fspath(src)
+    address = Address(path, given, taken, allow_gaps, allow_names, reduce, gpu)
+    return _open(address).addressed(address, open_address)
+
+
+def open_address(address: Address) -> Volume:
+    """Open what an address names, as `open_volume` does."""
+    return _open(replace(address, given=address.path)).addressed(address, open_address)
+
+
+def _open(address: Address) -> Volume:
+    src, slices = address.given, slice(*address.planes) if address.planes else None
     if not is_zarr(Path(src)):
         return open_stack(
             src,
             slices=slices,
-            allow_gaps=allow_gaps,
-            allow_names=allow_names,
-            reduce=reduce,
-            gpu=gpu,
+            allow_gaps=address.allow_gaps,
+            allow_names=address.allow_names,
+            reduce=address.reduce,
+            gpu=address.gpu,
         )
     volume = open_zarr(Path(src))
-    if reduce > 1:
+    if address.reduce > 1:
         raise SourceError(
-            f"{src} can't be reduced by {reduce}: only JP2 slices hold lower resolutions; name a "
-            "lower level of the image, as in brain.zarr/2, or shrink what is read with --ops bin"
+            f"{src} can't be reduced by {address.reduce}: only JP2 slices hold lower resolutions; "
+            "name a lower level of the image, as in brain.zarr/2, or shrink what is read with "
+            "--ops bin"
         )
-    if gpu:
+    if address.gpu:
         raise SourceError(f"{src} is zarr, which nvImageCodec doesn't decode; drop --decoder")
     if slices is None:
         return volume

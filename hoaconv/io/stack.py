@@ -11,6 +11,7 @@ from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.io import jp2, tiff
+from hoaconv.io.address import Addressed
 from hoaconv.io.files import Found, find_files, kind_of
 from hoaconv.io.names import check_names, check_numbering
 from hoaconv.io.slices import StoredSlice, check_alike
@@ -26,7 +27,7 @@ Headers = tuple[Sequence[StoredSlice], tuple[str, ...], tuple[Geometry | None, .
 _READERS = 8  # files whose headers are read at once, which hides a file server's latency
 
 
-class Stack(Source):
+class Stack(Addressed, Source):
     """Slices with equal shape and dtype, whose headers have been checked.
 
     Attributes
@@ -115,6 +116,7 @@ class Stack(Source):
         """These slices alone, in this order."""
         taken = copy(self)
         taken._slices = tuple(self._slices[z] for z in planes)
+        taken._take(planes)
         return taken
 
     def __str__(self) -> str:

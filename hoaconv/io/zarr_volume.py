@@ -17,6 +17,7 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Decode, Source
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import Plane, Slab, Spec
+from hoaconv.io.address import Addressed
 from hoaconv.io.zarr_array import Piece, ZarrArray
 from hoaconv.io.zarr_store import find_array
 
@@ -113,7 +114,7 @@ class _Ticket:
             self._used()
 
 
-class ZarrVolume(Source):
+class ZarrVolume(Addressed, Source):
     """Planes of a zarr array, or some of them in any order; headers have been checked.
 
     Attributes
@@ -215,8 +216,11 @@ class ZarrVolume(Source):
 
     def choose(self, planes: Sequence[int], step: int = 1) -> "ZarrVolume":
         """These planes alone, in this order; `step` apart."""
-        step *= self.spacing[0]
-        return ZarrVolume(self._array, [self._planes[z] for z in planes], step)
+        taken = [self._planes[z] for z in planes]
+        chosen = ZarrVolume(self._array, taken, step * self.spacing[0])
+        chosen.address, chosen.opens, chosen.taken = self.address, self.opens, self.taken
+        chosen._take(planes)
+        return chosen
 
     @cached_property
     def _layers(self) -> tuple[tuple[int, ...], ...]:

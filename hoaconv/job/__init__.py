@@ -1,1 +1,1 @@
-"""Volumes as values: opened lazily, changed by ops, computed under a memory budget."""
+"""A job as a value: volumes, ops and outputs, planned and run in one pipeline."""

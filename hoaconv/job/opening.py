@@ -3,12 +3,16 @@
 import os
 from typing import Any
 
-from hoaconv.chains import open_source
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
+from hoaconv.io.jp2_gpu import check_gpu
 from hoaconv.job.arrays import ArraySource
+from hoaconv.job.chain import open_source
+from hoaconv.job.declared import options_of
+from hoaconv.job.options import Reading
+from hoaconv.job.paths import take_source
 from hoaconv.job.volume import Volume
-from hoaconv.voxel_edges import choose_geometry
+from hoaconv.job.voxel_size import choose_geometry
 
 __all__ = ["open"]
 
@@ -56,38 +60,31 @@ def open(
     >>> hoaconv.open(np.zeros((4, 5, 6), "uint8"), voxel_size=(2, 1, 1))
     Volume(4 x 5 x 6 uint8, 2 x 1 x 1 micrometer)
     """
-    options = {
-        "range": range,
-        "allow_gaps": allow_gaps,
-        "allow_names": allow_names,
-        "reduce": reduce,
-        "decoder": decoder,
-    }
+    reading = Reading(
+        range=range,
+        allow_gaps=allow_gaps,
+        allow_names=allow_names,
+        reduce=reduce,
+        decoder=decoder,
+    )
     if isinstance(source, str | os.PathLike):
-        stack = open_source({"src": source, **options})
+        gpu = decoder == "nvimgcodec"
+        if gpu:
+            check_gpu()
+        stack = open_source(take_source(source), reading, gpu=gpu)
         geometry, note = choose_geometry(voxel_size, unit, stack)
         placed = stack.at(geometry)
         return Volume(Plan.read(placed), placed.spec, (*stack.notes, note))
-    if options != _OF_FILES:
+    if reading != Reading():
         raise SpellingError(
-            f"{', '.join(_OF_FILES)} are for files, and the source is a {type(source).__name__}; "
-            "slice the array, or drop them"
+            f"{', '.join(options_of(Reading))} are for files, and the source is a "
+            f"{type(source).__name__}; slice the array, or drop them"
         )
     if not isinstance(source, Volume):
         return _open_array(source, voxel_size, unit)
     if voxel_size is not None or unit is not None:
         raise SpellingError("the source is a volume already, which has its voxel size; drop it")
     return source
-
-
-_OF_FILES = {
-    "range": None,
-    "allow_gaps": False,
-    "allow_names": False,
-    "reduce": 1,
-    "decoder": "openjpeg",
-}
-"""Options that mean something for files alone, and what they are by default."""
 
 
 def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:

@@ -4,32 +4,27 @@ Nothing is decoded by building one. Ops are added with ``|``, by methods, or by 
 `Volume.compute` and slicing run a sweep and give a NumPy array.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 
-from hoaconv.chains import chained, open_others, teller, warm_up
-from hoaconv.engine import machine
 from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Source, Zip
 from hoaconv.engine.geometry import Geometry, Lengths
-from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.run import run
-from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
-from hoaconv.job.arrays import ArraySink
+from hoaconv.job.chain import behind, open_operands
 from hoaconv.job.indexing import box_of, indices_of
+from hoaconv.job.job import Job
+from hoaconv.job.options import OmeZarr
+from hoaconv.job.target import Branch, InMemory
 from hoaconv.ops import Crop
 from hoaconv.ops.catalogue import catalogue, lookup
 from hoaconv.ops.elementwise import WithNumber, WithVolume
 from hoaconv.ops.overlap import MapOverlap
 from hoaconv.ops.spelling import parse_ops
-from hoaconv.options import take_budget, take_workers
-from hoaconv.report import Watcher
 
 __all__ = ["Volume"]
 
@@ -122,7 +117,13 @@ class Volume:
         cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
         return f"<table>{cells}</table>"
 
-    def __or__(self, step: "Volume | Step | str | Any") -> "Volume":
+    @overload
+    def __or__(self, step: OmeZarr) -> Job: ...
+
+    @overload
+    def __or__(self, step: Any) -> "Volume": ...
+
+    def __or__(self, step: Any) -> Any:
         """Go on with an op, or ops in one text; of two volumes, the bitwise or.
 
         Raises
@@ -134,16 +135,18 @@ class Volume:
         """
         if isinstance(step, Volume):
             return self._with(step, "bitwise_or")
-        made = self
+        if isinstance(step, OmeZarr):
+            return Job.of(self, step)
+        made: Volume = self
         for one in parse_ops(step) if isinstance(step, str) else (step,):
             made = made._then(one)
         return made
 
     def _then(self, step: Any) -> "Volume":
         if isinstance(step, Zip) and step.others:
-            others = open_others([(step,)])
-            spec = step.join().infer(self.spec, *(others[path].spec for path in step.others))
-            return replace(self, plan=chained(self.plan, (step,), others), spec=spec)
+            operands = open_operands([(step,)])
+            spec = step.join().infer(self.spec, *(operands[path].spec for path in step.others))
+            return replace(self, plan=behind(self.plan, (step,), operands), spec=spec)
         if isinstance(step, Fold):
             return replace(self, plan=self.plan | step)
         if not isinstance(step, Op | Resample | Scan | Zip):
@@ -216,15 +219,9 @@ class Volume:
         SourceError
             If a voxel can't be read.
         """
-        machine.share_malloc_arena()  # before any thread begins: an arena, once made, stays
-        threads, watcher, sink = take_workers(workers), _Warner(), ArraySink()
-        machine.begin(threads)
-        plan = self.plan | sink
-        warm_up(plan, watcher)
-        made = schedule(plan, Limits(take_budget(budget), threads))
-        with teller(watcher, self.spec, made) as tell:
-            run(made, tell)
-        return sink.array
+        job = Job((Branch("array", self, InMemory()),))
+        computed: np.ndarray[Any, Any] = job.run(budget=budget, workers=workers)["array"]
+        return computed
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         computed = self.compute()
@@ -317,13 +314,6 @@ class Volume:
 
     __array_ufunc__ = None
     """NumPy leaves operators of its arrays with a volume to the volume."""
-
-
-class _Warner(Watcher):
-    """Tells notes as Python's warnings."""
-
-    def note(self, text: str) -> None:
-        warnings.warn(text, stacklevel=2)
 
 
 def _escaped(text: str) -> str:

@@ -8,7 +8,6 @@ from hoaconv.ops.objects import FillHoles, RemoveSmall
 from hoaconv.ops.pointwise import Between, Normalize, Rescale, Threshold
 from hoaconv.ops.sampling import Resize
 from hoaconv.ops.sought import CONSTANT
-from hoaconv.ops.spelling import parse_ops
 
 __all__ = ["advice", "constant_notes"]
 
@@ -39,10 +38,18 @@ def advice(ops: Sequence[Step], method: str) -> Iterator[str]:
             )
 
 
-def constant_notes(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Give a note for each op whose window has no width, as the volume has one value."""
+def constant_notes(
+    found: Mapping[str, Mapping[str, Any]], ops: Mapping[str, Step]
+) -> Iterator[str]:
+    """Give a note for each op whose window has no width, as the volume has one value.
+
+    Parameters
+    ----------
+    found, ops
+        Values that were found, and the ops that needed them, by the chain up to each.
+    """
     for chain, values in found.items():
-        if _is_flat(parse_ops(chain)[-1], values):
+        if chain in ops and _is_flat(ops[chain], values):
             yield f"'{chain}' gives 0 everywhere, since all voxels that count have one value"
 
 

@@ -145,7 +145,7 @@ set_option, start = machine._mallopt, threading.Thread.start
 machine._mallopt = lambda option, value: (order.append((option, value)), set_option(option, value))
 threading.Thread.start = lambda thread: (order.append("thread"), start(thread))[1]
 sys.argv = ["hoaconv", "plan", sys.argv[1]]
-from hoaconv.cli import main
+from hoaconv.terminal.app import main
 try:
     main()
 finally:

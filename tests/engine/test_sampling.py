@@ -16,7 +16,7 @@ from hoaconv.engine.sampling import PAIRS, Drawn, half_samples, interval, sign
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError
-from hoaconv.measurement import SUMMARY
+from hoaconv.job.statistics import SUMMARY
 from hoaconv.ops.measure import value_ends
 
 seeds = st.integers(0, 1 << 30)

@@ -67,7 +67,7 @@ def run(*words: object, note: str = "", **options: Any) -> Done:
 
 def here(*words: object, cwd: Path | None = None) -> Done:
     """Run ``hoaconv stack-to-omezarr`` in this process, which is quicker."""
-    from hoaconv.cli import app
+    from hoaconv.terminal.app import app
 
     spelled, before = ["stack-to-omezarr", *map(str, words)], os.getcwd()
     command = shlex.join(["hoaconv", *spelled])

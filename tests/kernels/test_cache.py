@@ -12,10 +12,10 @@ import pytest
 import tifffile
 
 import hoaconv
-from hoaconv import chains
 from hoaconv.engine.plan import Plan
 from hoaconv.io.phantom import Phantom
-from hoaconv.report import Watcher
+from hoaconv.job import compiling
+from hoaconv.job.watching import Watcher
 
 pytestmark = pytest.mark.one_python
 
@@ -94,7 +94,7 @@ def test_memory_that_has_run_out_is_no_damaged_kernel(monkeypatch) -> None:
     def too_much(_):
         raise MemoryError
 
-    monkeypatch.setattr(chains, "warm", too_much)
-    monkeypatch.setattr(chains.cache, "reset", lambda: pytest.fail("kernels were removed"))
+    monkeypatch.setattr(compiling, "warm", too_much)
+    monkeypatch.setattr(compiling.cache, "reset", lambda: pytest.fail("kernels were removed"))
     with pytest.raises(MemoryError):
-        chains.warm_up(Plan.read(Phantom((2, 3, 4))), Watcher())
+        compiling.load_kernels(Plan.read(Phantom((2, 3, 4))), Watcher())

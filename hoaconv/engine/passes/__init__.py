@@ -42,8 +42,13 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-def schedule(plan: Plan, limits: Limits) -> Schedule:
+def schedule(plan: Plan, limits: Limits, *, checked: bool = True) -> Schedule:
     """Run the passes.
+
+    Parameters
+    ----------
+    checked
+        Whether a schedule that doesn't fit the budget is refused.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def schedule(plan: Plan, limits: Limits) -> Schedule:
         If the run doesn't fit.
     """
     draft = Schedule.draft(plan, limits)
-    for step in PASSES:
+    for step in PASSES if checked else PASSES[:-1]:
         stop.raise_if_asked()
         draft = step(draft)
     return draft

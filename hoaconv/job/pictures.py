@@ -43,6 +43,8 @@ def check_pictures(sinks: Chains, files: Sequence[Path]) -> None:
 
 def write_pictures(sinks: Chains, outcome: Outcome) -> None:
     """Write what was drawn, beside the outputs. Raises StoreError if that fails."""
+    if not sinks:
+        return
     main = tuple(sinks)[-1].path
     for sink in sinks:
         for name, plane in outcome.pictures[sink].items():

@@ -1,7 +1,7 @@
 """How a run is followed: a bar on a terminal, a line a minute in a log, or nothing."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 
@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from hoaconv.convert import Schedule
-from hoaconv.report import Progress, Watcher
-from hoaconv.show import show_schedule
+from hoaconv.engine.schedule import Schedule
+from hoaconv.job.notebook import InNotebook, in_notebook
+from hoaconv.job.watching import Progress, Watcher
 from hoaconv.units import format_bytes, format_seconds
 
-__all__ = ["watcher"]
+__all__ = ["display", "watcher"]
 
 LOG_SECONDS = 60.0
 WIDE = 132
@@ -25,15 +25,42 @@ _LOST = suppress(OSError, ValueError)
 
 
 @contextmanager
-def watcher(*, quiet: bool, verbose: bool = False) -> Iterator[Watcher]:
-    """What fits where stderr goes: a bar on a terminal, a line a minute in a log, or nothing."""
+def watcher(*, quiet: bool, planned: Callable[[Schedule], None] | None = None) -> Iterator[Watcher]:
+    """Give what fits where stderr goes: a bar on a terminal, a line a minute in a log, or nothing.
+
+    Parameters
+    ----------
+    planned
+        Shows the schedule before the run begins.
+    """
     if quiet or sys.stderr is None:
         yield Watcher()
     elif sys.stderr.isatty():
-        with _OnTerminal(verbose) as terminal:
+        with _OnTerminal(planned) as terminal:
             yield terminal
     else:
-        yield _InLog(verbose)
+        yield _InLog(planned)
+
+
+@contextmanager
+def display(progress: bool | Watcher | None) -> Iterator[Watcher]:
+    """Give the watcher of a run in Python.
+
+    Parameters
+    ----------
+    progress
+        True shows notes and a bar, or in a log a line a minute; False nothing. None shows them in
+        a notebook and on a terminal alone.
+    """
+    if isinstance(progress, Watcher):
+        yield progress
+    elif progress is not False and in_notebook():
+        with InNotebook() as notebook:
+            yield notebook
+    else:
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        with watcher(quiet=not (progress or (progress is None and terminal))) as found:
+            yield found
 
 
 def _rate(progress: Progress) -> str:
@@ -56,19 +83,19 @@ def _left(progress: Progress) -> str:
 class _Shown(Watcher):
     """Shows the schedule where that is wanted."""
 
-    def __init__(self, verbose: bool) -> None:
-        self._verbose = verbose
+    def __init__(self, planned: Callable[[Schedule], None] | None) -> None:
+        self._planned = planned
 
     def planned(self, schedule: Schedule) -> None:
-        if self._verbose:
-            show_schedule(schedule)
+        if self._planned:
+            self._planned(schedule)
 
 
 class _InLog(_Shown):
     """Notes at once, progress once a minute."""
 
-    def __init__(self, verbose: bool) -> None:
-        super().__init__(verbose)
+    def __init__(self, planned: Callable[[Schedule], None] | None) -> None:
+        super().__init__(planned)
         self._last = monotonic()
 
     def note(self, text: str) -> None:
@@ -84,8 +111,8 @@ class _InLog(_Shown):
 class _OnTerminal(_Shown):
     """A bar on stderr."""
 
-    def __init__(self, verbose: bool) -> None:
-        super().__init__(verbose)
+    def __init__(self, planned: Callable[[Schedule], None] | None) -> None:
+        super().__init__(planned)
         self._bar = Bar(
             SpinnerColumn(),
             TextColumn("{task.fields[place]}"),

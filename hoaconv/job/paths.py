@@ -12,10 +12,11 @@ from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
 from hoaconv.io.kvstore import refused_name
-from hoaconv.words import PathLike
+from hoaconv.job.declared import PathLike
 
 __all__ = [
     "check_apart",
+    "check_beside",
     "check_scratch",
     "check_separate",
     "output_path",
@@ -36,29 +37,51 @@ OTHER_FORMATS = (
 """Suffixes that promise something else than an OME-Zarr folder."""
 
 
-def output_path(dst: PathLike, src: PathLike) -> Path:
-    """The output, if it can be one and the source doesn't lie in it, nor it in the source."""
-    if not isinstance(dst, str | os.PathLike):
-        raise SpellingError(f"the output is a {type(dst).__name__}; expected the path of a folder")
-    if not os.fspath(dst) or not os.fspath(take_source(src)):
+def output_path(dst: PathLike) -> Path:
+    """Return the path of an output, if a store can be made there.
+
+    Raises
+    ------
+    SpellingError
+        If it has no name, or is an address.
+    StoreError
+        If its name is that of another format, or none that a store can have.
+    """
+    if not os.fspath(dst):
         raise SpellingError("source and output need a name; was a shell variable empty?")
     if _ADDRESS.match(os.fspath(dst)):
         raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
-    path, source = Path(dst), Path(src)
+    path = Path(dst)
     refused = refused_name(path.absolute()) or _other_format(path)
     if refused:
         raise StoreError(refused)
     try:
         os.fspath(path).encode()
-        if os.path.isdir(source):  # unlike Path.is_dir, False for what can't be a name
-            check_apart(path, [source / "slice"])
-    except StoreError:  # an OSError too
-        raise
+        os.path.lexists(path)
     except UnicodeEncodeError:
         raise StoreError(f"{os.fspath(dst)!r} is not UTF-8; a store's name has to be") from None
-    except OSError as error:
-        raise StoreError(f"{dst} can't be used: {error.strerror}") from error
     return path
+
+
+def check_beside(output: Path, src: PathLike) -> None:
+    """Refuse an output that lies in the folder of its source, or holds it.
+
+    Raises
+    ------
+    SpellingError
+        If the source has no name.
+    StoreError
+        If so.
+    """
+    if not os.fspath(take_source(src)):
+        raise SpellingError("source and output need a name; was a shell variable empty?")
+    try:
+        if os.path.isdir(src):  # unlike Path.is_dir, False for what can't be a name
+            check_apart(output, [Path(src) / "slice"])
+    except StoreError:  # an OSError too
+        raise
+    except OSError as error:
+        raise StoreError(f"{output} can't be used: {error.strerror}") from error
 
 
 def _other_format(path: Path) -> str | None:

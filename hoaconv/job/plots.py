@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.errors import SpellingError, StoreError
-from hoaconv.report import Statistics
-from hoaconv.words import PathLike
+from hoaconv.job.declared import PathLike
+from hoaconv.job.statistics_report import Statistics
 
 __all__ = ["Plot"]
 

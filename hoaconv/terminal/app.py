@@ -1,6 +1,6 @@
-"""The command line: words to one verb; tables, progress; errors to exit codes.
+"""The commands: options become a verb's parameters, errors become exit codes.
 
-No option of a verb is declared here: each command is made from the signature of its verb.
+No option of a verb is declared here: see `hoaconv.job.options`.
 """
 
 import atexit
@@ -14,14 +14,30 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from importlib import import_module, metadata
 from inspect import Parameter, signature
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from hoaconv import __version__, convert, demo, progress, show, signals, streams
+from hoaconv import __version__, api
 from hoaconv.engine import machine, stop
+from hoaconv.engine.schedule import Schedule
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
+from hoaconv.job import progress
+from hoaconv.job.declared import Option, Options, options_of
+from hoaconv.job.options import (
+    Chain,
+    Labels,
+    Measuring,
+    OmeZarr,
+    Reading,
+    Running,
+    Values,
+    Voxels,
+)
+from hoaconv.job.schedule_text import text_of_schedule
+from hoaconv.terminal import demo, signals, streams
+from hoaconv.terminal.tables import show, show_json, show_next_steps, show_ops
 from hoaconv.units import did_you_mean
 
 __all__ = ["main"]
@@ -132,14 +148,38 @@ AsJson = Annotated[bool, _flag("--json", told="print JSON, for machines", group=
 Command = Callable[..., None]
 
 
+GROUPS: dict[str, tuple[type[Options], ...]] = {
+    "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
+    "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
+    "stats": (Chain, Reading, Measuring),
+    "list_ops": (Chain,),
+}
+"""The groups of options that a verb takes; those that its signature lacks are left out."""
+
+ARGUMENTS = {
+    "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
+    "dst": "the OME-Zarr to make, such as brain.zarr",
+    "name": "op to explain; default all, a line each",
+    "folder": "folder to make the demo in",
+}
+BESIDE = "the OME-Zarr that would be made; default beside SRC"
+OWN = {"overwrite": "replace what an earlier demo has made"}
+"""Help of the demo's own option."""
+
+
 def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
     """Put the verb's parameters before the command's own, and turn errors to exit codes."""
-    hints = get_type_hints(verb, include_extras=True)
+    known = {
+        name: option
+        for group in GROUPS.get(verb.__name__, ())
+        for name, option in options_of(group).items()
+    }
     declared = [
-        _shown(parameter, word)
+        _argument(parameter)
+        if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
+        else _option(parameter, known.get(parameter.name))
         for parameter in signature(verb).parameters.values()
-        for word in getattr(hints[parameter.name], "__metadata__", ())
-        if isinstance(word, convert.Word)
+        if parameter.name != "watcher"
     ]
 
     def take(command: Command) -> Command:
@@ -173,27 +213,32 @@ def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
     return take
 
 
-def _shown(parameter: Parameter, word: convert.Word) -> Parameter:
-    """A verb's parameter as typer wants it: an argument if it is positional, else an option."""
+def _argument(parameter: Parameter) -> Parameter:
+    """Return a verb's positional parameter as typer takes it."""
     name, default = parameter.name, parameter.default
-    if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD:
-        argument = typer.Argument(help=word.help, metavar=name.upper(), show_default=bool(default))
-        kind = str if default is Parameter.empty else str | None
-        return Parameter(
-            name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, argument]
-        )
+    help = BESIDE if (name, default) == ("dst", None) else ARGUMENTS[name]
+    argument = typer.Argument(help=help, metavar=name.upper(), show_default=bool(default))
+    kind = str if default is Parameter.empty else str | None
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, argument]
+    )
+
+
+def _option(parameter: Parameter, declared: Option | None) -> Parameter:
+    """Return a verb's option as typer takes it, from its declaration."""
+    default, flag = parameter.default, isinstance(parameter.default, bool)
     option = typer.Option(
-        f"--{name.replace('_', '-')}",
-        help=word.help,
-        rich_help_panel=word.group,
-        metavar="" if isinstance(default, bool) else word.value,
+        f"--{parameter.name.replace('_', '-')}",
+        help=declared.help if declared else OWN[parameter.name],
+        rich_help_panel=declared.group if declared else "Run",
+        metavar="" if flag or not declared else declared.value,
         show_default=bool(default),
     )
-    if isinstance(default, bool):
+    if flag:
         return parameter.replace(annotation=Annotated[bool, option])
     if isinstance(default, tuple):
         return parameter.replace(annotation=Annotated[list[str], option], default=list(default))
-    number = word.value == "N"
+    number = declared is not None and declared.value == "N"
     annotation = Annotated[int | None, option] if number else Annotated[str | None, option]
     return parameter.replace(annotation=annotation)
 
@@ -241,7 +286,7 @@ def _main(
 
 
 @app.command("stack-to-omezarr", cls=_Command)
-@_options_of(convert.stack_to_omezarr)
+@_options_of(api.stack_to_omezarr)
 def _stack_to_omezarr(
     *, dry_run: DryRun = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
 ) -> None:
@@ -252,15 +297,15 @@ def _stack_to_omezarr(
         _show_plan(options, quiet=quiet, whole=verbose)
         return
     signals.writes()
-    with progress.watcher(quiet=quiet, verbose=verbose) as watcher:
-        report = convert.stack_to_omezarr(**options, watcher=watcher)
+    with progress.watcher(quiet=quiet, planned=_planned(verbose)) as watcher:
+        report = api.stack_to_omezarr(**options, watcher=watcher)
         signals.written()
     if not quiet:
-        show.show_report(report)
+        show(report)
 
 
 @app.command("plan", cls=_Command)
-@_options_of(convert.plan)
+@_options_of(api.plan)
 def _plan(*, as_json: AsJson = False, verbose: Whole = False, **options: Any) -> None:
     """Print how a conversion would go, and what memory and time it would take."""
     _show_plan(options, quiet=as_json, whole=verbose, as_json=as_json)
@@ -270,32 +315,32 @@ def _show_plan(
     options: Mapping[str, Any], *, quiet: bool, whole: bool, as_json: bool = False
 ) -> None:
     with progress.watcher(quiet=quiet) as watcher:
-        made = convert.plan(**options, watcher=watcher)
+        made = api.plan(**options, watcher=watcher)
     if as_json:
-        show.show_json(made.describe())
+        show_json(made.describe())
     else:
-        show.show_schedule(made, whole=whole)
+        show(made.text(whole=whole))
 
 
 @app.command("stats", cls=_Command)
-@_options_of(convert.stats)
+@_options_of(api.stats)
 def _stats(
     *, as_json: AsJson = False, quiet: Silent = False, verbose: Verbose = False, **options: Any
 ) -> None:
     """Measure a volume: range, mean, percentiles, histogram. Nothing is written."""
-    with progress.watcher(quiet=quiet or as_json, verbose=verbose) as watcher:
-        made = convert.stats(**options, watcher=watcher)
+    with progress.watcher(quiet=quiet or as_json, planned=_planned(verbose)) as watcher:
+        made = api.stats(**options, watcher=watcher)
     if as_json:
-        show.show_json(made.describe())
+        show_json(made.describe())
     else:
-        show.show_statistics(made)
+        show(made)
 
 
 @app.command("ops", cls=_Command)
-@_options_of(convert.list_ops)
+@_options_of(api.list_ops)
 def _ops(**options: Any) -> None:
     """List the ops, or explain one."""
-    show.show_ops(convert.list_ops(**options))
+    show_ops(api.list_ops(**options))
 
 
 @app.command("demo", cls=_Command)
@@ -307,8 +352,13 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
         made = demo.demo(**options, watcher=watcher)
         signals.written()
     if not quiet:
-        show.show_report(made)
-        show.show_next_steps(made)
+        show(made)
+        show_next_steps(made.source, made.output)
+
+
+def _planned(verbose: bool) -> Callable[[Schedule], None] | None:
+    """Return what shows the schedule before a run, where that is wanted."""
+    return (lambda schedule: show(text_of_schedule(schedule, whole=True))) if verbose else None
 
 
 def main() -> None:

@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-from hoaconv.convert import stack_to_omezarr
+from hoaconv.api import stack_to_omezarr
 from hoaconv.errors import StoreError
-from hoaconv.report import Report, Watcher
-from hoaconv.words import Word
+from hoaconv.job.watching import Watcher
+
+if TYPE_CHECKING:
+    from hoaconv.job.report import Report
 
 __all__ = ["demo"]
 
@@ -17,13 +19,11 @@ FOLDER = f"{VOXEL_SIZE}um_phantom_jp2_"
 
 
 def demo(
-    folder: Annotated[
-        str | os.PathLike[str], Word("folder to make the demo in", "Run", "DIR")
-    ] = "hoaconv-demo",
+    folder: str | os.PathLike[str] = "hoaconv-demo",
     *,
-    overwrite: Annotated[bool, Word("replace what an earlier demo has made", "Run")] = False,
+    overwrite: bool = False,
     watcher: Watcher | None = None,
-) -> Report:
+) -> "Report":
     """Write a small phantom JP2 stack into `folder` and convert it with an op.
 
     The stack is named as the Human Organ Atlas names its own, so that the voxel size is found.

@@ -1,0 +1,98 @@
+"""Addresses of volumes: where one lies and how it is read, as a value that compares and pickles.
+
+A source that was opened by its address compares by it, and pickles as it: another process opens
+the address again, and reads the headers that are there.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pickle import PicklingError
+from typing import Any, Self
+
+from hoaconv.engine.geometry import Geometry
+
+__all__ = ["Address", "Addressed"]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a volume lies, and how it is read.
+
+    Attributes
+    ----------
+    path
+        Absolute; a folder, a file, a glob pattern, an array in a store.
+    given
+        The same as the user has written it.
+    planes
+        Start, stop and step of the slices that are taken; None for all.
+    allow_gaps, allow_names, reduce, gpu
+        As of `hoaconv.io.source.open_volume`.
+    """
+
+    path: str
+    given: str = field(compare=False)
+    planes: tuple[int | None, int | None, int | None] | None = None
+    allow_gaps: bool = False
+    allow_names: bool = False
+    reduce: int = 1
+    gpu: bool = False
+
+
+class Addressed:
+    """A source with an address: it compares and pickles by that, the planes taken, the geometry.
+
+    Without an address it is equal to itself alone, and doesn't pickle.
+    """
+
+    address: Address | None = None
+    opens: Callable[[Address], Any] | None = None
+    """Opens the address again; set with it."""
+    taken: tuple[int, ...] | None = None
+    """Planes that are taken of those that the address opens; None for all."""
+    geometry: Geometry
+
+    def addressed(self, address: Address, opens: Callable[[Address], Any]) -> Self:
+        """Return the same source, known by its address."""
+        known = self.__copy__()
+        known.address, known.opens, known.taken = address, opens, None
+        return known
+
+    def _take(self, planes: Sequence[int]) -> None:
+        """Note that only these planes are taken, of those that are taken already."""
+        before = self.taken
+        self.taken = tuple(planes) if before is None else tuple(before[z] for z in planes)
+
+    def __copy__(self) -> Self:
+        same = object.__new__(type(self))
+        same.__dict__.update(self.__dict__)
+        return same
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Addressed) or self.address is None or other.address is None:
+            return False
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return id(self) if self.address is None else hash(self._identity())
+
+    def _identity(self) -> tuple[Any, ...]:
+        return self.address, self.taken, self.geometry
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.address is None or self.opens is None:
+            raise PicklingError(f"{self} has no address: open it by hoaconv.open(path)")
+        return _opened_again, (self.opens, *self._identity())
+
+
+def _opened_again(
+    opens: Callable[[Address], Any],
+    address: Address,
+    taken: tuple[int, ...] | None,
+    geometry: Geometry,
+) -> Any:
+    source = opens(address)
+    source = source if taken is None else source.choose(taken)
+    return source.at(geometry)

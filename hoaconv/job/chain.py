@@ -1,0 +1,141 @@
+"""Chains of ops: put behind a volume, with the operands that they name, and spelled again."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from hoaconv.engine import machine
+from hoaconv.engine.contract import Fold, Op, Sink, Source, Step, Zip
+from hoaconv.engine.plan import Node, Plan
+from hoaconv.engine.spec import Spec
+from hoaconv.errors import SpellingError
+from hoaconv.io.source import Volume, open_volume
+from hoaconv.io.zarr_store import is_zarr
+from hoaconv.job.declared import PathLike
+from hoaconv.job.options import Reading
+from hoaconv.ops.spelling import parse_op, parse_ops
+
+__all__ = [
+    "behind",
+    "open_operands",
+    "open_source",
+    "parse_chain",
+    "sources_of",
+    "spec_behind",
+    "spelled",
+    "steps_of",
+]
+
+
+def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume:
+    """Open what a path names, read as the options say; headers are read, no voxel is decoded.
+
+    Raises
+    ------
+    SpellingError
+        If an option can't be had, before any file is looked at.
+    SourceError
+        If the source can't be found or read.
+    """
+    if is_zarr(Path(src)):
+        machine.begin_libraries()
+    return open_volume(
+        src,
+        slices=reading.range,
+        allow_gaps=reading.allow_gaps,
+        allow_names=reading.allow_names,
+        reduce=reading.reduce,
+        gpu=gpu,
+    )
+
+
+def parse_chain(ops: Any) -> tuple[Step, ...]:
+    """Return ops from one text, or from a sequence of texts and ops.
+
+    Raises
+    ------
+    SpellingError
+        If an op isn't understood.
+    """
+    if isinstance(ops, str):
+        return parse_ops(ops)
+    if isinstance(ops, Step):
+        return (ops,)
+    return tuple(parse_op(op) if isinstance(op, str) else op for op in ops)
+
+
+def open_operands(chains: Iterable[tuple[Step, ...]]) -> dict[str, Volume]:
+    """Open the volumes that ops take beside their own, by path; each is opened once.
+
+    Raises
+    ------
+    SourceError
+        If one can't be read as a volume.
+    """
+    zips = (op for ops in chains for op in ops if isinstance(op, Zip))
+    paths = dict.fromkeys(path for op in zips for path in op.others)
+    return {path: open_source(path, Reading()) for path in paths}
+
+
+def behind(plan: Plan, ops: Iterable[Step], operands: Mapping[str, Source]) -> Plan:
+    """Return the plan with ops behind its end, joined with the volumes that they name.
+
+    Raises
+    ------
+    SpellingError
+        If something is no op.
+    """
+    for op in ops:
+        if not isinstance(op, Step):
+            raise SpellingError(
+                f"{op!r} is no op; write one such as hoaconv.ops.Gaussian(1.5), or a text such as "
+                "'gaussian 1.5'"
+            )
+        if isinstance(op, Zip) and op.others:
+            for path in op.others:
+                plan &= Plan.read(operands[path])
+            plan |= op.join()
+        else:
+            plan |= cast(Op, op.resolved() if isinstance(op, Op) else op)
+    return plan
+
+
+def spec_behind(spec: Spec, ops: Iterable[Step]) -> Spec:
+    """Return the spec of what ops make of planes of `spec`.
+
+    Raises
+    ------
+    PlanError
+        If an op refuses what it would get.
+    """
+    for op in ops:
+        known = op.resolved() if isinstance(op, Op) else op
+        spec = spec if isinstance(known, Fold) else known.infer(spec)
+    return spec
+
+
+def sources_of(plan: Plan) -> tuple[Source, ...]:
+    """Return the sources of a plan, that of its first branch first."""
+    return tuple(node.part for node in plan.nodes() if isinstance(node.part, Source))
+
+
+def steps_of(plan: Plan) -> tuple[Any, ...]:
+    """Return the parts that the planes of the plan's only end go through, without sources."""
+    (node,) = plan.ends
+    found: list[Any] = []
+    while node.inputs:
+        found.append(node.part)
+        node = node.inputs[0]
+    return tuple(reversed(found))
+
+
+def spelled(plan: Plan) -> str:
+    """Return the ops of a plan's only end as one text; branches are joined by ``&``."""
+    (end,) = plan.ends
+    return _spelled(end)
+
+
+def _spelled(node: Node) -> str:
+    before = " & ".join(filter(None, map(_spelled, node.inputs)))
+    own = "" if isinstance(node.part, Source | Sink) else str(node.part)
+    return " | ".join(filter(None, (before, own)))

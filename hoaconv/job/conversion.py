@@ -1,0 +1,154 @@
+"""A conversion's options are made a job."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hoaconv.engine import machine
+from hoaconv.engine.contract import Step
+from hoaconv.engine.plan import Plan
+from hoaconv.errors import SpellingError
+from hoaconv.io.folder import check_free
+from hoaconv.io.jp2_gpu import check_gpu
+from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_behind
+from hoaconv.job.declared import Options, PathLike
+from hoaconv.job.job import Job
+from hoaconv.job.options import (
+    Chain,
+    Labels,
+    Measuring,
+    OmeZarr,
+    Reading,
+    Running,
+    Values,
+    Voxels,
+)
+from hoaconv.job.paths import take_module, take_report_path, take_source
+from hoaconv.job.plots import Plot
+from hoaconv.job.prior_values import read_earlier
+from hoaconv.job.resolve import check_images, take_workers
+from hoaconv.job.statistics import measure
+from hoaconv.job.statistics_report import Statistics
+from hoaconv.job.target import Branch
+from hoaconv.job.volume import Volume
+from hoaconv.job.voxel_size import choose_geometry
+from hoaconv.ops.own import load_ops
+
+__all__ = ["conversion", "measurement"]
+
+Ops = tuple[Step, ...]
+
+
+def conversion(options: Mapping[str, Any], *, planning: bool = False) -> Job:
+    """Return the job of a conversion: options are checked first, then outputs, then headers.
+
+    Parameters
+    ----------
+    options
+        All parameters of `hoaconv.stack_to_omezarr`, by name.
+    planning
+        Whether an output that exists is left for the plan to tell.
+
+    Raises
+    ------
+    SpellingError, SourceError, PlanError, StoreError
+        As `hoaconv.stack_to_omezarr` does.
+    """
+    running = Running.take(options)
+    machine.begin(take_workers(running))
+    take_report_path(running.report)
+    values, reading, voxels = Values.take(options), Reading.take(options), Voxels.take(options)
+    read_earlier(values.from_report)
+    chains = _chains(options)
+    images = [image for image, _ in chains]
+    check_images(images, running, [options["src"]])
+    for image in (image for image in images if not image.is_label and not planning):
+        check_free(Path(image.path), overwrite=image.overwrite)  # headers may take minutes to read
+    volume = _open(options["src"], reading, voxels)
+    operands = open_operands(ops for _, ops in chains)
+    branches = []
+    for image, ops in chains:
+        plan = behind(volume.plan, ops, operands)
+        made = replace(volume, plan=plan, spec=spec_behind(volume.spec, ops))
+        branches.append(Branch(str(image.path), made, image))
+    groups: Sequence[Options] = (images[0], reading, voxels, values, running)
+    return Job(tuple(branches), values, running, _given(groups, options))
+
+
+def measurement(options: Mapping[str, Any]) -> Statistics:
+    """Do what `hoaconv.stats` says; `options` are all its parameters, by name."""
+    measuring, reading = Measuring.take(options), Reading.take(options)
+    running = Running(budget=measuring.budget, workers=measuring.workers)
+    machine.begin(take_workers(running))
+    ops = _ops_of(Chain.take(options))
+    plot = None if measuring.plot is None else Plot(measuring.plot)
+    volume = _open(options["src"], reading, None)
+    plan = behind(volume.plan, ops, open_operands([ops]))
+    made = replace(volume, plan=plan, spec=spec_behind(volume.spec, ops))
+    return measure(
+        made, sample=measuring.sample, running=running, plot=plot, progress=options["watcher"]
+    )
+
+
+def _ops_of(chain: Chain) -> Ops:
+    if chain.ops_module is not None:
+        load_ops(take_module(chain.ops_module))
+    return parse_chain(chain.ops)
+
+
+def _open(src: PathLike, reading: Reading, voxels: Voxels | None) -> Volume:
+    gpu = reading.decoder == "nvimgcodec"
+    if gpu:
+        check_gpu()
+    source = open_source(take_source(src), reading, gpu=gpu)
+    if voxels is None:
+        return Volume(Plan.read(source), source.spec, source.notes)
+    geometry, note = choose_geometry(voxels.voxel_size, voxels.unit, source)
+    placed = source.at(geometry)
+    return Volume(Plan.read(placed), placed.spec, (*placed.notes, note))
+
+
+def _chains(options: Mapping[str, Any]) -> list[tuple[OmeZarr, Ops]]:
+    """Return the outputs and their ops: the main image, other images, labels."""
+    labels = Labels.take(options)
+    main = OmeZarr.take(options, path=options["dst"])
+    ops = _ops_of(Chain.take(options))
+    of_labels = _branches(labels.label, "--label")
+    others = _branches(labels.also, "--also")
+    return [
+        (main, ops),
+        *((replace(main, path=path), branch) for path, branch in others.items()),
+        *((main.label(name), branch) for name, branch in of_labels.items()),
+    ]
+
+
+def _branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> dict[str, Ops]:
+    """Return names and ops of ``NAME=OPS`` words, or of a mapping.
+
+    Raises
+    ------
+    SpellingError
+        If a word has no ``=``, a name is no name or given twice, or the ops aren't understood.
+    """
+    if isinstance(branches, str):
+        branches = [branches]
+    if isinstance(branches, Mapping):
+        pairs = [(str(name).strip(), "=", ops) for name, ops in branches.items()]
+    else:
+        words = [word.partition("=") for word in branches]
+        pairs = [(name.strip(), equals, ops) for name, equals, ops in words]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise SpellingError(f'{option} is written NAME="OPS", as in bone="threshold 20000"')
+    names = [name for name, _, _ in pairs]
+    if len({name.casefold() for name in names}) < len(names):  # one folder on some file systems
+        raise SpellingError(f"{option} names one output twice: {', '.join(names)}")
+    return {name: parse_chain(ops) for name, _, ops in pairs}
+
+
+def _given(groups: Sequence[Options], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, for the provenance of what is written."""
+    given: dict[str, Any] = {}
+    for group in (*groups, Labels.take(options), Chain.take(options)):
+        given |= group.given()
+    return {name: given[name] for name in given if name not in ("ops", "report", "scratch")}

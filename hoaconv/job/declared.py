@@ -1,0 +1,213 @@
+"""How an option is declared: once, as a field of a frozen dataclass, with its kind and help.
+
+The kinds are those of `hoaconv.ops.declare`: each takes a value, or its spelling on the command
+line, and brings it to one form. This module is light, since help on the command line needs it.
+"""
+
+import operator
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from math import prod
+from pathlib import Path
+from typing import Any, Self
+
+from hoaconv.errors import SpellingError
+from hoaconv.io.compressor import Compressor
+from hoaconv.ops.declare import Kind
+from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_triple
+
+__all__ = [
+    "BYTES",
+    "COMPRESSOR",
+    "FACTORS",
+    "FLAG",
+    "METHODS",
+    "PATH",
+    "RANGE",
+    "REDUCE",
+    "SAMPLE",
+    "SHARDS",
+    "TEXT",
+    "Option",
+    "Options",
+    "PathLike",
+    "count_of",
+    "one_of",
+    "option",
+    "options_of",
+    "triple_of",
+]
+
+PathLike = str | os.PathLike[str]
+Triple = tuple[int, int, int]
+
+METHODS = ("mean", "mode", "max", "min", "nearest")
+"""Methods of downsampling, as `hoaconv.kernels.downsample` has them."""
+
+MAX_CELL = 1 << 15
+"""The most voxels that become one, as `hoaconv.kernels.downsample` has it."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """How an option shows on the command line: help, group of options, name of its value."""
+
+    kind: Kind
+    help: str
+    group: str
+    value: str
+
+
+def option(kind: Kind, help: str, group: str, value: str = "", default: Any = None) -> Any:
+    """Declare an option: a dataclass field with its kind, its help and its group."""
+    made = Option(kind, help, group, value or kind.name)
+    return field(default=default, kw_only=True, metadata={"option": made})
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options, brought to the form of their kinds, so that equal means equal.
+
+    Raises
+    ------
+    SpellingError
+        For a value that an option doesn't take.
+    """
+
+    def __post_init__(self) -> None:
+        for name, declared in options_of(type(self)).items():
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, declared.kind.accept(_plain(value)))
+
+    @classmethod
+    def take(cls, values: Mapping[str, Any], **more: Any) -> Self:
+        """Take the options of this group from those of a verb, by their names."""
+        own = {name: values[name] for name in options_of(cls) if name in values}
+        return cls(**own, **more)
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that are not the default, as JSON takes them."""
+        return {
+            one.name: _as_json(getattr(self, one.name))
+            for one in fields(self)
+            if "option" in one.metadata and getattr(self, one.name) != one.default
+        }
+
+
+def options_of(group: type[Options]) -> dict[str, Option]:
+    """Return the options of a group by their names."""
+    return {one.name: one.metadata["option"] for one in fields(group) if "option" in one.metadata}
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's arrays and numbers as Python's."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(inner) for name, inner in value.items()}
+    if isinstance(value, slice):
+        return ":".join("" if end is None else str(end) for end in _ends(value))
+    if isinstance(value, list | tuple):
+        return [_as_json(inner) for inner in value]
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def _ends(taken: slice) -> tuple[Any, ...]:
+    ends = (taken.start, taken.stop, taken.step)
+    return ends if taken.step is not None else ends[:2]
+
+
+def one_of(what: str, *known: str) -> Kind:
+    """Return the kind of a word that is one of some."""
+
+    def accept(value: Any) -> str:
+        if str(value) not in known:
+            hint = did_you_mean(str(value), known)
+            raise SpellingError(f"{what} {str(value)!r} is none of {', '.join(known)}{hint}")
+        return str(value)
+
+    return Kind("NAME", accept, str)
+
+
+def count_of(what: str) -> Kind:
+    """Return the kind of a whole number of 1 or more."""
+
+    def accept(value: Any) -> int:
+        try:
+            count = operator.index(value)
+        except TypeError:
+            raise SpellingError(f"{what} {value!r} is not a whole number") from None
+        if count < 1:
+            raise SpellingError(f"{what} {count} is less than 1")
+        return count
+
+    return Kind("N", accept, str)
+
+
+def triple_of(what: str) -> Kind:
+    """Return the kind of three whole numbers (z, y, x), or one for all axes."""
+    return Kind("SHAPE", lambda value: parse_whole_triple(value, what), _spell_triple)
+
+
+def _spell_triple(value: Triple) -> str:
+    return ",".join(map(str, value))
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, str | os.PathLike):
+        raise SpellingError(f"expected a path, not a {type(value).__name__}")
+    return Path(value)
+
+
+def _shards(value: Any) -> Triple | str:
+    return "none" if value == "none" else parse_whole_triple(value, "shards")
+
+
+def _factors(value: Any) -> Triple:
+    taken = parse_whole_triple(value, "factors")
+    if prod(taken) > MAX_CELL:
+        raise SpellingError(f"factors {value} make one voxel of more than {MAX_CELL}; take less")
+    return taken
+
+
+def _reduce(value: Any) -> int:
+    count: int = count_of("reduce").accept(value)
+    if count & (count - 1):
+        raise SpellingError(f"reduce {count} is not a power of 2; JP2 halves: write 2, 4, 8, ...")
+    return count
+
+
+def _sample(value: Any) -> int:
+    count: int = count_of("sample").accept(value)
+    if count < 2:
+        raise SpellingError("sample 1 tells nothing of how slices differ; draw 2 or more")
+    return count
+
+
+def _compressor(value: Any) -> str:
+    Compressor.parse(str(value))
+    return str(value)
+
+
+def _range(value: Any) -> slice | None:
+    return parse_range(value) if value else None
+
+
+def _as_given(value: Any) -> Any:
+    return value
+
+
+FLAG = Kind("", bool, str)
+TEXT = Kind("TEXT", _as_given, str)
+PATH = Kind("FILE", _path, str)
+SAMPLE = Kind("N", _sample, str)
+BYTES = Kind("BYTES", parse_bytes, str)
+RANGE = Kind("RANGE", _range, str)
+REDUCE = Kind("N", _reduce, str)
+COMPRESSOR = Kind("NAME", _compressor, str)
+SHARDS = Kind("SHAPE", _shards, str)
+FACTORS = Kind("FACTORS", _factors, _spell_triple)

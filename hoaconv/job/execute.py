@@ -1,0 +1,165 @@
+"""A resolved job is run, and reported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from hoaconv import __version__
+from hoaconv.engine import machine
+from hoaconv.engine.run import Outcome, run
+from hoaconv.errors import StoreError
+from hoaconv.job.chain import sources_of, spelled, steps_of
+from hoaconv.job.images import published_text
+from hoaconv.job.paths import replace_text
+from hoaconv.job.pictures import told, write_pictures
+from hoaconv.job.prior_values import chains_that_need
+from hoaconv.job.report import Report
+from hoaconv.job.resolve import Resolved
+from hoaconv.job.tracking import tracked
+from hoaconv.job.watching import Watcher
+from hoaconv.ops.advice import constant_notes
+from hoaconv.pyramid.sink import OmeZarr, record
+
+__all__ = ["Executed", "execute", "report_of"]
+
+
+@dataclass(frozen=True)
+class Executed:
+    """The outcome of a run, and the bytes that its record takes in the main image."""
+
+    outcome: Outcome
+    record_bytes: int
+
+
+def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None) -> Executed:
+    """Run a resolved job; its main image gets a record of the run.
+
+    Raises
+    ------
+    SourceError, StoreError, PlanError
+        If something can't be read, written or computed; what was written is removed.
+    KeyboardInterrupt
+        If the run is interrupted or cancelled.
+    """
+    watcher.planned(resolved.schedule)
+    if resolved.images:
+        machine.begin_libraries()
+    scratch = resolved.schedule.limits.scratch
+    spec = sources_of(resolved.plan)[0].spec
+    grown = [0]
+
+    def on_written(outcome: Outcome) -> None:
+        if resolved.main is not None:
+            told = _report(resolved, Executed(outcome, 0)).record(published_text)
+            grown.append(record(resolved.main, told))
+
+    try:
+        with tracked(watcher, spec, resolved.schedule, cancelled or Event()) as tell:
+            return Executed(run(resolved.schedule, tell, on_written), sum(grown))
+    finally:
+        if scratch:
+            scratch.remove()
+
+
+def report_of(resolved: Resolved, executed: Executed, watcher: Watcher) -> Report:
+    """Return the report of a run; write it where that was asked for, and what folds have drawn.
+
+    Raises
+    ------
+    StoreError
+        If the report or a picture can't be written; the images are complete.
+    """
+    outcome = executed.outcome
+    flat = tuple(constant_notes(outcome.found, chains_that_need(resolved.plan)))
+    for text in flat:
+        watcher.note(text)
+    made = _report(resolved, executed)
+    made = replace(made, notes=(*resolved.notes, *flat))
+    if resolved.report:
+        _write_report(resolved.report, made.to_json())
+    write_pictures(_chains(resolved), outcome)
+    return made
+
+
+def _chains(resolved: Resolved) -> dict[OmeZarr, tuple[Any, ...]]:
+    """Return the images and the steps in front of each, the main one last."""
+    plans = {sink: resolved.branches[i].volume.plan for i, sink in resolved.images.items()}
+    return {sink: steps_of(plan) for sink, plan in plans.items()}
+
+
+def _report(resolved: Resolved, executed: Executed) -> Report:
+    outcome = executed.outcome
+    made, main = resolved.schedule, resolved.main
+    branch = resolved.branches[-1]
+    spec = branch.volume.spec
+    rows = {sink: outcome.outputs[sink] for sink in resolved.images.values()}
+    others = [(i, sink) for i, sink in resolved.images.items() if sink is not main]
+    return Report(
+        source=resolved.source,
+        output="" if main is None else str(main.path),
+        version=__version__,
+        ops=spelled(branch.volume.plan),
+        options=resolved.given,
+        shape=spec.shape,
+        dtype=str(spec.dtype),
+        voxel_size=spec.geometry.voxel_size,
+        unit=spec.geometry.unit,
+        levels=() if main is None else tuple(rows[main]["levels"]),
+        others=tuple(
+            {
+                **rows[sink],
+                "folds": _told(resolved, i, sink, outcome),
+                "ops": spelled(resolved.branches[i].volume.plan),
+            }
+            for i, sink in others
+        ),
+        files=sum(row["files"] for row in rows.values()),
+        bytes_read=made.bytes_read,
+        bytes_raw=made.bytes_decoded,
+        bytes_written=sum(row["bytes"] for row in rows.values()) + executed.record_bytes,
+        seconds=outcome.seconds,
+        workers=made.limits.workers,
+        budget=made.limits.budget,
+        projected=made.projected,
+        measured=outcome.measured,
+        measured_by=outcome.measured_by,
+        busy=outcome.busy,
+        waited=outcome.waited,
+        folds={} if main is None else _told(resolved, len(resolved.branches) - 1, main, outcome),
+        found=outcome.found,
+        intervals=outcome.intervals,
+        notes=resolved.notes,
+        values=_values(resolved, outcome),
+    )
+
+
+def _told(resolved: Resolved, branch: int, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
+    geometry = resolved.branches[branch].volume.spec.geometry
+    return told(_chains(resolved), sink, geometry, outcome)
+
+
+def _values(resolved: Resolved, outcome: Outcome) -> dict[str, Any]:
+    """Return what the run has for each output, by its name: a value, an array, or a path."""
+    made: dict[str, Any] = {}
+    for i, branch in enumerate(resolved.branches):
+        if i in resolved.images:
+            made[branch.name] = resolved.images[i].path
+        elif i in resolved.arrays:
+            made[branch.name] = resolved.arrays[i].array
+        else:
+            fold = resolved.folds[i]
+            value = outcome.found.get(str(fold)) or outcome.values[fold]
+            present = branch.present
+            made[branch.name] = present(value, outcome.drawn.get(fold)) if present else value
+    return made
+
+
+def _write_report(path: Path, text: str) -> None:
+    try:
+        replace_text(path, text)
+    except OSError as error:
+        raise StoreError(
+            f"the report {path} can't be written: {error.strerror}; the output is complete"
+        ) from error

@@ -1,0 +1,123 @@
+"""Images of a job: their sinks, with names and provenance, and where their voxels come from."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hoaconv import __version__
+from hoaconv.engine.spec import Spec
+from hoaconv.errors import PlanError, SpellingError
+from hoaconv.io.compressor import Compressor
+from hoaconv.job.chain import sources_of, spelled
+from hoaconv.job.options import OmeZarr
+from hoaconv.job.target import Branch
+from hoaconv.pyramid.metadata import ImageInfo
+from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
+
+__all__ = [
+    "files_of",
+    "own_files",
+    "published_text",
+    "sink_of",
+    "source_name",
+    "source_path",
+    "with_levels_of_image",
+]
+
+
+def own_files(branch: Branch) -> Sequence[Path]:
+    """Return the files of a branch's first source, without those of its operands."""
+    files: Sequence[Path] = getattr(sources_of(branch.volume.plan)[0], "files", ())
+    return files
+
+
+def files_of(branch: Branch) -> list[Path]:
+    """Return the files that a branch is read from."""
+    return [f for source in sources_of(branch.volume.plan) for f in getattr(source, "files", ())]
+
+
+def source_path(branch: Branch) -> str | None:
+    """Return the path that the user has given; None where the source is an array."""
+    address = getattr(sources_of(branch.volume.plan)[0], "address", None)
+    return None if address is None else address.given
+
+
+def source_name(branch: Branch) -> str:
+    """Return what the user calls the source of a branch."""
+    return source_path(branch) or str(sources_of(branch.volume.plan)[0])
+
+
+def sink_of(branch: Branch, branches: Sequence[Branch], given: Mapping[str, Any]) -> OmeZarrSink:
+    """Return the sink that writes a branch's image."""
+    output, source = branch.target, sources_of(branch.volume.plan)[0]
+    assert isinstance(output, OmeZarr)  # as the caller has chosen
+    chunks, shards = output.grid()
+    name = output.name or getattr(source, "image_name", None) or output.title
+    inside = Path(output.path) / "labels"
+    targets = [b.target for b in branches if isinstance(b.target, OmeZarr)]
+    labels = (t.name or "" for t in targets if t.is_label and Path(t.path).parent == inside)
+    return OmeZarrSink(
+        path=Path(output.path),
+        image=ImageInfo(name, output.downsample),
+        chunks=chunks,
+        shards=shards,
+        compressor=Compressor.parse(output.compressor),
+        ngff=output.ngff,
+        factors=output.factors,
+        level_count=output.levels,
+        overwrite=output.overwrite,
+        provenance={
+            "version": __version__,
+            "source": published(source_name(branch)),
+            "options": _published(given or output.given()),
+            "ops": published_text(spelled(branch.volume.plan)),
+        },
+        labels=tuple(labels),
+        is_label=output.is_label,
+    )
+
+
+def with_levels_of_image(
+    label: OmeZarrSink, spec: Spec, images: Mapping[int, OmeZarrSink], branches: Sequence[Branch]
+) -> OmeZarrSink:
+    """Give a label as many levels as its image has, which is NGFF's rule."""
+    i, image = next((i, s) for i, s in images.items() if s.path == label.path.parent.parent)
+    made = replace(label, level_count=len(image.levels(branches[i].volume.spec)))
+    try:
+        made.levels(spec)
+    except SpellingError:
+        raise PlanError(
+            f"{label} would be {spec}: too small for the {made.level_count} levels of the image, "
+            "and a label has to have as many; ask for fewer with --levels"
+        ) from None
+    return made
+
+
+_ABSOLUTE = re.compile(r"(?<![^\s=,|\"'])(?:[A-Za-z]:[\\/]|[\\/~]|\.\.[\\/])[^\s|,\"']*")
+
+
+def published(path: str) -> str:
+    """Return what a published store tells of a path: no folder of somebody's machine."""
+    name = Path(path)
+    return path if not name.is_absolute() and ".." not in name.parts else name.name
+
+
+def published_text(text: str) -> str:
+    """Return a text in which each path is told as `published` does.
+
+    Examples
+    --------
+    >>> published_text("gaussian 1 | add /home/me/flat.tif | mask a/b.zarr")
+    'gaussian 1 | add flat.tif | mask a/b.zarr'
+    """
+    return _ABSOLUTE.sub(lambda match: Path(match[0]).name, text)
+
+
+def _published(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {published_text(str(name)): _published(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_published(inner) for inner in value]
+    return published_text(value) if isinstance(value, str) else value

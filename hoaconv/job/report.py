@@ -1,0 +1,213 @@
+"""The report of a run: what was made and measured, and what that took."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hoaconv.job.tables import (
+    as_edges,
+    as_number,
+    as_triple,
+    found_lines,
+    html_of,
+    new_table,
+    over_projection,
+    rendered,
+)
+from hoaconv.units import format_bytes, format_seconds
+
+__all__ = ["Report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a conversion made and took.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of level 0, zyx.
+    voxel_size, unit
+        Edge of a level-0 voxel, zyx; None where unknown. Without a unit it counts in voxels of the
+        slices.
+    levels
+        A row a level: shape, factor, chunks, shards, bytes.
+    others
+        Other outputs of the same sweep, labels included: path, ops, levels, files, bytes.
+    files, bytes_written
+        Of all outputs.
+    bytes_read, bytes_raw
+        Of the slices as stored, and decoded.
+    seconds, projected, measured
+        Wall time; most bytes of memory by the model, and as the process showed.
+    busy, waited
+        Seconds of work by kind, summed over threads. Seconds of waiting, by what for: ``work`` is
+        all workers together with nothing to do, the others are the sweep itself, which could not
+        go on before a slice was decoded.
+    folds
+        What was measured on the way, by name.
+    measured_by
+        How the most memory was measured.
+    values
+        What was measured, computed or written, by the names of the outputs; ``report[name]``.
+    found, intervals
+        What ops needed to know of the whole volume, by the chain of ops up to the one that needed
+        it; and confidence intervals of about 95 %, where that was measured on a sample.
+    """
+
+    source: str
+    output: str
+    version: str
+    ops: str
+    options: Mapping[str, Any]
+    shape: tuple[int, int, int]
+    dtype: str
+    voxel_size: tuple[float, float, float] | None
+    unit: str | None
+    levels: tuple[Mapping[str, Any], ...]
+    others: tuple[Mapping[str, Any], ...]
+    files: int
+    bytes_read: int
+    bytes_raw: int
+    bytes_written: int
+    seconds: float
+    workers: int
+    budget: int
+    projected: int
+    measured: int
+    busy: Mapping[str, float] = field(default_factory=dict)
+    waited: Mapping[str, float] = field(default_factory=dict)
+    folds: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    measured_by: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def record(self, published: Callable[[str], str] = str) -> dict[str, Any]:
+        """Return what the store itself tells of the run: what was measured, memory, and time.
+
+        Long lists, such as a histogram's bins, are left to ``--report``.
+
+        Parameters
+        ----------
+        published
+            Returns a text without the folders of somebody's machine.
+        """
+        names = ("bytes_read", "bytes_raw", "files", "seconds", "workers")
+        values = ("budget", "projected", "measured", "measured_by", "folds", "found", "intervals")
+        told = {name: _short(getattr(self, name)) for name in (*names, *values)}
+        return dict(_with_texts(told, published))
+
+    @property
+    def report(self) -> "Report":
+        """The report itself: ``result.report`` of a job with several outputs."""
+        return self
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what the run has for an output, by its name: a value, an array, or a path."""
+        if name not in self.values:
+            raise KeyError(f"{name!r} is no output; there are {', '.join(self.values)}")
+        return self.values[name]
+
+    def __str__(self) -> str:
+        return _text(self)
+
+    def _repr_html_(self) -> str:
+        return html_of(str(self))
+
+    @property
+    def ratio(self) -> float:
+        """Bytes of the slices decoded, per byte of the output."""
+        return self.bytes_raw / max(1, self.bytes_written)
+
+    def to_json(self) -> str:
+        """All of it, for machines."""
+        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "values"}
+        return json.dumps(told, indent=2, default=str) + "\n"
+
+
+LONGEST = 64  # numbers of a list in a store's metadata
+
+
+def _short(value: Any) -> Any:
+    """Return a value without long lists."""
+    if isinstance(value, Mapping):
+        return {
+            name: _short(inner)
+            for name, inner in value.items()
+            if not (isinstance(inner, list | tuple) and len(inner) > LONGEST)
+        }
+    return value
+
+
+def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a value whose texts, keys included, are changed."""
+    if isinstance(value, Mapping):
+        return {change(name): _with_texts(inner, change) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_texts(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _text(made: Report) -> str:
+    """What was made, how long it took, what it held."""
+    table = new_table(
+        f"\n{made.output}",
+        "level",
+        "shape zyx>",
+        "voxel size>",
+        "chunks>",
+        "shards>",
+        "uncompressed>",
+    )
+    for row in made.levels:
+        table.add_row(
+            str(row["level"]),
+            as_triple(row["shape"]),
+            as_edges(made.voxel_size, made.unit, row["factor"]),
+            as_triple(row["chunks"]),
+            as_triple(row["shards"]),
+            format_bytes(row["bytes"]),
+        )
+    others = [
+        f"\n{row['path']}: {len(row['levels'])} levels of {row['ops']}" for row in made.others
+    ]
+    rate = made.bytes_raw / made.seconds / 1e6
+    voxels = made.shape[0] * made.shape[1] * made.shape[2] / made.seconds / 1e6
+    return rendered(
+        table,
+        *others,
+        *_measured_on_the_way(made),
+        f"\nread     {format_bytes(made.bytes_read)} of slices, "
+        f"{format_bytes(made.bytes_raw)} decoded",
+        f"written  {format_bytes(made.bytes_written)} of {made.dtype} in {made.files} files, "
+        f"{_compared(made.ratio)} than the decoded slices",
+        f"time     {format_seconds(made.seconds)}, {rate:.0f} MB/s, {voxels:.1f} Mvoxel/s, "
+        f"{made.workers} workers",
+        f"memory   {format_bytes(made.projected)} projected, "
+        f"{format_bytes(made.measured)} measured{over_projection(made.measured, made.projected)}",
+        *found_lines(made.found, made.intervals),
+    )
+
+
+def _measured_on_the_way(made: Report) -> Iterator[str]:
+    """Give a line for each fold that was asked for, with the file of what it has drawn."""
+    asked = {name: values for name, values in made.folds.items() if name in made.ops}
+    rows = [("", asked)] + [(f"{Path(o['path']).name}: ", o["folds"]) for o in made.others]
+    for where, folds in rows:
+        for name, values in folds.items():
+            numbers = [
+                f"{key} {as_number(value)}"
+                for key, value in values.items()
+                if isinstance(value, int | float)
+            ]
+            numbers += [f"{q} %: {as_number(v)}" for q, v in values.get("percentiles", {}).items()]
+            drawn = [f"written to {values['file']}"] if "file" in values else []
+            yield f"\n{where}{name}: {', '.join([*numbers, *drawn]) or 'see --report'}"
+
+
+def _compared(ratio: float) -> str:
+    return f"{ratio:.2f} x smaller" if ratio >= 1 else f"{1 / ratio:.2f} x larger"

@@ -1,0 +1,324 @@
+"""The step before a run that looks at files: outputs, scratch, reports, disks.
+
+All that can be refused is refused here, before the first slice is decoded.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hoaconv.engine import machine
+from hoaconv.engine.contract import Fold
+from hoaconv.engine.passes import schedule
+from hoaconv.engine.passes.check import check
+from hoaconv.engine.plan import Plan
+from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.errors import BudgetError, StoreError
+from hoaconv.io.folder import check_free
+from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
+from hoaconv.job.arrays import ArraySink
+from hoaconv.job.chain import sources_of, steps_of
+from hoaconv.job.compiling import load_kernels
+from hoaconv.job.images import (
+    files_of,
+    own_files,
+    sink_of,
+    source_name,
+    source_path,
+    with_levels_of_image,
+)
+from hoaconv.job.options import OmeZarr, Running
+from hoaconv.job.paths import (
+    check_apart,
+    check_beside,
+    check_scratch,
+    check_separate,
+    output_path,
+    scratch_folder,
+    take_report_path,
+)
+from hoaconv.job.pictures import check_pictures
+from hoaconv.job.prior_values import Earlier, bind, read_earlier
+from hoaconv.job.target import Branch, InMemory, Named, Request
+from hoaconv.job.watching import Watcher
+from hoaconv.ops.advice import advice
+from hoaconv.ops.measure import SHOWN, Histogram
+from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
+
+__all__ = ["Resolved", "check_images", "resolve", "take_budget", "take_workers"]
+
+BUDGET_SHARE = 0.6
+"""Share of the free memory that a run takes where no budget is given."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A job whose files have been looked at, scheduled.
+
+    Attributes
+    ----------
+    branches
+        The outputs, labels first, the main image last.
+    images
+        The sinks of the images, by branch; in the same order.
+    arrays, folds
+        The sinks of arrays in memory, and the folds that measure, by branch.
+    refusals
+        Why it can't run on this machine; only where a plan alone was asked for.
+    notes
+        What the user should know.
+    report
+        Where to write the report.
+    """
+
+    branches: tuple[Branch, ...]
+    images: Mapping[int, OmeZarrSink]
+    arrays: Mapping[int, ArraySink]
+    folds: Mapping[int, Named]
+    plan: Plan
+    schedule: Schedule
+    source: str
+    given: Mapping[str, Any]
+    refusals: tuple[str, ...]
+    notes: tuple[str, ...]
+    report: Path | None
+
+    @property
+    def main(self) -> OmeZarrSink | None:
+        """The main image, which is complete last; None if no image is written."""
+        return list(self.images.values())[-1] if self.images else None
+
+
+def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
+    """Look at all files that a job takes and makes, and schedule it.
+
+    Parameters
+    ----------
+    job
+        A `hoaconv.job.job.Job`.
+    planning
+        Whether what this machine alone refuses (memory, disk space, outputs that exist) becomes
+        one of the refusals; else it raises.
+
+    Raises
+    ------
+    SpellingError, SourceError, PlanError, BudgetError, StoreError
+        As `hoaconv.job.job.Job.run` does.
+    """
+    budget, workers = take_budget(job.running), take_workers(job.running)
+    machine.begin(workers)
+    refusals: list[str] = []
+    report, earlier = take_report_path(job.running.report), read_earlier(job.values.from_report)
+    branches = _ordered(job.branches)
+    notes = _Notes(watcher)
+    refusals += _checked(branches, job.running, planning=planning)
+    notes.add(*_advised(branches))
+    made = _ends(branches, job.given)
+    if made.images:
+        pictures = {sink: steps_of(branches[i].volume.plan) for i, sink in made.images.items()}
+        files = [file for branch in branches for file in files_of(branch)]
+        check_pictures(pictures, files)
+    plan = _together(branches, made, earlier)
+    load_kernels(plan, watcher)
+    limits = Limits(
+        budget,
+        workers,
+        machine.resident(),
+        _scratch(made.images, job.running),
+        sample=job.values.sample,
+    )
+    planned, doesnt_fit = _scheduled(plan, limits, planning=planning)
+    space = check_space(_scratch_needs(planned))
+    refusals += [text for text in (doesnt_fit, space) if text]
+    if refusals and not planning:
+        raise StoreError(refusals[0])
+    source = source_name(branches[-1])
+    if earlier and (note := earlier.differs_from(source, _shape(branches[-1]))):
+        notes.add(note)
+    return Resolved(
+        branches,
+        made.images,
+        made.arrays,
+        made.folds,
+        plan,
+        planned,
+        source,
+        job.given,
+        tuple(refusals),
+        tuple(notes.texts),
+        report,
+    )
+
+
+def take_budget(running: Running) -> int:
+    """Return the budget in bytes; by default a share of what this process may use."""
+    return running.budget or int(BUDGET_SHARE * machine.memory_limit())
+
+
+def take_workers(running: Running) -> int:
+    """Return the number of threads; by default the CPUs that this process may use."""
+    return running.workers or machine.cpus()
+
+
+class _Notes:
+    """Notes, each told once."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.texts: list[str] = []
+        self._watcher = watcher
+
+    def add(self, *texts: str) -> None:
+        for text in texts:
+            if text not in self.texts:
+                self.texts.append(text)
+                self._watcher.note(text)
+
+
+def _ordered(branches: Sequence[Branch]) -> tuple[Branch, ...]:
+    """Return labels first, the main image last: no store is complete before what lies in it."""
+    first = next((b for b in branches if _is_image(b) and not _is_label(b)), None)
+    rest = [b for b in branches if b is not first]
+    labels, others = ([b for b in rest if _is_label(b) == which] for which in (True, False))
+    return (*labels, *others, *([first] if first else []))
+
+
+def _is_image(branch: Branch) -> bool:
+    return isinstance(branch.target, OmeZarr)
+
+
+def _is_label(branch: Branch) -> bool:
+    return isinstance(branch.target, OmeZarr) and branch.target.is_label
+
+
+def check_images(
+    images: Sequence[OmeZarr], running: Running, sources: Sequence[str | os.PathLike[str]]
+) -> None:
+    """Refuse outputs that can't be made, before headers are read.
+
+    Raises
+    ------
+    SpellingError
+        If an output has no name that a folder can have.
+    StoreError
+        If outputs and sources lie inside each other, or scratch can't be used.
+    """
+    whole = [image for image in images if not image.is_label]
+    for image in whole:
+        output_path(image.path)
+        for src in sources:
+            check_beside(Path(image.path), src)
+    check_separate([Path(image.path) for image in whole])
+    scratch_folder(running.scratch)
+
+
+def _checked(branches: Sequence[Branch], running: Running, *, planning: bool) -> Iterator[str]:
+    """Check paths against each other and the sources; give what this machine alone refuses."""
+    images = [b.target for b in branches if isinstance(b.target, OmeZarr)]
+    named = [name for b in branches if (name := source_path(b)) is not None]
+    check_images(images, running, named)
+    for image in (image for image in images if not image.is_label):
+        try:
+            check_free(Path(image.path), overwrite=image.overwrite)
+        except StoreError as error:
+            if not planning:
+                raise
+            yield str(error)
+        for branch in branches:
+            check_apart(Path(image.path), files_of(branch))
+            check_scratch(running.scratch, Path(image.path), own_files(branch))
+
+
+def _shape(branch: Branch) -> tuple[int, int, int]:
+    shape: tuple[int, int, int] = branch.volume.spec.shape
+    return shape
+
+
+def _advised(branches: Sequence[Branch]) -> Iterator[str]:
+    """Give notes on sources and on chains that are probably not meant so."""
+    for branch in branches:
+        if _is_image(branch):
+            yield from branch.volume.notes
+    for branch in branches:
+        if isinstance(branch.target, OmeZarr):
+            steps = steps_of(branch.volume.plan)
+            yield from advice(steps, branch.target.downsample)
+    for branch in branches:
+        labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
+        if labels and _is_image(branch):
+            yield f"labels of the source aren't copied: {', '.join(labels)}"
+
+
+@dataclass(frozen=True)
+class _Ends:
+    images: Mapping[int, OmeZarrSink]
+    arrays: Mapping[int, ArraySink]
+    folds: Mapping[int, Named]
+
+
+def _ends(branches: Sequence[Branch], given: Mapping[str, Any]) -> _Ends:
+    """Return what stands at the end of each branch, by its number."""
+    images = {
+        i: sink_of(branch, branches, given)
+        for i, branch in enumerate(branches)
+        if _is_image(branch)
+    }
+    for i, sink in images.items():
+        if sink.is_label:
+            images[i] = with_levels_of_image(sink, branches[i].volume.spec, images, branches)
+    arrays = {i: ArraySink() for i, b in enumerate(branches) if isinstance(b.target, InMemory)}
+    folds = {
+        i: Named(b.name, b.target) for i, b in enumerate(branches) if isinstance(b.target, Fold)
+    }
+    return _Ends(images, arrays, folds)
+
+
+def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) -> Plan:
+    """Return the plan of one sweep that feeds every output."""
+    plans: list[Plan] = []
+    for i, branch in enumerate(branches):
+        plan: Plan = bind(branch.volume.plan, earlier)
+        if i in ends.images:
+            plans.append(_with_histogram(plan, ends.images[i]) | ends.images[i])
+        else:
+            plans.append(plan | (ends.arrays.get(i) or ends.folds[i]))
+    whole = plans[0]
+    for plan in plans[1:]:
+        whole &= plan
+    return whole
+
+
+def _with_histogram(plan: Plan, sink: OmeZarrSink) -> Plan:
+    """Return the plan with the histogram in front that an image's window comes from."""
+    steps = steps_of(plan)
+    known = bool(steps) and isinstance(steps[-1], Histogram) and steps[-1].percentiles == SHOWN
+    return plan if sink.is_label or known else plan | Histogram()
+
+
+def _scratch(images: Mapping[int, OmeZarrSink], running: Running) -> ScratchFolder | None:
+    if not images:
+        return None
+    return ScratchFolder.of(list(images.values())[-1].path, running.scratch)
+
+
+def _scheduled(plan: Plan, limits: Limits, *, planning: bool) -> tuple[Schedule, str | None]:
+    """Return the schedule, and why it doesn't fit the budget, if a plan alone is asked for."""
+    made = schedule(plan, limits, checked=not planning)
+    if not planning:
+        return made, None
+    try:
+        check(made)
+    except BudgetError as error:
+        return made, str(error)
+    return made, None
+
+
+def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
+    """Return where something will wait outside memory, and how much."""
+    return [
+        (stage.part.scratch_place, stage.part.scratch_bytes(sweep.spec_in(stage), sweep.thrift))
+        for sweep in made.sweeps
+        for stage in sweep.stages
+        if isinstance(stage.part, OmeZarrSink | ScratchSink)
+    ]

@@ -1,0 +1,92 @@
+"""How a job would run: memory, time, disk space, and whether it can run here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hoaconv.engine import machine
+from hoaconv.engine.probe import estimate
+from hoaconv.engine.schedule import Schedule
+from hoaconv.job.resolve import Resolved
+from hoaconv.job.schedule_text import text_of_schedule
+from hoaconv.job.tables import html_of
+from hoaconv.pyramid.sink import OmeZarr
+
+__all__ = ["RunPlan"]
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """How a job would run; ``print(plan)`` shows the table.
+
+    Attributes
+    ----------
+    schedule
+        Sweeps, stages, windows and bytes: see `hoaconv.engine.schedule.Schedule`.
+    refusals
+        Why the job can't run on this machine; empty if it can.
+    """
+
+    schedule: Schedule
+    refusals: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, resolved: Resolved) -> "RunPlan":
+        """Return the plan of a resolved job, with an estimate of its time."""
+        machine.begin_libraries()  # a few chunks are packed
+        made = resolved.schedule
+        return cls(replace(made, estimate=estimate(made)), resolved.refusals)
+
+    @property
+    def can_run(self) -> bool:
+        """Whether the job can run on this machine."""
+        return not self.refusals
+
+    @property
+    def projected(self) -> int:
+        """The most bytes that the process will hold."""
+        return self.schedule.projected
+
+    @property
+    def least(self) -> int:
+        """The smallest budget in bytes that fits."""
+        return self.schedule.least
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """The stores that would be written, the main one last."""
+        return tuple(sink.path for sink in self.schedule.sinks if isinstance(sink, OmeZarr))
+
+    @property
+    def sweeps(self) -> Sequence[Any]:
+        """The sweeps, in their order."""
+        return self.schedule.sweeps
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why the plan is as it is: each fusion, window and mid-write."""
+        return self.schedule.notes
+
+    def explain(self) -> str:
+        """Return why each fusion, window and mid-write was chosen, or not; a line each."""
+        return self.schedule.explain()
+
+    def describe(self) -> dict[str, Any]:
+        """Return all of it as JSON takes it."""
+        return {
+            **self.schedule.describe(),
+            "can_run": self.can_run,
+            "refusals": list(self.refusals),
+            "refusal": "\n".join(self.refusals) or None,
+        }
+
+    def text(self, *, whole: bool = True) -> str:
+        """Return the table; `whole` adds every stage, and who holds how much memory."""
+        return text_of_schedule(self.schedule, self.refusals, whole=whole)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return html_of(self.text(whole=False))

@@ -1,0 +1,180 @@
+"""Statistics of a volume: values, percentiles, thresholds, histogram, profile."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hoaconv.job.tables import (
+    as_edges,
+    as_ends,
+    as_estimate,
+    as_number,
+    as_triple,
+    found_lines,
+    html_of,
+    new_table,
+    over_projection,
+    rendered,
+)
+from hoaconv.units import format_bytes, format_seconds
+
+__all__ = ["Statistics"]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What was measured of a volume, and what that took.
+
+    Attributes
+    ----------
+    shape, dtype, voxel_size, unit
+        Of the voxels that were measured, behind the ops, as in `Report`.
+    slices, slices_measured
+        All of them, and those that were drawn. The numbers below are those of the latter.
+    exact
+        Whether every value was counted by itself. Else percentiles err by less than 1/128 of
+        themselves, and thresholds and the histogram are those of bins as wide; `stats` are exact.
+    reduced
+        How many times as wide and high the slices are stored: the numbers are those of smaller
+        ones, in which noise is averaged out, and only about those of the volume.
+    stats
+        Number of voxels ``n``, ``nan``, ``min``, ``max``, ``mean``, ``std``, ``sum``, ``zeros``,
+        ``saturated``; see ``hoaconv ops stats``. None is what needs a voxel where there is none.
+    shares
+        Of the voxels: those that are ``nan``, ``zeros`` and ``saturated``.
+    percentiles, thresholds
+        By their words in ops: ``p0.5``, ``otsu``.
+    histogram
+        ``edges`` and ``counts`` of equal bins from the least to the greatest finite voxel.
+    profile
+        The mean of each slice; None of a sample.
+    intervals
+        Confidence intervals, of about 95 %, of a sample's numbers, by their names: ``mean``,
+        ``zeros share``, ``p50``, ``otsu``. The slices are what was drawn, so they don't shrink with
+        the voxels.
+    found, found_intervals
+        What ops needed to know of the whole volume, as in `Report`; the intervals above take it
+        for true.
+    bytes_read, bytes_raw, seconds, workers, budget, projected, measured
+        As in `Report`.
+    """
+
+    source: str
+    version: str
+    ops: str
+    shape: tuple[int, int, int]
+    dtype: str
+    voxel_size: tuple[float, float, float] | None
+    unit: str | None
+    slices: int
+    slices_measured: int
+    exact: bool
+    reduced: int
+    stats: Mapping[str, Any]
+    shares: Mapping[str, float]
+    percentiles: Mapping[str, Any]
+    thresholds: Mapping[str, Any]
+    histogram: Mapping[str, Any]
+    profile: Sequence[float | str | None] | None
+    intervals: Mapping[str, tuple[float, float]]
+    found: Mapping[str, Mapping[str, Any]]
+    found_intervals: Mapping[str, Mapping[str, tuple[float, float]]]
+    bytes_read: int
+    bytes_raw: int
+    seconds: float
+    workers: int
+    budget: int
+    projected: int
+    measured: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all slices were measured."""
+        return self.slices_measured == self.slices
+
+    def describe(self) -> dict[str, Any]:
+        """All of it, as JSON takes it."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return _text(self)
+
+    def _repr_html_(self) -> str:
+        return html_of(str(self))
+
+
+def _text(made: Statistics) -> str:
+    """What was measured; of a sample with intervals."""
+    sampled = not made.is_whole
+    table = new_table(
+        f"\n{made.source}", "", "value", *(["interval, about 95 %"] if sampled else [])
+    )
+    for name, value in _rows_of(made):
+        table.add_row(name, value)
+    for name, value in {**made.stats, **made.percentiles, **made.thresholds}.items():
+        table.add_row(name, _value_of(made, name, value), *_interval_of(made, name))
+    return rendered(
+        table,
+        *([] if made.exact else [f"\n{_ABOUT_BINS.format(made.dtype)}"]),
+        *([f"\n{_ABOUT_SAMPLES.format(made.slices_measured, made.slices)}"] if sampled else []),
+        *([f"\n{_ABOUT_REDUCED.format(made.reduced)}"] if made.reduced > 1 else []),
+        f"\nread     {format_bytes(made.bytes_read)}, "
+        f"{format_bytes(made.bytes_raw)} decoded; nothing is written",
+        f"time     {format_seconds(made.seconds)}, {made.bytes_raw / made.seconds / 1e6:.0f} MB/s, "
+        f"{made.workers} workers",
+        f"memory   {format_bytes(made.projected)} projected, "
+        f"{format_bytes(made.measured)} measured{over_projection(made.measured, made.projected)}",
+        *found_lines(made.found, made.found_intervals),
+    )
+
+
+_ABOUT_BINS = (
+    "{} is counted in bins: percentiles err by less than 1/128 of themselves, thresholds are those "
+    "of the bins; all else is exact"
+)
+_ABOUT_SAMPLES = (
+    "Estimated from {} of {} slices. Least, greatest and count describe the sample only.\n"
+    "A sample may miss a few slices that differ much from all others; no interval covers them "
+    "then. Sample more, or measure all."
+)
+
+
+_ABOUT_REDUCED = (
+    "approximate: the slices were decoded at 1/{} of their width and height, which averages noise"
+)
+
+
+def _rows_of(made: Statistics) -> Iterator[tuple[str, str]]:
+    yield "shape zyx", as_triple(made.shape)
+    yield "dtype", made.dtype
+    yield "voxel size", as_edges(made.voxel_size, made.unit)
+    if made.ops:
+        yield "ops", made.ops
+    if not made.is_whole:
+        yield "slices", f"{made.slices_measured} of {made.slices}, drawn at random along z"
+
+
+def _value_of(made: Statistics, name: str, value: Any) -> str:
+    """Give a row's value, and as a share in per cent where it is a number of voxels."""
+    ends, share = made.intervals.get(name), made.shares.get(name)
+    if ends and isinstance(value, int | float):
+        return as_estimate(value, ends)
+    if share is None or not value:
+        return as_number(value)
+    if of_share := made.intervals.get(f"{name} share"):
+        return f"{as_number(value)} ({as_estimate(share * 100, _in_per_cent(of_share))}%)"
+    return f"{as_number(value)} ({share:.3%})"
+
+
+def _interval_of(made: Statistics, name: str) -> Iterator[str]:
+    """Ends of the interval that a row has; in per cent those of a share."""
+    share = f"{name} share"
+    if name in made.intervals:
+        yield as_ends(made.intervals[name])
+    elif share in made.intervals and made.stats[name]:
+        yield as_ends(_in_per_cent(made.intervals[share]), "%")
+
+
+def _in_per_cent(interval: tuple[float, float]) -> tuple[float, float]:
+    return interval[0] * 100, interval[1] * 100

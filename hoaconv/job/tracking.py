@@ -1,0 +1,69 @@
+"""Progress of a run, told to a watcher slice by slice."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import accumulate
+from threading import Event, Thread
+from time import perf_counter
+
+from hoaconv.engine import machine
+from hoaconv.engine.schedule import Schedule
+from hoaconv.engine.spec import Spec
+from hoaconv.job.watching import Place, Progress, Watcher
+from hoaconv.units import format_seconds
+
+__all__ = ["tracked"]
+
+STILL_SECONDS = 60.0
+"""After so long without a slice, a run tells that it waits."""
+
+
+@contextmanager
+def tracked(
+    watcher: Watcher, spec: Spec, schedule: Schedule, cancelled: Event
+) -> Iterator[Callable[[], None]]:
+    """Give the function that a run calls for each slice; its seconds begin now.
+
+    Where no slice comes for a minute, another thread tells that.
+
+    Parameters
+    ----------
+    spec
+        Of the slices that are read.
+    cancelled
+        Ends the run with a `KeyboardInterrupt` at the next slice, once it is set.
+    """
+    voxels, start = spec.plane_shape[0] * spec.plane_shape[1], perf_counter()
+    totals = [sweep.planes for sweep in schedule.sweeps]
+    ends = list(accumulate(totals))
+    done, over = 0, Event()
+
+    def tell() -> None:
+        nonlocal done
+        if cancelled.is_set():
+            raise KeyboardInterrupt("the run was cancelled")
+        sweep = bisect_right(ends, done)
+        done += 1
+        within = done - (ends[sweep] - totals[sweep])
+        seconds, memory = perf_counter() - start, machine.resident()
+        at = Place(sweep + 1, len(totals), within, totals[sweep])
+        watcher.progress(Progress(done, ends[-1], spec.plane_bytes, voxels, seconds, memory, at))
+
+    def watch() -> None:
+        before = done
+        while not over.wait(STILL_SECONDS):
+            if done == before and done < ends[-1]:
+                watcher.note(
+                    f"no slice has come for {format_seconds(STILL_SECONDS)}, after {done} of "
+                    f"{ends[-1]}: a disk may not answer, or the ops take long; Ctrl-C ends the run"
+                )
+            before = done
+
+    thread = Thread(target=watch, name="hoaconv-watch", daemon=True)
+    thread.start()
+    try:
+        yield tell
+    finally:
+        over.set()
+        thread.join()
