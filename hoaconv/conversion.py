@@ -96,19 +96,14 @@ class Conversion:
 
     def _run(self) -> tuple[Outcome, int]:
         """Return the outcome, and the bytes that the store's own report takes."""
-        scratch = self.schedule.limits.scratch
         *_, main = self.sinks
         more: list[int] = []
 
         def on_written(outcome: Outcome) -> None:
             more.append(record(main, self._report(outcome).record()))
 
-        try:
-            with teller(self.watcher, self.stack.spec, self.schedule) as tell:
-                return run(self.schedule, tell, on_written), sum(more)
-        finally:
-            if scratch:
-                scratch.remove()
+        with teller(self.watcher, self.stack.spec, self.schedule) as tell:
+            return run(self.schedule, tell, on_written), sum(more)
 
     def _told(self, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
         geometry = self.schedule.spec_into(sink).geometry
@@ -205,7 +200,7 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     warm_up(planned, watcher)
     *_, main = sinks
     scratch = ScratchFolder.of(main.path, main.scratch)
-    limits = Limits(budget, workers, machine.resident(), scratch, options["exact"], sample)
+    limits = Limits(budget, workers, machine.resident(), scratch, sample)
     made = schedule(planned, limits)
     made = replace(made, refusal=check_space(_scratch_needs(made)))
     src = os.fspath(options["src"])

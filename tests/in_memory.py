@@ -12,6 +12,7 @@ from hoaconv.engine.contract import (
     Core,
     Fold,
     Hold,
+    HoldWriter,
     Op,
     Resample,
     Scan,
@@ -200,6 +201,7 @@ class _Lagging(Scanner):
         return out
 
 
+@dataclass(frozen=True)
 class Total(Fold):
     word: ClassVar[str] = "total"
 
@@ -356,6 +358,7 @@ class SubtractMean(SubtractMost):
         return "subtract-mean"
 
 
+@dataclass(frozen=True)
 class Mean(Total):
     word: ClassVar[str] = "mean"
 
@@ -373,6 +376,7 @@ class Mean(Total):
         return {"mean": state[0] / state[1]}
 
 
+@dataclass(frozen=True)
 class Most(Total):
     word: ClassVar[str] = "most"
 
@@ -394,49 +398,145 @@ class Shelf(Keep):
         return ()
 
 
-@dataclass(frozen=True, eq=False)
-class Drawer(Shelf, Hold):
-    """Planes that wait for a later sweep."""
+@dataclass(frozen=True)
+class Drawer(Hold):
+    """Planes that wait for a later sweep: a value, like all holds."""
 
-    name: str = ""
-    given: Spec | None = None
-
-    def source(self) -> Source:
-        return FromDrawer(self, self.given)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, eq=False)
-class FromDrawer(Source):
-    drawer: Drawer
+    name: str
     given: Spec
-    stored_bytes: ClassVar[int] = 0
 
     @property
     def spec(self) -> Spec:
         return self.given
 
+    @property
+    def reading_bytes(self) -> int:
+        return 0
+
+    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
+        return 0
+
+    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+        return ()
+
+    def trial(self, spec: Spec, plane: Plane) -> float:
+        return 0.25
+
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> HoldWriter:
+        return OpenDrawer(self)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OpenDrawer(_Keeper, HoldWriter):
+    """A drawer of one run; `opened` remembers all of them."""
+
+    opened: ClassVar[list["OpenDrawer"]] = []
+
+    def __init__(self, drawer: Drawer) -> None:
+        super().__init__(Shelf())
+        self.drawer = drawer
+        self.opened.append(self)
+
+    @property
+    def ended(self) -> list[str]:
+        return self.sink.ended
+
+    def kept(self) -> Source:
+        return FromDrawer(self)
+
+
+@dataclass(frozen=True, eq=False)
+class FromDrawer(Source):
+    writer: OpenDrawer
+    stored_bytes: ClassVar[int] = 0
+
+    @property
+    def spec(self) -> Spec:
+        return self.writer.drawer.spec
+
     def read(self, z: int, out: Plane) -> None:
-        out[...] = self.drawer.planes[z]
+        out[...] = self.writer.sink.planes[z]
 
     def scratch(self) -> int:
         return 0
 
     def __str__(self) -> str:
-        return f"from {self.drawer.name}"
+        return self.writer.drawer.name
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Desk(Scratch):
-    """A scratch that remembers what it was asked to hold."""
-
-    drawers: list[Drawer] = field(default_factory=list)
+    """A scratch that lies in memory."""
 
     def hold(self, name: str, spec: Spec) -> Drawer:
-        self.drawers.append(Drawer(name=name, given=spec))
-        return self.drawers[-1]
+        return Drawer(name, spec)
 
-    def remove(self) -> None:
+
+@dataclass(frozen=True)
+class Slope(Source):
+    """Planes made of where they are: a value, unlike `InMemory`."""
+
+    shape: tuple[int, int, int]
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(self.shape, np.dtype("int32"))
+
+    @property
+    def stored_bytes(self) -> int:
+        return self.spec.nbytes
+
+    @property
+    def volume(self) -> Slab:
+        return np.stack([self.plane(z) for z in range(self.shape[0])])
+
+    def plane(self, z: int) -> Plane:
+        count = self.shape[1] * self.shape[2]
+        return (np.arange(count, dtype=np.int32) * (z + 3) % 47).reshape(self.shape[1:])
+
+    def read(self, z: int, out: Plane) -> None:
+        out[...] = self.plane(z)
+
+    def scratch(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return "slope"
+
+
+@dataclass(frozen=True)
+class Tray(Sink):
+    """Gives the planes away as a run's output: a value, unlike `Keep`."""
+
+    name: str
+
+    def infer(self, spec: Spec) -> Spec:
+        return spec
+
+    def files(self, spec: Spec) -> int:
+        return 0
+
+    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
+        return 0
+
+    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+        return ()
+
+    def trial(self, spec: Spec, plane: Plane) -> float:
+        return 0.25
+
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+        return _Giver(Keep())
+
+    def warm(self, spec: Spec) -> None:
         pass
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class _Giver(_Keeper):
+    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"volume": self.sink.volume}

@@ -11,7 +11,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.ends import Decode, Hold, Scratch, Sink, Source, Thrift, Use, Writer
+from hoaconv.engine.ends import (
+    Decode,
+    Hold,
+    HoldWriter,
+    Scratch,
+    Sink,
+    Source,
+    Thrift,
+    Use,
+    Waiting,
+    Writer,
+)
 from hoaconv.engine.geometry import Lengths
 from hoaconv.engine.spec import Plane, Slab, Spec
 
@@ -20,6 +31,7 @@ __all__ = [
     "Decode",
     "Fold",
     "Hold",
+    "HoldWriter",
     "Join",
     "Lengths",
     "Op",
@@ -32,6 +44,7 @@ __all__ = [
     "Step",
     "Thrift",
     "Use",
+    "Waiting",
     "Writer",
     "Zip",
 ]
@@ -82,10 +95,6 @@ class Op(ABC):
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - the parameter is the contract
         """Whether the result is the input, bit for bit; the op is then left out."""
         return False
-
-    def after(self, before: "Op") -> "Op | None":  # noqa: ARG002 - the parameter is the contract
-        """One op for `before` and then this one, equal within the tolerance that it states."""
-        return None
 
     def infer(self, spec: Spec) -> Spec:
         """Spec of the result, of the same shape. Raises PlanError for what it can't take."""

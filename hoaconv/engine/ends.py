@@ -9,8 +9,21 @@ from typing import Any
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
+from hoaconv.errors import PlanError
 
-__all__ = ["Chosen", "Decode", "Hold", "Scratch", "Sink", "Source", "Thrift", "Use", "Writer"]
+__all__ = [
+    "Chosen",
+    "Decode",
+    "Hold",
+    "HoldWriter",
+    "Scratch",
+    "Sink",
+    "Source",
+    "Thrift",
+    "Use",
+    "Waiting",
+    "Writer",
+]
 
 
 @dataclass(frozen=True)
@@ -228,21 +241,76 @@ class Sink(ABC):
         """Compile the kernels that writing planes of this spec calls."""
 
 
-class Hold(Sink):
-    """Keeps planes on disk for a later sweep."""
+class HoldWriter(Writer):
+    """An open `Hold`."""
 
     @abstractmethod
-    def source(self) -> Source:
-        """What gives the planes that are kept, once they are; its spec is known before."""
+    def kept(self) -> Source:
+        """Return what gives the planes again, once all have come; until `release` or `abort`."""
+
+
+class Hold(Sink):
+    """Keeps planes on disk for a later sweep. It is a value: the place is made by `open`."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> Spec:
+        """The planes that it keeps."""
+
+    @property
+    @abstractmethod
+    def reading_bytes(self) -> int:
+        """Bytes that one worker holds while it reads a plane again, besides the plane."""
+
+    def infer(self, spec: Spec) -> Spec:
+        """Return the spec as it is. Raises PlanError unless it is the one that was agreed."""
+        if spec != self.spec:
+            raise PlanError(f"{self} was made for {self.spec}; it gets {spec}")
+        return spec
+
+    def files(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
+        """Return 0: no file stays."""
+        return 0
+
+    def warm(self, spec: Spec) -> None:
+        """Compile nothing: there are no kernels."""
+
+    @abstractmethod
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> HoldWriter:
+        """Make ready to take planes."""
+
+
+@dataclass(frozen=True)
+class Waiting(Source):
+    """Stands in a schedule for the planes of a `Hold`, which a run reads in its place."""
+
+    hold: Hold
+
+    @property
+    def spec(self) -> Spec:
+        """As agreed, before any plane is there."""
+        return self.hold.spec
+
+    @property
+    def stored_bytes(self) -> int:
+        """None: what is read are no slices."""
+        return 0
+
+    def read(self, z: int, out: Plane) -> None:  # noqa: ARG002 - the parameter is the contract
+        """Raise PlanError: only a run has the planes."""
+        raise PlanError(f"plane {z} of {self} was read before a run has kept it")
+
+    def scratch(self) -> int:
+        """Bytes that reading a plane takes."""
+        return self.hold.reading_bytes
+
+    def __str__(self) -> str:
+        return str(self.hold)
 
 
 class Scratch(ABC):
-    """Where planes wait between two sweeps."""
-
-    @abstractmethod
-    def remove(self) -> None:
-        """Remove what was made. Raises StoreError if that fails."""
+    """Where planes wait between two sweeps. It is a value: planning makes nothing."""
 
     @abstractmethod
     def hold(self, name: str, spec: Spec) -> Hold:
-        """A place for planes of `spec`; nothing is made before they come."""
+        """Return a place for planes of `spec`; in one schedule each has another name."""

@@ -22,7 +22,7 @@ to 4 workers, with and without shards."""
 
 def uses(schedule: Sweep) -> tuple[Use, ...]:
     """Every byte that the schedule's sweep holds, consumer by consumer."""
-    reserved = Use("process", "interpreter, libraries, kernels", schedule.limits.reserved or 0)
+    reserved = Use("process", "interpreter, libraries, kernels", schedule.limits.reserved)
     engine = Use("engine", "threads and bookkeeping", ENGINE_BYTES)
     kept = _kept(schedule)
     stages = (use for i, n in enumerate(kept) for use in _stage_uses(schedule, i, n))

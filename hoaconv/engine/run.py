@@ -11,16 +11,16 @@ from typing import Any, cast
 
 from hoaconv.engine import machine, stop
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, Hold, Join, Op, Sink, Source, Writer
+from hoaconv.engine.contract import Fold, Hold, HoldWriter, Join, Op, Sink, Source, Writer
 from hoaconv.engine.lower import Running, Tap, lower
 from hoaconv.engine.pace import pull
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.passes.measure import settled
 from hoaconv.engine.passes.sample import sample_of
-from hoaconv.engine.plan import Plan
+from hoaconv.engine.plan import Part, Plan
 from hoaconv.engine.pool import PATIENCE, Pool
 from hoaconv.engine.sampling import Intervals, half_samples, interval, together
-from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
+from hoaconv.engine.schedule import Limits, Place, Schedule, Stage, Sweep
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import PlanError, StoreError
 
@@ -194,7 +194,7 @@ class _Run:
     def _sweep(self, k: int, buffers: Buffers) -> None:
         """One sweep; what it has found, later ops know."""
         sweep = self._schedule.sweeps[k]
-        stages = (replace(stage, part=settled(stage.part, self.found)) for stage in sweep.stages)
+        stages = (replace(stage, part=self._bound(stage)) for stage in sweep.stages)
         running = Running(sweep.with_stages(tuple(stages)), self.pool, buffers)
         running.on_plane = self._plane_read
         for i, stage in enumerate(sweep.stages):
@@ -211,6 +211,12 @@ class _Run:
                 running.writers[i].close({})
             if stage.after:
                 self._writers[self._hold_of(stage.after)].release()
+
+    def _bound(self, stage: Stage) -> Part:
+        """What a stage does now that the sweeps before have run."""
+        if stage.after:
+            return cast(HoldWriter, self._writers[self._hold_of(stage.after)]).kept()
+        return settled(stage.part, self.found)
 
     def _hold_of(self, place: Place) -> Place:
         """Where the planes of a stage wait."""

@@ -48,17 +48,16 @@ _KINDS: dict[str, type] = {
 class Limits:
     """What a run may take: bytes in all, threads, and the bytes taken before it begins.
 
-    `reserved` is what the process holds already; None measures it when the plan is scheduled.
-    Without `scratch` planes never wait on disk, and what doesn't fit is refused. If `exact`, no op
-    stands in for two others. A sweep that only measures reads no more than `sample` slices, drawn
-    at random; the same ones for the same `seed`.
+    `reserved` is what the process holds already; it is measured when the limits are made, unless
+    it is given. Without `scratch` planes never wait on disk, and what doesn't fit is refused. A
+    sweep that only measures reads no more than `sample` slices, drawn at random; the same ones for
+    the same `seed`.
     """
 
     budget: int
     workers: int
-    reserved: int | None = None
+    reserved: int = field(default_factory=resident)
     scratch: Scratch | None = None
-    exact: bool = False
     sample: int | None = None
     seed: int = 0
 
@@ -314,8 +313,6 @@ class Schedule:
         place = {id(node): i for i, node in enumerate(nodes)}
         stages = (Stage(n.part, tuple(place[id(m)] for m in n.inputs)) for n in nodes)
         sinks = tuple(n.part for n in nodes if isinstance(n.part, Sink))
-        if limits.reserved is None:
-            limits = replace(limits, reserved=resident())
         return cls((Sweep(tuple(stages), limits),), sinks)
 
     @property

@@ -17,7 +17,7 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
-from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim, check_free
+from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.zarr import ArrayWriter, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
@@ -61,15 +61,11 @@ class OmeZarr(Sink):
 
         Raises
         ------
-        StoreError
-            If the output stands in the way.
         PlanError
             If labels would not be whole numbers.
         """
         self.arrays(spec)
-        if not self.is_label:
-            check_free(self.path, overwrite=self.overwrite)
-        elif spec.dtype.kind == "f":
+        if self.is_label and spec.dtype.kind == "f":
             raise PlanError(
                 f"label {self.path.name} would be {spec.dtype}; labels are whole numbers: "
                 "end its ops with a threshold or a cast"
@@ -211,7 +207,7 @@ class OmeZarrWriter(Writer):
             )
             for i, array in enumerate(self._layers.arrays)
         ]
-        self._scratch = ScratchFolder.of(sink.path, sink.scratch)
+        self._scratch = ScratchFolder.of(sink.path, sink.scratch).open()
         self._room = buffers.take((self._layers.room,), spec.dtype)
         self._top = self._cascade()
         self._claim: Claim | None = None  # a label lies in the image's folder, which it claims

@@ -1,4 +1,4 @@
-"""Leave out ops that change nothing, let one do for two, join those that need no context.
+"""Leave out ops that change nothing, join those that need no context to the op before.
 
 A threshold on a band that a gaussian has just written is done in cache; as a stage of its
 own it would send every plane through memory once more and hold one more slab.
@@ -71,7 +71,7 @@ class Fused(Op):
 
 def fuse(draft: Sweep) -> Sweep:
     """Simplify as long as there is something to simplify, each op with the one it reads."""
-    for step in (_leave_out, _merge, _join):
+    for step in (_leave_out, _join):
         for i, stage in enumerate(draft.stages):
             changed = step(draft, i) if isinstance(stage.part, Op) else None
             if changed:
@@ -85,17 +85,6 @@ def _leave_out(draft: Sweep, i: int) -> Sweep | None:
     if not cast(Op, stage.part).is_identity(draft.spec_in(stage)):
         return None
     return draft.without({i}).note(f"'{stage.part}' changes nothing and is left out")
-
-
-def _merge(draft: Sweep, i: int) -> Sweep | None:
-    """One op for two, where it says that it can stand in for them."""
-    stage, before = draft.stages[i], _op_before(draft, i)
-    one = None if before is None else cast(Op, stage.part).after(before)
-    if one is None or draft.limits.exact:
-        return None
-    merged = tuple(replace(s, part=one) if s is stage else s for s in draft.stages)
-    reason = f"'{one}' stands in for '{before} | {stage.part}'; --exact does both"
-    return draft.with_stages(merged).without({stage.inputs[0]}).note(reason)
 
 
 def _join(draft: Sweep, i: int) -> Sweep | None:
@@ -126,9 +115,6 @@ def _unjoined(draft: Sweep) -> Iterator[str]:
         if stage.halo != (0, 0, 0):
             reason = f"it needs a halo of {','.join(map(str, stage.halo))} (z,y,x)"
         yield f"'{stage.part}' is a stage of its own: {reason}"
-        one = _ops(stage.part)[0].after(_ops(read.part)[-1])
-        if one is not None and len(draft.readers[stage.inputs[0]]) == 1:
-            yield f"'{one}' doesn't stand in for '{read.part} | {stage.part}': --exact"
 
 
 def _ops(part: object) -> tuple[Op, ...]:
