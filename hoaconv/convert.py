@@ -268,7 +268,7 @@ def plan(options: Mapping[str, Any]) -> Schedule:
     estimate of how long the run will take. Raises what the run would raise by then.
     """
     from hoaconv.engine import machine  # noqa: PLC0415 - as above
-    from hoaconv.engine.probe import estimate  # noqa: PLC0415 - as above
+    from hoaconv.engine.estimate import estimate  # noqa: PLC0415 - as above
     from hoaconv.paths import planned_path  # noqa: PLC0415 - as above
 
     dst = options["dst"]

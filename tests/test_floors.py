@@ -15,8 +15,9 @@ MOST_LINES = 400
 CONTRACT = {
     "engine.buffers",
     "engine.contract",
-    "engine.ends",
+    "engine.endpoints",
     "engine.geometry",
+    "engine.part",
     "engine.pool",
     "engine.spec",
     "engine.stop",

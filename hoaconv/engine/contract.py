@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.ends import (
+from hoaconv.engine.endpoints import (
     Decode,
     Hold,
     HoldWriter,
@@ -24,6 +24,7 @@ from hoaconv.engine.ends import (
     Writer,
 )
 from hoaconv.engine.geometry import Lengths
+from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Plane, Slab, Spec
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Join",
     "Lengths",
     "Op",
+    "Part",
     "Resample",
     "Scan",
     "Scanner",
@@ -53,13 +55,14 @@ Core = tuple[slice, slice, slice]
 """The part of a block (z, y, x) whose result is kept."""
 
 
-class Op(ABC):
+class Op(Part):
     """Planes to planes. A subclass is a frozen dataclass; its fields are the parameters.
 
     No padding is ever added: at a volume's end the block is shorter there, so that the op's
     own boundary mode acts on the true edge. Any legal window and band gives the same bits.
     """
 
+    kind: ClassVar[str] = "op"
     word: ClassVar[str]
 
     @property
@@ -118,13 +121,14 @@ class Op(ABC):
         self.apply(np.zeros(voxel.shape, voxel.dtype), (slice(0, 1),) * 3, out)
 
 
-class Resample(ABC):
+class Resample(Part):
     """Planes to planes of another shape or order: crop, pad, flip, bin, resize.
 
     Plane z of the result is made of the input's planes ``reach(spec, z)``, a range whose ends
     never go back as z grows; it may be empty. A subclass is a frozen dataclass.
     """
 
+    kind: ClassVar[str] = "resample"
     word: ClassVar[str]
 
     @abstractmethod
@@ -159,7 +163,7 @@ class Resample(ABC):
         `planes` are the input's ``reach(spec, z)``, whole. Called from several threads.
         """
 
-    def warm(self, spec: Spec) -> None:  # noqa: B027 - numpy alone needs none
+    def warm(self, spec: Spec) -> None:
         """Compile the kernels that `apply` calls for planes of this spec."""
 
 
@@ -179,13 +183,14 @@ class Scanner(ABC):
         """No plane comes any more: give the rest."""
 
 
-class Scan(ABC):
+class Scan(Part):
     """Planes to planes of the same shape, decided by what went by and what comes later.
 
     It follows objects along z, so it sees planes one by one, in order, whole. Planes that it
     can't decide yet wait in its own state, packed as it likes. A subclass is a frozen dataclass.
     """
 
+    kind: ClassVar[str] = "scan"
     word: ClassVar[str]
 
     @abstractmethod
@@ -209,8 +214,10 @@ class Scan(ABC):
         """Compile the kernels that scanning planes of this spec calls."""
 
 
-class Join(ABC):
+class Join(Part):
     """Planes of several streams to one: what follows a zip. Needs no context."""
+
+    kind: ClassVar[str] = "join"
 
     @abstractmethod
     def infer(self, *specs: Spec) -> Spec:
@@ -247,13 +254,14 @@ class Zip(ABC):
         """Spec of the result, from that of its own stream."""
 
 
-class Fold(ABC):
+class Fold(Part):
     """Planes to one value, tapped while the planes flow on.
 
     A state is any object that only one thread changes; `merge` joins the workers' states. The
     value must not depend on who has seen what, in which order: sums of floats have to be exact.
     """
 
+    kind: ClassVar[str] = "fold"
     word: ClassVar[str]
 
     shared: ClassVar[bool] = False

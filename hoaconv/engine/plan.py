@@ -15,13 +15,11 @@ and a join makes one stream of both (Python's ``&`` binds tighter than ``|``):
 
 from dataclasses import dataclass
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source
+from hoaconv.engine.contract import Part, Source
+from hoaconv.engine.stages import kind_of
 from hoaconv.errors import PlanError
 
 __all__ = ["Node", "Part", "Plan"]
-
-Part = Source | Op | Resample | Scan | Join | Fold | Sink
-"""What may stand in a plan."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Plan:
         """Begin with the planes of `source`."""
         return cls((Node(source),))
 
-    def __or__(self, part: Op | Resample | Scan | Join | Fold | Sink) -> "Plan":
+    def __or__(self, part: Part) -> "Plan":
         """Go on with `part`: a join takes all ends, anything else the only one.
 
         Raises
@@ -51,7 +49,7 @@ class Plan:
         PlanError
             If there are several ends and `part` is no join.
         """
-        if len(self.ends) > 1 and not isinstance(part, Join):
+        if len(self.ends) > 1 and not kind_of(part).takes_all:
             raise PlanError(f"{part} takes one stream, but the plan has {len(self.ends)} ends")
         return Plan((Node(part, self.ends),))
 
@@ -83,8 +81,7 @@ def _shared(
     if id(node) not in seen:
         inputs = tuple(_shared(needed, known, seen) for needed in node.inputs)
         part = node.part
-        # Ops are values, the others are not.
-        same = part if isinstance(part, Op | Resample | Scan) else id(part)
+        same = part if kind_of(part).is_value else id(part)
         seen[id(node)] = known.setdefault((same, tuple(map(id, inputs))), Node(part, inputs))
     return seen[id(node)]
 

@@ -13,11 +13,12 @@ from hoaconv.engine.combine import Combine
 from hoaconv.engine.machine import LARGEST_KEPT, resident
 from hoaconv.engine.passes import PASSES, schedule
 from hoaconv.engine.passes.check import GROWTH
-from hoaconv.engine.passes.fuse import Fused, fuse
+from hoaconv.engine.passes.fuse import fuse
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.plan import Node, Plan
 from hoaconv.engine.run import warm
 from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.stages.fused import Fused
 from hoaconv.errors import BudgetError, PlanError
 from hoaconv.ops.pointwise import Cast
 from hoaconv.ops.smooth import Gaussian

@@ -14,8 +14,9 @@ from sized import buffer_bytes, held_and_counted, recording, volume_of, with_siz
 from hoaconv.engine.combine import Combine
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Node, Plan
-from hoaconv.engine.run import Running, run
+from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
+from hoaconv.engine.stages import Running
 from hoaconv.errors import PlanError, SourceError, StoreError
 
 shapes = st.tuples(st.integers(1, 17), st.integers(1, 19), st.integers(1, 5))

@@ -18,9 +18,10 @@ from hoaconv.engine.contract import Thrift
 from hoaconv.engine.memory import uses
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.run import Running, run
+from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
+from hoaconv.engine.stages import Running
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io import array_spec
 from hoaconv.io.compressor import Compressor

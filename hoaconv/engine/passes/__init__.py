@@ -4,14 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hoaconv.engine import stop
-from hoaconv.engine.passes.check import check
-from hoaconv.engine.passes.choose import choose
-from hoaconv.engine.passes.fit import fit
-from hoaconv.engine.passes.fuse import fuse
-from hoaconv.engine.passes.infer import infer
-from hoaconv.engine.passes.measure import measure
-from hoaconv.engine.passes.sample import sample
-from hoaconv.engine.passes.split import split
+from hoaconv.engine.passes import check, fit, fuse, infer, prescan, pushdown, sample, split
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule, Sweep
 
@@ -31,14 +24,14 @@ def each(step: Callable[[Sweep], Sweep]) -> Pass:
 
 
 PASSES: tuple[Pass, ...] = (
-    each(infer),  # first: all others read the specs
-    measure,  # while ops are still single stages
-    each(choose),  # once chains of ops have named what they look for, and before slices are drawn
-    sample,  # as soon as there are sweeps that only measure
-    each(fuse),  # before sizes are chosen, since it changes who holds what
-    each(fit),  # needs the final stages
-    split,  # needs to know what doesn't fit
-    check,  # last: the gate that changes nothing
+    each(infer.infer),  # first: all others read the specs
+    prescan.prescan,  # while ops are still single stages
+    each(pushdown.pushdown),  # once chains are named that look for values, before slices are drawn
+    sample.sample,  # as soon as there are sweeps that only measure
+    each(fuse.fuse),  # before sizes are chosen, since it changes who holds what
+    each(fit.fit),  # needs the final stages
+    split.split,  # needs to know what doesn't fit
+    check.check,  # last: the gate that changes nothing
 )
 
 

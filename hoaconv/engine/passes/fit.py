@@ -7,7 +7,7 @@ waits in scratch is packed, written and read once more.
 
 from dataclasses import dataclass, replace
 
-from hoaconv.engine.contract import Sink, Thrift
+from hoaconv.engine.contract import Thrift
 from hoaconv.engine.memory import uses
 from hoaconv.engine.schedule import Stage, Sweep
 
@@ -61,8 +61,7 @@ def _choices(draft: Sweep) -> list[_Choice]:
 
 def _thrifts(draft: Sweep) -> list[Thrift]:
     """Lean ones, with more and more in scratch: as far as the sink with the most steps can go."""
-    sinks = [(s.part, draft.spec_in(s)) for s in draft.stages if isinstance(s.part, Sink)]
-    most = max((sink.gatherable(spec) for sink, spec in sinks), default=0)
+    most = max(kind.gatherable(at) for kind, at in draft.asked)
     return [Thrift(lean=True, gathered=steps) for steps in range(most + 1)]
 
 

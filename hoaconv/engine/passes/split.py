@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
-from hoaconv.engine.contract import Fold, Hold, Scratch, Sink, Source, Waiting
+from hoaconv.engine.contract import Hold, Scratch, Waiting
 from hoaconv.engine.passes.fit import fit
 from hoaconv.engine.schedule import Schedule, Stage, Sweep
 from hoaconv.units import format_bytes
@@ -61,10 +61,11 @@ def _cut(sweep: Sweep, number: int, fits: Callable[[Sweep], bool]) -> tuple[Swee
 
 
 def _may_end(sweep: Sweep, i: int) -> bool:
-    """Whether all that comes behind a stage comes from it alone, and gains from a cut."""
-    behind = {j for j in sweep.behind(i) if not isinstance(sweep.stages[j].part, Hold)}
+    """Return whether all that comes behind a stage comes from it alone, and gains from a cut."""
+    kinds = [kind for kind, _ in sweep.asked]
+    behind = {j for j in sweep.behind(i) if not kinds[j].stores or kinds[j].is_output}
     taken = {j for k in behind for j in sweep.stages[k].inputs}
-    changes = not isinstance(sweep.stages[i].part, Source | Fold | Sink)
+    changes = not kinds[i].reads and not kinds[i].passes_on
     return changes and bool(behind) and taken <= behind | {i}
 
 

@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from hoaconv.engine.buffers import Buffers
+from hoaconv.engine.part import Part
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
@@ -57,8 +58,10 @@ Decode = Callable[[Plane], None]
 """Decodes one plane into an array (y, x)."""
 
 
-class Source(ABC):
+class Source(Part):
     """Where planes come from. Building one may read headers, never pixels."""
+
+    kind: ClassVar[str] = "source"
 
     @property
     @abstractmethod
@@ -188,8 +191,10 @@ class Writer(ABC):
         """
 
 
-class Sink(ABC):
+class Sink(Part):
     """Where planes go."""
+
+    kind: ClassVar[str] = "sink"
 
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:
@@ -251,6 +256,8 @@ class HoldWriter(Writer):
 
 class Hold(Sink):
     """Keeps planes on disk for a later sweep. It is a value: the place is made by `open`."""
+
+    kind: ClassVar[str] = "hold"
 
     @property
     @abstractmethod
