@@ -278,7 +278,7 @@ def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
     for sweep in made.sweeps:
         for stage in sweep.stages:
             if isinstance(stage.part, OmeZarr | ScratchSink):
-                nbytes = stage.part.scratch_bytes(sweep.spec_in(stage), sweep.thrift)
+                nbytes = stage.part.scratch_bytes(sweep.spec_in(stage), sweep.economy)
                 found.append((stage.part.scratch_place, nbytes))
     return found
 

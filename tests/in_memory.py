@@ -10,6 +10,7 @@ import numpy as np
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import (
     Core,
+    Economy,
     Fold,
     Hold,
     HoldWriter,
@@ -20,7 +21,6 @@ from hoaconv.engine.contract import (
     Scratch,
     Sink,
     Source,
-    Thrift,
     Use,
     Writer,
 )
@@ -234,16 +234,16 @@ class Keep(Sink):
     def files(self, spec: Spec) -> int:
         return 0
 
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
         return 0
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         return (Use("keep", "everything", spec.nbytes),)
 
     def trial(self, spec: Spec, plane: Plane) -> float:
         return 0.25
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
         return _Keeper(self)
 
     def warm(self, spec: Spec) -> None:
@@ -274,7 +274,7 @@ class _Keeper(Writer):
         self.sink.planes.append(self.plane)
         self.plane = None
 
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
         self.sink.ended.append("closed")
         return {"planes": len(self.sink.planes)}
 
@@ -292,7 +292,7 @@ class Lend(Keep):
 
     lent: list[int] = field(default_factory=list)
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
         return _Lender(self, np.zeros(spec.shape, spec.dtype))
 
 
@@ -394,7 +394,7 @@ class Most(Total):
 class Shelf(Keep):
     """Keeps planes as a disk does: in nobody's memory."""
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         return ()
 
 
@@ -413,16 +413,16 @@ class Drawer(Hold):
     def reading_bytes(self) -> int:
         return 0
 
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
         return 0
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         return ()
 
     def trial(self, spec: Spec, plane: Plane) -> float:
         return 0.25
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> HoldWriter:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> HoldWriter:
         return OpenDrawer(self)
 
     def __str__(self) -> str:
@@ -518,16 +518,16 @@ class Tray(Sink):
     def files(self, spec: Spec) -> int:
         return 0
 
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
         return 0
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         return ()
 
     def trial(self, spec: Spec, plane: Plane) -> float:
         return 0.25
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
         return _Giver(Keep())
 
     def warm(self, spec: Spec) -> None:
@@ -538,5 +538,5 @@ class Tray(Sink):
 
 
 class _Giver(_Keeper):
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
         return {"volume": self.sink.volume}

@@ -5,7 +5,6 @@ The engine knows no file format and no filter: it calls these.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,16 +12,17 @@ import numpy as np
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.endpoints import (
     Decode,
+    Economy,
     Hold,
     HoldWriter,
     Scratch,
     Sink,
     Source,
-    Thrift,
     Use,
     Waiting,
     Writer,
 )
+from hoaconv.engine.fold import Fold
 from hoaconv.engine.geometry import Lengths
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Plane, Slab, Spec
@@ -30,6 +30,7 @@ from hoaconv.engine.spec import Plane, Slab, Spec
 __all__ = [
     "Core",
     "Decode",
+    "Economy",
     "Fold",
     "Hold",
     "HoldWriter",
@@ -44,7 +45,6 @@ __all__ = [
     "Sink",
     "Source",
     "Step",
-    "Thrift",
     "Use",
     "Waiting",
     "Writer",
@@ -71,7 +71,7 @@ class Op(Part):
         return (0, 0, 0)
 
     @property
-    def needs(self) -> "Fold | None":
+    def needs(self) -> Fold | None:
         """What must be known of the whole input first, such as its percentiles; None if nothing.
 
         The planner then inserts a sweep that finds it. Until then the op can't be applied, but
@@ -252,62 +252,6 @@ class Zip(ABC):
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:
         """Spec of the result, from that of its own stream."""
-
-
-class Fold(Part):
-    """Planes to one value, tapped while the planes flow on.
-
-    A state is any object that only one thread changes; `merge` joins the workers' states. The
-    value must not depend on who has seen what, in which order: sums of floats have to be exact.
-    """
-
-    kind: ClassVar[str] = "fold"
-    word: ClassVar[str]
-
-    shared: ClassVar[bool] = False
-    """Whether all threads change one state: each then touches the rows of its own band alone."""
-
-    draws: ClassVar[bool] = False
-    """Whether it also makes a picture."""
-
-    def __str__(self) -> str:
-        return self.word
-
-    @abstractmethod
-    def init(self, spec: Spec) -> Any:
-        """A state that has seen nothing."""
-
-    @abstractmethod
-    def step(self, state: Any, block: Plane, z: int = 0, y: int = 0) -> None:
-        """Take in rows `y` and on of plane `z`, without the GIL; whole along x.
-
-        Every row of a plane comes once, to a `shared` state before any of the next plane.
-        """
-
-    @abstractmethod
-    def merge(self, one: Any, other: Any) -> Any:
-        """One state that has seen what both have seen; neither of them is changed."""
-
-    @abstractmethod
-    def finish(self, state: Any) -> Mapping[str, Any]:
-        """The value, as JSON takes it."""
-
-    def ends(self, name: str, spec: Spec) -> tuple[float, float]:  # noqa: ARG002 - the contract's
-        """The least and the greatest that a number of the value can be, whatever the voxels are."""
-        return -inf, inf
-
-    def draw(self, state: Any) -> Plane | None:  # noqa: ARG002 - the parameter is the contract
-        """The picture, if it `draws` one."""
-        return None
-
-    @abstractmethod
-    def state_bytes(self, spec: Spec) -> int:
-        """Bytes of one state, and of the picture; every worker holds one, or all share it."""
-
-    def warm(self, spec: Spec) -> None:
-        """Compile the kernels that `step` calls for planes of this spec."""
-        voxel = Spec((1, 1, 1), spec.dtype)
-        self.step(self.init(voxel), np.zeros((1, 1), spec.dtype))
 
 
 Step = Op | Resample | Scan | Zip | Fold

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from hoaconv.engine.buffers import Buffers
+from hoaconv.engine.fold import Fold
 from hoaconv.engine.part import Part
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
@@ -15,12 +16,12 @@ from hoaconv.errors import PlanError
 __all__ = [
     "Chosen",
     "Decode",
+    "Economy",
     "Hold",
     "HoldWriter",
     "Scratch",
     "Sink",
     "Source",
-    "Thrift",
     "Use",
     "Waiting",
     "Writer",
@@ -37,21 +38,21 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Thrift:
+class Economy:
     """How a sweep holds less, at some cost in speed.
 
     Attributes
     ----------
-    lean
-        Whether as little as can be is on its way to disk at once, bands are narrow, and what is
-        freed goes back to the system.
-    gathered
-        How much waits in scratch instead of in memory: of a pyramid, the layers of so many
-        levels, the largest first. A sink takes no more than it is `Sink.gatherable`.
+    tight
+        Whether as little as can be is on its way to disk at once, bands are narrow, and freed
+        memory goes back to the system.
+    spilled
+        Steps of what sinks keep in scratch instead of in memory, the step that saves most first. A
+        sink takes no more than its `Sink.spillable`.
     """
 
-    lean: bool = False
-    gathered: int = 0
+    tight: bool = False
+    spilled: int = 0
 
 
 Decode = Callable[[Plane], None]
@@ -99,6 +100,15 @@ class Source(Part):
     def holds(self, workers: int) -> int:  # noqa: ARG002 - the parameter is the contract
         """Bytes held between the planes of a sweep: planes decoded with those that were wanted."""
         return 0
+
+    def freed_bytes(self, decoders: int) -> int:
+        """Return the bytes that decoders have freed and the process keeps for the next plane.
+
+        They count where the process keeps large blocks. Its heap falls into pieces: measured, 0.8
+        to 2.7 times the bytes of a decoder with 2 to 16 of them; but no more pieces come than
+        planes.
+        """
+        return min(1 + decoders // 4, self.spec.planes - decoders) * self.scratch()
 
     @property
     def together(self) -> int:
@@ -168,8 +178,14 @@ class Writer(ABC):
         """All bands of the plane are taken; called from the thread that runs the sweep."""
 
     @abstractmethod
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
-        """All planes have come: write what is left, metadata last. Returns what was made."""
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Write what is left, metadata last: all planes have come. Return what was made.
+
+        Parameters
+        ----------
+        folds
+            The values of the folds that the sink `requires`.
+        """
 
     @abstractmethod
     def release(self) -> None:
@@ -201,28 +217,39 @@ class Sink(Part):
         """Spec of what flows on, which is `spec`. Raises PlanError for what can't be stored."""
 
     @abstractmethod
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         """Every byte that the writer holds all the time."""
 
     @abstractmethod
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
         """Bytes held, besides, only while it stores something in `Writer.advance`.
 
         Writers advance one after the other, so one of them at a time holds as much.
         """
 
-    def lends(self, spec: Spec, thrift: Thrift) -> int:  # noqa: ARG002 - the contract
+    def lends(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
         """Planes, from the first on, that its writer lends places however early they are asked for.
 
         See `Writer.lend`. They are counted among what the sink `uses`, so not once more.
         """
         return 0
 
-    def gatherable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
-        """The most that `Thrift.gathered` can ask for; each step holds less than the one before."""
+    def spillable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
+        """Return the most steps of `Economy.spilled`; each holds less than the one before."""
         return 0
 
-    def scratch_bytes(self, spec: Spec, thrift: Thrift) -> int:  # noqa: ARG002 - the contract
+    def spills(self, spec: Spec, economy: Economy) -> str:  # noqa: ARG002 - the contract
+        """Return what waits in scratch, in words; an empty string if nothing does."""
+        return ""
+
+    def requires(self, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - the contract
+        """Return the folds of its planes whose values it writes; the planner puts them before it.
+
+        A fold that the chain has measured just there, of the same planes, is not measured again.
+        """
+        return ()
+
+    def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
         """Bytes in scratch at once, at most."""
         return 0
 
@@ -238,7 +265,7 @@ class Sink(Part):
         """
 
     @abstractmethod
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
         """Make ready to take planes; what is held is taken from `buffers` when the first comes."""
 
     @abstractmethod
@@ -283,7 +310,7 @@ class Hold(Sink):
         """Compile nothing: there are no kernels."""
 
     @abstractmethod
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> HoldWriter:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> HoldWriter:
         """Make ready to take planes."""
 
 

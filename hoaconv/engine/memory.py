@@ -28,7 +28,7 @@ def uses(sweep: Sweep) -> tuple[Use, ...]:
     stages = (use for (kind, at), share in asked for use in kind.uses(at, share))
     # Writers store one after the other, so one of them at a time holds as much.
     most = max(kind.storing(at, share) for (kind, at), share in asked)
-    storing = (Use("outputs", "chunks of one layer on their way to disk", most),) if most else ()
+    storing = (Use("outputs", "on its way to disk", most),) if most else ()
     return (reserved, engine, *stages, *storing)
 
 
@@ -37,11 +37,11 @@ def _shares(sweep: Sweep) -> list[Share]:
     lent = dict.fromkeys(range(len(sweep.stages)), 0)
     for i, j in lenders(sweep).items():
         kind, at = sweep.asked[j]
-        lent[i] = kind.lends(at, sweep.thrift)
+        lent[i] = kind.lends(at, sweep.economy)
     early = {j for folds in early_folds(sweep).values() for j in folds}
     workers, large = sweep.limits.workers, sweep.keeps_large_blocks
     return [
-        Share(workers, sweep.ahead, sweep.thrift, kept, lent[i], i in early, large)
+        Share(workers, sweep.ahead, sweep.economy, kept, lent[i], i in early, large)
         for i, kept in enumerate(_kept(sweep))
     ]
 

@@ -3,7 +3,7 @@
 from abc import ABC
 from typing import ClassVar
 
-__all__ = ["Part"]
+__all__ = ["Part", "named"]
 
 
 class Part(ABC):
@@ -18,3 +18,11 @@ class Part(ABC):
     def halo(self) -> tuple[int, int, int]:
         """Context (z, y, x) that a voxel of the result needs on each side."""
         return (0, 0, 0)
+
+
+def named(value: object) -> str:
+    """Return what a value is, for those who have taken it for something else."""
+    kind = type(value)
+    home = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    article = "an" if (home or kind.__name__)[0] in "aeiou" else "a"
+    return f"{article} {home}{kind.__name__}"

@@ -15,7 +15,8 @@ and a join makes one stream of both (Python's ``&`` binds tighter than ``|``):
 
 from dataclasses import dataclass
 
-from hoaconv.engine.contract import Part, Source
+from hoaconv.engine.contract import Source
+from hoaconv.engine.part import Part, named
 from hoaconv.engine.stages import kind_of
 from hoaconv.errors import PlanError
 
@@ -38,7 +39,19 @@ class Plan:
 
     @classmethod
     def read(cls, source: Source) -> "Plan":
-        """Begin with the planes of `source`."""
+        """Begin with the planes of `source`.
+
+        Raises
+        ------
+        PlanError
+            If it is no source.
+        """
+        if not (isinstance(source, Part) and kind_of(source).reads):
+            raise PlanError(
+                f"Plan.read takes a source, not {named(source)}; of an array or a path, "
+                "hoaconv.open makes a volume, and a class derived from hoaconv.engine.contract."
+                "Source is a source"
+            )
         return cls((Node(source),))
 
     def __or__(self, part: Part) -> "Plan":
@@ -47,8 +60,10 @@ class Plan:
         Raises
         ------
         PlanError
-            If there are several ends and `part` is no join.
+            If `part` is none that follows others, or there are several ends and it is no join.
         """
+        if not isinstance(part, Part) or kind_of(part).reads:
+            raise PlanError(f"{named(part)} can't follow in a plan; {_advice(part)}")
         if len(self.ends) > 1 and not kind_of(part).takes_all:
             raise PlanError(f"{part} takes one stream, but the plan has {len(self.ends)} ends")
         return Plan((Node(part, self.ends),))
@@ -72,6 +87,17 @@ class Plan:
 
     def __str__(self) -> str:
         return " | ".join(str(node.part) for node in self.nodes())
+
+
+def _advice(value: object) -> str:
+    """Return what to write in place of a value that is no part of a plan."""
+    if isinstance(value, str):
+        return "write the op as an object, such as Gaussian(1.5); hoaconv.ops.spelling parses texts"
+    if isinstance(value, Plan):
+        return "two plans go into one sweep by one & other"
+    if isinstance(value, Part):
+        return "a source begins a plan: write Plan.read(source)"
+    return "write an op, a fold or a sink: a class derived from one in hoaconv.engine.contract"
 
 
 def _shared(

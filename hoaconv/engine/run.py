@@ -15,7 +15,9 @@ from hoaconv.engine.contract import Fold, HoldWriter, Part, Sink, Writer
 from hoaconv.engine.lower import lower
 from hoaconv.engine.memory import early_folds, lenders
 from hoaconv.engine.passes.infer import infer
+from hoaconv.engine.passes.require import require
 from hoaconv.engine.passes.sample import sample_of
+from hoaconv.engine.part import named
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import PATIENCE, Pool
 from hoaconv.engine.pull_order import pull
@@ -82,7 +84,7 @@ def run(
     Raises
     ------
     PlanError
-        If it ends in nothing: no sink, no fold.
+        If it ends in nothing, neither a sink nor a fold, or is no schedule.
     BudgetError
         If ``ulimit -v`` or ``ulimit -d`` leave less than the schedule takes.
     SourceError
@@ -90,6 +92,11 @@ def run(
     StoreError
         If something can't be written.
     """
+    if not isinstance(schedule, Schedule):
+        raise PlanError(
+            f"run takes a schedule, not {named(schedule)}; write run(schedule(plan, limits)), with "
+            "schedule from hoaconv.engine.passes"
+        )
     kinds = [kind for sweep in schedule.sweeps for kind, _ in sweep.asked]
     if not any(kind.stores or kind.measures for kind in kinds):
         raise PlanError("the plan ends in nothing: add a sink or a fold")
@@ -165,7 +172,7 @@ class _Run:
         buffers = [Buffers() for _ in self._schedule.sweeps]
         for (k, i), sink, sweep in self._sinks():
             spec = sweep.spec_in(sweep.stages[i])
-            self._writers[k, i] = sink.open(spec, self.pool, buffers[k], sweep.thrift)
+            self._writers[k, i] = sink.open(spec, self.pool, buffers[k], sweep.economy)
         for k, own in enumerate(buffers):
             self._sweep(k, own)
             own.clear()  # the next sweep has sizes of its own
@@ -175,12 +182,17 @@ class _Run:
         for sink in self._schedule.sinks:
             place = places[id(sink)]
             taps = self._taps_before(place)
-            nearest = {fold.word: self.values[tap] for tap, fold in taps.items()}
+            wanted = sink.requires(self._schedule.spec_into(sink))
+            required = {fold: self._nearest(fold, taps) for fold in wanted}
             names = dict(zip(taps, fold_names(tuple(taps.values())), strict=True))
             folds = {names[tap]: self.values[tap] for tap in taps}
-            made[sink] = {**self._writers[place].close(nearest), "folds": folds}
+            made[sink] = {**self._writers[place].close(required), "folds": folds}
             self.pictures[sink] = {names[t]: self._drawn[t] for t in taps if t in self._drawn}
         return made
+
+    def _nearest(self, fold: Fold, taps: Mapping[Place, Fold]) -> Mapping[str, Any]:
+        """Return the value of the last equal fold that a sink's planes went through."""
+        return self.values[[place for place, tap in taps.items() if tap == fold][-1]]
 
     def releases(self) -> list[Callable[[], None]]:
         """What is left to do for each sink when all are closed."""
@@ -206,7 +218,7 @@ class _Run:
                 running.writers[at.i] = self._writers[k, at.i]
             if kind.measures:
                 running.taps[at.i] = Tap(at.part, at.taken)
-        lean, large = sweep.thrift.lean, planned.keeps_large_blocks
+        lean, large = sweep.economy.tight, planned.keeps_large_blocks
         with nullcontext() if lean else machine.reuse_freed(large=large):
             pull(sweep, lower(sweep, running))
         self._measured(k, {i: tap.state() for i, tap in running.taps.items()})
@@ -297,6 +309,6 @@ def fold_names(folds: Sequence[Fold]) -> list[str]:
 def warm(plan: Plan) -> None:
     """Compile, or load from disk, the kernels that a plan needs, so that its run meets none."""
     (draft,) = Schedule.draft(plan, Limits(budget=0, workers=1)).sweeps
-    for kind, at in infer(draft).asked:
+    for kind, at in require(infer(draft)).asked:
         stop.raise_if_asked()
         kind.warm(at.part, at.taken)

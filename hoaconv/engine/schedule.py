@@ -6,13 +6,15 @@ A schedule is also the draft that the passes work on: each takes one and returns
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from typing import Any, cast
 
-from hoaconv.engine.contract import Scratch, Sink, Thrift, Use
+from hoaconv.engine.contract import Economy, Scratch, Sink, Use
 from hoaconv.engine.machine import LARGEST_KEPT, resident
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages import At, Kind, Place, Stage, kind_of
+from hoaconv.errors import PlanError
 
 __all__ = ["Estimate", "Limits", "Place", "Schedule", "Stage", "Sweep"]
 
@@ -34,18 +36,27 @@ class Limits:
     sample: int | None = None
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.budget, Integral):
+            raise PlanError(
+                f"the budget is a whole number of bytes, such as 2 << 30, not {self.budget!r}; "
+                'hoaconv.units.parse_bytes("2GiB") makes one of a text'
+            )
+        if not isinstance(self.workers, Integral) or self.workers < 1:
+            raise PlanError(f"workers are a whole number from 1 on, not {self.workers!r}")
+
 
 @dataclass(frozen=True)
 class Sweep:
     """One pass along z: stages in order, decode-ahead, limits, and why things are as they are.
 
-    `thrift` has sinks and bands hold less, at some cost in speed.
+    `economy` has sinks and bands hold less, at some cost in speed.
     """
 
     stages: tuple[Stage, ...]
     limits: Limits
     ahead: int = 1
-    thrift: Thrift = field(default_factory=Thrift)
+    economy: Economy = field(default_factory=Economy)
     notes: tuple[str, ...] = ()
     sizes: str = ""
     """Why windows, bands and decode-ahead are as large as they are, set by the pass `fit`."""
@@ -102,7 +113,7 @@ class Sweep:
     def keeps_large_blocks(self) -> bool:
         """Whether what decoders of large slices free is kept for the next: faster, but more."""
         largest = max(kind.decoder_bytes(at.part) for kind, at in self.asked)
-        return largest > LARGEST_KEPT and not self.thrift.lean
+        return largest > LARGEST_KEPT and not self.economy.tight
 
     @property
     def planes(self) -> int:
@@ -117,7 +128,7 @@ class Sweep:
     @property
     def scratch_bytes(self) -> int:
         """Bytes in scratch at once, at most."""
-        return sum(kind.scratch_bytes(at, self.thrift) for kind, at in self.asked)
+        return sum(kind.scratch_bytes(at, self.economy) for kind, at in self.asked)
 
     @property
     def files(self) -> int:
@@ -132,7 +143,8 @@ class Sweep:
             "projected": self.projected,
             "smallest_budget": self.least,
             "ahead": self.ahead,
-            **asdict(self.thrift),
+            "lean": self.economy.tight,
+            "gathered": self.economy.spilled,
             "scratch_bytes": self.scratch_bytes,
             "bytes_read": self.bytes_read,
             "notes": list(self.reasons),

@@ -19,7 +19,7 @@ from uuid import uuid4
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Hold, HoldWriter, Scratch, Source, Thrift, Use
+from hoaconv.engine.contract import Economy, Fold, Hold, HoldWriter, Scratch, Source, Use
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
@@ -189,7 +189,7 @@ class ScratchSink(Hold):
     def _packing(self) -> _Packing:
         return _Packing(self.given)
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:  # noqa: ARG002
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:  # noqa: ARG002
         """Count rows being packed, and where planes lie."""
         packing = (workers + 1) * packing_bytes(self._packing.piece_bytes)
         tables = 16 * spec.planes + 8 * self._packing.table_bytes
@@ -198,16 +198,16 @@ class ScratchSink(Hold):
             Use(str(self), "where planes lie", tables),
         )
 
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:  # noqa: ARG002
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:  # noqa: ARG002
         """Count nothing: rows are written as they come."""
         return 0
 
-    def scratch_bytes(self, spec: Spec, thrift: Thrift) -> int:  # noqa: ARG002
+    def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002
         """Count all planes, as if none were smaller packed, each row by itself."""
         rows = spec.planes * spec.plane_shape[0]
         return spec.nbytes + rows * HEADER + spec.planes * self._packing.table_bytes
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> "ScratchWriter":  # noqa: ARG002
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "ScratchWriter":  # noqa: ARG002
         """Make ready to take planes; the file is made with the first."""
         return ScratchWriter(self)
 
@@ -254,7 +254,7 @@ class ScratchWriter(HoldWriter):
         self._pieces.clear()
         self._planes += 1
 
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:  # noqa: ARG002
         """Return how many planes there are, and the bytes that they take."""
         if self._planes != self._sink.given.planes:
             raise PlanError(f"{self._planes} planes came of {self._sink.given.planes}")

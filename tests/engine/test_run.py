@@ -244,7 +244,7 @@ def test_a_bad_slice_ends_the_run_and_leaves_no_thread() -> None:
 
 def test_a_sink_that_can_not_be_opened_aborts_those_that_were() -> None:
     class Shut(Keep):
-        def open(self, spec, pool, buffers, thrift):
+        def open(self, spec, pool, buffers, economy):
             raise StoreError("shut")
 
     fine, root = Keep(), Node(InMemory(volume_of((3, 3, 3))))
@@ -299,8 +299,8 @@ def test_a_failed_run_holds_no_planes_while_its_error_is_kept() -> None:
 class Failing(Keep):
     """Is written, but can't be released."""
 
-    def open(self, spec, pool, buffers, thrift):
-        writer = super().open(spec, pool, buffers, thrift)
+    def open(self, spec, pool, buffers, economy):
+        writer = super().open(spec, pool, buffers, economy)
 
         def release():
             self.ended.append("not released")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from in_memory import InMemory
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Thrift, Waiting
+from hoaconv.engine.contract import Economy, Waiting
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
@@ -53,14 +53,14 @@ def test_a_mid_write_keeps_every_bit(
         patch.setattr(scratch, "PIECE_BYTES", piece)
         place = ScratchFolder(tmp_path_factory.mktemp("scratch") / "s")
         sink = place.hold("middle", spec)
-        writer = sink.open(spec, pool, Buffers(), Thrift())
+        writer = sink.open(spec, pool, Buffers(), Economy())
         source = writer.kept().choose(order)  # before there is anything
         assert not place.folder.exists()
         for plane in volume:
             bands = [slice(y, min(y + rows, shape[1])) for y in range(0, shape[1], rows)]
             pool.map("pack", partial(writer.take, plane), bands)
             writer.advance()
-        most = sink.scratch_bytes(spec, Thrift())
+        most = sink.scratch_bytes(spec, Economy())
         assert writer.close({})["bytes"] == (place.folder / "middle").stat().st_size <= most
         back = np.empty_like(volume)
         for z, plane in enumerate(back):
@@ -103,7 +103,7 @@ def test_what_is_held_is_declared(tmp_path, edge) -> None:
     with Pool(1) as pool:
         tracemalloc.start()
         try:
-            writer = sink.open(spec, pool, Buffers(), Thrift())
+            writer = sink.open(spec, pool, Buffers(), Economy())
             for plane in volume:
                 for row in range(0, edge, 64):
                     writer.take(plane, slice(row, min(row + 64, edge)))
@@ -116,7 +116,7 @@ def test_what_is_held_is_declared(tmp_path, edge) -> None:
             reading = tracemalloc.get_traced_memory()[1] - before
         finally:
             tracemalloc.stop()
-    packing, places = (use.nbytes for use in sink.uses(spec, 0, Thrift()))
+    packing, places = (use.nbytes for use in sink.uses(spec, 0, Economy()))
     assert writing <= packing + places + 20_000
     assert source.scratch() == Waiting(sink).scratch()
     assert reading <= source.scratch() + 20_000

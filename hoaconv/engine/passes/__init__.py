@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hoaconv.engine import stop
-from hoaconv.engine.passes import check, fit, fuse, infer, prescan, pushdown, sample, split
+from hoaconv.engine.passes import check, fit, fuse, infer, prescan, pushdown, require, sample, split
+from hoaconv.engine.part import named
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule, Sweep
+from hoaconv.errors import PlanError
 
 __all__ = ["PASSES", "schedule"]
 
@@ -25,6 +27,7 @@ def each(step: Callable[[Sweep], Sweep]) -> Pass:
 
 PASSES: tuple[Pass, ...] = (
     each(infer.infer),  # first: all others read the specs
+    each(require.require),  # before anything asks what stands where
     prescan.prescan,  # while ops are still single stages
     each(pushdown.pushdown),  # once chains are named that look for values, before slices are drawn
     sample.sample,  # as soon as there are sweeps that only measure
@@ -41,10 +44,14 @@ def schedule(plan: Plan, limits: Limits) -> Schedule:
     Raises
     ------
     PlanError
-        If stages don't go together.
+        If stages don't go together, or `plan` is no plan.
     BudgetError
         If the run doesn't fit.
     """
+    if not isinstance(plan, Plan):
+        raise PlanError(
+            f"schedule takes a plan, such as Plan.read(source) | sink, not {named(plan)}"
+        )
     draft = Schedule.draft(plan, limits)
     for step in PASSES:
         stop.raise_if_asked()

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic
 
 import numpy as np
 
-from hoaconv.engine.contract import Fold, Op, Thrift, Use
+from hoaconv.engine.contract import Economy, Fold, Op, Use
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.engine.stages.running import Running
@@ -37,7 +37,7 @@ class Share:
         Threads of the pool; the thread that runs the sweep helps them.
     ahead
         Planes that sources decode ahead.
-    thrift
+    economy
         How the sweep saves memory.
     kept
         Planes of the stage's own that its readers keep at once.
@@ -51,7 +51,7 @@ class Share:
 
     workers: int
     ahead: int
-    thrift: Thrift
+    economy: Economy
     kept: int
     lent: int = 0
     is_early: bool = False
@@ -124,6 +124,10 @@ class Kind(ABC, Generic[P]):
         """Return the part with the values that it waited for."""
         return part
 
+    def requires(self, part: P, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - as above
+        """Return the folds of its planes that must stand before it."""
+        return ()
+
     def chooses(self, part: P, spec: Spec) -> range | None:  # noqa: ARG002 - as above
         """Return the planes of its input that it keeps, if it does nothing else to z."""
         return None
@@ -164,7 +168,7 @@ class Kind(ABC, Generic[P]):
         """Return the bytes held, besides, while it stores something: one stage at a time does."""
         return 0
 
-    def lends(self, at: At[P], thrift: Thrift) -> int:  # noqa: ARG002 - as above
+    def lends(self, at: At[P], economy: Economy) -> int:  # noqa: ARG002 - as above
         """Return how many planes may be decoded where it keeps them, however early they come."""
         return 0
 
@@ -176,11 +180,15 @@ class Kind(ABC, Generic[P]):
         """Return the bytes that a worker holds while it reads a plane, besides the plane."""
         return 0
 
-    def gatherable(self, at: At[P]) -> int:  # noqa: ARG002 - as above
-        """Return how many steps of `Thrift.gathered` it can take."""
+    def spillable(self, at: At[P]) -> int:  # noqa: ARG002 - as above
+        """Return how many steps of `Economy.spilled` it can take."""
         return 0
 
-    def scratch_bytes(self, at: At[P], thrift: Thrift) -> int:  # noqa: ARG002 - as above
+    def spills(self, at: At[P], economy: Economy) -> str:  # noqa: ARG002 - as above
+        """Return what waits in scratch while it runs, in words; an empty string if nothing does."""
+        return ""
+
+    def scratch_bytes(self, at: At[P], economy: Economy) -> int:  # noqa: ARG002 - as above
         """Return the bytes in scratch at once, at most."""
         return 0
 

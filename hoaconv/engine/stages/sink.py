@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hoaconv.engine.contract import Hold, Sink, Thrift, Use
+from hoaconv.engine.contract import Economy, Fold, Hold, Sink, Use
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.engine.stages.kind import Kind, Share
 from hoaconv.engine.stages.passing import let_see
@@ -25,25 +25,33 @@ class SinkKind(Kind[Sink]):
         """Return the spec of the planes that flow on."""
         return part.infer(*inputs)
 
+    def requires(self, part: Sink, spec: Spec) -> tuple[Fold, ...]:
+        """Return the folds whose values the sink writes."""
+        return part.requires(spec)
+
     def uses(self, at: At[Sink], share: Share) -> Iterable[Use]:
         """Count what the writer holds all the time."""
-        return at.part.uses(at.taken, share.workers, share.thrift)
+        return at.part.uses(at.taken, share.workers, share.economy)
 
     def storing(self, at: At[Sink], share: Share) -> int:
         """Return what the writer holds, besides, while it stores something."""
-        return at.part.storing(at.taken, share.workers, share.thrift)
+        return at.part.storing(at.taken, share.workers, share.economy)
 
-    def lends(self, at: At[Sink], thrift: Thrift) -> int:
+    def lends(self, at: At[Sink], economy: Economy) -> int:
         """Return how many places the writer lends from the beginning."""
-        return at.part.lends(at.taken, thrift)
+        return at.part.lends(at.taken, economy)
 
-    def gatherable(self, at: At[Sink]) -> int:
+    def spillable(self, at: At[Sink]) -> int:
         """Return how much the writer can let wait in scratch."""
-        return at.part.gatherable(at.taken)
+        return at.part.spillable(at.taken)
 
-    def scratch_bytes(self, at: At[Sink], thrift: Thrift) -> int:
+    def spills(self, at: At[Sink], economy: Economy) -> str:
+        """Return what the writer lets wait in scratch."""
+        return at.part.spills(at.taken, economy)
+
+    def scratch_bytes(self, at: At[Sink], economy: Economy) -> int:
         """Return the bytes in scratch at once, at most."""
-        return at.part.scratch_bytes(at.taken, thrift)
+        return at.part.scratch_bytes(at.taken, economy)
 
     def files(self, at: At[Sink]) -> int:
         """Return the number of files that will be written, at most."""
