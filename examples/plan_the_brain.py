@@ -55,7 +55,7 @@ def projected(planned: Plan, gib: int, workers: int) -> str:
         return "needs " + str(error).split("at least ")[1].split(",")[0]
     sweep = made.sweeps[0]
     words = [f"{made.projected / 1e9:.1f} GB", f"{sweep.ahead} ahead"]
-    words += [f"{sweep.thrift.gathered} in scratch"] * (sweep.thrift.gathered > 0)
+    words += [f"{sweep.economy.spilled} in scratch"] * (sweep.economy.spilled > 0)
     words += [f"{len(made.sweeps)} sweeps"] * (len(made.sweeps) > 1)
     return ", ".join(words)
 

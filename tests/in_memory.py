@@ -10,8 +10,10 @@ import numpy as np
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import (
     Core,
+    Economy,
     Fold,
     Hold,
+    HoldWriter,
     Op,
     Resample,
     Scan,
@@ -19,7 +21,6 @@ from hoaconv.engine.contract import (
     Scratch,
     Sink,
     Source,
-    Thrift,
     Use,
     Writer,
 )
@@ -200,6 +201,7 @@ class _Lagging(Scanner):
         return out
 
 
+@dataclass(frozen=True)
 class Total(Fold):
     word: ClassVar[str] = "total"
 
@@ -232,16 +234,16 @@ class Keep(Sink):
     def files(self, spec: Spec) -> int:
         return 0
 
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
         return 0
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         return (Use("keep", "everything", spec.nbytes),)
 
     def trial(self, spec: Spec, plane: Plane) -> float:
         return 0.25
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
         return _Keeper(self)
 
     def warm(self, spec: Spec) -> None:
@@ -272,7 +274,7 @@ class _Keeper(Writer):
         self.sink.planes.append(self.plane)
         self.plane = None
 
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
         self.sink.ended.append("closed")
         return {"planes": len(self.sink.planes)}
 
@@ -290,7 +292,7 @@ class Lend(Keep):
 
     lent: list[int] = field(default_factory=list)
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
         return _Lender(self, np.zeros(spec.shape, spec.dtype))
 
 
@@ -356,6 +358,7 @@ class SubtractMean(SubtractMost):
         return "subtract-mean"
 
 
+@dataclass(frozen=True)
 class Mean(Total):
     word: ClassVar[str] = "mean"
 
@@ -373,6 +376,7 @@ class Mean(Total):
         return {"mean": state[0] / state[1]}
 
 
+@dataclass(frozen=True)
 class Most(Total):
     word: ClassVar[str] = "most"
 
@@ -390,53 +394,149 @@ class Most(Total):
 class Shelf(Keep):
     """Keeps planes as a disk does: in nobody's memory."""
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         return ()
 
 
-@dataclass(frozen=True, eq=False)
-class Drawer(Shelf, Hold):
-    """Planes that wait for a later sweep."""
+@dataclass(frozen=True)
+class Drawer(Hold):
+    """Planes that wait for a later sweep: a value, like all holds."""
 
-    name: str = ""
-    given: Spec | None = None
-
-    def source(self) -> Source:
-        return FromDrawer(self, self.given)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, eq=False)
-class FromDrawer(Source):
-    drawer: Drawer
+    name: str
     given: Spec
-    stored_bytes: ClassVar[int] = 0
 
     @property
     def spec(self) -> Spec:
         return self.given
 
+    @property
+    def reading_bytes(self) -> int:
+        return 0
+
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
+        return 0
+
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
+        return ()
+
+    def trial(self, spec: Spec, plane: Plane) -> float:
+        return 0.25
+
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> HoldWriter:
+        return OpenDrawer(self)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OpenDrawer(_Keeper, HoldWriter):
+    """A drawer of one run; `opened` remembers all of them."""
+
+    opened: ClassVar[list["OpenDrawer"]] = []
+
+    def __init__(self, drawer: Drawer) -> None:
+        super().__init__(Shelf())
+        self.drawer = drawer
+        self.opened.append(self)
+
+    @property
+    def ended(self) -> list[str]:
+        return self.sink.ended
+
+    def kept(self) -> Source:
+        return FromDrawer(self)
+
+
+@dataclass(frozen=True, eq=False)
+class FromDrawer(Source):
+    writer: OpenDrawer
+    stored_bytes: ClassVar[int] = 0
+
+    @property
+    def spec(self) -> Spec:
+        return self.writer.drawer.spec
+
     def read(self, z: int, out: Plane) -> None:
-        out[...] = self.drawer.planes[z]
+        out[...] = self.writer.sink.planes[z]
 
     def scratch(self) -> int:
         return 0
 
     def __str__(self) -> str:
-        return f"from {self.drawer.name}"
+        return self.writer.drawer.name
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Desk(Scratch):
-    """A scratch that remembers what it was asked to hold."""
-
-    drawers: list[Drawer] = field(default_factory=list)
+    """A scratch that lies in memory."""
 
     def hold(self, name: str, spec: Spec) -> Drawer:
-        self.drawers.append(Drawer(name=name, given=spec))
-        return self.drawers[-1]
+        return Drawer(name, spec)
 
-    def remove(self) -> None:
+
+@dataclass(frozen=True)
+class Slope(Source):
+    """Planes made of where they are: a value, unlike `InMemory`."""
+
+    shape: tuple[int, int, int]
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(self.shape, np.dtype("int32"))
+
+    @property
+    def stored_bytes(self) -> int:
+        return self.spec.nbytes
+
+    @property
+    def volume(self) -> Slab:
+        return np.stack([self.plane(z) for z in range(self.shape[0])])
+
+    def plane(self, z: int) -> Plane:
+        count = self.shape[1] * self.shape[2]
+        return (np.arange(count, dtype=np.int32) * (z + 3) % 47).reshape(self.shape[1:])
+
+    def read(self, z: int, out: Plane) -> None:
+        out[...] = self.plane(z)
+
+    def scratch(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return "slope"
+
+
+@dataclass(frozen=True)
+class Tray(Sink):
+    """Gives the planes away as a run's output: a value, unlike `Keep`."""
+
+    name: str
+
+    def infer(self, spec: Spec) -> Spec:
+        return spec
+
+    def files(self, spec: Spec) -> int:
+        return 0
+
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
+        return 0
+
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
+        return ()
+
+    def trial(self, spec: Spec, plane: Plane) -> float:
+        return 0.25
+
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
+        return _Giver(Keep())
+
+    def warm(self, spec: Spec) -> None:
         pass
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class _Giver(_Keeper):
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
+        return {"volume": self.sink.volume}

@@ -6,9 +6,11 @@ from unittest.mock import patch
 import numpy as np
 
 from hoaconv.engine.bands import bands
-from hoaconv.engine.memory import block_spec, uses
-from hoaconv.engine.run import Running, run
+from hoaconv.engine.memory import uses
+from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Schedule, Stage, Sweep
+from hoaconv.engine.stages import At, Running
+from hoaconv.engine.stages.op import block_spec
 
 
 def volume_of(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
@@ -59,7 +61,7 @@ def buffer_bytes(made: Sweep) -> int:
 def _own(made: Sweep, stage: Stage) -> int:
     """What a call of a stage's part allocates."""
     if stage.kind == "op":
-        return stage.part.work(block_spec(made, stage))
+        return stage.part.work(block_spec(At(0, stage, (made.spec_in(stage),))))
     if stage.kind == "resample":
         return stage.part.work(made.spec_in(stage))
     if stage.kind == "join":

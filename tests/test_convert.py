@@ -256,7 +256,7 @@ def test_the_result_depends_on_neither_workers_windows_bands_nor_chunks(
         [("1,64,64", None), ("7", "none"), ("25,30,30", "25,60,60"), ("500", None)]
     ):
         all_equal(convert(f"c{i}", chunks=chunks, shards=shards), one)
-    fit = import_module("hoaconv.engine.passes.fit")  # its package has a function of this name
+    fit = import_module("hoaconv.engine.passes.fit")
     for stride, rows in [(1, 1), (3, 5), (37, 1000)]:
         monkeypatch.setattr(fit, "STRIDES", (stride,))
         monkeypatch.setattr(fit, "MIN_BAND_ROWS", min(rows, 32))

@@ -5,24 +5,39 @@ The engine knows no file format and no filter: it calls these.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.ends import Decode, Hold, Scratch, Sink, Source, Thrift, Use, Writer
+from hoaconv.engine.endpoints import (
+    Decode,
+    Economy,
+    Hold,
+    HoldWriter,
+    Scratch,
+    Sink,
+    Source,
+    Use,
+    Waiting,
+    Writer,
+)
+from hoaconv.engine.fold import Fold
 from hoaconv.engine.geometry import Lengths
+from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Plane, Slab, Spec
 
 __all__ = [
     "Core",
     "Decode",
+    "Economy",
     "Fold",
     "Hold",
+    "HoldWriter",
     "Join",
     "Lengths",
     "Op",
+    "Part",
     "Resample",
     "Scan",
     "Scanner",
@@ -30,8 +45,8 @@ __all__ = [
     "Sink",
     "Source",
     "Step",
-    "Thrift",
     "Use",
+    "Waiting",
     "Writer",
     "Zip",
 ]
@@ -40,13 +55,14 @@ Core = tuple[slice, slice, slice]
 """The part of a block (z, y, x) whose result is kept."""
 
 
-class Op(ABC):
+class Op(Part):
     """Planes to planes. A subclass is a frozen dataclass; its fields are the parameters.
 
     No padding is ever added: at a volume's end the block is shorter there, so that the op's
     own boundary mode acts on the true edge. Any legal window and band gives the same bits.
     """
 
+    kind: ClassVar[str] = "op"
     word: ClassVar[str]
 
     @property
@@ -55,7 +71,7 @@ class Op(ABC):
         return (0, 0, 0)
 
     @property
-    def needs(self) -> "Fold | None":
+    def needs(self) -> Fold | None:
         """What must be known of the whole input first, such as its percentiles; None if nothing.
 
         The planner then inserts a sweep that finds it. Until then the op can't be applied, but
@@ -83,10 +99,6 @@ class Op(ABC):
         """Whether the result is the input, bit for bit; the op is then left out."""
         return False
 
-    def after(self, before: "Op") -> "Op | None":  # noqa: ARG002 - the parameter is the contract
-        """One op for `before` and then this one, equal within the tolerance that it states."""
-        return None
-
     def infer(self, spec: Spec) -> Spec:
         """Spec of the result, of the same shape. Raises PlanError for what it can't take."""
         return spec
@@ -109,13 +121,14 @@ class Op(ABC):
         self.apply(np.zeros(voxel.shape, voxel.dtype), (slice(0, 1),) * 3, out)
 
 
-class Resample(ABC):
+class Resample(Part):
     """Planes to planes of another shape or order: crop, pad, flip, bin, resize.
 
     Plane z of the result is made of the input's planes ``reach(spec, z)``, a range whose ends
     never go back as z grows; it may be empty. A subclass is a frozen dataclass.
     """
 
+    kind: ClassVar[str] = "resample"
     word: ClassVar[str]
 
     @abstractmethod
@@ -150,7 +163,7 @@ class Resample(ABC):
         `planes` are the input's ``reach(spec, z)``, whole. Called from several threads.
         """
 
-    def warm(self, spec: Spec) -> None:  # noqa: B027 - numpy alone needs none
+    def warm(self, spec: Spec) -> None:
         """Compile the kernels that `apply` calls for planes of this spec."""
 
 
@@ -170,13 +183,14 @@ class Scanner(ABC):
         """No plane comes any more: give the rest."""
 
 
-class Scan(ABC):
+class Scan(Part):
     """Planes to planes of the same shape, decided by what went by and what comes later.
 
     It follows objects along z, so it sees planes one by one, in order, whole. Planes that it
     can't decide yet wait in its own state, packed as it likes. A subclass is a frozen dataclass.
     """
 
+    kind: ClassVar[str] = "scan"
     word: ClassVar[str]
 
     @abstractmethod
@@ -200,8 +214,10 @@ class Scan(ABC):
         """Compile the kernels that scanning planes of this spec calls."""
 
 
-class Join(ABC):
+class Join(Part):
     """Planes of several streams to one: what follows a zip. Needs no context."""
+
+    kind: ClassVar[str] = "join"
 
     @abstractmethod
     def infer(self, *specs: Spec) -> Spec:
@@ -236,61 +252,6 @@ class Zip(ABC):
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:
         """Spec of the result, from that of its own stream."""
-
-
-class Fold(ABC):
-    """Planes to one value, tapped while the planes flow on.
-
-    A state is any object that only one thread changes; `merge` joins the workers' states. The
-    value must not depend on who has seen what, in which order: sums of floats have to be exact.
-    """
-
-    word: ClassVar[str]
-
-    shared: ClassVar[bool] = False
-    """Whether all threads change one state: each then touches the rows of its own band alone."""
-
-    draws: ClassVar[bool] = False
-    """Whether it also makes a picture."""
-
-    def __str__(self) -> str:
-        return self.word
-
-    @abstractmethod
-    def init(self, spec: Spec) -> Any:
-        """A state that has seen nothing."""
-
-    @abstractmethod
-    def step(self, state: Any, block: Plane, z: int = 0, y: int = 0) -> None:
-        """Take in rows `y` and on of plane `z`, without the GIL; whole along x.
-
-        Every row of a plane comes once, to a `shared` state before any of the next plane.
-        """
-
-    @abstractmethod
-    def merge(self, one: Any, other: Any) -> Any:
-        """One state that has seen what both have seen; neither of them is changed."""
-
-    @abstractmethod
-    def finish(self, state: Any) -> Mapping[str, Any]:
-        """The value, as JSON takes it."""
-
-    def ends(self, name: str, spec: Spec) -> tuple[float, float]:  # noqa: ARG002 - the contract's
-        """The least and the greatest that a number of the value can be, whatever the voxels are."""
-        return -inf, inf
-
-    def draw(self, state: Any) -> Plane | None:  # noqa: ARG002 - the parameter is the contract
-        """The picture, if it `draws` one."""
-        return None
-
-    @abstractmethod
-    def state_bytes(self, spec: Spec) -> int:
-        """Bytes of one state, and of the picture; every worker holds one, or all share it."""
-
-    def warm(self, spec: Spec) -> None:
-        """Compile the kernels that `step` calls for planes of this spec."""
-        voxel = Spec((1, 1, 1), spec.dtype)
-        self.step(self.init(voxel), np.zeros((1, 1), spec.dtype))
 
 
 Step = Op | Resample | Scan | Zip | Fold

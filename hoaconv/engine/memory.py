@@ -1,205 +1,117 @@
 """The memory model: what every stage of a sweep holds, in bytes, known before the run.
 
 Memory of stages adds up: M{f.g} <= M{f} + M{g} (Sporring and Stansby, 2026). Nothing here is
-a maximum over stages or a lower bound; what is measured rather than derived says so.
+a maximum over stages or a lower bound; what is measured rather than derived says so. What a stage
+holds is told by its kind (`hoaconv.engine.stages`); here is how many planes flow between stages.
 """
 
-from collections.abc import Iterator, Mapping
-from math import ceil
-from typing import cast
+from collections.abc import Mapping
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source, Use
-from hoaconv.engine.pace import lags, longest_reach
-from hoaconv.engine.schedule import Stage, Sweep
-from hoaconv.engine.spec import Spec
+from hoaconv.engine.contract import Use
+from hoaconv.engine.pull_order import lags
+from hoaconv.engine.schedule import Sweep
+from hoaconv.engine.stages import Share
 
-__all__ = ["block_spec", "early_folds", "lender", "live_planes", "uses"]
+__all__ = ["early_folds", "lenders", "uses"]
 
 ENGINE_BYTES = 36_000_000
 """Libraries loaded on first use, threads, what malloc keeps: measured on Linux, up to 20 MB, with 1
 to 4 workers, with and without shards."""
 
 
-def uses(schedule: Sweep) -> tuple[Use, ...]:
-    """Every byte that the schedule's sweep holds, consumer by consumer."""
-    reserved = Use("process", "interpreter, libraries, kernels", schedule.limits.reserved or 0)
+def uses(sweep: Sweep) -> tuple[Use, ...]:
+    """Return every byte that a sweep holds, consumer by consumer."""
+    shares = _shares(sweep)
+    reserved = Use("process", "interpreter, libraries, kernels", sweep.limits.reserved)
     engine = Use("engine", "threads and bookkeeping", ENGINE_BYTES)
-    kept = _kept(schedule)
-    stages = (use for i, n in enumerate(kept) for use in _stage_uses(schedule, i, n))
-    return (reserved, engine, *stages, *_storing(schedule))
+    asked = list(zip(sweep.asked, shares, strict=True))
+    stages = (use for (kind, at), share in asked for use in kind.uses(at, share))
+    # Writers store one after the other, so one of them at a time holds as much.
+    most = max(kind.storing(at, share) for (kind, at), share in asked)
+    storing = (Use("outputs", "on its way to disk", most),) if most else ()
+    return (reserved, engine, *stages, *storing)
 
 
-def _storing(schedule: Sweep) -> tuple[Use, ...]:
-    """What the sinks hold while they store: one of them at a time, so the most of any."""
-    sinks = [(s.part, schedule.spec_in(s)) for s in schedule.stages if isinstance(s.part, Sink)]
-    workers = schedule.limits.workers
-    sizes = (sink.storing(spec, workers, schedule.thrift) for sink, spec in sinks)
-    most = max(sizes, default=0)
-    return (Use("outputs", "chunks of one layer on their way to disk", most),) if most else ()
+def _shares(sweep: Sweep) -> list[Share]:
+    """Return for each stage its share in the sweep."""
+    lent = dict.fromkeys(range(len(sweep.stages)), 0)
+    for i, j in lenders(sweep).items():
+        kind, at = sweep.asked[j]
+        lent[i] = kind.lends(at, sweep.economy)
+    early = {j for folds in early_folds(sweep).values() for j in folds}
+    workers, large = sweep.limits.workers, sweep.keeps_large_blocks
+    return [
+        Share(workers, sweep.ahead, sweep.economy, kept, lent[i], i in early, large)
+        for i, kept in enumerate(_kept(sweep))
+    ]
 
 
-def live_planes(stride: int, kept: int) -> int:
-    """Planes alive of a stage that makes `stride` at once, of which readers keep `kept`.
+def lenders(sweep: Sweep) -> Mapping[int, int]:
+    """Return, by source, the sink that lends its planes their places: see `Writer.lend`.
 
-    They are made as one slab, which lives as long as any of its planes: the newest slab, and
-    those that the planes still kept when it is made lie in.
-
-    Examples
-    --------
-    >>> live_planes(4, 1), live_planes(4, 2), live_planes(1, 7)
-    (4, 8, 7)
+    It is the first one behind a source whose planes only pass by, so that nobody else keeps them.
     """
-    return stride * (ceil((kept - 1) / stride) + 1)
+    found: dict[int, int] = {}
+    for i, (kind, _) in enumerate(sweep.asked):
+        behind = _alone_behind(sweep, i) if kind.reads else []
+        sinks = [j for j in behind if sweep.asked[j][0].stores]
+        if sinks:
+            found[i] = sinks[0]
+    return found
 
 
-def block_spec(schedule: Sweep, stage: Stage) -> Spec:
-    """What one call of an op's `apply` gets: a window of a band and its halo."""
-    spec = schedule.spec_in(stage)
-    rows = min(stage.rows + 2 * stage.halo[1], spec.plane_shape[0])
-    return Spec((min(stage.window, spec.planes), rows, spec.shape[2]), spec.dtype)
-
-
-def lender(sweep: Sweep, i: int) -> int | None:
-    """The sink that takes a source's planes as they are, if nobody else keeps them.
-
-    It lends them their places: see `Writer.lend`.
-    """
-    behind = []
+def _alone_behind(sweep: Sweep, i: int) -> list[int]:
+    """Return all stages behind stage `i`, if its planes pass through them one after the other."""
+    behind: list[int] = []
     while len(readers := sweep.readers[i]) == 1:
         (i,) = readers
         behind.append(i)
-    ends = [j for j in behind if isinstance(sweep.stages[j].part, Sink)]
-    alone = all(isinstance(sweep.stages[j].part, Fold | Sink) for j in behind) and not readers
-    return ends[0] if ends and alone else None
+    passes = all(sweep.asked[j][0].passes_on for j in behind)
+    return behind if passes and not readers else []
 
 
 def early_folds(sweep: Sweep) -> Mapping[int, tuple[int, ...]]:
-    """By source, the folds that see its planes as they are decoded, in any order.
+    """Return, by source, the folds that see its planes as they are decoded, in any order.
 
     Threads then needn't meet for each plane. A state that threads share takes planes in order.
     """
     found: dict[int, tuple[int, ...]] = {}
     roots: dict[int, int] = {}
-    for i, stage in enumerate(sweep.stages):
-        if isinstance(stage.part, Source):
+    for i, (kind, at) in enumerate(sweep.asked):
+        if kind.reads:
             roots[i], found[i] = i, ()
-        elif isinstance(stage.part, Fold) and not stage.part.shared:
-            (before,) = stage.inputs
-            if before in roots:
-                roots[i] = roots[before]
-                found[roots[i]] += (i,)
+        elif kind.sees_any_order(at.part) and at.stage.inputs[0] in roots:
+            roots[i] = roots[at.stage.inputs[0]]
+            found[roots[i]] += (i,)
     return found
 
 
-def _kept(schedule: Sweep) -> list[int]:
-    """Planes of each stage that its readers keep at once.
+def _kept(sweep: Sweep) -> list[int]:
+    """Return the planes of each stage that its readers keep at once.
 
-    One reader keeps its window, or, if planes only flow through it, what its own readers keep.
+    One reader keeps its window, or, if planes only pass through it, what its own readers keep.
     Of several, the one that looks furthest ahead, all along its branch, makes the tee keep for the
     others what they have yet to take. So do planes that are made before anybody asks for them.
     """
-    reaches, late = _reaches(schedule), lags(schedule)
-    kept = [0] * len(schedule.stages)
+    reaches, late = _reaches(sweep), lags(sweep)
+    kept = [0] * len(sweep.stages)
     for i in reversed(range(len(kept))):  # readers stand behind
-        stage, readers = schedule.stages[i], schedule.readers[i]
-        if len(readers) != 1 or isinstance(stage.part, Resample):
+        (kind, at), readers = sweep.asked[i], sweep.readers[i]
+        if len(readers) != 1 or kind.has_own_pace:
             most = max((reaches[j] for j in readers), default=1)
-            kept[i] = min(most + late[i], schedule.spec_of(stage).planes)
-            continue
-        (reader,) = readers
-        part = schedule.stages[reader].part
-        if isinstance(part, Resample):
-            kept[i] = reaches[reader]
-        elif isinstance(part, Fold | Sink):
-            kept[i] = kept[reader]
+            kept[i] = min(most + late[i], at.given.planes)
         else:
-            kept[i] = schedule.stages[reader].window
+            (j,) = readers
+            reader, there = sweep.asked[j]
+            kept[i] = reader.keeps(there, kept[j])
     return kept
 
 
-def _reaches(schedule: Sweep) -> list[int]:
-    """How far each stage looks ahead, and its readers: but planes that are resampled are let go."""
-    reaches = [0] * len(schedule.stages)
+def _reaches(sweep: Sweep) -> list[int]:
+    """Return how far each stage looks ahead, all along its branch."""
+    reaches = [0] * len(sweep.stages)
     for i in reversed(range(len(reaches))):
-        stage = schedule.stages[i]
-        further = max((reaches[j] for j in schedule.readers[i]), default=0)
-        if isinstance(stage.part, Resample):
-            reaches[i] = longest_reach(stage.part, schedule.spec_in(stage))
-        elif isinstance(stage.part, Fold | Sink):
-            reaches[i] = max(1, further)
-        else:
-            late = stage.part.delay(schedule.spec_in(stage)) if isinstance(stage.part, Scan) else 0
-            reaches[i] = stage.window + late + further
+        kind, at = sweep.asked[i]
+        further = max((reaches[j] for j in sweep.readers[i]), default=0)
+        reaches[i] = kind.looks_ahead(at, further)
     return reaches
-
-
-def _stage_uses(schedule: Sweep, i: int, kept: int) -> tuple[Use, ...]:
-    stage, who = schedule.stages[i], str(schedule.stages[i].part)
-    taken = schedule.spec_in(stage)
-    if isinstance(stage.part, Sink):
-        return stage.part.uses(taken, schedule.limits.workers, schedule.thrift)
-    if isinstance(stage.part, Fold):
-        many = _states(schedule, i, stage.part)
-        what = "one state of all threads" if stage.part.shared else f"states of {many} threads"
-        return (Use(who, what, many * stage.part.state_bytes(taken)),)
-    if isinstance(stage.part, Source):
-        return tuple(_source_uses(schedule, i, stage.part, kept))
-    planes = live_planes(stage.stride, kept) if isinstance(stage.part, Op) else kept
-    made = Use(who, f"{planes} planes of output", planes * schedule.spec_of(stage).plane_bytes)
-    if isinstance(stage.part, Scan):
-        held = f"objects under way, up to {stage.part.delay(taken)} planes"
-        return (made, Use(who, held, stage.part.state_bytes(taken)))
-    threads = min(schedule.limits.workers + 1, _bands_of(schedule.spec_of(stage), stage))
-    return (made, Use(who, f"bands in {threads} threads", threads * _band(schedule, stage)))
-
-
-def _bands_of(spec: Spec, stage: Stage) -> int:
-    """Bands of a plane, each of which one thread makes, or takes."""
-    return ceil(spec.plane_shape[0] / max(1, stage.rows))
-
-
-def _states(schedule: Sweep, i: int, fold: Fold) -> int:
-    """States of a fold: of each thread that sees a plane as it is decoded, or ever takes a band."""
-    if fold.shared:
-        return 1
-    workers, spec = schedule.limits.workers, schedule.spec_in(schedule.stages[i])
-    if any(i in folds for folds in early_folds(schedule).values()):
-        return min(workers, spec.planes)
-    return min(workers + 1, spec.planes * _bands_of(spec, schedule.stages[i]))
-
-
-def _source_uses(schedule: Sweep, i: int, source: Source, kept: int) -> Iterator[Use]:
-    who, spec, workers = str(source), schedule.spec_of(schedule.stages[i]), schedule.limits.workers
-    decoders = min(workers, schedule.ahead + 1, spec.planes)
-    planes = min(schedule.ahead + kept, spec.planes - _lent(schedule, i))
-    ahead = min(schedule.ahead, spec.planes)
-    yield Use(who, f"{planes} planes: {ahead} ahead", planes * spec.plane_bytes)
-    yield Use(who, f"decoding in {decoders} workers", decoders * source.scratch())
-    # The heap falls into pieces: measured, 0.8 to 2.7 times the scratch with 2 to 16 workers. But
-    # no more pieces come than slices.
-    pieces = min(1 + decoders // 4, spec.planes - decoders)
-    if schedule.keeps_large_blocks and pieces:
-        yield Use(who, "freed by decoders, kept for the next", pieces * source.scratch())
-    if layer := source.holds(workers):
-        yield Use(who, "the layer being read", layer)
-
-
-def _lent(schedule: Sweep, i: int) -> int:
-    """Planes of a source that are decoded where a sink keeps them, however early they come."""
-    j = lender(schedule, i)
-    if j is None:
-        return 0
-    sink, spec = schedule.stages[j].part, schedule.spec_of(schedule.stages[i])
-    return min(cast(Sink, sink).lends(spec, schedule.thrift), spec.planes)
-
-
-def _band(schedule: Sweep, stage: Stage) -> int:
-    """What a thread holds while it makes a band."""
-    if isinstance(stage.part, Resample):
-        return stage.part.work(schedule.spec_in(stage))
-    if isinstance(stage.part, Join):
-        return stage.part.work(*(schedule.spec_of(schedule.stages[j]) for j in stage.inputs))
-    if not isinstance(stage.part, Op):
-        return 0
-    block = block_spec(schedule, stage)
-    return (block.nbytes if stage.window > 1 else 0) + stage.part.work(block)

@@ -15,13 +15,12 @@ and a join makes one stream of both (Python's ``&`` binds tighter than ``|``):
 
 from dataclasses import dataclass
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source
+from hoaconv.engine.contract import Source
+from hoaconv.engine.part import Part, named
+from hoaconv.engine.stages import kind_of
 from hoaconv.errors import PlanError
 
 __all__ = ["Node", "Part", "Plan"]
-
-Part = Source | Op | Resample | Scan | Join | Fold | Sink
-"""What may stand in a plan."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,32 @@ class Plan:
 
     @classmethod
     def read(cls, source: Source) -> "Plan":
-        """Begin with the planes of `source`."""
+        """Begin with the planes of `source`.
+
+        Raises
+        ------
+        PlanError
+            If it is no source.
+        """
+        if not (isinstance(source, Part) and kind_of(source).reads):
+            raise PlanError(
+                f"Plan.read takes a source, not {named(source)}; of an array or a path, "
+                "hoaconv.open makes a volume, and a class derived from hoaconv.engine.contract."
+                "Source is a source"
+            )
         return cls((Node(source),))
 
-    def __or__(self, part: Op | Resample | Scan | Join | Fold | Sink) -> "Plan":
+    def __or__(self, part: Part) -> "Plan":
         """Go on with `part`: a join takes all ends, anything else the only one.
 
         Raises
         ------
         PlanError
-            If there are several ends and `part` is no join.
+            If `part` is none that follows others, or there are several ends and it is no join.
         """
-        if len(self.ends) > 1 and not isinstance(part, Join):
+        if not isinstance(part, Part) or kind_of(part).reads:
+            raise PlanError(f"{named(part)} can't follow in a plan; {_advice(part)}")
+        if len(self.ends) > 1 and not kind_of(part).takes_all:
             raise PlanError(f"{part} takes one stream, but the plan has {len(self.ends)} ends")
         return Plan((Node(part, self.ends),))
 
@@ -76,6 +89,17 @@ class Plan:
         return " | ".join(str(node.part) for node in self.nodes())
 
 
+def _advice(value: object) -> str:
+    """Return what to write in place of a value that is no part of a plan."""
+    if isinstance(value, str):
+        return "write the op as an object, such as Gaussian(1.5); hoaconv.ops.spelling parses texts"
+    if isinstance(value, Plan):
+        return "two plans go into one sweep by one & other"
+    if isinstance(value, Part):
+        return "a source begins a plan: write Plan.read(source)"
+    return "write an op, a fold or a sink: a class derived from one in hoaconv.engine.contract"
+
+
 def _shared(
     node: Node, known: dict[tuple[object, tuple[int, ...]], Node], seen: dict[int, Node]
 ) -> Node:
@@ -83,8 +107,7 @@ def _shared(
     if id(node) not in seen:
         inputs = tuple(_shared(needed, known, seen) for needed in node.inputs)
         part = node.part
-        # Ops are values, and sources that have an address; folds, sinks and joins are not.
-        same = part if isinstance(part, Op | Resample | Scan | Source) else id(part)
+        same = part if kind_of(part).is_value else id(part)
         seen[id(node)] = known.setdefault((same, tuple(map(id, inputs))), Node(part, inputs))
     return seen[id(node)]
 

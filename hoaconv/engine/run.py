@@ -11,17 +11,21 @@ from typing import Any, cast
 
 from hoaconv.engine import machine, stop
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, Hold, Join, Op, Sink, Source, Writer
-from hoaconv.engine.lower import Running, Tap, lower
-from hoaconv.engine.pace import pull
+from hoaconv.engine.contract import Fold, HoldWriter, Part, Sink, Writer
+from hoaconv.engine.lower import lower
+from hoaconv.engine.memory import early_folds, lenders
+from hoaconv.engine.part import named
 from hoaconv.engine.passes.infer import infer
-from hoaconv.engine.passes.measure import settled
+from hoaconv.engine.passes.require import require
 from hoaconv.engine.passes.sample import sample_of
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import PATIENCE, Pool
+from hoaconv.engine.pull_order import pull
 from hoaconv.engine.sampling import Intervals, half_samples, interval, together
-from hoaconv.engine.schedule import Limits, Place, Schedule, Sweep
+from hoaconv.engine.schedule import Limits, Place, Schedule, Stage, Sweep
 from hoaconv.engine.spec import Plane
+from hoaconv.engine.stages import Running, kind_of
+from hoaconv.engine.stages.taps import Tap
 from hoaconv.errors import PlanError, StoreError
 
 __all__ = ["Outcome", "fold_names", "run", "warm"]
@@ -85,7 +89,7 @@ def run(
     Raises
     ------
     PlanError
-        If it ends in nothing: no sink, no fold.
+        If it ends in nothing, neither a sink nor a fold, or is no schedule.
     BudgetError
         If ``ulimit -v`` or ``ulimit -d`` leave less than the schedule takes.
     SourceError
@@ -93,8 +97,13 @@ def run(
     StoreError
         If something can't be written.
     """
-    parts = [stage.part for sweep in schedule.sweeps for stage in sweep.stages]
-    if not any(isinstance(part, Sink | Fold) for part in parts):
+    if not isinstance(schedule, Schedule):
+        raise PlanError(
+            f"run takes a schedule, not {named(schedule)}; write run(schedule(plan, limits)), with "
+            "schedule from hoaconv.engine.passes"
+        )
+    kinds = [kind for sweep in schedule.sweeps for kind, _ in sweep.asked]
+    if not any(kind.stores or kind.measures for kind in kinds):
         raise PlanError("the plan ends in nothing: add a sink or a fold")
     machine.check_room(schedule.projected)
     start = perf_counter()
@@ -171,7 +180,7 @@ class _Run:
         buffers = [Buffers() for _ in self._schedule.sweeps]
         for (k, i), sink, sweep in self._sinks():
             spec = sweep.spec_in(sweep.stages[i])
-            self._writers[k, i] = sink.open(spec, self.pool, buffers[k], sweep.thrift)
+            self._writers[k, i] = sink.open(spec, self.pool, buffers[k], sweep.economy)
         for k, own in enumerate(buffers):
             self._sweep(k, own)
             own.clear()  # the next sweep has sizes of its own
@@ -181,12 +190,17 @@ class _Run:
         for sink in self._schedule.sinks:
             place = places[id(sink)]
             taps = self._taps_before(place)
-            nearest = {fold.word: self.values[tap] for tap, fold in taps.items()}
+            wanted = sink.requires(self._schedule.spec_into(sink))
+            required = {fold: self._nearest(fold, taps) for fold in wanted}
             names = dict(zip(taps, fold_names(tuple(taps.values())), strict=True))
             folds = {names[tap]: self.values[tap] for tap in taps}
-            made[sink] = {**self._writers[place].close(nearest), "folds": folds}
+            made[sink] = {**self._writers[place].close(required), "folds": folds}
             self.pictures[sink] = {names[t]: self.drawn[t] for t in taps if t in self.drawn}
         return made
+
+    def _nearest(self, fold: Fold, taps: Mapping[Place, Fold]) -> Mapping[str, Any]:
+        """Return the value of the last equal fold that a sink's planes went through."""
+        return self.values[[place for place, tap in taps.items() if tap == fold][-1]]
 
     def releases(self) -> list[Callable[[], None]]:
         """What is left to do for each sink when all are closed."""
@@ -195,43 +209,51 @@ class _Run:
 
     def _sinks(self) -> Iterator[tuple[Place, Sink, Sweep]]:
         for k, sweep in enumerate(self._schedule.sweeps):
-            for i, stage in enumerate(sweep.stages):
-                if isinstance(stage.part, Sink):
-                    yield (k, i), stage.part, sweep
+            for kind, at in sweep.asked:
+                if kind.stores:
+                    yield (k, at.i), at.part, sweep
 
     def _sweep(self, k: int, buffers: Buffers) -> None:
-        """One sweep; what it has found, later ops know."""
-        sweep = self._schedule.sweeps[k]
-        stages = (replace(stage, part=settled(stage.part, self.found)) for stage in sweep.stages)
-        running = Running(sweep.with_stages(tuple(stages)), self.pool, buffers)
+        """Sweep once; later ops then know what it has found."""
+        planned = self._schedule.sweeps[k]
+        stages = (replace(stage, part=self._bound(stage)) for stage in planned.stages)
+        sweep = planned.with_stages(tuple(stages))
+        running = Running(self.pool, buffers, sweep.readers, sweep.ahead)
+        running.early, running.lenders = early_folds(sweep), lenders(sweep)
         running.on_plane = self._plane_read
-        for i, stage in enumerate(sweep.stages):
-            if isinstance(stage.part, Sink):
-                running.writers[i] = self._writers[k, i]
-            elif isinstance(stage.part, Fold):
-                running.taps[i] = Tap(running, stage)
-        lean, large = sweep.thrift.lean, sweep.keeps_large_blocks
+        for kind, at in sweep.asked:
+            if kind.stores:
+                running.writers[at.i] = self._writers[k, at.i]
+            if kind.measures:
+                running.taps[at.i] = Tap(at.part, at.taken)
+        lean, large = sweep.economy.tight, planned.keeps_large_blocks
         with nullcontext() if lean else machine.reuse_freed(large=large):
-            pull(running.sweep, lower(running))
+            pull(sweep, lower(sweep, running))
         self._measured(k, {i: tap.state() for i, tap in running.taps.items()})
-        for i, stage in enumerate(sweep.stages):
-            if isinstance(stage.part, Hold):
-                running.writers[i].close({})
-            if stage.after:
-                self._writers[self._hold_of(stage.after)].release()
+        for kind, at in sweep.asked:
+            if kind.stores and not kind.is_output:
+                running.writers[at.i].close({})
+            if at.stage.after:
+                self._writers[self._hold_of(at.stage.after)].release()
+
+    def _bound(self, stage: Stage) -> Part:
+        """What a stage does now that the sweeps before have run."""
+        if stage.after:
+            return cast(HoldWriter, self._writers[self._hold_of(stage.after)]).kept()
+        return kind_of(stage.part).bound(stage.part, self.found)
 
     def fold_at(self, place: Place) -> Fold:
         """Return the fold that stands at a place."""
         return cast(Fold, self._schedule.sweeps[place[0]].stages[place[1]].part)
 
     def _hold_of(self, place: Place) -> Place:
-        """Where the planes of a stage wait."""
+        """Return the hold that has taken a stage's planes."""
         k, i = place
-        stages = self._schedule.sweeps[k].stages
+        asked = self._schedule.sweeps[k].asked
         return next(
-            (k, j)
-            for j, stage in enumerate(stages)
-            if isinstance(stage.part, Hold) and stage.inputs == (i,)
+            (k, at.i)
+            for kind, at in asked
+            if kind.stores and not kind.is_output and at.stage.inputs == (i,)
         )
 
     def _measured(self, k: int, states: Mapping[int, Any]) -> None:
@@ -265,13 +287,14 @@ class _Run:
         found: dict[Place, Fold] = {}
         for before in [stage.after] if stage.after else [(k, j) for j in stage.inputs]:
             found |= self._taps_before(before)
-        return found | {place: stage.part} if isinstance(stage.part, Fold) else found
+        measures = kind_of(stage.part).measures
+        return found | {place: cast(Fold, stage.part)} if measures else found
 
     def abort(self, error: BaseException) -> None:
         """Remove what waits, then what was written, the latest first; tell if it is gone."""
         left: list[str] = []
         removed = False
-        holds = {place for place, sink, _ in self._sinks() if isinstance(sink, Hold)}
+        holds = {place for place, sink, _ in self._sinks() if not kind_of(sink).is_output}
         latest_first = list(reversed(self._writers))
         for place in sorted(latest_first, key=lambda place: place not in holds):
             try:
@@ -298,11 +321,6 @@ def fold_names(folds: Sequence[Fold]) -> list[str]:
 def warm(plan: Plan) -> None:
     """Compile, or load from disk, the kernels that a plan needs, so that its run meets none."""
     (draft,) = Schedule.draft(plan, Limits(budget=0, workers=1)).sweeps
-    draft = infer(draft)
-    for stage in draft.stages:
-        if isinstance(stage.part, Source | Join):
-            continue
+    for kind, at in require(infer(draft)).asked:
         stop.raise_if_asked()
-        stage.part.warm(draft.spec_in(stage))
-        if isinstance(stage.part, Op) and stage.part.needs:
-            stage.part.needs.warm(draft.spec_in(stage))
+        kind.warm(at.part, at.taken)

@@ -6,129 +6,57 @@ A schedule is also the draft that the passes work on: each takes one and returns
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from numbers import Integral
+from typing import Any, cast
 
-from hoaconv.engine.contract import (
-    Fold,
-    Hold,
-    Join,
-    Op,
-    Resample,
-    Scan,
-    Scratch,
-    Sink,
-    Source,
-    Thrift,
-    Use,
-)
-from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.contract import Economy, Scratch, Sink, Use
 from hoaconv.engine.machine import LARGEST_KEPT, resident
-from hoaconv.engine.plan import Part, Plan
+from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
+from hoaconv.engine.stages import At, Kind, Place, Stage, kind_of
 from hoaconv.errors import PlanError
 
 __all__ = ["Estimate", "Limits", "Place", "Schedule", "Stage", "Sweep"]
-
-Place = tuple[int, int]
-"""A stage of a schedule: which sweep, which stage in it."""
-
-
-_KINDS: dict[str, type] = {
-    "source": Source,
-    "op": Op,
-    "resample": Resample,
-    "scan": Scan,
-    "join": Join,
-    "fold": Fold,
-    "sink": Sink,
-}
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a run may take: bytes in all, threads, and the bytes taken before it begins.
 
-    `reserved` is what the process holds already; None measures it when the plan is scheduled.
-    Without `scratch` planes never wait on disk, and what doesn't fit is refused. If `exact`, no op
-    stands in for two others. A sweep that only measures reads no more than `sample` slices, drawn
-    at random; the same ones for the same `seed`.
+    `reserved` is what the process holds already; it is measured when the limits are made, unless
+    it is given. Without `scratch` planes never wait on disk, and what doesn't fit is refused. A
+    sweep that only measures reads no more than `sample` slices, drawn at random; the same ones for
+    the same `seed`.
     """
 
     budget: int
     workers: int
-    reserved: int | None = None
+    reserved: int = field(default_factory=resident)
     scratch: Scratch | None = None
-    exact: bool = False
     sample: int | None = None
     seed: int = 0
 
-
-@dataclass(frozen=True)
-class Stage:
-    """A part with its place in the sweep.
-
-    Attributes
-    ----------
-    inputs
-        Positions in the schedule of the stages whose planes it takes.
-    spec
-        What it gives; set by the pass `infer`.
-    geometry
-        For a source of chosen planes: where their voxels lie; set by `choose`. None where the
-        source's own spec tells it.
-    stride
-        Planes that an op makes at once; set by `fit`.
-    rows
-        Rows of a band, the piece of a slab that one worker handles; set by `fit`.
-    after
-        For a source that gives what an earlier sweep has left in scratch: the stage whose planes
-        these are; set by `split`.
-    finds
-        For a fold that looks for what a later op `needs`: the chain of ops up to that one; set
-        by `measure`.
-    """
-
-    part: Part
-    inputs: tuple[int, ...]
-    spec: Spec | None = None
-    geometry: Geometry | None = None
-    stride: int = 1
-    rows: int = 0
-    after: Place | None = None
-    finds: str | None = None
-
-    @property
-    def halo(self) -> tuple[int, int, int]:
-        """Context (z, y, x) on each side."""
-        return self.part.halo if isinstance(self.part, Op) else (0, 0, 0)
-
-    @property
-    def window(self) -> int:
-        """Planes that the stage sees at once: the stride and a halo on each side."""
-        return self.stride + 2 * self.halo[0]
-
-    @property
-    def is_output(self) -> bool:
-        """Whether it writes what stays when the run is over."""
-        return isinstance(self.part, Sink) and not isinstance(self.part, Hold)
-
-    @property
-    def kind(self) -> str:
-        """One of source, op, resample, scan, join, fold, sink."""
-        return next(name for name, kind in _KINDS.items() if isinstance(self.part, kind))
+    def __post_init__(self) -> None:
+        if not isinstance(self.budget, Integral):
+            raise PlanError(
+                f"the budget is a whole number of bytes, such as 2 << 30, not {self.budget!r}; "
+                'hoaconv.units.parse_bytes("2GiB") makes one of a text'
+            )
+        if not isinstance(self.workers, Integral) or self.workers < 1:
+            raise PlanError(f"workers are a whole number from 1 on, not {self.workers!r}")
 
 
 @dataclass(frozen=True)
 class Sweep:
     """One pass along z: stages in order, decode-ahead, limits, and why things are as they are.
 
-    `thrift` has sinks and bands hold less, at some cost in speed.
+    `economy` has sinks and bands hold less, at some cost in speed.
     """
 
     stages: tuple[Stage, ...]
     limits: Limits
     ahead: int = 1
-    thrift: Thrift = field(default_factory=Thrift)
+    economy: Economy = field(default_factory=Economy)
     notes: tuple[str, ...] = ()
     sizes: str = ""
     """Why windows, bands and decode-ahead are as large as they are, set by the pass `fit`."""
@@ -137,14 +65,20 @@ class Sweep:
     """Bytes of the smallest budget that would fit without a cut, set by the pass `fit`."""
 
     def spec_in(self, stage: Stage) -> Spec:
-        """What flows into a stage; for a source, what flows out of it."""
+        """Return what flows into a stage; for a source, what flows out of it."""
         return self.spec_of(self.stages[stage.inputs[0]] if stage.inputs else stage)
 
     def spec_of(self, stage: Stage) -> Spec:
-        """What flows out of a stage, once `infer` has said so."""
-        if stage.spec is None:
-            raise PlanError(f"the spec of {stage.part} isn't inferred yet")
-        return stage.spec
+        """Return what flows out of a stage, once `infer` has said so."""
+        return stage.given
+
+    @cached_property
+    def asked(self) -> tuple[tuple[Kind[Any], At[Any]], ...]:
+        """For each stage, who answers for it, and the stage as that sees it."""
+        return tuple(
+            (kind_of(stage.part), At(i, stage, tuple(self.stages[j].given for j in stage.inputs)))
+            for i, stage in enumerate(self.stages)
+        )
 
     @cached_property
     def readers(self) -> tuple[tuple[int, ...], ...]:
@@ -167,68 +101,58 @@ class Sweep:
     @property
     def bytes_read(self) -> int:
         """Bytes that the sources' slices take on disk."""
-        return sum(s.part.stored_bytes for s in self.stages if isinstance(s.part, Source))
+        return sum(kind.bytes_read(at.part) for kind, at in self.asked)
 
     @property
     def bytes_decoded(self) -> int:
         """Bytes of the sources' slices, decoded; what waits in scratch is none."""
-        sources = (s for s in self.stages if isinstance(s.part, Source) and s.after is None)
-        return sum(self.spec_of(source).nbytes for source in sources)
+        stages = [at.stage for kind, at in self.asked if kind.reads]
+        return sum(stage.given.nbytes for stage in stages if stage.after is None)
 
     @property
     def keeps_large_blocks(self) -> bool:
         """Whether what decoders of large slices free is kept for the next: faster, but more."""
-        scratch = (s.part.scratch() for s in self.stages if isinstance(s.part, Source))
-        return max(scratch, default=0) > LARGEST_KEPT and not self.thrift.lean
+        largest = max(kind.decoder_bytes(at.part) for kind, at in self.asked)
+        return largest > LARGEST_KEPT and not self.economy.tight
 
     @property
     def planes(self) -> int:
         """Planes that the sources will give."""
-        return sum(self.spec_of(s).planes for s in self.stages if isinstance(s.part, Source))
+        return sum(at.given.planes for kind, at in self.asked if kind.reads)
 
     @property
     def bytes_raw(self) -> int:
         """Bytes of level 0 of all outputs, not compressed."""
-        return sum(self.spec_in(s).nbytes for s in self.stages if s.is_output)
+        return sum(at.taken.nbytes for kind, at in self.asked if kind.is_output)
 
     @property
     def scratch_bytes(self) -> int:
         """Bytes in scratch at once, at most."""
-        sinks = [(s.part, self.spec_in(s)) for s in self.stages if isinstance(s.part, Sink)]
-        return sum(sink.scratch_bytes(spec, self.thrift) for sink, spec in sinks)
+        return sum(kind.scratch_bytes(at, self.economy) for kind, at in self.asked)
 
     @property
     def files(self) -> int:
         """Files that will be written, at most."""
-        return sum(s.part.files(self.spec_in(s)) for s in self.stages if isinstance(s.part, Sink))
+        return sum(kind.files(at) for kind, at in self.asked)
 
     def describe(self) -> dict[str, Any]:
-        """All of it, as JSON takes it."""
+        """Return all of it in JSON's types."""
         return {
-            "stages": [self._row(stage) for stage in self.stages],
+            "stages": [kind.row(at) for kind, at in self.asked],
             "memory": [asdict(use) for use in self.uses],
             "projected": self.projected,
             "smallest_budget": self.least,
             "ahead": self.ahead,
-            **asdict(self.thrift),
+            "lean": self.economy.tight,
+            "gathered": self.economy.spilled,
             "scratch_bytes": self.scratch_bytes,
             "bytes_read": self.bytes_read,
             "notes": list(self.reasons),
         }
 
-    def _row(self, stage: Stage) -> dict[str, Any]:
-        spec = self.spec_of(stage)
-        return {
-            "stage": str(stage.part),
-            "kind": stage.kind,
-            "inputs": list(stage.inputs),
-            "window": stage.window,
-            "stride": stage.stride,
-            "halo": list(stage.halo),
-            "rows": stage.rows,
-            "shape": list(spec.shape),
-            "dtype": str(spec.dtype),
-        }
+    def __getstate__(self) -> dict[str, Any]:
+        # What is worked out from the fields is worked out anew where the sweep is sent to.
+        return {name: vars(self)[name] for name in self.__dataclass_fields__}
 
     def note(self, *notes: str) -> "Sweep":
         """The same with something to tell, once."""
@@ -303,7 +227,7 @@ class Schedule:
     least: int = field(default=0, compare=False)
     """Bytes of the smallest budget that would fit, set by the pass `split`."""
     estimate: Estimate | None = field(default=None, compare=False)
-    """Set by `hoaconv.engine.probe`, where somebody wants to know."""
+    """How long the run will take, where somebody has asked `hoaconv.engine.estimate`."""
     refusal: str | None = field(default=None, compare=False)
     """Why it can't run on this machine, though it may on another."""
 
@@ -313,9 +237,7 @@ class Schedule:
         nodes = plan.nodes()
         place = {id(node): i for i, node in enumerate(nodes)}
         stages = (Stage(n.part, tuple(place[id(m)] for m in n.inputs)) for n in nodes)
-        sinks = tuple(n.part for n in nodes if isinstance(n.part, Sink))
-        if limits.reserved is None:
-            limits = replace(limits, reserved=resident())
+        sinks = tuple(cast(Sink, n.part) for n in nodes if kind_of(n.part).stores)
         return cls((Sweep(tuple(stages), limits),), sinks)
 
     @property
@@ -332,7 +254,7 @@ class Schedule:
             for number, sweep in enumerate(self.sweeps, 1)
             for note in sweep.reasons
         ]
-        if not any(isinstance(s.part, Hold) for sweep in self.sweeps for s in sweep.stages):
+        if not any(stage.after for sweep in self.sweeps for stage in sweep.stages):
             notes.append("no planes wait in scratch: every sweep fits the budget whole")
         return tuple(notes)
 

@@ -19,7 +19,7 @@ from uuid import uuid4
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Hold, Scratch, Source, Thrift, Use, Writer
+from hoaconv.engine.contract import Economy, Fold, Hold, HoldWriter, Scratch, Source, Use
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
@@ -27,14 +27,51 @@ from hoaconv.io.folder import SCRATCH
 from hoaconv.io.packed import HEADER, PackedFile, pack, packing_bytes
 from hoaconv.units import format_bytes
 
-__all__ = ["ScratchFolder", "ScratchSink", "ScratchSource", "check_space"]
+__all__ = ["OpenScratch", "ScratchFolder", "ScratchSink", "check_space"]
 
 PIECE_BYTES = 1 << 20
 """Rows of a plane that waits between two sweeps are packed by as many bytes, or a row."""
 
 
+@dataclass(frozen=True)
 class ScratchFolder(Scratch):
-    """A folder for what waits: made when the first file is written, removed with the last.
+    """The place where a run keeps files, as a value: nothing is made before it is opened.
+
+    Attributes
+    ----------
+    folder
+        Where the files lie.
+    shared
+        Whether other runs may be given the same folder. Each opening then adds a random number to
+        the folder's name.
+    """
+
+    folder: Path
+    shared: bool = False
+
+    @classmethod
+    def of(cls, output: Path, under: Path | None) -> "ScratchFolder":
+        """Return the place of a run that makes `output`: under another folder, or in the output."""
+        if under is None:
+            return cls(output / SCRATCH)
+        return cls(under / f"hoaconv-{output.name}", shared=True)
+
+    def hold(self, name: str, spec: Spec) -> "ScratchSink":
+        """Return the sink that keeps planes of `spec` in a file of this name."""
+        return ScratchSink(self, name, spec)
+
+    def open(self) -> "OpenScratch":
+        """Return the folder, to put files in; it is made when the first one is written."""
+        name = f"{self.folder.name}-{uuid4().hex}" if self.shared else self.folder.name
+        return OpenScratch(self.folder.with_name(name))
+
+    def free(self) -> int:
+        """Return the bytes free on the disk where the folder is or will be."""
+        return disk_usage(_existing(self.folder)).free
+
+
+class OpenScratch:
+    """A folder of packed files: made when the first is written, removed with the last.
 
     Files of others in it are left alone. Used from several threads.
     """
@@ -43,33 +80,13 @@ class ScratchFolder(Scratch):
         self.folder = folder
         self._files: dict[str, PackedFile] = {}
 
-    @classmethod
-    def of(cls, output: Path, under: Path | None) -> "ScratchFolder":
-        """Of a run that makes `output`: a folder of its own `under` another, else in the output."""
-        if under is None:
-            return cls(output / SCRATCH)
-        return cls(under / f"hoaconv-{output.name}-{uuid4().hex}")
-
-    def file(self, name: str) -> "PackedFile":
-        """A file of this name, which nobody else in this folder has; nothing is made yet."""
+    def file(self, name: str) -> PackedFile:
+        """Return a file of this name, which nobody else in this folder has; nothing is made yet."""
         if name in self._files:
             raise PlanError(f"two things called {name!r} would wait in {self.folder}")
         made = PackedFile(self.folder / name)
         self._files[name] = made
         return made
-
-    def hold(self, name: str, spec: Spec) -> "ScratchSink":
-        """A place for planes of `spec`; several may have one name, and none is made yet."""
-        return ScratchSink(_Held(self.file(f"{name}-{len(self._files)}"), spec))
-
-    def drop(self, name: str) -> None:
-        """Remove a file that nobody reads any more; once is enough, twice does no harm."""
-        if name in self._files:
-            self._files.pop(name).remove()
-
-    def free(self) -> int:
-        """Bytes free on the disk where the folder is or will be."""
-        return disk_usage(_existing(self.folder)).free
 
     def remove(self) -> None:
         """Remove all files, and the folder unless others have something in it.
@@ -79,8 +96,8 @@ class ScratchFolder(Scratch):
         StoreError
             If a file can't be removed.
         """
-        for name in list(self._files):
-            self.drop(name)
+        while self._files:
+            self._files.popitem()[1].remove()
         with suppress(OSError):  # never made, or not empty
             self.folder.rmdir()
 
@@ -119,147 +136,155 @@ def _existing(folder: Path) -> Path:
     return next(there for there in around if there.exists())
 
 
-class _Held:
-    """Planes in a file, in any order: where each one's table lies, which tells of its pieces."""
+@dataclass(frozen=True)
+class _Packing:
+    """Sizes of what planes of a spec are packed into: pieces, and a table of where these lie."""
 
-    def __init__(self, file: PackedFile, spec: Spec) -> None:
-        self.file, self.spec = file, spec
-        self.tables = np.zeros((0, 2), np.int64)
+    spec: Spec
 
     @property
     def rows(self) -> int:
         """Rows of a piece, at most."""
-        return max(1, PIECE_BYTES // self.row_bytes)
-
-    @property
-    def row_bytes(self) -> int:
-        return self.spec.plane_bytes // self.spec.plane_shape[0]
+        return max(1, PIECE_BYTES // self._row_bytes)
 
     @property
     def piece_bytes(self) -> int:
-        return min(self.rows * self.row_bytes, self.spec.plane_bytes)
+        """Bytes of a piece, at most."""
+        return min(self.rows * self._row_bytes, self.spec.plane_bytes)
 
     @property
     def table_bytes(self) -> int:
-        """Of a plane whose pieces are single rows: start, stop and place of each."""
+        """Bytes of the table of a plane whose pieces are single rows: start, stop and place."""
         return 4 * 8 * self.spec.plane_shape[0]
 
-    def __str__(self) -> str:
-        return f"scratch {self.file.path.name}"
+    @property
+    def reading_bytes(self) -> int:
+        """Bytes that reading a plane takes: a packed piece, and where the plane's pieces lie."""
+        return packing_bytes(self.piece_bytes) + 8 * self.table_bytes
+
+    @property
+    def _row_bytes(self) -> int:
+        return self.spec.plane_bytes // self.spec.plane_shape[0]
 
 
 @dataclass(frozen=True)
 class ScratchSink(Hold):
-    """Planes that wait for the next sweep: see `ScratchFolder.hold`."""
+    """Planes that wait in a file for the next sweep: see `ScratchFolder.hold`."""
 
-    held: _Held
+    place: ScratchFolder
+    name: str
+    given: Spec
 
-    def infer(self, spec: Spec) -> Spec:
-        """Spec as it is. Raises PlanError unless it is the one that was agreed."""
-        if spec != self.held.spec:
-            raise PlanError(f"{self} was made for {self.held.spec}; it gets {spec}")
-        return spec
+    @property
+    def spec(self) -> Spec:
+        """The planes that are agreed on."""
+        return self.given
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:  # noqa: ARG002
-        """Rows being packed, and where planes lie."""
-        packing = (workers + 1) * packing_bytes(self.held.piece_bytes)
-        tables = 16 * spec.planes + 8 * self.held.table_bytes
+    @property
+    def reading_bytes(self) -> int:
+        """Bytes that one worker holds while it reads a plane again."""
+        return self._packing.reading_bytes
+
+    @property
+    def _packing(self) -> _Packing:
+        return _Packing(self.given)
+
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:  # noqa: ARG002
+        """Count rows being packed, and where planes lie."""
+        packing = (workers + 1) * packing_bytes(self._packing.piece_bytes)
+        tables = 16 * spec.planes + 8 * self._packing.table_bytes
         return (
             Use(str(self), f"packing in {workers + 1} threads", packing),
             Use(str(self), "where planes lie", tables),
         )
 
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:  # noqa: ARG002
-        """None: rows are written as they come."""
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:  # noqa: ARG002
+        """Count nothing: rows are written as they come."""
         return 0
 
-    def scratch_bytes(self, spec: Spec, thrift: Thrift) -> int:  # noqa: ARG002
-        """All planes, were none of them smaller packed, each row by itself."""
+    def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002
+        """Count all planes, as if none were smaller packed, each row by itself."""
         rows = spec.planes * spec.plane_shape[0]
-        return spec.nbytes + rows * HEADER + spec.planes * self.held.table_bytes
+        return spec.nbytes + rows * HEADER + spec.planes * self._packing.table_bytes
 
-    def files(self, spec: Spec) -> int:  # noqa: ARG002
-        """None that stays."""
-        return 0
-
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:  # noqa: ARG002
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "ScratchWriter":  # noqa: ARG002
         """Make ready to take planes; the file is made with the first."""
-        return _ScratchWriter(self.held)
+        return ScratchWriter(self)
 
     @property
     def scratch_place(self) -> Path:
-        """The folder where planes wait."""
-        return self.held.file.path.parent
-
-    def source(self) -> "ScratchSource":
-        """Gives the planes, once they are there."""
-        return ScratchSource(self.held)
+        """The folder in or beside which planes wait."""
+        return self.place.folder
 
     def trial(self, spec: Spec, plane: Plane) -> float:
-        """Seconds to pack the plane."""
-        start = perf_counter()
-        for row in range(0, len(plane), self.held.rows):
-            pack(plane[row : row + self.held.rows])
+        """Return the seconds that packing the plane takes."""
+        start, rows = perf_counter(), self._packing.rows
+        for row in range(0, len(plane), rows):
+            pack(plane[row : row + rows])
         return (perf_counter() - start) * spec.plane_shape[0] / len(plane)
 
-    def warm(self, spec: Spec) -> None:
-        """No kernels."""
-
     def __str__(self) -> str:
-        return str(self.held)
+        return f"scratch {self.name}"
 
 
-class _ScratchWriter(Writer):
+class ScratchWriter(HoldWriter):
     """A `ScratchSink` being written."""
 
-    def __init__(self, held: _Held) -> None:
-        self._held = held
+    def __init__(self, sink: ScratchSink) -> None:
+        self._sink, self._rows = sink, _Packing(sink.given).rows
+        self._scratch = sink.place.open()
+        self.file = self._scratch.file(sink.name)
         self._lock = Lock()
         self._pieces: list[tuple[int, int, int, int]] = []
         self._planes = 0
-        held.tables = np.zeros((held.spec.planes, 2), np.int64)
+        self._tables = np.zeros((sink.given.planes, 2), np.int64)
 
     def take(self, plane: Plane, rows: slice) -> None:
         """Pack and write a band."""
-        for start in range(rows.start, rows.stop, self._held.rows):
-            stop = min(start + self._held.rows, rows.stop)
-            place = self._held.file.put(plane[start:stop])
+        for start in range(rows.start, rows.stop, self._rows):
+            stop = min(start + self._rows, rows.stop)
+            place = self.file.put(plane[start:stop])
             with self._lock:
                 self._pieces.append((start, stop, *place))
 
     def advance(self) -> None:
         """Write down where the plane's pieces lie."""
         table = np.array(self._pieces, np.int64)
-        self._held.tables[self._planes] = self._held.file.write(table)
+        self._tables[self._planes] = self.file.write(table)
         self._pieces.clear()
         self._planes += 1
 
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
-        """Planes, and the bytes that they take."""
-        if self._planes != self._held.spec.planes:
-            raise PlanError(f"{self._planes} planes came of {self._held.spec.planes}")
-        return {"planes": self._planes, "bytes": self._held.file.nbytes}
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return how many planes there are, and the bytes that they take."""
+        if self._planes != self._sink.given.planes:
+            raise PlanError(f"{self._planes} planes came of {self._sink.given.planes}")
+        return {"planes": self._planes, "bytes": self.file.nbytes}
+
+    def kept(self) -> Source:
+        """Return what gives the planes again."""
+        return _Kept(self._sink, self.file, self._tables)
 
     def release(self) -> None:
         """Remove the file: the planes have been read."""
-        self._held.file.remove()
+        self._scratch.remove()
 
     def abort(self) -> bool:
         """Remove the file."""
-        self._held.file.remove()
+        self._scratch.remove()
         return True
 
 
-@dataclass(frozen=True)
-class ScratchSource(Source):
-    """Planes that have waited, in any order and as often as wanted: see `ScratchFolder.hold`."""
+class _Kept(Source):
+    """Planes in a file, in any order and as often as wanted: where each one's table lies."""
 
-    held: _Held
+    def __init__(
+        self, sink: ScratchSink, file: PackedFile, tables: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> None:
+        self._sink, self._file, self._tables = sink, file, tables
 
     @property
     def spec(self) -> Spec:
-        """As agreed, before any plane was there."""
-        return self.held.spec
+        return self._sink.given
 
     @property
     def stored_bytes(self) -> int:
@@ -268,14 +293,13 @@ class ScratchSource(Source):
 
     def read(self, z: int, out: Plane) -> None:
         """Unpack plane `z` into `out`. Raises StoreError if it can't be read back."""
-        start, nbytes = self.held.tables[z].tolist()
-        table = self.held.file.read((start, nbytes)).view(np.int64).reshape(-1, 4)
+        start, nbytes = self._tables[z].tolist()
+        table = self._file.read((start, nbytes)).view(np.int64).reshape(-1, 4)
         for first, stop, place, size in table.tolist():
-            self.held.file.get((place, size), out[first:stop])
+            self._file.get((place, size), out[first:stop])
 
     def scratch(self) -> int:
-        """A packed piece, and where the plane's pieces lie."""
-        return packing_bytes(self.held.piece_bytes) + 8 * self.held.table_bytes
+        return self._sink.reading_bytes
 
     def __str__(self) -> str:
-        return str(self.held)
+        return str(self._sink)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Decode, Sink, Source, Thrift, Use, Writer
+from hoaconv.engine.contract import Decode, Economy, Fold, Sink, Source, Use, Writer
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import DTYPES, Plane, Slab, Spec
@@ -182,11 +182,11 @@ class ArraySink(Sink):
         """Spec as it is: any fits."""
         return spec
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:  # noqa: ARG002
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:  # noqa: ARG002
         """The array."""
         return (Use(str(self), "the array that is returned", spec.nbytes),)
 
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:  # noqa: ARG002
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:  # noqa: ARG002
         """Nothing besides."""
         return 0
 
@@ -198,7 +198,7 @@ class ArraySink(Sink):
         """No time that counts."""
         return 0.0
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:  # noqa: ARG002
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:  # noqa: ARG002
         """Make the array."""
         self.array = np.empty(spec.shape, spec.dtype)
         return _ArrayWriter(self.array)
@@ -232,7 +232,7 @@ class _ArrayWriter(Writer):
     def advance(self) -> None:
         self._next += 1
 
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - the contract
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:  # noqa: ARG002 - the contract
         return {}
 
     def release(self) -> None:

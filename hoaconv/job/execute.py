@@ -46,7 +46,6 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
     watcher.planned(resolved.schedule)
     if resolved.images:
         machine.begin_libraries()
-    scratch = resolved.schedule.limits.scratch
     spec = sources_of(resolved.plan)[0].spec
     grown = [0]
 
@@ -55,12 +54,8 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
             told = _report(resolved, Executed(outcome, 0)).record(published_text)
             grown.append(record(resolved.main, told))
 
-    try:
-        with tracked(watcher, spec, resolved.schedule, cancelled or Event()) as tell:
-            return Executed(run(resolved.schedule, tell, on_written), sum(grown))
-    finally:
-        if scratch:
-            scratch.remove()
+    with tracked(watcher, spec, resolved.schedule, cancelled or Event()) as tell:
+        return Executed(run(resolved.schedule, tell, on_written), sum(grown))
 
 
 def report_of(resolved: Resolved, executed: Executed, watcher: Watcher) -> Report:

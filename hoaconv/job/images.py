@@ -49,7 +49,9 @@ def source_name(branch: Branch) -> str:
     return source_path(branch) or str(sources_of(branch.volume.plan)[0])
 
 
-def sink_of(branch: Branch, branches: Sequence[Branch], given: Mapping[str, Any]) -> OmeZarrSink:
+def sink_of(
+    branch: Branch, branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None
+) -> OmeZarrSink:
     """Return the sink that writes a branch's image."""
     output, source = branch.target, sources_of(branch.volume.plan)[0]
     assert isinstance(output, OmeZarr)  # as the caller has chosen
@@ -74,6 +76,7 @@ def sink_of(branch: Branch, branches: Sequence[Branch], given: Mapping[str, Any]
             "options": _published(given or output.given()),
             "ops": published_text(spelled(branch.volume.plan)),
         },
+        scratch=scratch,
         labels=tuple(labels),
         is_label=output.is_label,
     )

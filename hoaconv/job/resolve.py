@@ -44,7 +44,6 @@ from hoaconv.job.prior_values import Earlier, bind, read_earlier
 from hoaconv.job.target import Branch, InMemory, Named, Request
 from hoaconv.job.watching import Watcher
 from hoaconv.ops.advice import advice
-from hoaconv.ops.measure import SHOWN, Histogram
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
 __all__ = ["Resolved", "check_images", "resolve", "take_budget", "take_workers"]
@@ -115,7 +114,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     notes = _Notes(watcher)
     refusals += _checked(branches, job.running, planning=planning)
     notes.add(*_advised(branches))
-    made = _ends(branches, job.given)
+    made = _ends(branches, job.given, job.running.scratch)
     if made.images:
         pictures = {sink: steps_of(branches[i].volume.plan) for i, sink in made.images.items()}
         files = [file for branch in branches for file in files_of(branch)]
@@ -257,10 +256,10 @@ class _Ends:
     folds: Mapping[int, Named]
 
 
-def _ends(branches: Sequence[Branch], given: Mapping[str, Any]) -> _Ends:
+def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None) -> _Ends:
     """Return what stands at the end of each branch, by its number."""
     images = {
-        i: sink_of(branch, branches, given)
+        i: sink_of(branch, branches, given, scratch)
         for i, branch in enumerate(branches)
         if _is_image(branch)
     }
@@ -280,20 +279,13 @@ def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) 
     for i, branch in enumerate(branches):
         plan: Plan = bind(branch.volume.plan, earlier)
         if i in ends.images:
-            plans.append(_with_histogram(plan, ends.images[i]) | ends.images[i])
+            plans.append(plan | ends.images[i])
         else:
             plans.append(plan | (ends.arrays.get(i) or ends.folds[i]))
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan
     return whole
-
-
-def _with_histogram(plan: Plan, sink: OmeZarrSink) -> Plan:
-    """Return the plan with the histogram in front that an image's window comes from."""
-    steps = steps_of(plan)
-    known = bool(steps) and isinstance(steps[-1], Histogram) and steps[-1].percentiles == SHOWN
-    return plan if sink.is_label or known else plan | Histogram()
 
 
 def _scratch(images: Mapping[int, OmeZarrSink], running: Running) -> ScratchFolder | None:
@@ -317,7 +309,7 @@ def _scheduled(plan: Plan, limits: Limits, *, planning: bool) -> tuple[Schedule,
 def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
     """Return where something will wait outside memory, and how much."""
     return [
-        (stage.part.scratch_place, stage.part.scratch_bytes(sweep.spec_in(stage), sweep.thrift))
+        (stage.part.scratch_place, stage.part.scratch_bytes(sweep.spec_in(stage), sweep.economy))
         for sweep in made.sweeps
         for stage in sweep.stages
         if isinstance(stage.part, OmeZarrSink | ScratchSink)

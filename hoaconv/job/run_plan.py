@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
-from hoaconv.engine.probe import estimate
+from hoaconv.engine.estimate import estimate
 from hoaconv.engine.schedule import Schedule
 from hoaconv.job.resolve import Resolved
 from hoaconv.job.schedule_text import text_of_schedule

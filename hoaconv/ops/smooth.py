@@ -1,7 +1,7 @@
 """Ops that smooth."""
 
-from dataclasses import dataclass, replace
-from math import hypot, isfinite
+from dataclasses import dataclass
+from math import isfinite
 from typing import ClassVar
 
 from hoaconv.engine.contract import Core, Op
@@ -60,23 +60,6 @@ class Gaussian(Declared, Op):
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
         """Whether no axis is smoothed."""
         return self.halo == (0, 0, 0)
-
-    def after(self, before: Op) -> "Gaussian | None":
-        """One gaussian for two: variances add.
-
-        With sigmas of at least 1, truncated at 4 of them, and mirror images beyond the ends, the
-        two ways differ by less than 3e-4 of the data's range (half the kernels' L1 distance, on
-        three axes), and by the rounding between them.
-        """
-        if not isinstance(before, Gaussian):
-            return None
-        alike = (before.mode, before.truncate) == (self.mode, self.truncate)
-        pairs = list(zip(before._sigmas, self._sigmas, strict=True))
-        fine = all(s == 0 or s >= 1 for pair in pairs for s in pair)
-        if not alike or not fine or self.mode not in ("reflect", "mirror") or self.truncate < 4:
-            return None
-        z, y, x = (hypot(*pair) for pair in pairs)
-        return replace(self, sigma=(z, y, x))
 
     def work(self, spec: Spec) -> int:
         """Rows already smoothed along z, as many as the weights reach over, and a few more."""

@@ -15,7 +15,7 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab
 from hoaconv.io.zarr import ArrayWriter
 from hoaconv.kernels.downsample import downsample
-from hoaconv.pyramid.layers import Gathered
+from hoaconv.pyramid.layers import Spilled
 from hoaconv.pyramid.levels import Level
 
 __all__ = ["Cascade"]
@@ -36,7 +36,7 @@ class Cascade:
         How groups of voxels become one: see `hoaconv.kernels.downsample`.
     below
         The next, smaller level and its cascade.
-    gathered
+    spilled
         Where the layer waits, if not in the buffer.
     """
 
@@ -48,12 +48,12 @@ class Cascade:
         buffers: Buffers,
         method: str,
         below: "tuple[Level, Cascade] | None" = None,
-        gathered: Gathered | None = None,
+        spilled: Spilled | None = None,
     ) -> None:
         self._array, self._pool, self._buffers, self._method = array, pool, buffers, method
         self._step = below[0].step if below else (1, 1, 1)
         self._below = below[1] if below else None
-        self._gathered = gathered
+        self._spilled = spilled
         self._room = (planes, *array.spec.shape[1:])
         self._held: Slab | None = None
         self._lock = Lock()
@@ -66,7 +66,7 @@ class Cascade:
         depth, group = self._array.spec.unit[0], self._step[0]
         same_layer = z // depth == self.planes // depth
         begun = self.planes // group * group  # the planes before are downsampled
-        if self._gathered or not same_layer or z - self._room[0] >= begun:
+        if self._spilled or not same_layer or z - self._room[0] >= begun:
             return None
         self._lent.add(z)
         slot: Plane = self._layer[z % len(self._layer)]
@@ -93,8 +93,8 @@ class Cascade:
     def advance(self) -> None:
         """The plane in `slot` is whole and downsampled: pass on, write what is complete."""
         completed = self._completes()
-        if self._gathered:
-            self._gathered.put(self.planes, self.slot())
+        if self._spilled:
+            self._spilled.put(self.planes, self.slot())
         self._lent.discard(self.planes)
         self.planes += 1
         planes, depth = self._array.spec.shape[0], self._array.spec.unit[0]
@@ -156,8 +156,8 @@ class Cascade:
     def _write(self, count: int) -> None:
         """Write the layer's last `count` planes, which are whole."""
         z = self.planes - count
-        if self._gathered:
-            self._gathered.write(z, count)
+        if self._spilled:
+            self._spilled.write(z, count)
             return
         start = z % len(self._layer)
         layer = self._layer[start : start + count]

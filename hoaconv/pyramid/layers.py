@@ -14,7 +14,7 @@ from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.packed import HEADER, MOST, PackedFile, packing_bytes
 from hoaconv.io.zarr import ArrayWriter
 
-__all__ = ["Gathered", "Layers"]
+__all__ = ["Layers", "Spilled"]
 
 Shape = tuple[int, int, int]
 
@@ -29,14 +29,14 @@ class Layers:
         Where layers go, level 0 first.
     groups
         For each level, the planes that make one of the next.
-    gathered
+    spilled
         Levels, from 0 down, that hold a group of planes and let their layer wait in scratch. It
         comes back piece by piece, in memory that they share.
     """
 
     arrays: tuple[ArraySpec, ...]
     groups: tuple[int, ...]
-    gathered: int = 0
+    spilled: int = 0
 
     def planes(self, i: int) -> int:
         """Planes that the buffer of level `i` holds.
@@ -46,7 +46,7 @@ class Layers:
         """
         array, group = self.arrays[i], self.groups[i]
         depth, planes = array.unit[0], array.shape[0]
-        return min(group if i < self.gathered else depth * -(-group // depth), planes)
+        return min(group if i < self.spilled else depth * -(-group // depth), planes)
 
     @property
     def room(self) -> int:
@@ -54,9 +54,9 @@ class Layers:
         return max((prod(array.piece_shape) for array in self._waiting), default=0)
 
     @cached_property
-    def gatherable(self) -> int:
+    def spillable(self) -> int:
         """Levels to gather, one and one more, as long as less is held."""
-        steps = [replace(self, gathered=n) for n in range(len(self.arrays) + 1)]
+        steps = [replace(self, spilled=n) for n in range(len(self.arrays) + 1)]
         less = (after._held < before._held for before, after in pairwise(steps))
         fits = (_plane_bytes(array, array.piece_shape) <= MOST for array in self.arrays)
         return sum(1 for _ in takewhile(all, zip(less, fits, strict=True)))
@@ -69,7 +69,7 @@ class Layers:
     def uses(self, who: str, workers: int) -> tuple[Use, ...]:
         """Buffers of all levels; pieces on their way to scratch and back."""
         buffers = tuple(self._buffer(who, i) for i in range(len(self.arrays)))
-        if not self.gathered:
+        if not self.spilled:
             return buffers
         back = self.room * self.arrays[0].dtype.itemsize
         planes = (_plane_bytes(array, array.piece_shape) for array in self._waiting)
@@ -83,7 +83,7 @@ class Layers:
 
     @property
     def _waiting(self) -> tuple[ArraySpec, ...]:
-        return self.arrays[: self.gathered]
+        return self.arrays[: self.spilled]
 
     @property
     def _held(self) -> int:
@@ -91,7 +91,7 @@ class Layers:
 
     def _buffer(self, who: str, i: int) -> Use:
         planes, array = self.planes(i), self.arrays[i]
-        kind = "planes, of a layer in scratch" if i < self.gathered else "planes, a layer"
+        kind = "planes, of a layer in scratch" if i < self.spilled else "planes, a layer"
         size = planes * _plane_bytes(array, array.shape)
         return Use(who, f"level {i}, {planes} {kind}", size)
 
@@ -106,7 +106,7 @@ def _scratch_bytes(array: ArraySpec) -> int:
     return planes * (_plane_bytes(array, array.shape) + HEADER * array.piece_count)
 
 
-class Gathered:
+class Spilled:
     """The layer of one level, in scratch.
 
     Parameters

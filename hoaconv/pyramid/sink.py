@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Sink, Thrift, Use, Writer
+from hoaconv.engine.contract import Economy, Fold, Sink, Use, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
@@ -21,13 +21,17 @@ from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.zarr import ArrayWriter, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
+from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.cascade import Cascade
-from hoaconv.pyramid.layers import Gathered, Layers
+from hoaconv.pyramid.layers import Layers, Spilled
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
 from hoaconv.pyramid.trial import trial_seconds
 
 __all__ = ["OmeZarr", "record"]
+
+HISTOGRAM = Histogram()
+"""The fold whose value says which voxel values a viewer shows."""
 
 Triple = tuple[int, int, int]
 
@@ -72,6 +76,10 @@ class OmeZarr(Sink):
             )
         return spec
 
+    def requires(self, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - of any planes
+        """Return the histogram, by which viewers are told what to show; a label needs none."""
+        return () if self.is_label else (HISTOGRAM,)
+
     def levels(self, spec: Spec) -> tuple[Level, ...]:
         """Shapes and factors of the pyramid."""
         edges = spec.geometry.edges
@@ -87,38 +95,44 @@ class OmeZarr(Sink):
             level.shape, spec.dtype, self.chunks, self.shards, self.compressor, zarr_format
         )
 
-    def layers(self, spec: Spec, thrift: Thrift) -> Layers:
-        """What the levels hold, as many of them gathered as save memory."""
+    def layers(self, spec: Spec, economy: Economy) -> Layers:
+        """What the levels hold, as many of them spilled as save memory."""
         layers = _in_memory(self, spec)
-        return replace(layers, gathered=min(thrift.gathered, layers.gatherable))
+        return replace(layers, spilled=min(economy.spilled, layers.spillable))
 
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         """What the levels hold, and scratch of downsampling."""
-        layers = self.layers(spec, thrift).uses(str(self), workers)
+        layers = self.layers(spec, economy).uses(str(self), workers)
         threads = min(workers + 1, spec.plane_shape[0])  # a band has at least a row
         shrinking = threads * downsample_bytes(spec.shape[2], spec.dtype)
         return (*layers, Use(str(self), f"downsampling in {threads} threads", shrinking))
 
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
         """Bytes of the chunks of one layer on their way to disk; levels are stored in turn."""
-        return max(array.write_bytes(workers, lean=thrift.lean) for array in self.arrays(spec))
+        return max(array.write_bytes(workers, lean=economy.tight) for array in self.arrays(spec))
 
-    def lends(self, spec: Spec, thrift: Thrift) -> int:
+    def lends(self, spec: Spec, economy: Economy) -> int:
         """Planes of the first layer: its buffer has a slot for each from the beginning."""
-        return 0 if self.layers(spec, thrift).gathered else self.arrays(spec)[0].unit[0]
+        return 0 if self.layers(spec, economy).spilled else self.arrays(spec)[0].unit[0]
 
-    def gatherable(self, spec: Spec) -> int:
+    def spillable(self, spec: Spec) -> int:
         """Levels whose layers may wait in scratch, the largest first."""
-        return self.layers(spec, Thrift()).gatherable
+        return self.layers(spec, Economy()).spillable
+
+    def spills(self, spec: Spec, economy: Economy) -> str:
+        """Return which layers wait in scratch."""
+        count = self.layers(spec, economy).spilled
+        largest = "the largest level" if count == 1 else f"the {count} largest levels"
+        return f"layers of {largest}" if count else ""
 
     @property
     def scratch_place(self) -> Path:
         """The folder in or under which layers wait."""
         return self.scratch or self.path
 
-    def scratch_bytes(self, spec: Spec, thrift: Thrift) -> int:
-        """Bytes of a layer of each gathered level, were none smaller packed."""
-        return self.layers(spec, thrift).scratch_bytes
+    def scratch_bytes(self, spec: Spec, economy: Economy) -> int:
+        """Bytes of a layer of each spilled level, were none smaller packed."""
+        return self.layers(spec, economy).scratch_bytes
 
     def files(self, spec: Spec) -> int:
         """Shards or chunks of all levels, and metadata; chunks of zeros are not stored."""
@@ -131,9 +145,9 @@ class OmeZarr(Sink):
         """Seconds to copy and downsample a plane, and to pack its share of chunks."""
         return trial_seconds(self.arrays(spec)[0], self.levels(spec), self.image.method, plane)
 
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> "OmeZarrWriter":
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "OmeZarrWriter":
         """Claim the folder. Raises StoreError where that isn't possible."""
-        return OmeZarrWriter(self, spec, pool, buffers, thrift)
+        return OmeZarrWriter(self, spec, pool, buffers, economy)
 
     def warm(self, spec: Spec) -> None:
         """Compile the downsampling of this dtype for each distinct step."""
@@ -147,7 +161,7 @@ class OmeZarr(Sink):
 
 @lru_cache
 def _in_memory(sink: OmeZarr, spec: Spec) -> Layers:
-    """What the levels hold if none is gathered; `fit` asks hundreds of times."""
+    """What the levels hold if none is spilled; `fit` asks hundreds of times."""
     groups = (*(level.step[0] for level in sink.levels(spec)[1:]), 1)
     return Layers(sink.arrays(spec), groups)
 
@@ -197,17 +211,17 @@ class OmeZarrWriter(Writer):
     """An `OmeZarr` being written."""
 
     def __init__(
-        self, sink: OmeZarr, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift
+        self, sink: OmeZarr, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy
     ) -> None:
         self._sink, self._spec, self._pool, self._buffers = sink, spec, pool, buffers
-        self._levels, self._layers = sink.levels(spec), sink.layers(spec, thrift)
+        self._levels, self._layers = sink.levels(spec), sink.layers(spec, economy)
         self._arrays = [
             ArrayWriter(
-                sink.path / str(i), array, pool.workers, lean=thrift.lean, guard=self._check
+                sink.path / str(i), array, pool.workers, lean=economy.tight, guard=self._check
             )
             for i, array in enumerate(self._layers.arrays)
         ]
-        self._scratch = ScratchFolder.of(sink.path, sink.scratch)
+        self._scratch = ScratchFolder.of(sink.path, sink.scratch).open()
         self._room = buffers.take((self._layers.room,), spec.dtype)
         self._top = self._cascade()
         self._claim: Claim | None = None  # a label lies in the image's folder, which it claims
@@ -224,11 +238,11 @@ class OmeZarrWriter(Writer):
         array, layers, given = self._arrays[i], self._layers, (self._pool, self._buffers)
         last = i + 1 == len(self._levels)
         below = None if last else (self._levels[i + 1], self._cascade(i + 1))
-        gathered = None
-        if i < layers.gathered:
+        spilled = None
+        if i < layers.spilled:
             file = self._scratch.file(f"level-{i}")
-            gathered = Gathered(array, file, self._room, self._pool)
-        return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, gathered)
+            spilled = Spilled(array, file, self._room, self._pool)
+        return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, spilled)
 
     def lend(self, z: int) -> Plane | None:
         """Its slot in the layer, if that is free."""
@@ -250,7 +264,7 @@ class OmeZarrWriter(Writer):
         else:
             self._top.advance()
 
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
         """Write the metadata, the image's own last. Returns a row a level, files and bytes."""
         if self._top.planes != self._spec.planes:
             raise PlanError(f"{self._top.planes} planes came of {self._spec.planes}")
@@ -292,10 +306,10 @@ class OmeZarrWriter(Writer):
         files = [name + end for name in ZARR_FILES for end in ("", ".tmp")]
         return [*levels, *files, *(["labels"] if self._sink.labels else []), SCRATCH]
 
-    def _write_root(self, folds: Mapping[str, Any]) -> tuple[int, int]:
+    def _write_root(self, folds: Mapping[Fold, Mapping[str, Any]]) -> tuple[int, int]:
         """Write the metadata of the groups, the image's own last; return files and bytes."""
         sink = self._sink
-        window = window_of(self._spec.dtype, folds.get("histogram", {}))
+        window = window_of(self._spec.dtype, folds.get(HISTOGRAM, {}))
         listed = (0, 0)
         if sink.labels:
             names = label_list(sink.labels, sink.ngff)

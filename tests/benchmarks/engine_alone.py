@@ -13,7 +13,7 @@ import numpy as np
 
 from hoaconv.engine import machine
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Source, Thrift
+from hoaconv.engine.contract import Economy, Source
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
@@ -74,7 +74,7 @@ def _call(path: Path) -> float:
     spec = Spec((CHUNK, EDGE, EDGE), np.dtype("uint16"))
     plane = np.zeros(spec.plane_shape, spec.dtype)
     with Pool(CORES) as pool:
-        writer = _sink(path, CHUNK, 0, 1).open(spec, pool, Buffers(), Thrift())
+        writer = _sink(path, CHUNK, 0, 1).open(spec, pool, Buffers(), Economy())
         for _ in range(CHUNK):
             writer.take(plane, slice(0, EDGE))
             start = thread_time()

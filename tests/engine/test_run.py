@@ -14,8 +14,9 @@ from sized import buffer_bytes, held_and_counted, recording, volume_of, with_siz
 from hoaconv.engine.combine import Combine
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Node, Plan
-from hoaconv.engine.run import Running, run
+from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
+from hoaconv.engine.stages import Running
 from hoaconv.errors import PlanError, SourceError, StoreError
 
 shapes = st.tuples(st.integers(1, 17), st.integers(1, 19), st.integers(1, 5))
@@ -243,7 +244,7 @@ def test_a_bad_slice_ends_the_run_and_leaves_no_thread() -> None:
 
 def test_a_sink_that_can_not_be_opened_aborts_those_that_were() -> None:
     class Shut(Keep):
-        def open(self, spec, pool, buffers, thrift):
+        def open(self, spec, pool, buffers, economy):
             raise StoreError("shut")
 
     fine, root = Keep(), Node(InMemory(volume_of((3, 3, 3))))
@@ -298,8 +299,8 @@ def test_a_failed_run_holds_no_planes_while_its_error_is_kept() -> None:
 class Failing(Keep):
     """Is written, but can't be released."""
 
-    def open(self, spec, pool, buffers, thrift):
-        writer = super().open(spec, pool, buffers, thrift)
+    def open(self, spec, pool, buffers, economy):
+        writer = super().open(spec, pool, buffers, economy)
 
         def release():
             self.ended.append("not released")

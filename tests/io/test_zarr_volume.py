@@ -13,9 +13,9 @@ from in_memory import Keep, Spans, Total, span_sums
 from sized import held_and_counted, with_sizes
 
 import hoaconv
+from hoaconv.engine.estimate import estimate
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.probe import estimate
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES

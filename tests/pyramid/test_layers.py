@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from in_memory import InMemory
 from sized import recording
 
-from hoaconv.engine.contract import Thrift
+from hoaconv.engine.contract import Economy
 from hoaconv.engine.memory import uses
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.run import Running, run
+from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
+from hoaconv.engine.stages import Running
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io import array_spec
 from hoaconv.io.compressor import Compressor
@@ -43,12 +44,12 @@ def sink_of(path, chunks, many, ngff="0.5", method="mean", factors=None, **optio
     return OmeZarr(path, image, chunks, shards, compressor, ngff=ngff, factors=factors, **options)
 
 
-def write(sink, volume, gathered, workers=2, rows=0):
-    """Write with some levels gathered; returns bytes of buffers, and what the model says."""
+def write(sink, volume, spilled, workers=2, rows=0):
+    """Write with some levels spilled; returns bytes of buffers, and what the model says."""
     made = schedule(Plan.read(InMemory(volume)) | sink, Limits(1 << 40, workers))
     (sweep,) = made.sweeps
     stages = tuple(replace(s, rows=rows or s.rows) for s in sweep.stages)
-    sweep = replace(sweep, stages=stages, thrift=Thrift(lean=True, gathered=gathered))
+    sweep = replace(sweep, stages=stages, economy=Economy(tight=True, spilled=spilled))
     running: list[Running] = []
     with patch("hoaconv.engine.run.Running", recording(running)):
         run(replace(made, sweeps=(sweep,)))
@@ -65,7 +66,7 @@ def all_files(path):
 @contextmanager
 def everything_gathers():
     """Every level, though it saves nothing at such sizes."""
-    with patch.object(Layers, "gatherable", PropertyMock(return_value=99)):
+    with patch.object(Layers, "spillable", PropertyMock(return_value=99)):
         yield
 
 
@@ -79,7 +80,7 @@ def everything_gathers():
     ngff=st.sampled_from(["0.4", "0.5"]),
     piece=st.integers(1, 2000),
     rows=st.integers(1, 21),
-    gathered=st.integers(1, 5),
+    spilled=st.integers(1, 5),
 )
 def test_gathered_layers_make_the_same_store(
     tmp_path_factory,
@@ -91,7 +92,7 @@ def test_gathered_layers_make_the_same_store(
     ngff,
     piece,
     rows,
-    gathered,
+    spilled,
 ) -> None:
     try:
         levels(shape, chunks, factors=factors)
@@ -102,11 +103,11 @@ def test_gathered_layers_make_the_same_store(
     folder = tmp_path_factory.mktemp("stores")
     pieces = patch.object(array_spec, "PIECE_BYTES", piece)
     with everything_gathers(), pieces, patch.object(array_spec, "WRITE_BYTES", piece):
-        for name, count in (("plain", 0), ("gathered", gathered)):
+        for name, count in (("plain", 0), ("spilled", spilled)):
             sink = sink_of(folder / name, chunks, many, ngff, method, factors)
             held, counted = write(sink, volume, count, rows=rows)
             assert held <= counted
-    assert all_files(folder / "plain") == all_files(folder / "gathered")
+    assert all_files(folder / "plain") == all_files(folder / "spilled")
 
 
 @given(
@@ -122,14 +123,14 @@ def test_each_level_that_is_gathered_saves_memory(shape, chunks, many, factors) 
         assume(False)
     sink = sink_of(Path("o.zarr"), chunks, many, factors=factors)
     spec = Spec(shape, np.dtype("uint16"))
-    most = sink.gatherable(spec)
+    most = sink.spillable(spec)
 
-    def held(gathered):
-        return sum(use.nbytes for use in sink.uses(spec, 0, Thrift(gathered=gathered)))
+    def held(spilled):
+        return sum(use.nbytes for use in sink.uses(spec, 0, Economy(spilled=spilled)))
 
     assert all(after < before for before, after in pairwise(map(held, range(most + 1))))
     assert held(most + 1) == held(most)
-    on_disk = [sink.scratch_bytes(spec, Thrift(gathered=n)) for n in range(most + 1)]
+    on_disk = [sink.scratch_bytes(spec, Economy(spilled=n)) for n in range(most + 1)]
     assert on_disk == sorted(on_disk)
     assert on_disk[0] == 0
 
@@ -137,10 +138,10 @@ def test_each_level_that_is_gathered_saves_memory(shape, chunks, many, factors) 
 def test_a_wide_volume_needs_a_tenth_once_it_is_gathered() -> None:
     sink = sink_of(Path("o.zarr"), (64, 64, 64), (1, 16, 16))
     spec = Spec((9080, 7621, 7621), np.dtype("uint16"))
-    plain, gathered = (
-        sum(use.nbytes for use in sink.uses(spec, 4, Thrift(gathered=n))) for n in (0, 9)
+    plain, spilled = (
+        sum(use.nbytes for use in sink.uses(spec, 4, Economy(spilled=n))) for n in (0, 9)
     )
-    assert gathered < plain / 10
+    assert spilled < plain / 10
 
 
 def test_no_more_lies_in_scratch_than_was_said(tmp_path, monkeypatch) -> None:
@@ -158,7 +159,7 @@ def test_no_more_lies_in_scratch_than_was_said(tmp_path, monkeypatch) -> None:
     with everything_gathers():
         write(sink, volume, 2)
     assert len(most) == 2
-    said = sink.scratch_bytes(Spec(volume.shape, volume.dtype), Thrift(gathered=2))
+    said = sink.scratch_bytes(Spec(volume.shape, volume.dtype), Economy(spilled=2))
     assert 0.9 * said <= sum(most.values()) <= said
 
 

@@ -4,16 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hoaconv.engine import stop
-from hoaconv.engine.passes.check import check
-from hoaconv.engine.passes.choose import choose
-from hoaconv.engine.passes.fit import fit
-from hoaconv.engine.passes.fuse import fuse
-from hoaconv.engine.passes.infer import infer
-from hoaconv.engine.passes.measure import measure
-from hoaconv.engine.passes.sample import sample
-from hoaconv.engine.passes.split import split
+from hoaconv.engine.part import named
+from hoaconv.engine.passes import check, fit, fuse, infer, prescan, pushdown, require, sample, split
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule, Sweep
+from hoaconv.errors import PlanError
 
 __all__ = ["PASSES", "schedule"]
 
@@ -31,14 +26,15 @@ def each(step: Callable[[Sweep], Sweep]) -> Pass:
 
 
 PASSES: tuple[Pass, ...] = (
-    each(infer),  # first: all others read the specs
-    measure,  # while ops are still single stages
-    each(choose),  # once chains of ops have named what they look for, and before slices are drawn
-    sample,  # as soon as there are sweeps that only measure
-    each(fuse),  # before sizes are chosen, since it changes who holds what
-    each(fit),  # needs the final stages
-    split,  # needs to know what doesn't fit
-    check,  # last: the gate that changes nothing
+    each(infer.infer),  # first: all others read the specs
+    each(require.require),  # before anything asks what stands where
+    prescan.prescan,  # while ops are still single stages
+    each(pushdown.pushdown),  # once chains are named that look for values, before slices are drawn
+    sample.sample,  # as soon as there are sweeps that only measure
+    each(fuse.fuse),  # before sizes are chosen, since it changes who holds what
+    each(fit.fit),  # needs the final stages
+    split.split,  # needs to know what doesn't fit
+    check.check,  # last: the gate that changes nothing
 )
 
 
@@ -53,10 +49,14 @@ def schedule(plan: Plan, limits: Limits, *, checked: bool = True) -> Schedule:
     Raises
     ------
     PlanError
-        If stages don't go together.
+        If stages don't go together, or `plan` is no plan.
     BudgetError
         If the run doesn't fit.
     """
+    if not isinstance(plan, Plan):
+        raise PlanError(
+            f"schedule takes a plan, such as Plan.read(source) | sink, not {named(plan)}"
+        )
     draft = Schedule.draft(plan, limits)
     for step in PASSES if checked else PASSES[:-1]:
         stop.raise_if_asked()

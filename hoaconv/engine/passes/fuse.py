@@ -1,137 +1,62 @@
-"""Leave out ops that change nothing, let one do for two, join those that need no context.
+"""Leave out ops that change nothing, join those that need no context to the op before.
 
 A threshold on a band that a gaussian has just written is done in cache; as a stage of its
 own it would send every plane through memory once more and hold one more slab.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import replace
 
-import numpy as np
-
-from hoaconv.engine.contract import Core, Op
+from hoaconv.engine.contract import Op
 from hoaconv.engine.schedule import Sweep
-from hoaconv.engine.spec import Slab, Spec
+from hoaconv.engine.stages.fused import Fused
 
-__all__ = ["Fused", "fuse"]
-
-_ALL = (slice(None), slice(None), slice(None))
-_PLANES = 4
-"""Planes that go through all ops at once: so few that what passes between the ops stays in cache,
-but more than one, since what the first op does along z serves neighbours too."""
-
-
-@dataclass(frozen=True)
-class Fused(Op):
-    """Ops applied one after the other to the same band; all but the first need no halo."""
-
-    ops: tuple[Op, ...]
-
-    @property
-    def halo(self) -> tuple[int, int, int]:
-        """The first op's."""
-        return self.ops[0].halo
-
-    def infer(self, spec: Spec) -> Spec:
-        """Spec after the last op."""
-        for op in self.ops:
-            spec = op.infer(spec)
-        return spec
-
-    def work(self, spec: Spec) -> int:
-        """Bytes of every op's own, and of the planes that pass between them."""
-        total = self.ops[0].work(spec)
-        between = (min(_PLANES, spec.planes), *spec.plane_shape)
-        spec = Spec(between, self.ops[0].infer(spec).dtype)
-        for op in self.ops[1:]:
-            total += spec.nbytes + op.work(spec)
-            spec = op.infer(spec)
-        return total
-
-    def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Write the last op's result for ``block[core]`` into `out`."""
-        depth, rows, columns = core
-        for z in range(0, len(out), _PLANES):
-            part = out[z : z + _PLANES]
-            planes = slice(depth.start + z, depth.start + z + len(part))
-            self._apply_planes(block, (planes, rows, columns), part)
-
-    def _apply_planes(self, block: Slab, core: Core, out: Slab) -> None:
-        for op in self.ops[:-1]:
-            given = op.infer(Spec(block.shape, block.dtype))
-            between = np.empty(out.shape, given.dtype)
-            op.apply(block, core, between)
-            block, core = between, _ALL
-        self.ops[-1].apply(block, core, out)
-
-    def __str__(self) -> str:
-        return " | ".join(map(str, self.ops))
+__all__ = ["fuse"]
 
 
 def fuse(draft: Sweep) -> Sweep:
     """Simplify as long as there is something to simplify, each op with the one it reads."""
-    for step in (_leave_out, _merge, _join):
-        for i, stage in enumerate(draft.stages):
-            changed = step(draft, i) if isinstance(stage.part, Op) else None
+    for step in (_leave_out, _join):
+        for i in range(len(draft.stages)):
+            changed = step(draft, i) if _ops(draft, i) else None
             if changed:
                 return fuse(changed)
     return draft.note(*_unjoined(draft))
 
 
 def _leave_out(draft: Sweep, i: int) -> Sweep | None:
-    """Without an op that changes nothing."""
-    stage = draft.stages[i]
-    if not cast(Op, stage.part).is_identity(draft.spec_in(stage)):
+    """Return the sweep without an op that changes nothing."""
+    (first, *others), stage = _ops(draft, i), draft.stages[i]
+    if others or not first.is_identity(draft.spec_in(stage)):
         return None
     return draft.without({i}).note(f"'{stage.part}' changes nothing and is left out")
 
 
-def _merge(draft: Sweep, i: int) -> Sweep | None:
-    """One op for two, where it says that it can stand in for them."""
-    stage, before = draft.stages[i], _op_before(draft, i)
-    one = None if before is None else cast(Op, stage.part).after(before)
-    if one is None or draft.limits.exact:
-        return None
-    merged = tuple(replace(s, part=one) if s is stage else s for s in draft.stages)
-    reason = f"'{one}' stands in for '{before} | {stage.part}'; --exact does both"
-    return draft.with_stages(merged).without({stage.inputs[0]}).note(reason)
-
-
 def _join(draft: Sweep, i: int) -> Sweep | None:
-    """One stage for an op without context and the op that it reads."""
-    stage, before = draft.stages[i], _op_before(draft, i)
-    if before is None or stage.halo != (0, 0, 0):
+    """Return the sweep with one stage for an op without context and the op that it reads."""
+    stage = draft.stages[i]
+    (before,) = stage.inputs
+    first = _ops(draft, before)
+    if not first or len(draft.readers[before]) > 1 or stage.halo != (0, 0, 0):
         return None
-    fused = Fused(_ops(before) + _ops(stage.part))
+    fused = Fused(first + _ops(draft, i))
     joined = tuple(replace(s, part=fused) if s is stage else s for s in draft.stages)
-    reason = f"'{stage.part}' is joined to '{before}': it needs no context"
-    return draft.with_stages(joined).without({stage.inputs[0]}).note(reason)
-
-
-def _op_before(draft: Sweep, i: int) -> Op | None:
-    """The op that a stage reads, if nobody else does."""
-    (before,) = draft.stages[i].inputs
-    part = draft.stages[before].part
-    return part if isinstance(part, Op) and len(draft.readers[before]) == 1 else None
+    reason = f"'{stage.part}' is joined to '{draft.stages[before].part}': it needs no context"
+    return draft.with_stages(joined).without({before}).note(reason)
 
 
 def _unjoined(draft: Sweep) -> Iterator[str]:
-    """Why ops that read an op are stages of their own."""
-    for stage in draft.stages:
-        read = draft.stages[stage.inputs[0]] if stage.inputs else stage
-        if not isinstance(stage.part, Op) or not isinstance(read.part, Op):
+    """Say why ops that read an op are stages of their own."""
+    for i, stage in enumerate(draft.stages):
+        if not _ops(draft, i) or not _ops(draft, stage.inputs[0]):
             continue
-        reason = f"others read '{read.part}' too"
+        reason = f"others read '{draft.stages[stage.inputs[0]].part}' too"
         if stage.halo != (0, 0, 0):
             reason = f"it needs a halo of {','.join(map(str, stage.halo))} (z,y,x)"
         yield f"'{stage.part}' is a stage of its own: {reason}"
-        one = _ops(stage.part)[0].after(_ops(read.part)[-1])
-        if one is not None and len(draft.readers[stage.inputs[0]]) == 1:
-            yield f"'{one}' doesn't stand in for '{read.part} | {stage.part}': --exact"
 
 
-def _ops(part: object) -> tuple[Op, ...]:
-    if isinstance(part, Fused):
-        return part.ops
-    return (part,) if isinstance(part, Op) else ()
+def _ops(draft: Sweep, i: int) -> tuple[Op, ...]:
+    """Return the ops of a stage, as its kind says; none where it applies none."""
+    kind, at = draft.asked[i]
+    return kind.ops(at.part)

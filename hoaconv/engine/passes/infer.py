@@ -1,16 +1,12 @@
-"""Shape and dtype of what flows, stage by stage; what can't be is refused here."""
+"""Shape, dtype and geometry of what flows, stage by stage; what can't be is refused here."""
 
 from dataclasses import replace
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source
 from hoaconv.engine.schedule import Stage, Sweep
 from hoaconv.engine.spec import Spec
-from hoaconv.errors import PlanError
+from hoaconv.engine.stages import kind_of
 
 __all__ = ["infer"]
-
-REACH = 1 << 16
-"""Voxels that an op may look far, along each axis."""
 
 
 def infer(draft: Sweep) -> Sweep:
@@ -21,36 +17,13 @@ def infer(draft: Sweep) -> Sweep:
     PlanError
         If a part refuses what it would get.
     """
-    for i, stage in enumerate(draft.stages):
-        stages = (*draft.stages[:i], replace(stage, spec=_spec(draft, stage)))
-        draft = draft.with_stages(stages + draft.stages[i + 1 :])
-    return draft
+    stages: list[Stage] = []
+    for stage in draft.stages:
+        inputs = tuple(stages[i].given for i in stage.inputs)
+        stages.append(replace(stage, spec=_spec(stage, inputs)))
+    return draft.with_stages(tuple(stages))
 
 
-def _spec(draft: Sweep, stage: Stage) -> Spec:
-    if isinstance(stage.part, Source):
-        spec = stage.part.spec
-        return replace(spec, geometry=stage.geometry) if stage.geometry else spec
-    spec = draft.spec_in(stage)
-    if isinstance(stage.part, Fold):
-        return spec
-    if isinstance(stage.part, Join):
-        return stage.part.infer(*(draft.spec_of(draft.stages[i]) for i in stage.inputs))
-    if isinstance(stage.part, Sink | Resample | Scan):
-        return stage.part.infer(spec)
-    _check_reach(stage.part)
-    return _same_shape(stage.part, spec, stage.part.infer(spec))
-
-
-def _check_reach(op: Op) -> None:
-    """Refuse what would look over more voxels than any volume has: weights alone fill memory."""
-    if max(op.halo) > REACH:
-        raise PlanError(
-            f"{op} would look {max(op.halo)} voxels far, and ops look at most {REACH} voxels far"
-        )
-
-
-def _same_shape(op: Op | Scan, taken: Spec, given: Spec) -> Spec:
-    if taken.shape != given.shape:
-        raise PlanError(f"{op} turns {taken} into {given}; an op must keep the shape")
-    return given
+def _spec(stage: Stage, inputs: tuple[Spec, ...]) -> Spec:
+    spec = kind_of(stage.part).infer(stage.part, inputs)
+    return replace(spec, geometry=stage.geometry) if stage.geometry else spec

@@ -13,12 +13,12 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from hoaconv.engine.contract import Fold, Op, Resample, Scan, Sink, Source
-from hoaconv.engine.passes.choose import keeps_to_z
+from hoaconv.engine.contract import Resample
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.sampling import PAIRS, Drawn
 from hoaconv.engine.schedule import Schedule, Stage, Sweep
 from hoaconv.engine.spec import Plane, Spec
+from hoaconv.engine.stages import kind_of
 from hoaconv.errors import PlanError
 
 __all__ = ["Pick", "draw", "halves", "sample", "sample_of", "strata"]
@@ -120,7 +120,7 @@ def halves(slices: Sequence[int]) -> list[list[int]]:
 
 
 def _sampled(sweep: Sweep, count: int, seed: int) -> Sweep:
-    if any(isinstance(stage.part, Sink | Pick) for stage in sweep.stages):
+    if any(kind.stores or isinstance(at.part, Pick) for kind, at in sweep.asked):
         return sweep
     (source,) = _sources(sweep)
     spec = sweep.spec_of(sweep.stages[source])
@@ -151,13 +151,13 @@ def sample_of(sweep: Sweep, places: Sequence[int]) -> Drawn | None:
 
 def _sources(sweep: Sweep) -> list[int]:
     """The only source; refuses what a sample of slices can't stand in for."""
-    for stage in sweep.stages:
-        if isinstance(stage.part, Resample | Scan) and not keeps_to_z(sweep, stage):
+    for kind, at in sweep.asked:
+        if not kind.is_local(at.part, at.taken):
             raise PlanError(
-                f"a sample of slices can't be measured behind '{stage.part}', "
+                f"a sample of slices can't be measured behind '{at.part}', "
                 "which needs all of them; drop --sample"
             )
-    sources = [i for i, stage in enumerate(sweep.stages) if isinstance(stage.part, Source)]
+    sources = [at.i for kind, at in sweep.asked if kind.reads]
     if len(sources) > 1:
         raise PlanError("a sample of slices can't be measured of two stacks; drop --sample")
     return sources
@@ -166,8 +166,7 @@ def _sources(sweep: Sweep) -> list[int]:
 def _context(sweep: Sweep, i: int) -> int:
     """Planes on each side that a stage's result depends on."""
     stage = sweep.stages[i]
-    own = stage.halo[0] if isinstance(stage.part, Op) else 0
-    return own + max((_context(sweep, j) for j in stage.inputs), default=0)
+    return stage.halo[0] + max((_context(sweep, j) for j in stage.inputs), default=0)
 
 
 def _runs(drawn: list[int], reach: int, planes: int) -> tuple[list[int], dict[int, int]]:
@@ -189,7 +188,7 @@ def _measured_apart(stages: list[Stage], groups: list[list[int]], of: int) -> li
     for stage in stages:
         inputs = tuple(place[j] for j in stage.inputs)
         place.append(len(made))
-        if not isinstance(stage.part, Fold):
+        if not kind_of(stage.part).measures:
             made.append(replace(stage, inputs=inputs))
             continue
         finds = stage.finds or str(stage.part)

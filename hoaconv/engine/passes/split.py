@@ -6,8 +6,9 @@ costs is writing the planes once and reading them once: a mid-write.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
-from hoaconv.engine.contract import Fold, Hold, Scratch, Sink, Source
+from hoaconv.engine.contract import Hold, Scratch, Waiting
 from hoaconv.engine.passes.fit import fit
 from hoaconv.engine.schedule import Schedule, Stage, Sweep
 from hoaconv.units import format_bytes
@@ -60,10 +61,11 @@ def _cut(sweep: Sweep, number: int, fits: Callable[[Sweep], bool]) -> tuple[Swee
 
 
 def _may_end(sweep: Sweep, i: int) -> bool:
-    """Whether all that comes behind a stage comes from it alone, and gains from a cut."""
-    behind = {j for j in sweep.behind(i) if not isinstance(sweep.stages[j].part, Hold)}
+    """Return whether all that comes behind a stage comes from it alone, and gains from a cut."""
+    kinds = [kind for kind, _ in sweep.asked]
+    behind = {j for j in sweep.behind(i) if not kinds[j].stores or kinds[j].is_output}
     taken = {j for k in behind for j in sweep.stages[k].inputs}
-    changes = not isinstance(sweep.stages[i].part, Source | Fold | Sink)
+    changes = not kinds[i].reads and not kinds[i].passes_on
     return changes and bool(behind) and taken <= behind | {i}
 
 
@@ -84,9 +86,8 @@ def _beginning(sweep: Sweep, i: int, number: int, scratch: Scratch) -> Sweep:
 def _rest(sweep: Sweep, i: int, number: int, first: Sweep) -> Sweep:
     """From stage `i` on, whose planes come from scratch."""
     hold = first.stages[-1]
-    spec = sweep.spec_of(sweep.stages[i])
-    source = hold.part.source()  # type: ignore[union-attr] # `_beginning` ends so
+    waiting = Waiting(cast(Hold, hold.part))  # `_beginning` ends so
     stages = list(sweep.stages)
-    stages[i] = Stage(source, (), spec, after=(number, hold.inputs[0]))
+    stages[i] = Stage(waiting, (), waiting.spec, after=(number, hold.inputs[0]))
     gone = set(range(len(stages))) - sweep.behind(i) - {i}
     return fit(replace(sweep, stages=tuple(stages), notes=()).without(gone))

@@ -4,13 +4,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from hoaconv.engine.buffers import Buffers
+from hoaconv.engine.fold import Fold
+from hoaconv.engine.part import Part
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
+from hoaconv.errors import PlanError
 
-__all__ = ["Chosen", "Decode", "Hold", "Scratch", "Sink", "Source", "Thrift", "Use", "Writer"]
+__all__ = [
+    "Chosen",
+    "Decode",
+    "Economy",
+    "Hold",
+    "HoldWriter",
+    "Scratch",
+    "Sink",
+    "Source",
+    "Use",
+    "Waiting",
+    "Writer",
+]
 
 
 @dataclass(frozen=True)
@@ -23,29 +38,31 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Thrift:
+class Economy:
     """How a sweep holds less, at some cost in speed.
 
     Attributes
     ----------
-    lean
-        Whether as little as can be is on its way to disk at once, bands are narrow, and what is
-        freed goes back to the system.
-    gathered
-        How much waits in scratch instead of in memory: of a pyramid, the layers of so many
-        levels, the largest first. A sink takes no more than it is `Sink.gatherable`.
+    tight
+        Whether as little as can be is on its way to disk at once, bands are narrow, and freed
+        memory goes back to the system.
+    spilled
+        Steps of what sinks keep in scratch instead of in memory, the step that saves most first. A
+        sink takes no more than its `Sink.spillable`.
     """
 
-    lean: bool = False
-    gathered: int = 0
+    tight: bool = False
+    spilled: int = 0
 
 
 Decode = Callable[[Plane], None]
 """Decodes one plane into an array (y, x)."""
 
 
-class Source(ABC):
+class Source(Part):
     """Where planes come from. Building one may read headers, never pixels."""
+
+    kind: ClassVar[str] = "source"
 
     @property
     @abstractmethod
@@ -83,6 +100,15 @@ class Source(ABC):
     def holds(self, workers: int) -> int:  # noqa: ARG002 - the parameter is the contract
         """Bytes held between the planes of a sweep: planes decoded with those that were wanted."""
         return 0
+
+    def freed_bytes(self, decoders: int) -> int:
+        """Return the bytes that decoders have freed and the process keeps for the next plane.
+
+        They count where the process keeps large blocks. Its heap falls into pieces: measured, 0.8
+        to 2.7 times the bytes of a decoder with 2 to 16 of them; but no more pieces come than
+        planes.
+        """
+        return min(1 + decoders // 4, self.spec.planes - decoders) * self.scratch()
 
     @property
     def together(self) -> int:
@@ -152,8 +178,14 @@ class Writer(ABC):
         """All bands of the plane are taken; called from the thread that runs the sweep."""
 
     @abstractmethod
-    def close(self, folds: Mapping[str, Any]) -> Mapping[str, Any]:
-        """All planes have come: write what is left, metadata last. Returns what was made."""
+    def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Write what is left, metadata last: all planes have come. Return what was made.
+
+        Parameters
+        ----------
+        folds
+            The values of the folds that the sink `requires`.
+        """
 
     @abstractmethod
     def release(self) -> None:
@@ -175,36 +207,49 @@ class Writer(ABC):
         """
 
 
-class Sink(ABC):
+class Sink(Part):
     """Where planes go."""
+
+    kind: ClassVar[str] = "sink"
 
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:
         """Spec of what flows on, which is `spec`. Raises PlanError for what can't be stored."""
 
     @abstractmethod
-    def uses(self, spec: Spec, workers: int, thrift: Thrift) -> tuple[Use, ...]:
+    def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         """Every byte that the writer holds all the time."""
 
     @abstractmethod
-    def storing(self, spec: Spec, workers: int, thrift: Thrift) -> int:
+    def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
         """Bytes held, besides, only while it stores something in `Writer.advance`.
 
         Writers advance one after the other, so one of them at a time holds as much.
         """
 
-    def lends(self, spec: Spec, thrift: Thrift) -> int:  # noqa: ARG002 - the contract
+    def lends(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
         """Planes, from the first on, that its writer lends places however early they are asked for.
 
         See `Writer.lend`. They are counted among what the sink `uses`, so not once more.
         """
         return 0
 
-    def gatherable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
-        """The most that `Thrift.gathered` can ask for; each step holds less than the one before."""
+    def spillable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
+        """Return the most steps of `Economy.spilled`; each holds less than the one before."""
         return 0
 
-    def scratch_bytes(self, spec: Spec, thrift: Thrift) -> int:  # noqa: ARG002 - the contract
+    def spills(self, spec: Spec, economy: Economy) -> str:  # noqa: ARG002 - the contract
+        """Return what waits in scratch, in words; an empty string if nothing does."""
+        return ""
+
+    def requires(self, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - the contract
+        """Return the folds of its planes whose values it writes; the planner puts them before it.
+
+        A fold that the chain has measured just there, of the same planes, is not measured again.
+        """
+        return ()
+
+    def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
         """Bytes in scratch at once, at most."""
         return 0
 
@@ -220,7 +265,7 @@ class Sink(ABC):
         """
 
     @abstractmethod
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, thrift: Thrift) -> Writer:
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
         """Make ready to take planes; what is held is taken from `buffers` when the first comes."""
 
     @abstractmethod
@@ -228,21 +273,78 @@ class Sink(ABC):
         """Compile the kernels that writing planes of this spec calls."""
 
 
-class Hold(Sink):
-    """Keeps planes on disk for a later sweep."""
+class HoldWriter(Writer):
+    """An open `Hold`."""
 
     @abstractmethod
-    def source(self) -> Source:
-        """What gives the planes that are kept, once they are; its spec is known before."""
+    def kept(self) -> Source:
+        """Return what gives the planes again, once all have come; until `release` or `abort`."""
+
+
+class Hold(Sink):
+    """Keeps planes on disk for a later sweep. It is a value: the place is made by `open`."""
+
+    kind: ClassVar[str] = "hold"
+
+    @property
+    @abstractmethod
+    def spec(self) -> Spec:
+        """The planes that it keeps."""
+
+    @property
+    @abstractmethod
+    def reading_bytes(self) -> int:
+        """Bytes that one worker holds while it reads a plane again, besides the plane."""
+
+    def infer(self, spec: Spec) -> Spec:
+        """Return the spec as it is. Raises PlanError unless it is the one that was agreed."""
+        if spec != self.spec:
+            raise PlanError(f"{self} was made for {self.spec}; it gets {spec}")
+        return spec
+
+    def files(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
+        """Return 0: no file stays."""
+        return 0
+
+    def warm(self, spec: Spec) -> None:
+        """Compile nothing: there are no kernels."""
+
+    @abstractmethod
+    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> HoldWriter:
+        """Make ready to take planes."""
+
+
+@dataclass(frozen=True)
+class Waiting(Source):
+    """Stands in a schedule for the planes of a `Hold`, which a run reads in its place."""
+
+    hold: Hold
+
+    @property
+    def spec(self) -> Spec:
+        """As agreed, before any plane is there."""
+        return self.hold.spec
+
+    @property
+    def stored_bytes(self) -> int:
+        """None: what is read are no slices."""
+        return 0
+
+    def read(self, z: int, out: Plane) -> None:  # noqa: ARG002 - the parameter is the contract
+        """Raise PlanError: only a run has the planes."""
+        raise PlanError(f"plane {z} of {self} was read before a run has kept it")
+
+    def scratch(self) -> int:
+        """Bytes that reading a plane takes."""
+        return self.hold.reading_bytes
+
+    def __str__(self) -> str:
+        return str(self.hold)
 
 
 class Scratch(ABC):
-    """Where planes wait between two sweeps."""
-
-    @abstractmethod
-    def remove(self) -> None:
-        """Remove what was made. Raises StoreError if that fails."""
+    """Where planes wait between two sweeps. It is a value: planning makes nothing."""
 
     @abstractmethod
     def hold(self, name: str, spec: Spec) -> Hold:
-        """A place for planes of `spec`; nothing is made before they come."""
+        """Return a place for planes of `spec`; in one schedule each has another name."""

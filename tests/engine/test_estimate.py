@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from in_memory import Add, Box, Desk, InMemory, Shelf, SubtractMost, Total
 
-from hoaconv.engine import machine, probe, stop
+from hoaconv.engine import machine, stop
 from hoaconv.engine.combine import Combine
+from hoaconv.engine.estimate import estimate
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.probe import estimate
 from hoaconv.engine.schedule import Limits
+from hoaconv.engine.stages import trial
 from hoaconv.ops.measure import Histogram
 from hoaconv.ops.pointwise import Cast
 from hoaconv.ops.sampling import Resize
@@ -119,22 +120,22 @@ def test_large_planes_are_cut_for_a_trial(monkeypatch) -> None:
     for stage in stages:
         plan |= stage
     made = schedule(plan, Limits(1 << 40, 2))
-    monkeypatch.setattr(probe, "PLANE_BYTES", 1 << 18)
-    assert WIDE[0].nbytes < probe.WHOLE_BYTES
+    monkeypatch.setattr(trial, "PLANE_BYTES", 1 << 18)
+    assert WIDE[0].nbytes < trial.WHOLE_BYTES
     found = estimate(made)
     assert set(found.work) == {str(stage.part) for stage in made.sweeps[0].stages}
-    assert max(2 * int(np.prod(shape)) for shape in slow.given) <= 2 * probe.PLANE_BYTES
-    monkeypatch.setattr(probe, "WHOLE_BYTES", WIDE[0].nbytes - 1)
+    assert max(2 * int(np.prod(shape)) for shape in slow.given) <= 2 * trial.PLANE_BYTES
+    monkeypatch.setattr(trial, "WHOLE_BYTES", WIDE[0].nbytes - 1)
     assert estimate(made) is None
 
 
 def test_what_takes_long_is_tried_on_a_part_and_scaled(monkeypatch) -> None:
     slow = Slow((0, 1, 0))
     made = schedule(Plan.read(InMemory(WIDE)) | slow | Shelf(), Limits(1 << 40, 2))
-    monkeypatch.setattr(probe, "LONG", 0.5)
+    monkeypatch.setattr(trial, "LONG", 0.5)
     band = made.sweeps[0].stages[1].rows
     found = estimate(made)
-    assert [shape[2] for shape in slow.given] == [probe.LEAST_COLUMNS]
+    assert [shape[2] for shape in slow.given] == [trial.LEAST_COLUMNS]
     assert found.work[str(slow)] >= 0.0002 * WIDE.shape[2] * WIDE.shape[1] / band * len(WIDE)
 
 

@@ -7,15 +7,16 @@ otherwise, reads the slices from the last to the first.
 from dataclasses import replace
 from typing import cast
 
-from hoaconv.engine.contract import Op, Resample, Source
+from hoaconv.engine.contract import Source
 from hoaconv.engine.passes.infer import infer
-from hoaconv.engine.schedule import Stage, Sweep
+from hoaconv.engine.schedule import Sweep
+from hoaconv.engine.stages import kind_of
 from hoaconv.errors import PlanError
 
-__all__ = ["choose", "keeps_to_z"]
+__all__ = ["pushdown"]
 
 
-def choose(draft: Sweep) -> Sweep:
+def pushdown(draft: Sweep) -> Sweep:
     """Move what resamples do to z to the sources, as far as they stand near enough to one.
 
     Raises
@@ -23,48 +24,41 @@ def choose(draft: Sweep) -> Sweep:
     PlanError
         If planes would be wanted backwards anywhere else.
     """
-    for i, stage in enumerate(draft.stages):
-        planes = _chosen(draft, stage)
-        if planes is None or planes == range(draft.spec_in(stage).planes):
+    for kind, at in draft.asked:
+        planes = kind.chooses(at.part, at.taken)
+        if planes is None or planes == range(at.taken.planes):
             continue
-        source = _source_before(draft, i)
+        source = _source_before(draft, at.i)
         if source is not None:
-            return choose(_moved(draft, i, source, planes))
+            return pushdown(_moved(draft, at.i, source, planes))
         if planes.step < 0:
             raise PlanError(
-                f"'{stage.part}' has to come first, in every branch: a sweep goes forward, and "
+                f"'{at.part}' has to come first, in every branch: a sweep goes forward, and "
                 "only slices can be read backwards"
             )
     return draft
 
 
-def _chosen(draft: Sweep, stage: Stage) -> range | None:
-    return stage.part.chooses(draft.spec_in(stage)) if isinstance(stage.part, Resample) else None
-
-
 def _source_before(draft: Sweep, i: int) -> int | None:
-    """The source of a stage, if nobody else reads what leads there, and all there keep to z."""
+    """Return the source of a stage, if nobody else reads what leads there, and all keep to z."""
     (before,) = draft.stages[i].inputs
-    while len(draft.readers[before]) == 1 and keeps_to_z(draft, draft.stages[before]):
-        (before,) = draft.stages[before].inputs
-    alone = len(draft.readers[before]) == 1
-    return before if alone and isinstance(draft.stages[before].part, Source) else None
-
-
-def keeps_to_z(draft: Sweep, stage: Stage) -> bool:
-    """Whether each plane that a stage gives comes from the plane at the same z alone."""
-    if isinstance(stage.part, Op):
-        return stage.halo[0] == 0 and stage.part.needs is None
-    return _chosen(draft, stage) == range(draft.spec_in(stage).planes)
+    while len(draft.readers[before]) == 1:
+        kind, at = draft.asked[before]
+        if kind.reads:
+            return before
+        if not kind.keeps_to_z(at.part, at.taken):
+            return None
+        (before,) = at.stage.inputs
+    return None
 
 
 def _moved(draft: Sweep, i: int, source: int, planes: range) -> Sweep:
-    """With a source of these planes alone, and what is left to do of stage `i`."""
+    """Return the sweep with a source of these planes alone, and what is left to do of stage `i`."""
     before = cast(Source, draft.stages[source].part)
     stage, stages = draft.stages[i], list(draft.stages)
     placed = draft.spec_of(stages[source]).geometry.along_z(draft.spec_of(stage).geometry)
     stages[source] = replace(stages[source], part=before.choose(planes), geometry=placed)
-    within = cast(Resample, stage.part).within()
+    within = kind_of(stage.part).within(stage.part)
     if within is not None:
         stages[i] = replace(stage, part=within)
     backwards = ", the last one first" if planes.step < 0 else ""

@@ -8,20 +8,16 @@ not what one of them is behind the others.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from math import ceil
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
-from hoaconv.engine.contract import Join, Op, Resample, Scan, Source
-from hoaconv.engine.schedule import Stage, Sweep
-from hoaconv.engine.spec import Spec
+from hoaconv.engine.schedule import Sweep
+from hoaconv.engine.stages import Counts
 
-__all__ = ["Pulled", "lags", "longest_reach", "pull"]
+__all__ = ["Pulled", "lags", "pull"]
 
-Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 _END = object()
 
 
@@ -83,12 +79,12 @@ class Pulled:
 
 def pull(sweep: Sweep, streams: Sequence[Pulled]) -> None:
     """Step all streams to their ends."""
-    pace = _Pace(sweep, streams)
-    while pace.left:
-        pace.step()
+    order = _Order(sweep, streams)
+    while order.left:
+        order.step()
 
 
-class _Pace:
+class _Order:
     """Which stream goes next while each source gives no more than `level` planes.
 
     The one furthest behind, so that a tee's readers take its planes in turns; but planes that were
@@ -98,7 +94,7 @@ class _Pace:
     def __init__(self, sweep: Sweep, streams: Sequence[Pulled]) -> None:
         self.left = list(streams)
         self._level = 0
-        self._sweep = sweep
+        self._sweep, self._demands = sweep, _demands(sweep)
         self._made = {stream.gives: stream for stream in streams if stream.gives is not None}
         self._known: dict[tuple[int, int], bool] = {}  # of this step: branches ask the same
         self._users = {id(s): self._behind(s) for s in streams}
@@ -150,25 +146,13 @@ class _Pace:
         return self._known[i, k]
 
     def _finds(self, i: int, k: int) -> bool:
-        stage = self._sweep.stages[i]
-        if isinstance(stage.part, Source):
+        inputs = self._sweep.stages[i].inputs
+        if not inputs:
             return k <= self._level
         if i in self._made:
             return k <= self._made[i].made
-        if isinstance(stage.part, Op):
-            reached = ceil(k / stage.stride) * stage.stride + stage.halo[0]
-            k = min(reached, self._sweep.spec_of(stage).planes)
-        elif isinstance(stage.part, Scan):
-            late = stage.part.delay(self._sweep.spec_in(stage))
-            k = min(k + late, self._sweep.spec_of(stage).planes)
-        return all(self._can_give(j, k) for j in stage.inputs)
-
-
-@lru_cache(maxsize=256)
-def longest_reach(part: Resample, spec: Spec) -> int:
-    """Planes of the input (of `spec`) that a resample holds at once, at the most; at least one."""
-    longest = max(len(part.reach(spec, z)) for z in range(part.infer(spec).planes))
-    return max(1, longest)
+        needed = int(self._demands[i][k - 1])
+        return all(self._can_give(j, needed) for j in inputs)
 
 
 def lags(sweep: Sweep) -> list[int]:
@@ -191,45 +175,33 @@ def _lag(own: Counts, others: Sequence[Counts]) -> int:
 
 
 def _level_with(sweep: Sweep) -> list[frozenset[int]]:
-    """For each stage, the joins that take one plane for each of its own."""
+    """Return, for each stage, those of several inputs that take one plane for each of its own."""
     found: list[frozenset[int]] = [frozenset()] * len(sweep.stages)
     for i in reversed(range(len(found))):  # readers stand behind
-        readers = [j for j in sweep.readers[i] if not isinstance(sweep.stages[j].part, Resample)]
-        joins = frozenset(j for j in readers if isinstance(sweep.stages[j].part, Join))
+        readers = [j for j in sweep.readers[i] if not sweep.asked[j][0].has_own_pace]
+        joins = frozenset(j for j in readers if len(sweep.stages[j].inputs) > 1)
         found[i] = joins.union(*(found[j] for j in readers))
     return found
 
 
 def _roots(sweep: Sweep) -> list[frozenset[int]]:
-    """For each stage, the stages that set its pace."""
+    """Return, for each stage, the stages that set its pace."""
     found: list[frozenset[int]] = []
-    for i, stage in enumerate(sweep.stages):
-        own = isinstance(stage.part, Source | Resample)
-        before = frozenset[int]().union(*(found[j] for j in stage.inputs))
-        found.append(frozenset({i}) if own else before)
+    for i, (kind, at) in enumerate(sweep.asked):
+        before = frozenset[int]().union(*(found[j] for j in at.stage.inputs))
+        found.append(frozenset({i}) if kind.reads or kind.has_own_pace else before)
     return found
 
 
 def _needs(sweep: Sweep) -> list[Counts]:
-    """How many planes the sources must have given before each stage gives each of its own."""
+    """Return how many planes the sources have given before each stage gives each of its own."""
     found: list[Counts] = []
-    for stage in sweep.stages:
-        count = np.arange(1, sweep.spec_of(stage).planes + 1)
-        before = [found[j] for j in stage.inputs]
-        found.append(_needed(sweep, stage, count, np.max(before, axis=0)) if before else count)
+    for at, demand in zip(sweep.stages, _demands(sweep), strict=True):
+        before = [found[j] for j in at.inputs]
+        found.append(np.append(0, np.max(before, axis=0))[demand] if before else demand)
     return found
 
 
-def _needed(sweep: Sweep, stage: Stage, count: Counts, taken: Counts) -> Counts:
-    """The same of one stage, from the needs of the planes that it takes."""
-    if isinstance(stage.part, Op):
-        reached = -(-count // stage.stride) * stage.stride + stage.halo[0]
-        taken = taken[np.minimum(reached, count.size) - 1]
-    elif isinstance(stage.part, Scan):
-        late = stage.part.delay(sweep.spec_in(stage))
-        taken = taken[np.minimum(count + late, count.size) - 1]
-    elif isinstance(stage.part, Resample):
-        spec = sweep.spec_in(stage)
-        stops = [stage.part.reach(spec, z).stop for z in range(count.size)]
-        taken = np.append(0, taken)[np.maximum.accumulate(stops)]
-    return taken
+def _demands(sweep: Sweep) -> list[Counts]:
+    """Return how many planes each stage must have taken before it gives each of its own."""
+    return [kind.needed(at, np.arange(1, at.given.planes + 1)) for kind, at in sweep.asked]

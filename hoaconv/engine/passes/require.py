@@ -1,0 +1,38 @@
+"""Folds that sinks require: each is put before its sink, unless it is measured there already."""
+
+from dataclasses import replace
+
+from hoaconv.engine.contract import Fold
+from hoaconv.engine.schedule import Stage, Sweep
+
+__all__ = ["require"]
+
+
+def require(draft: Sweep) -> Sweep:
+    """Put the folds that a sink requires before it."""
+    for kind, at in draft.asked:
+        for fold in kind.requires(at.part, at.taken):
+            if not _is_measured(draft, at.i, fold):
+                return require(_with_fold(draft, at.i, fold))
+    return draft
+
+
+def _is_measured(draft: Sweep, i: int, fold: Fold) -> bool:
+    """Return whether an equal fold has seen the very planes that stage `i` takes."""
+    (before,) = draft.stages[i].inputs
+    kind, at = draft.asked[before]
+    return kind.passes_on and (at.part == fold or _is_measured(draft, before, fold))
+
+
+def _with_fold(draft: Sweep, i: int, fold: Fold) -> Sweep:
+    """Return the sweep with a fold that sees what stage `i` takes; it becomes stage `i` itself."""
+    stage = draft.stages[i]
+    behind = [_moved(other, i) for other in draft.stages[i:]]
+    behind[0] = replace(stage, inputs=(i,))
+    measuring = Stage(fold, stage.inputs, draft.spec_in(stage))
+    return draft.with_stages((*draft.stages[:i], measuring, *behind))
+
+
+def _moved(stage: Stage, i: int) -> Stage:
+    """Return a stage whose inputs from `i` on stand one place further."""
+    return replace(stage, inputs=tuple(j + (j >= i) for j in stage.inputs))

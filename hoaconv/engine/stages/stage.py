@@ -1,0 +1,101 @@
+"""A part with its place in a sweep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.part import Part
+from hoaconv.engine.spec import Spec
+from hoaconv.errors import PlanError
+
+__all__ = ["At", "Found", "Place", "Stage"]
+
+Place = tuple[int, int]
+"""A stage of a schedule: which sweep, which stage in it."""
+
+Found = Mapping[str, Mapping[str, Any]]
+"""Values of the whole volume, by the chain of ops that needs them."""
+
+P = TypeVar("P", bound=Part)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part with its place in the sweep.
+
+    Attributes
+    ----------
+    inputs
+        Positions in the sweep of the stages whose planes it takes.
+    spec
+        The planes that it gives; set by the pass `infer`.
+    geometry
+        For a source of chosen planes: where their voxels lie; set by `pushdown`. None where the
+        source's own spec tells it.
+    stride
+        Planes that an op makes at once; set by `fit`.
+    rows
+        Rows of a band, the piece of a slab that one worker handles; set by `fit`.
+    after
+        For a source that gives what an earlier sweep has left in scratch: the stage whose planes
+        these are; set by `split`.
+    finds
+        For a fold that looks for a value that a later op `needs`: the chain of ops up to that one;
+        set by `prescan`.
+    """
+
+    part: Part
+    inputs: tuple[int, ...]
+    spec: Spec | None = None
+    geometry: Geometry | None = None
+    stride: int = 1
+    rows: int = 0
+    after: Place | None = None
+    finds: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Who answers for it, such as ``source`` or ``op``."""
+        return self.part.kind
+
+    @property
+    def halo(self) -> tuple[int, int, int]:
+        """Context (z, y, x) on each side."""
+        return self.part.halo
+
+    @property
+    def window(self) -> int:
+        """Planes that the stage sees at once: the stride and a halo on each side."""
+        return self.stride + 2 * self.halo[0]
+
+    @property
+    def given(self) -> Spec:
+        """The planes that it gives. Raises PlanError before `infer` has said so."""
+        if self.spec is None:
+            raise PlanError(f"the spec of {self.part} isn't inferred yet")
+        return self.spec
+
+
+@dataclass(frozen=True)
+class At(Generic[P]):
+    """A stage as its kind sees it: position in the sweep, and the specs of the planes it takes."""
+
+    i: int
+    stage: Stage
+    inputs: tuple[Spec, ...]
+
+    @property
+    def part(self) -> P:
+        """The part, of the class that the kind answers for."""
+        return cast(P, self.stage.part)
+
+    @property
+    def taken(self) -> Spec:
+        """The planes that it takes; for a source, those that it gives."""
+        return self.inputs[0] if self.inputs else self.given
+
+    @property
+    def given(self) -> Spec:
+        """The planes that it gives."""
+        return self.stage.given
