@@ -5,34 +5,23 @@
         --ops-module examples/your_own_op.py --ops "local-contrast 3 gain=2"
 """
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.ops.declare import NUMBER, Declared, Kind, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import NUMBER, WHOLE
+from hoaconv.ops.parameters import Declared, param
 
 
-def _radius(value: object) -> int:
-    if not str(value).isdigit():
-        raise ValueError("a whole number of voxels")
-    return int(str(value))
-
-
-RADIUS = Kind("radius", _radius, str)
-
-
-@register("local-contrast 3")
-@dataclass(frozen=True)
+@op("local-contrast", example="local-contrast 3")
 class LocalContrast(Declared, Op):
     """How far a voxel lies above the mean of its neighbours along z."""
 
-    word: ClassVar[str] = "local-contrast"
-
-    radius: int = param(RADIUS, "neighbours on each side")
-    gain: float = param(NUMBER, "what the difference is multiplied with", 1.0)
+    radius: int = param(WHOLE, "neighbours on each side")
+    gain: float = param(NUMBER, "what the difference is multiplied with", default=1.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:

@@ -1,9 +1,8 @@
 """An op with weights of one's own."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +11,15 @@ from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.convolve import Taps, convolve, convolve_bytes, taps_of
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import FINITE, Declared, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import FINITE
+from hoaconv.ops.parameters import Declared, param
 from hoaconv.ops.table import file_of, unreadable
 
 __all__ = ["Convolve"]
 
 
-@register("convolve kernel.npy")
-@dataclass(frozen=True)
+@op("convolve", example="convolve kernel.npy")
 class Convolve(Declared, Op):
     """Convolve with the array in a file; the dtype stays.
 
@@ -29,11 +29,9 @@ class Convolve(Declared, Op):
     when the plan is checked.
     """
 
-    word: ClassVar[str] = "convolve"
-
     weights: str = param(file_of(".npy"), "numbers along z, y, x, or along y, x")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", 0.0)
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
 
     @cached_property
     def _taps(self) -> Taps:

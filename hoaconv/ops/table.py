@@ -15,8 +15,10 @@ from hoaconv.errors import PlanError
 from hoaconv.kernels.histogram import bin_values, is_exact
 from hoaconv.kernels.lookup import look_up, pattern_values, tabulate, tabulate_bytes
 from hoaconv.kernels.rows import Flat
-from hoaconv.ops.declare import DTYPE, Declared, Kind, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import DTYPE, Kind, or_word
 from hoaconv.ops.measure import Counting, Counts
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Equalization", "Equalize", "Lut", "Mapped", "file_of", "unreadable"]
 
@@ -38,21 +40,11 @@ def file_of(*suffixes: str) -> Kind:
     return Kind("file", accept, str)
 
 
-def _dtype_or_same(value: Any) -> str:
-    if value == "same":
-        return "same"
-    try:
-        return str(DTYPE.accept(value))
-    except ValueError as expected:
-        raise ValueError(f"same, or {expected}") from None
-
-
 FILE = file_of(".npy", ".txt")
-DTYPE_OR_SAME = Kind("dtype or same", _dtype_or_same, str)
+DTYPE_OR_SAME = or_word(DTYPE, "same", "dtype or same")
 
 
-@register("lut table.npy")
-@dataclass(frozen=True)
+@op("lut", example="lut table.npy")
 class Lut(Declared, Op):
     """Replace each voxel v of uint8 or uint16 by entry v of a table.
 
@@ -60,10 +52,8 @@ class Lut(Declared, Op):
     saturated; NaN becomes 0 in an integer. The file is read once, when the plan is checked.
     """
 
-    word: ClassVar[str] = "lut"
-
     file: str = param(FILE, "a row of numbers: .npy, or .txt with white space between them")
-    dtype: str = param(DTYPE_OR_SAME, "dtype of the result", "same")
+    dtype: str = param(DTYPE_OR_SAME, "dtype of the result", default="same")
 
     @cached_property
     def _tables(self) -> Mapping[np.dtype[Any], Flat]:
@@ -132,8 +122,7 @@ class Equalization(Counting):
         return {"dtype": str(state.dtype), "table": values.astype(int).tolist()}
 
 
-@register("equalize")
-@dataclass(frozen=True)
+@op("equalize")
 class Equalize(Declared, Op):
     """Equalize the histogram of the whole volume; the dtype stays.
 
@@ -141,8 +130,6 @@ class Equalize(Declared, Op):
     least value, the greatest its greatest. The dtype stays; it must have up to 16 bits, so that
     each value is counted. A volume of one grey value stays as it is.
     """
-
-    word: ClassVar[str] = "equalize"
 
     @property
     def needs(self) -> Fold:

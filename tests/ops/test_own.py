@@ -64,7 +64,7 @@ def test_what_is_no_module_of_ops_is_refused(tmp_path, text, words) -> None:
 
 
 def test_a_word_that_is_taken_is_refused_and_nothing_stays(tmp_path) -> None:
-    text = EXAMPLE.read_text(encoding="utf-8").replace('str] = "local-contrast"', 'str] = "clip"')
+    text = EXAMPLE.read_text(encoding="utf-8").replace('op("local-contrast"', 'op("clip"')
     with pytest.raises(SpellingError, match="two ops are called clip"):
         load_ops(copied(tmp_path, text))
     with pytest.raises(SpellingError, match="no file"):
@@ -74,15 +74,12 @@ def test_a_word_that_is_taken_is_refused_and_nothing_stays(tmp_path) -> None:
 def test_an_edited_file_is_loaded_again(tmp_path) -> None:
     file = tmp_path / "mine.py"
     text = """
-from dataclasses import dataclass
-from typing import ClassVar
 from hoaconv.engine.contract import Op
-from hoaconv.ops.declare import Declared, register
-@register("{word}")
-@dataclass(frozen=True)
+from hoaconv.ops.declare import op
+from hoaconv.ops.parameters import Declared
+@op("{word}")
 class Mine(Declared, Op):
     \"\"\"{help}\"\"\"
-    word: ClassVar[str] = "{word}"
     def apply(self, block, core, out):
         out[...] = block[core]
 """
