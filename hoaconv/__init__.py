@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hoaconv.errors import HoaconvError
     from hoaconv.job.opening import open
     from hoaconv.job.volume import Volume
+    from hoaconv.ops.declare import op
     from hoaconv.report import Progress, Report, Statistics, Watcher
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Volume",
     "Watcher",
     "__version__",
+    "op",
     "open",
     "plan",
     "stack_to_omezarr",
@@ -33,6 +35,7 @@ _HOMES = {
     "Statistics": "hoaconv.report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.report",
+    "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.convert",
     "stack_to_omezarr": "hoaconv.convert",

@@ -85,7 +85,7 @@ def spell_number(value: float) -> str:
 def _number(value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("a number") from None
     if isnan(number):
         raise ValueError("a number other than NaN")
