@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, cast
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Op, Step, Zip
+from hoaconv.engine.contract import Fold, Op, Scan, Step, Zip
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import warm
 from hoaconv.engine.schedule import Schedule
@@ -112,7 +112,7 @@ def chained(plan: Plan, ops: tuple[Step, ...], others: Mapping[str, Volume]) -> 
                 plan &= Plan.read(others[path])
             plan |= op.join()
         else:
-            plan |= cast(Op, op)  # or a resample or scan: a zip without others is an op
+            plan |= op.resolved() if isinstance(op, Op) else cast(Scan, op)  # or another kind
     return plan
 
 

@@ -151,7 +151,8 @@ class Volume:
                 f"{step!r} is no op; write one such as hoaconv.ops.Gaussian(1.5), a text such as "
                 "'gaussian 1.5', or give a function to map_overlap"
             )
-        return replace(self, plan=self.plan | cast(Op, step), spec=step.infer(self.spec))
+        part = step.resolved() if isinstance(step, Op) else cast(Op, step)  # files are read here
+        return replace(self, plan=self.plan | part, spec=part.infer(self.spec))
 
     def __getattr__(self, name: str) -> Callable[..., "Volume"]:
         """Ops as methods: ``volume.gaussian(1.5)``; ``-`` in a word is ``_``."""

@@ -33,9 +33,9 @@ A function below `@op` is an op: it is given a block (z, y, x) and returns an ar
 shape. `depth` says how many voxels around each voxel it needs; the block has them, and the engine
 keeps the core of the result. At the volume's ends the block is shorter, and nothing is added.
 Threads call the function at the same time with blocks of any size, so a voxel of the result must
-depend only on voxels within `depth`. The other parameters become the op's parameters: annotate them
-with `float`, `int`, `bool`, `str`, `Literal[...]` or a tuple of three numbers, which may be given as
-one. `Annotated[float, "help"]` adds a line of help.
+depend only on voxels within `depth`. The other parameters become the op's parameters: annotate
+them with `float`, `int`, `bool`, `str`, `Literal[...]` or a tuple of three numbers, which may be
+given as one. `Annotated[float, "help"]` adds a line of help.
 
 ```python
 import numpy as np
