@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hoaconv.job.storing import store
     from hoaconv.job.volume import Volume
     from hoaconv.job.watching import Progress, Watcher
+    from hoaconv.ops.declare import op
 
 __all__ = [
     "HoaconvError",
@@ -29,6 +30,7 @@ __all__ = [
     "Volume",
     "Watcher",
     "__version__",
+    "op",
     "open",
     "plan",
     "stack_to_omezarr",
@@ -46,6 +48,7 @@ _HOMES = {
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
+    "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",
     "stack_to_omezarr": "hoaconv.api",

@@ -39,6 +39,7 @@ FLOORS: dict[str, set[str]] = {
     },
     "pyramid": {
         "io",
+        "ops.measure",
         "kernels.downsample",
         "engine.bands",
         "engine.buffers",

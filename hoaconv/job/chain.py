@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Op, Sink, Source, Step, Zip
+from hoaconv.engine.contract import Fold, Op, Scan, Sink, Source, Step, Zip
 from hoaconv.engine.plan import Node, Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
@@ -13,6 +13,7 @@ from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.zarr_store import is_zarr
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
+from hoaconv.ops.repeated import Repeated
 from hoaconv.ops.spelling import parse_op, parse_ops
 
 __all__ = [
@@ -21,7 +22,7 @@ __all__ = [
     "open_source",
     "parse_chain",
     "sources_of",
-    "spec_behind",
+    "spec_at",
     "spelled",
     "steps_of",
 ]
@@ -83,7 +84,9 @@ def behind(plan: Plan, ops: Iterable[Step], operands: Mapping[str, Source]) -> P
     Raises
     ------
     SpellingError
-        If something is no op.
+        If something is no op, or a file that an op names can't be read.
+    PlanError
+        If another volume has neither the same shape nor one plane.
     """
     for op in ops:
         if not isinstance(op, Step):
@@ -91,27 +94,38 @@ def behind(plan: Plan, ops: Iterable[Step], operands: Mapping[str, Source]) -> P
                 f"{op!r} is no op; write one such as hoaconv.ops.Gaussian(1.5), or a text such as "
                 "'gaussian 1.5'"
             )
-        if isinstance(op, Zip) and op.others:
+        if isinstance(op, Zip):
+            planes = spec_at(plan).planes
             for path in op.others:
-                plan &= Plan.read(operands[path])
+                plan &= Plan.read(_for_each_z(operands[path], planes))
             plan |= op.join()
+            spec_at(plan)  # raises where shapes differ
         else:
-            plan |= cast(Op, op.resolved() if isinstance(op, Op) else op)
+            plan |= op.resolved() if isinstance(op, Op) else cast(Scan, op)  # or another kind
     return plan
 
 
-def spec_behind(spec: Spec, ops: Iterable[Step]) -> Spec:
-    """Return the spec of what ops make of planes of `spec`.
+def _for_each_z(operand: Source, planes: int) -> Source:
+    """Return a volume whose planes meet `planes` others: a single plane is given for each."""
+    return Repeated(operand, planes) if operand.spec.planes == 1 < planes else operand
+
+
+def spec_at(plan: Plan) -> Spec:
+    """Return the spec of the planes at a plan's only end.
 
     Raises
     ------
     PlanError
-        If an op refuses what it would get.
+        If a part refuses what it would get.
     """
-    for op in ops:
-        known = op.resolved() if isinstance(op, Op) else op
-        spec = spec if isinstance(known, Fold) else known.infer(spec)
-    return spec
+    found: dict[int, Spec] = {}
+    for node in plan.nodes():
+        taken = [found[id(before)] for before in node.inputs]
+        if isinstance(node.part, Source):
+            found[id(node)] = node.part.spec
+        else:
+            found[id(node)] = taken[0] if isinstance(node.part, Fold) else node.part.infer(*taken)
+    return found[id(plan.ends[0])]
 
 
 def sources_of(plan: Plan) -> tuple[Source, ...]:

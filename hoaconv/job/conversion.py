@@ -11,7 +11,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.folder import check_free
 from hoaconv.io.jp2_gpu import check_gpu
-from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_behind
+from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
 from hoaconv.job.job import Job
 from hoaconv.job.options import (
@@ -70,7 +70,7 @@ def conversion(options: Mapping[str, Any], *, planning: bool = False) -> Job:
     branches = []
     for image, ops in chains:
         plan = behind(volume.plan, ops, operands)
-        made = replace(volume, plan=plan, spec=spec_behind(volume.spec, ops))
+        made = replace(volume, plan=plan, spec=spec_at(plan))
         branches.append(Branch(str(image.path), made, image))
     groups: Sequence[Options] = (images[0], reading, voxels, values, running)
     return Job(tuple(branches), values, running, _given(groups, options))
@@ -85,7 +85,7 @@ def measurement(options: Mapping[str, Any]) -> Statistics:
     plot = None if measuring.plot is None else Plot(measuring.plot)
     volume = _open(options["src"], reading, None)
     plan = behind(volume.plan, ops, open_operands([ops]))
-    made = replace(volume, plan=plan, spec=spec_behind(volume.spec, ops))
+    made = replace(volume, plan=plan, spec=spec_at(plan))
     return measure(
         made, sample=measuring.sample, running=running, plot=plot, progress=options["watcher"]
     )

@@ -1,6 +1,6 @@
 """How an option is declared: once, as a field of a frozen dataclass, with its kind and help.
 
-The kinds are those of `hoaconv.ops.declare`: each takes a value, or its spelling on the command
+The kinds are those of `hoaconv.ops.kinds`: each takes a value, or its spelling on the command
 line, and brings it to one form. This module is light, since help on the command line needs it.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.compressor import Compressor
-from hoaconv.ops.declare import Kind
+from hoaconv.ops.kinds import Kind
 from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_triple
 
 __all__ = [

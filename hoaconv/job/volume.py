@@ -14,8 +14,7 @@ from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Source, Zip
 from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
-from hoaconv.errors import SpellingError
-from hoaconv.job.chain import behind, open_operands
+from hoaconv.job.chain import behind, open_operands, spec_at
 from hoaconv.job.indexing import box_of, indices_of
 from hoaconv.job.job import Job
 from hoaconv.job.options import OmeZarr
@@ -143,18 +142,9 @@ class Volume:
         return made
 
     def _then(self, step: Any) -> "Volume":
-        if isinstance(step, Zip) and step.others:
-            operands = open_operands([(step,)])
-            spec = step.join().infer(self.spec, *(operands[path].spec for path in step.others))
-            return replace(self, plan=behind(self.plan, (step,), operands), spec=spec)
-        if isinstance(step, Fold):
-            return replace(self, plan=self.plan | step)
-        if not isinstance(step, Op | Resample | Scan | Zip):
-            raise SpellingError(
-                f"{step!r} is no op; write one such as hoaconv.ops.Gaussian(1.5), a text such as "
-                "'gaussian 1.5', or give a function to map_overlap"
-            )
-        return replace(self, plan=self.plan | cast(Op, step), spec=step.infer(self.spec))
+        operands = open_operands([(step,)])
+        plan = behind(self.plan, (step,), operands)
+        return replace(self, plan=plan, spec=spec_at(plan))
 
     def __getattr__(self, name: str) -> Callable[..., "Volume"]:
         """Ops as methods: ``volume.gaussian(1.5)``; ``-`` in a word is ``_``."""

@@ -31,9 +31,9 @@ def advice(ops: Sequence[Step], method: str) -> Iterator[str]:
                 f"'{op}' takes every voxel that isn't 0 for an object, and no threshold stands "
                 "before it; of grey values the result may be 1 everywhere"
             )
-        if isinstance(op, Resize) and max(op.factors) > LARGE:
+        if isinstance(op, Resize) and max(op.factor) > LARGE:
             yield (
-                f"'{op}' makes {max(op.factors):g} times as many voxels along an axis: resize "
+                f"'{op}' makes {max(op.factor):g} times as many voxels along an axis: resize "
                 "takes factors, not lengths"
             )
 

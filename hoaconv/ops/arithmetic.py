@@ -4,7 +4,7 @@ All compute in float64. Integer results are rounded half to even and saturated.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
@@ -18,8 +18,10 @@ from hoaconv.kernels.lookup import look_up, tabulate, tabulate_bytes
 from hoaconv.kernels.pointwise import compute, compute_bytes, linear, linear_bytes
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.kernels.rows import Flat
-from hoaconv.ops.declare import FINITE, Declared, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import POSITIVE
 from hoaconv.ops.operands import OPERAND, Arithmetic
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = [
     "Abs",
@@ -42,8 +44,7 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype if dtype == np.float64 else np.dtype(np.float32)
 
 
-@register("invert")
-@dataclass(frozen=True)
+@op("invert")
 class Invert(Declared, Op):
     """Invert brightness: bright becomes dark; the dtype stays.
 
@@ -51,8 +52,6 @@ class Invert(Declared, Op):
     that its least and greatest change places), 1 less the voxel of a float one. As
     skimage.util.invert. NaN stays NaN.
     """
-
-    word: ClassVar[str] = "invert"
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Invert ``block[core]`` into `out`."""
@@ -63,16 +62,13 @@ class Invert(Declared, Op):
             np.invert(voxels, out=out)
 
 
-@register("abs")
-@dataclass(frozen=True)
+@op("abs")
 class Abs(Declared, Op):
     """Take the absolute value; the dtype stays.
 
     The least value of a signed dtype, whose magnitude it can't hold, becomes the greatest. NaN
     stays NaN.
     """
-
-    word: ClassVar[str] = "abs"
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the magnitudes of ``block[core]`` into `out`."""
@@ -113,12 +109,10 @@ class _Linear(Declared, Op, Zip):
         return linear_bytes(spec.shape[2])
 
 
-@register("add 100")
-@dataclass(frozen=True)
+@op("add", example="add 100")
 class Add(_Linear):
     """Add a number, or another volume; the dtype stays, saturated. NaN and infinities stay."""
 
-    word: ClassVar[str] = "add"
     function: ClassVar[np.ufunc] = np.add
 
     value: float | str = param(OPERAND, "what is added to each voxel")
@@ -128,12 +122,10 @@ class Add(_Linear):
         linear(block[core], out, lo=-self.number, span=1.0, gain=1.0, base=-0.0)
 
 
-@register("subtract 100")
-@dataclass(frozen=True)
+@op("subtract", example="subtract 100")
 class Subtract(_Linear):
     """Subtract a number, or another volume; the dtype stays, saturated. NaN and infinities stay."""
 
-    word: ClassVar[str] = "subtract"
     function: ClassVar[np.ufunc] = np.subtract
 
     value: float | str = param(OPERAND, "what is subtracted from each voxel")
@@ -143,15 +135,13 @@ class Subtract(_Linear):
         linear(block[core], out, lo=self.number, span=1.0, gain=1.0, base=-0.0)
 
 
-@register("multiply 0.5")
-@dataclass(frozen=True)
+@op("multiply", example="multiply 0.5")
 class Multiply(_Linear):
     """Multiply by a number, or another volume; the dtype stays, rounded and saturated.
 
     NaN stays, and an infinity times 0 is NaN.
     """
 
-    word: ClassVar[str] = "multiply"
     function: ClassVar[np.ufunc] = np.multiply
 
     value: float | str = param(OPERAND, "what each voxel is multiplied by")
@@ -161,15 +151,13 @@ class Multiply(_Linear):
         linear(block[core], out, lo=0.0, span=1.0, gain=self.number, base=-0.0)
 
 
-@register("divide 16")
-@dataclass(frozen=True)
+@op("divide", example="divide 16")
 class Divide(_Linear):
     """Divide by a number, or another volume; the dtype stays, rounded and saturated.
 
     NaN and infinities stay. What is divided by a voxel of 0 is infinite: saturated, or NaN of 0.
     """
 
-    word: ClassVar[str] = "divide"
     function: ClassVar[np.ufunc] = np.divide
 
     value: float | str = param(OPERAND, "what each voxel is divided by")
@@ -223,59 +211,46 @@ def _table(curve: _Curve, taken: np.dtype[Any], given: np.dtype[Any]) -> Flat:
         return tabulate(partial(curve.change, dtype=taken), taken, given)
 
 
-@register("square")
-@dataclass(frozen=True)
+@op("square")
 class Square(_Curve):
     """Multiply each voxel by itself; the dtype stays, saturated. NaN stays."""
-
-    word: ClassVar[str] = "square"
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
         """Square in place."""
         np.square(real, out=real)
 
 
-@register("sqrt")
-@dataclass(frozen=True)
+@op("sqrt")
 class Sqrt(_RealCurve):
     """Compute the square root, as float32 (float64 stays); of a negative voxel it is NaN."""
-
-    word: ClassVar[str] = "sqrt"
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
         """Take the root in place."""
         np.sqrt(real, out=real)
 
 
-@register("log")
-@dataclass(frozen=True)
+@op("log")
 class Log(_RealCurve):
     """Compute the natural logarithm, as float32 (float64 stays).
 
     Of 0 it is minus infinity, of a negative voxel NaN: ``clip 1 inf | log`` avoids both.
     """
 
-    word: ClassVar[str] = "log"
-
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
         """Take the logarithm in place."""
         np.log(real, out=real)
 
 
-@register("exp")
-@dataclass(frozen=True)
+@op("exp")
 class Exp(_RealCurve):
     """Compute the exponential, as float32 (float64 stays); what that can't hold is infinite."""
-
-    word: ClassVar[str] = "exp"
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
         """Raise in place."""
         np.exp(real, out=real)
 
 
-@register("gamma 0.5")
-@dataclass(frozen=True)
+@op("gamma", example="gamma 0.5")
 class Gamma(_Curve):
     """Correct brightness by a power law (gamma); the dtype stays.
 
@@ -284,14 +259,7 @@ class Gamma(_Curve):
     signed integers, such as CT numbers, 0 lies in the middle of that range: rescale them first.
     """
 
-    word: ClassVar[str] = "gamma"
-
-    value: float = param(FINITE, "the power, above 0; below 1 it brightens the dark")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.value <= 0:
-            raise SpellingError(f"gamma: value should be above 0, not {self.value:g}")
+    value: float = param(POSITIVE, "the power, above 0; below 1 it brightens the dark")
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:
         """Raise in place."""

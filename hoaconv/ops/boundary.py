@@ -1,7 +1,7 @@
 """What lies beyond a volume's ends, as a parameter of ops."""
 
 from hoaconv.kernels.boundary import MODES
-from hoaconv.ops.declare import Kind, choice
+from hoaconv.ops.kinds import Kind, choice
 
 __all__ = ["BOUNDARY", "boundary"]
 

@@ -1,7 +1,7 @@
 """Every op and fold there is, by its word."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass
 from difflib import get_close_matches
 from inspect import cleandoc
 from types import MappingProxyType
@@ -29,7 +29,8 @@ from hoaconv.ops import (
     statistics,
     table,
 )
-from hoaconv.ops.declare import EXAMPLES, OPS, Declared, kind_of
+from hoaconv.ops.declare import EXAMPLES, OPS
+from hoaconv.ops.parameters import Declared, kind_of, parameters
 
 __all__ = [
     "FAMILIES",
@@ -192,7 +193,7 @@ def describe(word: str) -> tuple[Parameter, ...]:
     """The parameters of an op, in their order."""
     return tuple(
         Parameter(f.name, kind_of(f).name, _default(f), f.metadata["help"])
-        for f in fields(lookup(word))
+        for f in parameters(lookup(word))
     )
 
 

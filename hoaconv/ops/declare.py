@@ -1,242 +1,155 @@
-"""How an op is declared: once, as a frozen dataclass whose fields are its parameters.
+"""How an op is declared: ``@op("gaussian", example="gaussian 1.5")`` above a class or a function.
 
-The same fields are the Python arguments, the words on the command line, the help and the row in
-the docs. A field names its kind; the kind takes a Python value or its spelling, and spells it.
+The decorator makes the class a frozen dataclass, or the function a class, and enters it into the
+catalogue under its word.
 """
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
-from math import inf, isfinite, isnan
-from typing import Any, ClassVar, TypeVar
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from typing import (
+    Any,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    overload,
+)
 
-import numpy as np
-
-from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import SpellingError
-from hoaconv.units import did_you_mean
+from hoaconv.ops.function import WORK, BlockOp, Depth, class_of
+from hoaconv.ops.kinds import WORD
+from hoaconv.ops.parameters import Declared, param, parameters
 
-__all__ = [
-    "DTYPE",
-    "EXAMPLES",
-    "FINITE",
-    "NUMBER",
-    "OPS",
-    "PERCENTAGES",
-    "PER_AXIS",
-    "RADII",
-    "SIZES",
-    "WHOLE",
-    "Declared",
-    "Kind",
-    "choice",
-    "kind_of",
-    "number_or",
-    "param",
-    "per_axis",
-    "register",
-    "spell_number",
-]
+__all__ = ["EXAMPLES", "OPS", "abstract_op", "op"]
 
-OPS: dict[str, type["Declared"]] = {}
+OPS: dict[str, type[Declared]] = {}
 """Every op by its word."""
 
 EXAMPLES: dict[str, str] = {}
-"""A spelling of every op, for the docs and the tests."""
+"""A spelling of every op by its word, for the docs and the tests."""
 
-D = TypeVar("D", bound="type[Declared]")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a parameter may be.
-
-    `accept` makes the one form that is kept from a value or a spelling of it, or raises
-    ValueError with what was expected; `spell` is its inverse.
-    """
-
-    name: str
-    accept: Callable[[Any], Any]
-    spell: Callable[[Any], str]
+D = TypeVar("D", bound=Declared)
+P = ParamSpec("P")
 
 
-def spell_number(value: float) -> str:
-    """The shortest decimal that reads back as the same float.
+class Declaration(Protocol):
+    """Decorator that declares an op."""
+
+    @overload
+    def __call__(self, declared: type[D], /) -> type[D]: ...
+    @overload
+    def __call__(self, declared: Callable[Concatenate[Any, P], Any], /) -> Callable[P, BlockOp]: ...
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(param,))
+def op(
+    word: str, *, example: str = "", depth: Depth = 0, dtype: Any = None, work: int = WORK
+) -> Declaration:
+    """Declare an op, the class or the function below, under its word.
+
+    A class derives from `Declared` and `hoaconv.engine.contract.Op`, and declares parameters by
+    `param`; it may define `halo`, `infer`, `work` and `apply`. A function is given a block
+    (z, y, x) with its context, then the op's parameters by name; it returns an array of the
+    block's shape, of which the core is kept. At the volume's ends the block is shorter and nothing
+    is added. Threads call it at the same time, with blocks of any size, so a voxel of the result
+    must depend only on voxels within `depth`. The name becomes the class of the op.
+
+    Parameters
+    ----------
+    word
+        The op's name in a chain of ops.
+    example
+        A spelling of the op for its help.
+    depth
+        For a function: voxels around each voxel that it needs, one number or (z, y, x), or a
+        function of the op that returns them, as in ``lambda op: op.radius``.
+    dtype
+        For a function: dtype of the result, by default that of the volume.
+    work
+        For a function: bytes that it allocates per voxel of its block, its result included. The
+        default is enough for the result and one array besides, as float64.
+
+    Raises
+    ------
+    SpellingError
+        If another op has this word, or a parameter can't be spelled.
 
     Examples
     --------
-    >>> spell_number(20000.0), spell_number(0.5)
-    ('20000', '0.5')
+    >>> @hoaconv.op("twice", dtype="float32")  # doctest: +SKIP
+    ... def twice(block, offset: float = 0.0):
+    ...     return block * 2.0 + offset
     """
-    return repr(float(value)).removesuffix(".0")
+
+    def declare(declared: Any) -> Any:
+        _check_word(word)
+        made: type[Declared]
+        if not isinstance(declared, type):
+            made = class_of(declared, word, depth, dtype, work)
+        elif (depth, dtype, work) == (0, None, WORK):
+            made = _as_dataclass(declared, word)
+        else:
+            raise SpellingError(
+                f"{word}: depth, dtype and work are for a function; a class defines the methods "
+                "halo, infer and work"
+            )
+        _enter(made, example)
+        return made
+
+    return cast(Declaration, declare)
 
 
-def _number(value: Any) -> float:
+@dataclass_transform(frozen_default=True, field_specifiers=(param,))
+def abstract_op(declared: type[D]) -> type[D]:
+    """Make a class with parameters that several ops share; it is no op itself."""
+    return dataclass(frozen=True)(declared)
+
+
+def _check_word(word: str) -> None:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError("a number") from None
-    if isnan(number):
-        raise ValueError("a number that is one")
-    return number
+        WORD.accept(word)
+    except ValueError as expected:
+        raise SpellingError(f"an op's name should be {expected}, not {word!r}") from None
 
 
-def _finite(value: Any) -> float:
-    number = _number(value)
-    if not isfinite(number):
-        raise ValueError("a finite number")
-    return number
+def _as_dataclass(declared: type[Any], word: str) -> type[Declared]:
+    if not issubclass(declared, Declared):
+        raise SpellingError(f"{declared.__qualname__} should derive from Declared and Op")
+    declared.word = word
+    made = dataclass(frozen=True)(declared)
+    for field in fields(made):
+        if "kind" not in field.metadata and field.default is MISSING:
+            raise SpellingError(
+                f"{made.word}: declare {field.name} as a parameter: param(KIND, 'help')"
+            )
+    return made
 
 
-def _whole(value: Any) -> int:
-    number = _number(value)
-    if number < 0 or not number.is_integer():
-        raise ValueError("a whole number, 0 or more")
-    return int(number)
+def _enter(declared: type[Declared], example: str) -> None:
+    """Add an op to the catalogue; a new version of a declaration takes the old one's place.
 
-
-def _percentages(value: Any) -> tuple[float, ...]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, Sequence | np.ndarray):
-        parts = (parts,)
-    numbers = tuple(_number(part) for part in parts)
-    if not numbers or not all(0 <= number <= 100 for number in numbers):
-        raise ValueError("numbers in 0..100, with commas between")
-    return numbers
-
-
-def _dtype(value: Any) -> str:
-    known = f"one of {', '.join(map(str, DTYPES))}"
-    try:
-        name = np.dtype("none" if value is None else value).name
-    except TypeError:
-        raise ValueError(known) from None
-    if name not in map(str, DTYPES):
-        raise ValueError(known)
-    return str(name)
-
-
-def choice(*words: str) -> Kind:
-    """One of some words."""
-
-    def accept(value: Any) -> str:
-        if value not in words:
-            raise ValueError(f"one of {', '.join(words)}")
-        return str(value)
-
-    return Kind("|".join(words), accept, str)
-
-
-def number_or(*words: str, percentile: bool = False) -> Kind:
-    """A number, or one of some words; with `percentile` also p0 to p100, as in p99.5.
-
-    Such a word is kept as it is, for the op to find out what number it stands for.
+    Raises
+    ------
+    SpellingError
+        If another op has the same word.
     """
-    known = (*words, "pNN") if percentile else words
-    name = ", ".join(["number", *known[:-1]]) + f" or {known[-1]}"
-
-    def accept(value: Any) -> float | str:
-        if value in words:
-            return str(value)
-        match = _PERCENTILE.fullmatch(value) if percentile and isinstance(value, str) else None
-        if match and float(match[1]) <= 100:
-            return f"p{spell_number(float(match[1]))}"
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            hint = did_you_mean(str(value), words).removeprefix("; ")
-            raise ValueError(f"a {name}{hint and f' ({hint})'}") from None
-        return _number(number)
-
-    return Kind(
-        name, accept, lambda value: value if isinstance(value, str) else spell_number(value)
-    )
+    word, other = declared.word, OPS.get(declared.word)
+    if other is not None and _home(other) != _home(declared):
+        raise SpellingError(
+            f"two ops are called {word}: {_told(other)} and {_told(declared)}; rename one"
+        )
+    needed = (p.name.upper() for p in parameters(declared) if p.default is MISSING)
+    OPS[word], EXAMPLES[word] = declared, example or " ".join([word, *needed])
 
 
-def per_axis(kind: Kind, least: float = -inf) -> Kind:
-    """One of a kind, or three for z,y,x, none below `least`; kept as three."""
-
-    def accept(value: Any) -> tuple[Any, Any, Any]:
-        parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, Sequence | np.ndarray):
-            parts = (parts,)
-        if len(parts) not in {1, 3}:
-            raise ValueError(f"one {kind.name}, or three for z,y,x")
-        each = [kind.accept(part) for part in parts]
-        if min(each) < least:
-            raise ValueError(f"{spell_number(least)} or more")
-        return (each[0], each[len(parts) // 2], each[-1])
-
-    def spell(value: tuple[Any, Any, Any]) -> str:
-        words = [kind.spell(part) for part in value]
-        return words[0] if len(set(words)) == 1 else ",".join(words)
-
-    return Kind(f"{kind.name} or z,y,x", accept, spell)
+def _home(declared: type[Declared]) -> tuple[str, str]:
+    return declared.__module__, declared.__qualname__
 
 
-_PERCENTILE = re.compile(r"p((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)")
-
-NUMBER = Kind("number", _number, spell_number)
-FINITE = Kind("finite number", _finite, spell_number)
-WHOLE = Kind("whole number", _whole, str)
-PERCENTAGES = Kind("percentages", _percentages, lambda q: ",".join(map(spell_number, q)))
-PER_AXIS = per_axis(NUMBER)
-SIZES = per_axis(WHOLE, 1)
-RADII = per_axis(WHOLE)
-DTYPE = Kind("dtype", _dtype, str)
-
-
-def param(kind: Kind, help: str, default: Any = MISSING) -> Any:
-    """A parameter of an op: a dataclass field with its kind and one line of help."""
-    return field(default=default, metadata={"kind": kind, "help": help})
-
-
-def kind_of(parameter: "Field[Any]") -> Kind:
-    """The kind of a field that `param` made."""
-    kind: Kind = parameter.metadata["kind"]
-    return kind
-
-
-@dataclass(frozen=True)
-class Declared:
-    """An op's parameters, brought to the form of their kinds, so that equal means equal.
-
-    An op or fold is this and one of the contract: ``class Gaussian(Declared, Op)``.
-    """
-
-    word: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        for parameter in fields(self):
-            value, kind = getattr(self, parameter.name), kind_of(parameter)
-            try:
-                object.__setattr__(self, parameter.name, kind.accept(value))
-            except ValueError as expected:
-                raise SpellingError(
-                    f"{self.word}: {parameter.name} should be {expected}, not {value!r}"
-                ) from None
-
-    def __str__(self) -> str:
-        """Return the spelling, without what is default anyway."""
-        words = [self.word]
-        for parameter in fields(self):
-            value = getattr(self, parameter.name)
-            spelled = kind_of(parameter).spell(value)
-            if parameter.default is MISSING:
-                words.append(spelled)
-            elif value != parameter.default:
-                words.append(f"{parameter.name}={spelled}")
-        return " ".join(words)
-
-
-def register(example: str) -> Callable[[D], D]:
-    """Put an op into the catalogue under its word, with a spelling of it as example."""
-
-    def enter(op: D) -> D:
-        if op.word in OPS:
-            raise ValueError(f"two ops are called {op.word}")
-        OPS[op.word] = op
-        EXAMPLES[op.word] = example
-        return op
-
-    return enter
+def _told(declared: type[Declared]) -> str:
+    """Return an op's class and the file that declares it."""
+    file = getattr(sys.modules.get(declared.__module__), "__file__", None)
+    return f"{declared.__qualname__} of {file or declared.__module__}"

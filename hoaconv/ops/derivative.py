@@ -4,9 +4,8 @@ Their range differs from the input's, so they give float32; of float64 float64.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
-from math import isfinite
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,9 @@ from hoaconv.kernels.gradient import (
 )
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import FINITE, NUMBER, PER_AXIS, Declared, choice, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import FINITE, POSITIVE, SIGMAS, Triple, choice
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Derived", "GradientMagnitude", "Laplace", "Sobel", "check_derivable"]
 
@@ -31,12 +32,10 @@ Sigmas = tuple[float, float, float]
 
 
 def check_derivable(word: str, name: str, sigmas: Sigmas, truncate: float) -> None:
-    """Raise SpellingError if weights cut at so many sigmas have no derivative along some axis."""
-    if not isfinite(truncate) or truncate <= 0:
-        raise SpellingError(f"{word}: truncate should be above 0, not {truncate}")
-    if not all(isfinite(sigma) and gaussian_radius(sigma, truncate) > 0 for sigma in sigmas):
+    """Raise SpellingError if a gaussian cut at `truncate` sigmas is one voxel along an axis."""
+    if not all(gaussian_radius(sigma, truncate) > 0 for sigma in sigmas):
         raise SpellingError(
-            f"{word}: {name} should be above {0.5 / truncate:g}, not {PER_AXIS.spell(sigmas)}"
+            f"{word}: {name} should be above {0.5 / truncate:g}, not {SIGMAS.spell(sigmas)}"
         )
 
 
@@ -48,15 +47,12 @@ class Derived(Op):
         return replace(spec, dtype=real_dtype(spec.dtype))
 
 
-@register("laplace")
-@dataclass(frozen=True)
+@op("laplace")
 class Laplace(Declared, Derived):
     """Add the second differences along z, y and x, as scipy.ndimage.laplace: float32."""
 
-    word: ClassVar[str] = "laplace"
-
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", 0.0)
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:
@@ -94,35 +90,26 @@ class _Gradient(Declared, Derived):
         gradient(block, core, out, smoothing, deriving, axis, *self.ends)
 
 
-@register("gradient-magnitude 1")
-@dataclass(frozen=True)
+@op("gradient-magnitude", example="gradient-magnitude 1")
 class GradientMagnitude(_Gradient):
     """Compute the length of the gradient of gaussian-smoothed voxels: float32.
 
     As scipy.ndimage.gaussian_gradient_magnitude.
     """
 
-    word: ClassVar[str] = "gradient-magnitude"
-
-    sigma: float | tuple[float, float, float] = param(
-        PER_AXIS, "standard deviation of the gaussian in voxels"
-    )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", 0.0)
-    truncate: float = param(NUMBER, "how many sigmas the weights reach", 4.0)
+    sigma: Triple[float] = param(SIGMAS, "standard deviation of the gaussian in voxels")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
+    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_derivable(self.word, "sigma", self._sigmas, self.truncate)
-
-    @property
-    def _sigmas(self) -> Sigmas:
-        return self.sigma if isinstance(self.sigma, tuple) else (self.sigma,) * 3
+        check_derivable(self.word, "sigma", self.sigma, self.truncate)
 
     @property
     def halo(self) -> tuple[int, int, int]:
         """How far the weights reach (z, y, x)."""
-        z, y, x = (gaussian_radius(sigma, self.truncate) for sigma in self._sigmas)
+        z, y, x = (gaussian_radius(sigma, self.truncate) for sigma in self.sigma)
         return (z, y, x)
 
     @property
@@ -132,16 +119,15 @@ class GradientMagnitude(_Gradient):
 
     def weights(self) -> tuple[Weights, Weights, int]:
         """Of the gaussian and of its derivative."""
-        z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in self._sigmas)
+        z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in self.sigma)
         dz, dy, dx = (
             derivative_weights(sigma, smoothing)
-            for sigma, smoothing in zip(self._sigmas, (z, y, x), strict=True)
+            for sigma, smoothing in zip(self.sigma, (z, y, x), strict=True)
         )
         return (z, y, x), (dz, dy, dx), ALL_AXES
 
 
-@register("sobel")
-@dataclass(frozen=True)
+@op("sobel")
 class Sobel(_Gradient):
     """Compute the length of Sobel's gradient, or its part along one axis: float32.
 
@@ -149,12 +135,10 @@ class Sobel(_Gradient):
     mode=constant there are zeros beyond the ends.
     """
 
-    word: ClassVar[str] = "sobel"
-
     axis: str = param(
-        choice("all", "z", "y", "x"), "part of the gradient; all is its length", "all"
+        choice("all", "z", "y", "x"), "part of the gradient; all is its length", default="all"
     )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
 
     @property
     def halo(self) -> tuple[int, int, int]:

@@ -1,20 +1,17 @@
 """Ops on edges and fibres: where they are, which way they run, and smoothing that keeps them."""
 
-from dataclasses import dataclass
-from math import isfinite
-from typing import ClassVar
-
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.errors import SpellingError
 from hoaconv.kernels.bilateral import bilateral, bilateral_bytes
 from hoaconv.kernels.edges import thin_edges, thin_edges_bytes
 from hoaconv.kernels.gaussian import Weights, gaussian_radius, gaussian_weights
 from hoaconv.kernels.gradient import derivative_weights
 from hoaconv.kernels.tensor import OUTPUTS, structure_tensor, structure_tensor_bytes
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import FINITE, NUMBER, PER_AXIS, Declared, choice, param, register
+from hoaconv.ops.declare import op
 from hoaconv.ops.derivative import Derived, check_derivable
+from hoaconv.ops.kinds import FINITE, NUMBER, POSITIVE, SIGMAS, Triple, bounded, choice
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Bilateral", "NonMaxSuppression", "StructureTensor"]
 
@@ -22,34 +19,23 @@ Sigmas = tuple[float, float, float]
 Radii = tuple[int, int, int]
 
 
-def _each(sigma: float | Sigmas) -> Sigmas:
-    return sigma if isinstance(sigma, tuple) else (sigma,) * 3
-
-
-def _radii(sigma: float | Sigmas, truncate: float) -> Radii:
-    z, y, x = (gaussian_radius(one, truncate) for one in _each(sigma))
+def _radii(sigma: Sigmas, truncate: float) -> Radii:
+    z, y, x = (gaussian_radius(one, truncate) for one in sigma)
     return z, y, x
 
 
-def _weights(sigma: float | Sigmas, truncate: float) -> Weights:
-    z, y, x = (gaussian_weights(one, truncate) for one in _each(sigma))
+def _weights(sigma: Sigmas, truncate: float) -> Weights:
+    z, y, x = (gaussian_weights(one, truncate) for one in sigma)
     return z, y, x
 
 
-def _deriving(sigma: float | Sigmas, smoothing: Weights) -> Weights:
+def _deriving(sigma: Sigmas, smoothing: Weights) -> Weights:
     """Weights of the gaussian's derivative, from the gaussian's own."""
-    z, y, x = (derivative_weights(*pair) for pair in zip(_each(sigma), smoothing, strict=True))
+    z, y, x = (derivative_weights(*pair) for pair in zip(sigma, smoothing, strict=True))
     return z, y, x
 
 
-def _check_sigma(word: str, sigma: float | Sigmas) -> None:
-    """Raise SpellingError if some axis can't be smoothed."""
-    if not all(isfinite(one) and one >= 0 for one in _each(sigma)):
-        raise SpellingError(f"{word}: sigma should be 0 or more, not {PER_AXIS.spell(sigma)}")
-
-
-@register("bilateral 1.5 300")
-@dataclass(frozen=True)
+@op("bilateral", example="bilateral 1.5 300")
 class Bilateral(Declared, Op):
     """Smooth and keep edges: a voxel counts less the more its grey value differs.
 
@@ -61,23 +47,15 @@ class Bilateral(Declared, Op):
     box: with truncate=2 it takes about a quarter of that with 3.
     """
 
-    word: ClassVar[str] = "bilateral"
-
-    sigma: float | tuple[float, float, float] = param(
-        PER_AXIS, "standard deviation of distances in voxels; 0 leaves an axis alone"
+    sigma: Triple[float] = param(
+        SIGMAS, "standard deviation of distances in voxels; 0 leaves an axis alone"
     )
-    sigma_color: float = param(FINITE, "standard deviation of grey values that count as alike")
-    truncate: float = param(NUMBER, "how many sigmas the box reaches", 3.0)
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant; rounded and saturated", 0.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_sigma(self.word, self.sigma)
-        if not isfinite(self.truncate) or self.truncate < 0:
-            raise SpellingError(f"bilateral: truncate should be 0 or more, not {self.truncate}")
-        if self.sigma_color <= 0:
-            raise SpellingError(f"bilateral: sigma_color should be above 0, not {self.sigma_color}")
+    sigma_color: float = param(POSITIVE, "standard deviation of grey values that count as alike")
+    truncate: float = param(bounded(NUMBER, 0), "how many sigmas the box reaches", default=3.0)
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(
+        FINITE, "the value there, for mode=constant; rounded and saturated", default=0.0
+    )
 
     @property
     def halo(self) -> tuple[int, int, int]:
@@ -98,8 +76,7 @@ class Bilateral(Declared, Op):
         bilateral(block, core, out, (z, y, x), self.sigma_color, self.mode, self.cval)
 
 
-@register("non-max-suppression 1.5")
-@dataclass(frozen=True)
+@op("non-max-suppression", example="non-max-suppression 1.5")
 class NonMaxSuppression(Declared, Derived):
     """Thin edges to one voxel: the gradient's length at its maximum across an edge, else 0.
 
@@ -113,17 +90,13 @@ class NonMaxSuppression(Declared, Derived):
     voxel further. The result is float32; of float64 float64.
     """
 
-    word: ClassVar[str] = "non-max-suppression"
-
-    sigma: float | tuple[float, float, float] = param(
-        PER_AXIS, "standard deviation in voxels of the gradient's gaussian"
-    )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    truncate: float = param(NUMBER, "how many sigmas the weights reach", 4.0)
+    sigma: Triple[float] = param(SIGMAS, "standard deviation in voxels of the gradient's gaussian")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_derivable(self.word, "sigma", _each(self.sigma), self.truncate)
+        check_derivable(self.word, "sigma", self.sigma, self.truncate)
 
     @property
     def halo(self) -> tuple[int, int, int]:
@@ -142,8 +115,7 @@ class NonMaxSuppression(Declared, Derived):
         thin_edges(block, core, out, smoothing, deriving, self.mode)
 
 
-@register("structure-tensor 2")
-@dataclass(frozen=True)
+@op("structure-tensor", example="structure-tensor 2")
 class StructureTensor(Declared, Derived):
     """Measure how strongly grey values have a direction, or which way fibres run: float32.
 
@@ -160,23 +132,19 @@ class StructureTensor(Declared, Derived):
     grow with `sigma` along z.
     """
 
-    word: ClassVar[str] = "structure-tensor"
-
-    sigma: float | tuple[float, float, float] = param(
-        PER_AXIS, "standard deviation in voxels of what smooths the products"
+    sigma: Triple[float] = param(
+        SIGMAS, "standard deviation in voxels of what smooths the products"
     )
-    output: str = param(choice(*OUTPUTS), "what is told of a voxel", "coherence")
-    gradient_sigma: float | tuple[float, float, float] = param(
-        PER_AXIS, "standard deviation in voxels of the gradient's gaussian", (1.0, 1.0, 1.0)
+    output: str = param(choice(*OUTPUTS), "what is told of a voxel", default="coherence")
+    gradient_sigma: Triple[float] = param(
+        SIGMAS, "standard deviation in voxels of the gradient's gaussian", default=(1.0, 1.0, 1.0)
     )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    truncate: float = param(NUMBER, "how many sigmas the weights reach", 4.0)
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        inner = _each(self.gradient_sigma)
-        check_derivable(self.word, "gradient_sigma", inner, self.truncate)
-        _check_sigma(self.word, self.sigma)
+        check_derivable(self.word, "gradient_sigma", self.gradient_sigma, self.truncate)
 
     @property
     def _reach(self) -> tuple[Radii, Radii]:

@@ -1,10 +1,10 @@
 """Ops that move voxels and keep their values: crop, pad, flip, turn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from operator import index
-from typing import Any, ClassVar
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,12 +14,22 @@ from hoaconv.errors import PlanError
 from hoaconv.kernels.geometry import MODES, pad, pad_index, turn
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.ops.boundary import boundary
-from hoaconv.ops.declare import NUMBER, Declared, Kind, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import NUMBER, Kind
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Crop", "Flip", "Pad", "Rotate90", "TransposeXY"]
 
 Range = tuple[int, int | None]
 Pair = tuple[int, int]
+
+
+class Widths(Protocol):
+    """Type of a field that holds the voxels before and after, for each axis (z, y, x)."""
+
+    def __get__(self, op: Any, owner: Any = None, /) -> tuple[Pair, Pair, Pair]: ...
+
+    def __set__(self, op: Any, value: int | Sequence[int | Pair] | str, /) -> None: ...
 
 
 def _three(value: Any) -> list[Any]:
@@ -116,15 +126,12 @@ class _PlaneByPlane(Declared, Resample):
         return range(spec.planes)
 
 
-@register("crop 10:200,0:512,:")
-@dataclass(frozen=True)
+@op("crop", example="crop 10:200,0:512,:")
 class Crop(Declared, Resample):
     """Keep a box of voxels: START:STOP along z, y and x, as Python's slices count.
 
     Along z nothing else is decoded, where no op that looks at neighbours stands before.
     """
-
-    word: ClassVar[str] = "crop"
 
     ranges: tuple[Range, Range, Range] = param(
         RANGES, "what is kept; an end may be left out, or count from the far end if negative"
@@ -171,12 +178,9 @@ class Crop(Declared, Resample):
         out[...] = planes[0][y.start + rows.start : y.start + rows.stop, x.start : x.stop]
 
 
-@register("flip z")
-@dataclass(frozen=True)
+@op("flip", example="flip z")
 class Flip(_PlaneByPlane):
     """Reverse axes. A flip along z must come first: it reads the slices in reverse order."""
-
-    word: ClassVar[str] = "flip"
 
     axes: tuple[str, ...] = param(AXES, "z, y, x, or several with commas")
 
@@ -200,14 +204,11 @@ class Flip(_PlaneByPlane):
         out[...] = planes[0][y, x][rows]
 
 
-@register("rotate90")
-@dataclass(frozen=True)
+@op("rotate90")
 class Rotate90(_PlaneByPlane):
     """Rotate every plane by k quarter turns, from y towards x, as numpy.rot90 does."""
 
-    word: ClassVar[str] = "rotate90"
-
-    k: int = param(QUARTERS, "quarters of a turn; negative for the other way", 1)
+    k: int = param(QUARTERS, "quarters of a turn; negative for the other way", default=1)
 
     def infer(self, spec: Spec) -> Spec:
         """Swap rows and columns for odd quarters; the turn is about the volume's middle."""
@@ -222,12 +223,9 @@ class Rotate90(_PlaneByPlane):
             out[...] = view
 
 
-@register("transpose-xy")
-@dataclass(frozen=True)
+@op("transpose-xy")
 class TransposeXY(_PlaneByPlane):
     """Swap y and x: rows become columns."""
-
-    word: ClassVar[str] = "transpose-xy"
 
     def infer(self, spec: Spec) -> Spec:
         """Swap rows and columns."""
@@ -238,45 +236,37 @@ class TransposeXY(_PlaneByPlane):
         turn(planes[0].T[rows], out)
 
 
-@register("pad 1,2,2")
-@dataclass(frozen=True)
+@op("pad", example="pad 1,2,2")
 class Pad(Declared, Resample):
     """Add voxels around the volume.
 
     Along z the modes reflect and mirror hold as many planes as they add on one side.
     """
 
-    word: ClassVar[str] = "pad"
-
-    width: int | tuple[Any, ...] = param(
-        WIDTHS, "voxels on both sides, or BEFORE:AFTER, of each axis"
+    width: Widths = param(WIDTHS, "voxels on both sides, or BEFORE:AFTER, of each axis")
+    mode: str = param(boundary(*sorted(MODES)), "what they are", default="constant")
+    cval: float = param(
+        NUMBER, "their value, for mode=constant; rounded and saturated", default=0.0
     )
-    mode: str = param(boundary(*sorted(MODES)), "what they are", "constant")
-    cval: float = param(NUMBER, "their value, for mode=constant; rounded and saturated", 0.0)
-
-    @property
-    def _widths(self) -> tuple[Pair, Pair, Pair]:
-        z, y, x = self.width  # type: ignore[misc] # as WIDTHS has brought it
-        return z, y, x
 
     def infer(self, spec: Spec) -> Spec:
         """Add the widths; the first voxel lies further back by what is added before it."""
-        lengths = zip(spec.shape, self._widths, strict=True)
+        lengths = zip(spec.shape, self.width, strict=True)
         z, y, x = (n + before + after for n, (before, after) in lengths)
-        geometry = spec.geometry.shifted([-before for before, _ in self._widths])
+        geometry = spec.geometry.shifted([-before for before, _ in self.width])
         return replace(spec, shape=(z, y, x), geometry=geometry)
 
     def _index(self, spec: Spec, axis: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        return pad_index(spec.shape[axis], *self._widths[axis], self.mode)
+        return pad_index(spec.shape[axis], *self.width[axis], self.mode)
 
     def reach(self, spec: Spec, z: int) -> range:
         """From the first plane that is still wanted to the last that was; none for a constant."""
-        starts, stops = _ends(spec.planes, *self._widths[0], self.mode)
+        starts, stops = _ends(spec.planes, *self.width[0], self.mode)
         return range(starts[z], stops[z])
 
     def chooses(self, spec: Spec) -> range | None:
         """All planes, if nothing is added along z."""
-        return range(spec.planes) if self._widths[0] == (0, 0) else None
+        return range(spec.planes) if self.width[0] == (0, 0) else None
 
     def work(self, spec: Spec) -> int:
         """A column, which NumPy copies twice where it comes from the same plane."""
@@ -289,7 +279,7 @@ class Pad(Declared, Resample):
             out[...] = value
             return
         plane = planes[at - self.reach(spec, z).start]
-        (_, (top, _), (left, _)) = self._widths
+        (_, (top, _), (left, _)) = self.width
         indices = self._index(spec, 1)[rows], self._index(spec, 2)
         pad(plane, *indices, (top - rows.start, left), value, out)
 

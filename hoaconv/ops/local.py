@@ -1,58 +1,45 @@
 """Ops that say of each voxel what is around it."""
 
-from dataclasses import dataclass, replace
-from math import prod
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.errors import SpellingError
 from hoaconv.kernels.deviation import deviation, deviation_bytes
 from hoaconv.kernels.uniform import (
     MOST_VOXELS,
-    Sizes,
     exact_deviation,
     uniform,
     uniform_bytes,
 )
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import FINITE, SIZES, Declared, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import FINITE, Triple, window
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Std", "Uniform"]
 
 
-@dataclass(frozen=True)
+_WINDOW = window(MOST_VOXELS)
+
+
 class _Windowed(Declared, Op):
     """An op that looks at a window of voxels."""
 
-    size: int | tuple[int, int, int] = param(SIZES, "voxels of the window along each axis")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", 0.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if prod(self.sizes) > MOST_VOXELS:
-            raise SpellingError(
-                f"{self.word}: a window has at most {MOST_VOXELS} voxels, not {prod(self.sizes)}"
-            )
-
-    @property
-    def sizes(self) -> Sizes:
-        """(z, y, x)."""
-        return self.size if isinstance(self.size, tuple) else (self.size,) * 3
+    size: Triple[int]
+    mode: str
+    cval: float
 
     @property
     def halo(self) -> tuple[int, int, int]:
         """Half a window."""
-        z, y, x = (size // 2 for size in self.sizes)
+        z, y, x = (size // 2 for size in self.size)
         return (z, y, x)
 
 
-@register("uniform 3")
-@dataclass(frozen=True)
+@op("uniform", example="uniform 3")
 class Uniform(_Windowed):
     """Compute the mean in a window around each voxel; the dtype stays.
 
@@ -60,23 +47,24 @@ class Uniform(_Windowed):
     half to even and saturated. Any NaN in the window gives NaN.
     """
 
-    word: ClassVar[str] = "uniform"
+    size: Triple[int] = param(_WINDOW, "voxels of the window along each axis")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
         """Whether a window is one voxel."""
-        return self.sizes == (1, 1, 1)
+        return self.size == (1, 1, 1)
 
     def work(self, spec: Spec) -> int:
         """Sums along z of some rows, and a few rows more."""
-        return uniform_bytes(spec.shape, spec.dtype, self.sizes)
+        return uniform_bytes(spec.shape, spec.dtype, self.size)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the means around ``block[core]`` into `out`."""
-        uniform(block, core, out, self.sizes, self.mode, self.cval)
+        uniform(block, core, out, self.size, self.mode, self.cval)
 
 
-@register("std 3")
-@dataclass(frozen=True)
+@op("std", example="std 3")
 class Std(_Windowed):
     """Compute the standard deviation in a window around each voxel: float32.
 
@@ -84,7 +72,9 @@ class Std(_Windowed):
     exactly. NaN or an infinity in the window gives NaN.
     """
 
-    word: ClassVar[str] = "std"
+    size: Triple[int] = param(_WINDOW, "voxels of the window along each axis")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
 
     def _is_exact(self, dtype: np.dtype[np.generic]) -> bool:
         """Whether whatever is summed is an integer of up to 16 bits."""
@@ -99,10 +89,10 @@ class Std(_Windowed):
     def work(self, spec: Spec) -> int:
         """Sums along z of some rows, and a few rows more."""
         if self._is_exact(spec.dtype):
-            return uniform_bytes(spec.shape, spec.dtype, self.sizes, 2)
-        return deviation_bytes(spec.shape, self.sizes)
+            return uniform_bytes(spec.shape, spec.dtype, self.size, 2)
+        return deviation_bytes(spec.shape, self.size)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the standard deviations around ``block[core]`` into `out`."""
         deviate = exact_deviation if self._is_exact(block.dtype) else deviation
-        deviate(block, core, out, self.sizes, self.mode, self.cval)
+        deviate(block, core, out, self.size, self.mode, self.cval)

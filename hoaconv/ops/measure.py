@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, isfinite
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,9 @@ from hoaconv.kernels.histogram import (
     is_exact,
 )
 from hoaconv.kernels.rows import Flat
-from hoaconv.ops.declare import PERCENTAGES, WHOLE, Declared, param, register, spell_number
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import PERCENTAGES, WHOLE, spell_number
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Counting", "Counts", "Histogram", "Percentiles", "percentile", "plain", "value_ends"]
 
@@ -127,8 +129,7 @@ def value_ends(name: str, dtype: np.dtype[Any]) -> tuple[float, float]:
     return (0.0, greatest / 2 - least / 2) if name == "std" else (least, greatest)
 
 
-@register("histogram 256")
-@dataclass(frozen=True)
+@op("histogram", example="histogram 256")
 class Histogram(Declared, Counting):
     """Count voxels by value, for their range, percentiles and distribution.
 
@@ -136,10 +137,8 @@ class Histogram(Declared, Counting):
     percentile errs by less than 1/128 of itself, as does where a voxel is counted.
     """
 
-    word: ClassVar[str] = "histogram"
-
-    bins: int = param(WHOLE, "bins from least to greatest voxel to list; 0 for none", 0)
-    percentiles: tuple[float, ...] = param(PERCENTAGES, "percentiles to tell", SHOWN)
+    bins: int = param(WHOLE, "bins from least to greatest voxel to list; 0 for none", default=0)
+    percentiles: tuple[float, ...] = param(PERCENTAGES, "percentiles to tell", default=SHOWN)
 
     def finish(self, state: Counts) -> Mapping[str, Any]:
         """The voxels' count, nan, min, max and percentiles, and the bins' edges and counts.
@@ -159,16 +158,13 @@ class Histogram(Declared, Counting):
         }
 
 
-@register("percentiles 1,50,99")
-@dataclass(frozen=True)
+@op("percentiles", example="percentiles 1,50,99")
 class Percentiles(Declared, Counting):
     """Compute percentiles of the volume, without interpolation (numpy's inverted_cdf).
 
     Exact for integers of up to 16 bits; for the other dtypes they err by less than 1/128 of
     themselves. NaN is left out; without any other voxel they are None.
     """
-
-    word: ClassVar[str] = "percentiles"
 
     q: tuple[float, ...] = param(PERCENTAGES, "which ones, in 0..100, with commas between")
 

@@ -1,9 +1,8 @@
 """Ops that give the voxel of one rank among those around: the median, a percentile."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from math import prod
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -12,48 +11,27 @@ from hoaconv.engine.spec import Slab, Spec
 from hoaconv.kernels.median import select, select_bytes
 from hoaconv.kernels.ordinal import slide, slide_bytes
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import FINITE, NUMBER, SIZES, Declared, Kind, param, register, spell_number
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import FINITE, PERCENTAGE, Triple, window
+from hoaconv.ops.parameters import Declared, param
 
-__all__ = ["PERCENTAGE", "Median", "Percentile"]
+__all__ = ["Median", "Percentile"]
 
 _LARGEST, _LARGEST_OF_BYTES = 1300, 250
 """Bytes of a window that a network selects from, of voxels of several bytes and of one: for larger
 ones histograms that slide are faster."""
 
-_MOST = 1 << 24
-"""Voxels of a window: 256 x 256 x 256."""
 
-
-def _window(value: Any) -> tuple[int, int, int]:
-    size: tuple[int, int, int] = SIZES.accept(value)
-    if prod(size) > _MOST:
-        raise ValueError(f"a window of at most {_MOST} voxels (256,256,256)")
-    return size
-
-
-_WINDOW = Kind(SIZES.name, _window, SIZES.spell)
-
-
-def _percentage(value: Any) -> float:
-    number: float = NUMBER.accept(value)
-    if not 0 <= number <= 100:
-        raise ValueError("a number in 0..100 (100 - q for scipy's -q)")
-    return number
-
-
-PERCENTAGE = Kind("number in 0..100", _percentage, spell_number)
+_WINDOW = window(1 << 24)
+"""At most 256 x 256 x 256 voxels."""
 
 
 class _Ranked(Declared, Op):
     """The voxel of one rank in each window, of the input's dtype. NaN ranks above all else."""
 
-    size: int | tuple[int, int, int]
+    size: Triple[int]
     mode: str
     cval: float
-
-    @property
-    def _sizes(self) -> tuple[int, int, int]:
-        return self.size if isinstance(self.size, tuple) else (self.size,) * 3
 
     @property
     @abstractmethod
@@ -63,66 +41,64 @@ class _Ranked(Declared, Op):
     @property
     def halo(self) -> tuple[int, int, int]:
         """Half the window; behind a voxel an even one reaches one less far."""
-        z, y, x = (n // 2 for n in self._sizes)
+        z, y, x = (n // 2 for n in self.size)
         return (z, y, x)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
         """Whether windows are single voxels."""
-        return prod(self._sizes) == 1
+        return prod(self.size) == 1
 
     def _slides(self, dtype: np.dtype[Any]) -> bool:
         largest = _LARGEST_OF_BYTES if dtype.itemsize == 1 else _LARGEST
-        return prod(self._sizes) * dtype.itemsize > largest
+        return prod(self.size) * dtype.itemsize > largest
 
     def work(self, spec: Spec) -> int:
         """Rows that windows reach over and those of the network, or a tile that is sorted."""
         if self._slides(spec.dtype):
-            return slide_bytes(spec.shape, spec.dtype, self._sizes)
-        return select_bytes(spec.shape, spec.dtype, self._sizes, self.rank)
+            return slide_bytes(spec.shape, spec.dtype, self.size)
+        return select_bytes(spec.shape, spec.dtype, self.size, self.rank)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the ranked voxels of the windows around ``block[core]`` into `out`."""
         ranked = slide if self._slides(block.dtype) else select
-        ranked(block, core, out, self._sizes, self.rank, self.mode, self.cval)
+        ranked(block, core, out, self.size, self.rank, self.mode, self.cval)
 
 
-@register("median 3")
-@dataclass(frozen=True)
+@op("median", example="median 3")
 class Median(_Ranked):
     """Replace each voxel by the median of its window, as scipy.ndimage.median_filter.
 
     Of an even number of voxels it is the upper one in the middle. NaN ranks above all else.
     """
 
-    word: ClassVar[str] = "median"
-
-    size: int | tuple[int, int, int] = param(_WINDOW, "edges of the window in voxels")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant; rounded and saturated", 0.0)
+    size: Triple[int] = param(_WINDOW, "edges of the window in voxels")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(
+        FINITE, "the value there, for mode=constant; rounded and saturated", default=0.0
+    )
 
     @property
     def rank(self) -> int:
         """The middle; the upper one of two."""
-        return prod(self._sizes) // 2
+        return prod(self.size) // 2
 
 
-@register("percentile 20 3")
-@dataclass(frozen=True)
+@op("percentile", example="percentile 20 3")
 class Percentile(_Ranked):
     """Replace each voxel by a percentile of its window, as scipy.ndimage.percentile_filter.
 
     The result is a voxel of the window; nothing is interpolated. NaN ranks above all else.
     """
 
-    word: ClassVar[str] = "percentile"
-
     percentile: float = param(PERCENTAGE, "0 gives the least voxel of the window, 100 the greatest")
-    size: int | tuple[int, int, int] = param(_WINDOW, "edges of the window in voxels")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant; rounded and saturated", 0.0)
+    size: Triple[int] = param(_WINDOW, "edges of the window in voxels")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(
+        FINITE, "the value there, for mode=constant; rounded and saturated", default=0.0
+    )
 
     @property
     def rank(self) -> int:
         """The share of the window, rounded down; computed as scipy does, to the last bit."""
-        voxels = prod(self._sizes)
+        voxels = prod(self.size)
         return voxels - 1 if self.percentile == 100 else int(voxels * self.percentile / 100.0)

@@ -5,7 +5,6 @@ which all of this does what binary morphology does; mode=constant has 0 beyond t
 scipy.ndimage.binary_erosion does. Differences are saturated where scipy's wrap.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -21,47 +20,41 @@ from hoaconv.kernels.extrema import (
 )
 from hoaconv.kernels.pointwise import subtract
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import NUMBER, RADII, Declared, choice, param, register
+from hoaconv.ops.declare import abstract_op, op
+from hoaconv.ops.kinds import NUMBER, RADII, Triple, choice
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Blackhat", "Close", "Dilate", "Erode", "Gradient", "Open", "Tophat"]
 
-Radii = tuple[int, int, int]
 
-
-@dataclass(frozen=True)
+@abstract_op
 class _Morphology(Declared, Op):
     """What can be made of the voxels under a footprint."""
 
     passes: ClassVar[int] = 1
     """Footprints that the result reaches over, one after the other."""
 
-    radius: int | tuple[int, int, int] = param(
-        RADII, "of the footprint in voxels; 0 leaves an axis alone"
-    )
-    footprint: str = param(choice(*FOOTPRINTS), "its shape", "box")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(NUMBER, "the value there, for mode=constant", 0.0)
-
-    @property
-    def _radii(self) -> Radii:
-        return self.radius if isinstance(self.radius, tuple) else (self.radius,) * 3
+    radius: Triple[int] = param(RADII, "of the footprint in voxels; 0 leaves an axis alone")
+    footprint: str = param(choice(*FOOTPRINTS), "its shape", default="box")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(NUMBER, "the value there, for mode=constant", default=0.0)
 
     @property
     def _size(self) -> tuple[int, int, int]:
-        z, y, x = (2 * r + 1 for r in self._radii)
+        z, y, x = (2 * r + 1 for r in self.radius)
         return (z, y, x)
 
     @property
     def halo(self) -> tuple[int, int, int]:
         """The radii (z, y, x), twice where the result of a footprint goes through another."""
-        z, y, x = (self.passes * r for r in self._radii)
+        z, y, x = (self.passes * r for r in self.radius)
         return (z, y, x)
 
     def work(self, spec: Spec) -> int:
         """Rows of all planes, as many as the footprint is high, and a few more."""
         if self.footprint == "box":
             return box_bytes(spec.shape, spec.dtype, self._size)
-        return footprint_bytes(spec.shape, spec.dtype, self._radii)
+        return footprint_bytes(spec.shape, spec.dtype, self.radius)
 
     def _least(self, block: Slab, core: Core, out: Slab) -> None:
         self._extreme(block, core, out, False)
@@ -74,7 +67,7 @@ class _Morphology(Declared, Op):
             box_extreme(block, core, out, self._size, greatest, self.mode, self.cval)
         else:
             footprint_extreme(
-                block, core, out, self._radii, self.footprint, greatest, self.mode, self.cval
+                block, core, out, self.radius, self.footprint, greatest, self.mode, self.cval
             )
 
     def _opened(self, block: Slab, core: Core, out: Slab) -> None:
@@ -95,7 +88,7 @@ class _Morphology(Declared, Op):
         It ends where the volume does, so that there the mode acts on what the first pass gave.
         """
         seen, within = [], []
-        for part, n, radius in zip(core, block.shape, self._radii, strict=True):
+        for part, n, radius in zip(core, block.shape, self.radius, strict=True):
             start, stop, _ = part.indices(n)
             first = max(0, start - radius)
             seen.append(slice(first, min(n, stop + radius)))
@@ -120,11 +113,10 @@ class _Flat(_Morphology):
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
         """Whether the radius is 0."""
-        return self._radii == (0, 0, 0)
+        return self.radius == (0, 0, 0)
 
 
-@register("erode 1")
-@dataclass(frozen=True)
+@op("erode", example="erode 1")
 class Erode(_Flat):
     """Take the minimum under a footprint around each voxel; the dtype stays.
 
@@ -133,22 +125,17 @@ class Erode(_Flat):
     an axis. With a box the radius costs hardly anything.
     """
 
-    word: ClassVar[str] = "erode"
-
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Erode ``block[core]`` into `out`."""
         self._least(block, core, out)
 
 
-@register("dilate 1")
-@dataclass(frozen=True)
+@op("dilate", example="dilate 1")
 class Dilate(_Flat):
     """Take the maximum under a footprint around each voxel; the dtype stays.
 
     As scipy.ndimage.grey_dilation; the footprint, NaN and `cval` as for `erode`.
     """
-
-    word: ClassVar[str] = "dilate"
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Dilate ``block[core]`` into `out`."""
@@ -165,45 +152,36 @@ class _Double(_Morphology):
         return super().work(spec) + _nbytes(spec)
 
 
-@register("open 1")
-@dataclass(frozen=True)
+@op("open", example="open 1")
 class Open(_Double, _Flat):
     """Erode, then dilate: removes bright spots smaller than the footprint; the dtype stays.
 
     As scipy.ndimage.grey_opening; the footprint, NaN and `cval` as for `erode`.
     """
 
-    word: ClassVar[str] = "open"
-
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Open ``block[core]`` into `out`."""
         self._opened(block, core, out)
 
 
-@register("close 1")
-@dataclass(frozen=True)
+@op("close", example="close 1")
 class Close(_Double, _Flat):
     """Dilate, then erode: removes dark spots smaller than the footprint; the dtype stays.
 
     As scipy.ndimage.grey_closing; the footprint, NaN and `cval` as for `erode`.
     """
 
-    word: ClassVar[str] = "close"
-
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Close ``block[core]`` into `out`."""
         self._closed(block, core, out)
 
 
-@register("tophat 3")
-@dataclass(frozen=True)
+@op("tophat", example="tophat 3")
 class Tophat(_Double):
     """Subtract the opening from the input: bright spots stay; the dtype stays, saturated.
 
     As scipy.ndimage.white_tophat; the footprint, NaN and `cval` as for `erode`.
     """
-
-    word: ClassVar[str] = "tophat"
 
     def work(self, spec: Spec) -> int:
         """What is subtracted, besides."""
@@ -217,15 +195,12 @@ class Tophat(_Double):
         subtract(out, opened)
 
 
-@register("blackhat 3")
-@dataclass(frozen=True)
+@op("blackhat", example="blackhat 3")
 class Blackhat(_Double):
     """Subtract the input from its closing: dark spots stay; the dtype stays, saturated.
 
     As scipy.ndimage.black_tophat; the footprint, NaN and `cval` as for `erode`.
     """
-
-    word: ClassVar[str] = "blackhat"
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core]`` closed, less itself, into `out`."""
@@ -233,15 +208,12 @@ class Blackhat(_Double):
         subtract(out, block[core])
 
 
-@register("gradient 1")
-@dataclass(frozen=True)
+@op("gradient", example="gradient 1")
 class Gradient(_Morphology):
     """Compute the morphological gradient, maximum minus minimum; the dtype stays, saturated.
 
     As scipy.ndimage.morphological_gradient; the footprint, NaN and `cval` as for `erode`.
     """
-
-    word: ClassVar[str] = "gradient"
 
     def work(self, spec: Spec) -> int:
         """What is subtracted, besides."""

@@ -1,7 +1,7 @@
 """Ops that keep or drop whole objects of a mask."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from typing import Any, ClassVar
 
@@ -20,7 +20,9 @@ from hoaconv.kernels.objects import (
     track_bytes,
     warm,
 )
-from hoaconv.ops.declare import NUMBER, Declared, Kind, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import NUMBER, Kind
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["FillHoles", "RemoveSmall"]
 
@@ -77,8 +79,7 @@ class _SmallObjects(Declared, Scan):
         warm(spec.shape, self.volume, spec.dtype)
 
 
-@register("remove-small 50")
-@dataclass(frozen=True)
+@op("remove-small", example="remove-small 50")
 class RemoveSmall(_SmallObjects):
     """Remove objects up to a volume from a mask: uint8, 1 in what stays, 0 elsewhere.
 
@@ -86,15 +87,15 @@ class RemoveSmall(_SmallObjects):
     with ``max_size=volume``.
     """
 
-    word: ClassVar[str] = "remove-small"
     holes: ClassVar[bool] = False
 
     volume: int = param(_VOXELS, "voxels of the largest object that is removed")
-    connectivity: int = param(_CONNECTIVITY, "neighbours of a voxel that belong to its object", 6)
+    connectivity: int = param(
+        _CONNECTIVITY, "neighbours of a voxel that belong to its object", default=6
+    )
 
 
-@register("fill-holes 50")
-@dataclass(frozen=True)
+@op("fill-holes", example="fill-holes 50")
 class FillHoles(_SmallObjects):
     """Fill holes up to a volume in a mask: uint8, 1 in mask and holes, 0 elsewhere.
 
@@ -102,11 +103,12 @@ class FillHoles(_SmallObjects):
     scipy.ndimage.binary_fill_holes, which fills the larger ones too; NaN is no hole.
     """
 
-    word: ClassVar[str] = "fill-holes"
     holes: ClassVar[bool] = True
 
     volume: int = param(_VOXELS, "voxels of the largest hole that is filled")
-    connectivity: int = param(_CONNECTIVITY, "neighbours of a voxel that belong to its hole", 6)
+    connectivity: int = param(
+        _CONNECTIVITY, "neighbours of a voxel that belong to its hole", default=6
+    )
 
 
 class _Follower(Scanner):

@@ -1,7 +1,7 @@
 """Ops that take another volume of the same shape: plane by plane, zipped with their own."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +9,9 @@ from hoaconv.engine.contract import Join, Zip
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.pointwise import combine, compute_bytes
-from hoaconv.ops.declare import FINITE, Declared, Kind, param, register, spell_number
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import FINITE, Kind, spell_number
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["OPERAND", "VOLUME", "Arithmetic", "Mask", "Where"]
 
@@ -128,15 +130,12 @@ class _Two(Declared, Zip):
         return replace(spec)
 
 
-@register("mask tissue.zarr")
-@dataclass(frozen=True)
+@op("mask", example="mask tissue.zarr")
 class Mask(_Two):
     """Keep voxels where another volume isn't 0; elsewhere they become `outside`."""
 
-    word: ClassVar[str] = "mask"
-
     other: str = param(VOLUME, "stack or zarr of the same shape")
-    outside: float = param(FINITE, "value where that is 0; rounded and saturated", 0.0)
+    outside: float = param(FINITE, "value where that is 0; rounded and saturated", default=0.0)
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -148,12 +147,9 @@ class Mask(_Two):
         return _Choice(str(self), (self.other,), self.outside)
 
 
-@register("where tissue.zarr raw.zarr")
-@dataclass(frozen=True)
+@op("where", example="where tissue.zarr raw.zarr")
 class Where(_Two):
     """Keep voxels where another volume isn't 0; elsewhere take those of a third volume."""
-
-    word: ClassVar[str] = "where"
 
     condition: str = param(VOLUME, "stack or zarr of the same shape")
     other: str = param(VOLUME, "stack or zarr of the same shape and dtype")

@@ -9,7 +9,7 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
-from hoaconv.ops.declare import RADII
+from hoaconv.ops.kinds import RADII
 
 __all__ = ["MapOverlap"]
 

@@ -22,14 +22,54 @@ HEAD = """\
 What `--ops`, `--label` and `--also` understand, and `hoaconv ops NAME` explains: this page is
 printed from the same declarations, by `python -m hoaconv.ops.page > docs/ops.md`. Ops stand in a
 chain, `gaussian 1.5 | threshold otsu`; a word's values come in order or by name, `mode=nearest`;
-a value per axis is `z,y,x`. Names and boundary modes are those of scipy.ndimage. How to add ops of
-your own stands in [engine.md](engine.md).
+a value per axis is `z,y,x`. Names and boundary modes are those of scipy.ndimage. You can
+[declare ops of your own](#ops-of-your-own).
+"""
+
+OWN = """\
+## Ops of your own
+
+A function below `@op` is an op: it is given a block (z, y, x) and returns an array of the same
+shape. `depth` says how many voxels around each voxel it needs; the block has them, and the engine
+keeps the core of the result. At the volume's ends the block is shorter, and nothing is added.
+Threads call the function at the same time with blocks of any size, so a voxel of the result must
+depend only on voxels within `depth`. The other parameters become the op's parameters: annotate
+them with `float`, `int`, `bool`, `str`, `Literal[...]` or a tuple of three numbers, which may be
+given as one. `Annotated[float, "help"]` adds a line of help.
+
+```python
+import numpy as np
+
+import hoaconv
+from hoaconv import op
+
+
+@op("difference", depth=(1, 0, 0), dtype="float32")
+def difference(block, scale: float = 1.0):
+    \"\"\"Compute the central difference along z: float32.\"\"\"
+    near = np.pad(block.astype("float32"), ((1, 1), (0, 0), (0, 0)), mode="edge")
+    return (near[2:] - near[:-2]) * np.float32(scale / 2)
+
+
+volume = hoaconv.open(np.arange(24, dtype="uint8").reshape(2, 3, 4))
+print((volume | "difference scale=2").compute())
+print((volume | difference(scale=2) | "gaussian 1").compute())
+```
+
+In a file, it is a word for the command line: `--ops-module my_ops.py --ops "difference scale=2"`;
+`hoaconv ops --ops-module my_ops.py` lists it. The memory model counts 16 bytes per voxel of a block
+for what the function allocates, its result included: enough for the result and one more array of
+float64. If it allocates more, say so by `work`, in bytes per voxel.
+
+A class below `@op` has full control: it defines its `halo`, the dtype of its result (`infer`), the
+bytes that it allocates (`work`), and how it computes a band (`apply`).
+[examples/your_own_op.py](../examples/your_own_op.py) shows both.
 """
 
 
 def page() -> str:
     """The whole page, as Markdown."""
-    return "\n".join([HEAD, *_contents(), *_families()])
+    return "\n".join([HEAD, *_contents(), *_families(), OWN])
 
 
 def _words(family: ModuleType) -> list[str]:

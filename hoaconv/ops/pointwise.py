@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +21,9 @@ from hoaconv.kernels.pointwise import (
 )
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.ops.arithmetic import real_dtype
-from hoaconv.ops.declare import DTYPE, Declared, number_or, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import DTYPE, FINITE, POSITIVE, number_or
+from hoaconv.ops.parameters import Declared, param
 from hoaconv.ops.sought import CONSTANT, Sought
 from hoaconv.ops.statistics import Stats
 from hoaconv.ops.thresholds import METHODS
@@ -30,11 +31,11 @@ from hoaconv.ops.thresholds import METHODS
 __all__ = ["BOUND", "THRESHOLD", "Between", "Cast", "Clip", "Normalize", "Rescale", "Threshold"]
 
 BOUND = number_or(percentile=True)
+END = number_or(percentile=True, number=FINITE)
 THRESHOLD = number_or(*METHODS, percentile=True)
 
 
-@register("threshold otsu")
-@dataclass(frozen=True)
+@op("threshold", example="threshold otsu")
 class Threshold(Sought):
     """Mark voxels greater than a value: uint8, 1 there and 0 elsewhere.
 
@@ -44,7 +45,6 @@ class Threshold(Sought):
     one value nothing is marked.
     """
 
-    word: ClassVar[str] = "threshold"
     sought: ClassVar[tuple[str, ...]] = ("value",)
 
     value: float | str = param(THRESHOLD, "greatest value that is still 0, or how it is found")
@@ -58,12 +58,10 @@ class Threshold(Sought):
         above(voxels, out, float(self.value))
 
 
-@register("between 1000 60000")
-@dataclass(frozen=True)
+@op("between", example="between 1000 60000")
 class Between(Sought):
     """Mark voxels between two bounds, bounds included: uint8, 1 there and 0 elsewhere."""
 
-    word: ClassVar[str] = "between"
     sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
     lo: float | str = param(BOUND, "least value that is 1, or a percentile")
@@ -86,12 +84,9 @@ class Between(Sought):
         within(voxels, out, float(self.lo), float(self.hi))
 
 
-@register("cast float32")
-@dataclass(frozen=True)
+@op("cast", example="cast float32")
 class Cast(Declared, Op):
     """Change the dtype, rounding half to even and saturating; NaN becomes 0 in an integer."""
-
-    word: ClassVar[str] = "cast"
 
     dtype: str = param(DTYPE, "dtype of the result")
 
@@ -112,15 +107,13 @@ class Cast(Declared, Op):
         linear(block[core], out, lo=0.0, span=1.0, gain=1.0, base=0.0)
 
 
-@register("clip 1000 60000")
-@dataclass(frozen=True)
+@op("clip", example="clip 1000 60000")
 class Clip(Sought):
     """Clip values to lo..hi, numbers or percentiles; the dtype stays.
 
     For integers a fractional bound moves inwards: ``clip 10.5 20.5`` gives 11..20.
     """
 
-    word: ClassVar[str] = "clip"
     sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
     lo: float | str = param(BOUND, "least value of the result, or a percentile as in p0.5")
@@ -145,8 +138,7 @@ class Clip(Sought):
         clip(voxels, out, float(self.lo), float(self.hi))
 
 
-@register("rescale p0.5 p99.5 uint8")
-@dataclass(frozen=True)
+@op("rescale", example="rescale p0.5 p99.5 uint8")
 class Rescale(Sought):
     """Map the window lo..hi linearly to an integer dtype's whole range, or to 0..1 of a float.
 
@@ -155,19 +147,14 @@ class Rescale(Sought):
     to 16 bits and within 1/128 of themselves otherwise. NaN stays NaN, and becomes 0 in an integer.
     """
 
-    word: ClassVar[str] = "rescale"
     sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
-    lo: float | str = param(BOUND, "value that becomes the dtype's least, or 0; or a percentile")
-    hi: float | str = param(BOUND, "value that becomes the dtype's greatest, or 1; or a percentile")
-    dtype: str = param(DTYPE, "dtype of the result", "uint8")
+    lo: float | str = param(END, "value that becomes the dtype's least, or 0; or a percentile")
+    hi: float | str = param(END, "value that becomes the dtype's greatest, or 1; or a percentile")
+    dtype: str = param(DTYPE, "dtype of the result", default="uint8")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all(isinstance(end, str) or isfinite(end) for end in (self.lo, self.hi)):
-            raise SpellingError(
-                f"rescale: lo should be finite and below hi, but {_window(self.lo, self.hi)}"
-            )
         _check_order(self.word, self.lo, self.hi, apart=True)
 
     def settle(self, found: Mapping[str, Any]) -> "Op":  # type: ignore[override] # a constant too
@@ -228,26 +215,21 @@ class Zeros(Op):
         return "0, since the volume has one value"
 
 
-@register("normalize")
-@dataclass(frozen=True)
+@op("normalize")
 class Normalize(Sought):
     """Subtract the mean and divide by the standard deviation, as float32 (float64 stays).
 
     Both are numbers, or those of the whole volume, as the fold `stats` has them. NaN stays NaN.
     """
 
-    word: ClassVar[str] = "normalize"
     sought: ClassVar[tuple[str, ...]] = ("mean", "std")
 
-    mean: float | str = param(number_or("mean"), "what becomes 0; mean: that of the volume", "mean")
-    std: float | str = param(number_or("std"), "what becomes 1; std: that of the volume", "std")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.mean, str) and not isfinite(self.mean):
-            raise SpellingError(f"normalize: mean should be finite, not {self.mean}")
-        if not isinstance(self.std, str) and not 0 < self.std < np.inf:
-            raise SpellingError(f"normalize: std should be above 0 and finite, not {self.std:g}")
+    mean: float | str = param(
+        number_or("mean", number=FINITE), "what becomes 0; mean: that of the volume", default="mean"
+    )
+    std: float | str = param(
+        number_or("std", number=POSITIVE), "what becomes 1; std: that of the volume", default="std"
+    )
 
     def finder(self, words: tuple[str, ...]) -> Fold:  # noqa: ARG002 - it finds both
         """The fold that tells mean and standard deviation."""
@@ -276,7 +258,7 @@ def _check_order(word: str, lo: float | str, hi: float | str, *, apart: bool = F
         return
     low, high = (float(str(end).removeprefix("p")) for end in (lo, hi))
     if low > high or (apart and low == high):
-        order = "be finite and below" if apart else "not be above"
+        order = "be below" if apart else "not be above"
         raise SpellingError(f"{word}: lo should {order} hi, but {_window(lo, hi)}")
 
 

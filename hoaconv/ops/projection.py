@@ -11,7 +11,9 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.kernels.running import run_on
 from hoaconv.ops.arithmetic import real_dtype
-from hoaconv.ops.declare import Declared, choice, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import choice
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["METHOD", "Projected", "Projection"]
 
@@ -37,8 +39,7 @@ class Projected:
     numbers: np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
-@register("projection max")
-@dataclass(frozen=True)
+@op("projection", example="projection max")
 class Projection(Declared, Fold):
     """Project all slices along z to one TIFF picture (y, x): max, mean, min, sum or std.
 
@@ -47,7 +48,6 @@ class Projection(Declared, Fold):
     there, and infinities are as numpy has them: std is NaN.
     """
 
-    word: ClassVar[str] = "projection"
     shared: ClassVar[bool] = True
     draws: ClassVar[bool] = True
 

@@ -1,54 +1,50 @@
 """Ops that choose one of the voxels in a box around each."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.kernels.extrema import box_bytes, box_extreme
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import NUMBER, SIZES, Declared, param, register
+from hoaconv.ops.declare import abstract_op, op
+from hoaconv.ops.kinds import NUMBER, SIZES, Triple
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Max", "Min"]
 
 
-@dataclass(frozen=True)
+@abstract_op
 class _Extreme(Declared, Op):
     """The least or the greatest voxel of a box."""
 
     greatest: ClassVar[bool]
 
-    size: int | tuple[int, int, int] = param(
+    size: Triple[int] = param(
         SIZES, "edges of the box in voxels; an even one reaches one further back than ahead"
     )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(NUMBER, "the value there, for mode=constant", 0.0)
-
-    @property
-    def _sizes(self) -> tuple[int, int, int]:
-        return self.size if isinstance(self.size, tuple) else (self.size,) * 3
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(NUMBER, "the value there, for mode=constant", default=0.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:
         """Half the box (z, y, x)."""
-        z, y, x = (size // 2 for size in self._sizes)
+        z, y, x = (size // 2 for size in self.size)
         return (z, y, x)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
         """Whether the box is one voxel."""
-        return self._sizes == (1, 1, 1)
+        return self.size == (1, 1, 1)
 
     def work(self, spec: Spec) -> int:
         """Rows of all planes, as many as the box is high, and a few more."""
-        return box_bytes(spec.shape, spec.dtype, self._sizes)
+        return box_bytes(spec.shape, spec.dtype, self.size)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the extremes around ``block[core]`` into `out`."""
-        box_extreme(block, core, out, self._sizes, self.greatest, self.mode, self.cval)
+        box_extreme(block, core, out, self.size, self.greatest, self.mode, self.cval)
 
 
-@register("min 3")
-@dataclass(frozen=True)
+@op("min", example="min 3")
 class Min(_Extreme):
     """Take the minimum of a box around each voxel; the dtype stays.
 
@@ -56,12 +52,10 @@ class Min(_Extreme):
     saturated. What it costs hardly depends on the size.
     """
 
-    word: ClassVar[str] = "min"
     greatest: ClassVar[bool] = False
 
 
-@register("max 3")
-@dataclass(frozen=True)
+@op("max", example="max 3")
 class Max(_Extreme):
     """Take the maximum of a box around each voxel; the dtype stays.
 
@@ -69,5 +63,4 @@ class Max(_Extreme):
     saturated. What it costs hardly depends on the size.
     """
 
-    word: ClassVar[str] = "max"
     greatest: ClassVar[bool] = True

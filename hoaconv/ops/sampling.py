@@ -1,17 +1,17 @@
 """Ops that make fewer or more voxels of the same volume: bin and resize."""
 
-from dataclasses import dataclass, replace
-from math import isfinite, prod
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from hoaconv.engine.contract import Lengths, Resample
+from hoaconv.engine.contract import Resample
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.errors import SpellingError
 from hoaconv.kernels.downsample import MAX_CELL, METHODS, downsample, downsample_bytes
 from hoaconv.kernels.interpolate import Places, interpolate, interpolate_bytes, places
-from hoaconv.ops.declare import PER_AXIS, SIZES, Declared, Kind, choice, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import POSITIVE, Kind, Triple, choice, per_axis, window
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Bin", "Resize"]
 
@@ -23,50 +23,36 @@ def _order(value: Any) -> int:
 
 
 ORDER = Kind("0|1", _order, str)
+_CELL = window(MAX_CELL, "cell")
 
 
-@register("bin 2")
-@dataclass(frozen=True)
+@op("bin", example="bin 2")
 class Bin(Declared, Resample):
     """Average each cell of voxels to one voxel; exact, rounded half to even.
 
     A cell at an odd edge averages the voxels that exist, as in the pyramid.
     """
 
-    word: ClassVar[str] = "bin"
-
-    factor: int | tuple[int, int, int] = param(SIZES, "voxels of a cell along each axis")
-    method: str = param(choice(*METHODS), "how they become one; mode is for labels", "mean")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if prod(self._cell) > MAX_CELL:
-            raise SpellingError(
-                f"bin: a cell has at most {MAX_CELL} voxels, not {prod(self._cell)}"
-            )
-
-    @property
-    def _cell(self) -> tuple[int, int, int]:
-        z, y, x = self.factor  # type: ignore[misc] # as SIZES has brought it
-        return z, y, x
+    factor: Triple[int] = param(_CELL, "voxels of a cell along each axis")
+    method: str = param(choice(*METHODS), "how they become one; mode is for labels", default="mean")
 
     def infer(self, spec: Spec) -> Spec:
         """Divide the lengths, rounded up.
 
         The centre of a new voxel is that of its cell; for nearest, that of the cell's first voxel.
         """
-        z, y, x = (-(-n // f) for n, f in zip(spec.shape, self._cell, strict=True))
+        z, y, x = (-(-n // f) for n, f in zip(spec.shape, self.factor, strict=True))
         middle = 0.0 if self.method == "nearest" else 0.5
-        return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(self._cell, middle))
+        return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(self.factor, middle))
 
     def reach(self, spec: Spec, z: int) -> range:
         """The planes of a cell."""
-        depth = self._cell[0]
+        depth = self.factor[0]
         return range(z * depth, min((z + 1) * depth, spec.planes))
 
     def chooses(self, spec: Spec) -> range | None:
         """All planes, if they aren't binned along z."""
-        return range(spec.planes) if self._cell[0] == 1 else None
+        return range(spec.planes) if self.factor[0] == 1 else None
 
     def work(self, spec: Spec) -> int:
         """Sums of a row."""
@@ -74,7 +60,7 @@ class Bin(Declared, Resample):
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
         """Join the cells of some rows."""
-        depth, fy, fx = self._cell
+        depth, fy, fx = self.factor
         count = len(planes)
         taken = [plane[rows.start * fy : rows.stop * fy] for plane in planes]
         downsample(self.method, taken + taken[-1:] * (depth - count), count, fy, fx, out)
@@ -85,8 +71,7 @@ class Bin(Declared, Resample):
         self.apply(spec, 0, (voxel,), slice(0, 1), np.empty_like(voxel))
 
 
-@register("resize 0.5")
-@dataclass(frozen=True)
+@op("resize", example="resize 0.5")
 class Resize(Declared, Resample):
     """Resize by linear interpolation; the physical extent stays the same.
 
@@ -94,29 +79,14 @@ class Resize(Declared, Resample):
     even, and no axis gets shorter than a voxel. To shrink without aliasing smooth first, or bin.
     """
 
-    word: ClassVar[str] = "resize"
-
-    factor: float | tuple[float, float, float] = param(
-        PER_AXIS, "how many times as many voxels along each axis"
+    factor: Triple[float] = param(
+        per_axis(POSITIVE), "how many times as many voxels along each axis"
     )
-    order: int = param(ORDER, "1 interpolates, 0 takes the nearest voxel", 1)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not all(isfinite(f) and f > 0 for f in self.factors):
-            raise SpellingError(
-                f"resize: factor should be above 0, not {PER_AXIS.spell(self.factor)}"
-            )
-
-    @property
-    def factors(self) -> Lengths:
-        """The factor of each axis, zyx."""
-        z, y, x = self.factor  # type: ignore[misc] # as PER_AXIS has brought it
-        return z, y, x
+    order: int = param(ORDER, "1 interpolates, 0 takes the nearest voxel", default=1)
 
     def infer(self, spec: Spec) -> Spec:
         """Multiply the lengths, rounded, at least 1; the volume's faces stay where they are."""
-        z, y, x = (max(1, round(n * f)) for n, f in zip(spec.shape, self.factors, strict=True))
+        z, y, x = (max(1, round(n * f)) for n, f in zip(spec.shape, self.factor, strict=True))
         fewer = [n / count for n, count in zip(spec.shape, (z, y, x), strict=True)]
         return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(fewer))
 

@@ -1,8 +1,6 @@
 """Ops that take smoothed voxels from others."""
 
-from dataclasses import dataclass, replace
-from math import isfinite
-from typing import Any, ClassVar
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,27 +17,15 @@ from hoaconv.kernels.gaussian import (
 from hoaconv.kernels.sharpen import sharpen
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import FINITE, NUMBER, PER_AXIS, Declared, Kind, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import FINITE, POSITIVE, SIGMAS, Triple, or_word
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["HIGH_SIGMA", "DifferenceOfGaussians", "Unsharp"]
 
 Sigmas = tuple[float, float, float]
 
-
-def _high_sigma(value: Any) -> Any:
-    if value == "auto":
-        return value
-    try:
-        return PER_AXIS.accept(value)
-    except ValueError as expected:
-        raise ValueError(f"auto, or {expected}") from None
-
-
-HIGH_SIGMA = Kind(
-    f"auto, {PER_AXIS.name}",
-    _high_sigma,
-    lambda value: value if value == "auto" else PER_AXIS.spell(value),
-)
+HIGH_SIGMA = or_word(SIGMAS, "auto", f"auto, {SIGMAS.name}")
 
 
 class _Smoothing(Declared, Op):
@@ -48,14 +34,6 @@ class _Smoothing(Declared, Op):
     mode: str
     cval: float
     truncate: float
-
-    def _check(self, name: str, sigmas: Sigmas) -> None:
-        if not isfinite(self.truncate) or self.truncate <= 0:
-            raise SpellingError(f"{self.word}: truncate should be above 0, not {self.truncate}")
-        if not all(isfinite(sigma) and sigma >= 0 for sigma in sigmas):
-            raise SpellingError(
-                f"{self.word}: {name} should be 0 or more, not {PER_AXIS.spell(sigmas)}"
-            )
 
     def _reach(self, sigmas: Sigmas) -> tuple[int, int, int]:
         z, y, x = (gaussian_radius(sigma, self.truncate) for sigma in sigmas)
@@ -71,8 +49,7 @@ class _Smoothing(Declared, Op):
         return smooth_bytes(spec.shape, spec.dtype, self.halo) + planes
 
 
-@register("dog 1")
-@dataclass(frozen=True)
+@op("dog", example="dog 1")
 class DifferenceOfGaussians(_Smoothing):
     """Subtract a wide gaussian from a narrow one (difference of Gaussians): float32.
 
@@ -80,35 +57,29 @@ class DifferenceOfGaussians(_Smoothing):
     the default mode is that of the other ops. Of float64, float64.
     """
 
-    word: ClassVar[str] = "dog"
-
-    low_sigma: float | tuple[float, float, float] = param(
-        PER_AXIS, "standard deviation of the narrow one in voxels"
-    )
+    low_sigma: Triple[float] = param(SIGMAS, "standard deviation of the narrow one in voxels")
     high_sigma: float | str | tuple[float, float, float] = param(
-        HIGH_SIGMA, "of the wide one; auto is 1.6 times low_sigma", "auto"
+        HIGH_SIGMA, "of the wide one; auto is 1.6 times low_sigma", default="auto"
     )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", 0.0)
-    truncate: float = param(NUMBER, "how many sigmas the weights reach", 4.0)
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
+    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         low, high = self._sigmas
-        self._check("low_sigma", low)
-        self._check("high_sigma", high)
         pairs = list(zip(low, high, strict=True))
         if any(h < n for n, h in pairs) or low == high:
             raise SpellingError(
                 f"dog: high_sigma should be above low_sigma, but they are "
-                f"{PER_AXIS.spell(high)} and {PER_AXIS.spell(low)}"
+                f"{SIGMAS.spell(high)} and {SIGMAS.spell(low)}"
             )
 
     @property
     def _sigmas(self) -> tuple[Sigmas, Sigmas]:
-        z, y, x = self.low_sigma if isinstance(self.low_sigma, tuple) else (self.low_sigma,) * 3
+        z, y, x = self.low_sigma
         wide = (1.6 * z, 1.6 * y, 1.6 * x)
-        return (z, y, x), self.high_sigma if isinstance(self.high_sigma, tuple) else wide
+        return self.low_sigma, self.high_sigma if isinstance(self.high_sigma, tuple) else wide
 
     @property
     def halo(self) -> tuple[int, int, int]:
@@ -130,8 +101,7 @@ class DifferenceOfGaussians(_Smoothing):
                 plane[...] = both[0, 0]
 
 
-@register("unsharp 1")
-@dataclass(frozen=True)
+@op("unsharp", example="unsharp 1")
 class Unsharp(_Smoothing):
     """Sharpen by unsharp masking: add the difference to a gaussian; the dtype stays.
 
@@ -139,32 +109,20 @@ class Unsharp(_Smoothing):
     with preserve_range. Integers are rounded half to even and saturated.
     """
 
-    word: ClassVar[str] = "unsharp"
-
-    sigma: float | tuple[float, float, float] = param(
-        PER_AXIS, "standard deviation of the gaussian in voxels"
-    )
-    amount: float = param(FINITE, "how much of it is added", 1.0)
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", 0.0)
-    truncate: float = param(NUMBER, "how many sigmas the weights reach", 4.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check("sigma", self._sigmas)
-
-    @property
-    def _sigmas(self) -> Sigmas:
-        return self.sigma if isinstance(self.sigma, tuple) else (self.sigma,) * 3
+    sigma: Triple[float] = param(SIGMAS, "standard deviation of the gaussian in voxels")
+    amount: float = param(FINITE, "how much of it is added", default=1.0)
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
+    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:
         """How far the weights reach (z, y, x)."""
-        return self._reach(self._sigmas)
+        return self._reach(self.sigma)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Sharpen ``block[core]`` into `out`."""
         smoothed = np.empty((1, *out.shape[1:]), real_of(block.dtype))
         for z, plane in zip(range(*core[0].indices(len(block))), out, strict=True):
-            self._smooth(block, (slice(z, z + 1), *core[1:]), self._sigmas, smoothed)
+            self._smooth(block, (slice(z, z + 1), *core[1:]), self.sigma, smoothed)
             sharpen(block[z][core[1:]], smoothed[0], self.amount, plane)

@@ -1,12 +1,7 @@
 """Ops that smooth."""
 
-from dataclasses import dataclass
-from math import isfinite
-from typing import ClassVar
-
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.errors import SpellingError
 from hoaconv.kernels.gaussian import (
     gaussian_radius,
     gaussian_weights,
@@ -14,47 +9,29 @@ from hoaconv.kernels.gaussian import (
     smooth_bytes,
 )
 from hoaconv.ops.boundary import BOUNDARY
-from hoaconv.ops.declare import NUMBER, PER_AXIS, Declared, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.kinds import FINITE, NUMBER, SIGMAS, Triple, bounded
+from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Gaussian"]
 
 
-@register("gaussian 1.5")
-@dataclass(frozen=True)
+@op("gaussian", example="gaussian 1.5")
 class Gaussian(Declared, Op):
     """Smooth with a gaussian.
 
     As scipy.ndimage.gaussian_filter, but integers are rounded half to even and saturated.
     """
 
-    word: ClassVar[str] = "gaussian"
-
-    sigma: float | tuple[float, float, float] = param(
-        PER_AXIS, "standard deviation in voxels; 0 leaves an axis alone"
-    )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", "reflect")
-    cval: float = param(NUMBER, "the value there, for mode=constant", 0.0)
-    truncate: float = param(NUMBER, "how many sigmas the weights reach", 4.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not all(isfinite(s) and s >= 0 for s in self._sigmas):
-            raise SpellingError(
-                f"gaussian: sigma should be 0 or more, not {PER_AXIS.spell(self.sigma)}"
-            )
-        if not isfinite(self.truncate) or self.truncate < 0:
-            raise SpellingError(f"gaussian: truncate should be 0 or more, not {self.truncate}")
-        if not isfinite(self.cval):
-            raise SpellingError(f"gaussian: cval should be finite, not {self.cval}")
-
-    @property
-    def _sigmas(self) -> tuple[float, float, float]:
-        return self.sigma if isinstance(self.sigma, tuple) else (self.sigma,) * 3
+    sigma: Triple[float] = param(SIGMAS, "standard deviation in voxels; 0 leaves an axis alone")
+    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
+    truncate: float = param(bounded(NUMBER, 0), "how many sigmas the weights reach", default=4.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:
         """How far the weights reach (z, y, x)."""
-        z, y, x = (gaussian_radius(sigma, self.truncate) for sigma in self._sigmas)
+        z, y, x = (gaussian_radius(sigma, self.truncate) for sigma in self.sigma)
         return (z, y, x)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
@@ -67,5 +44,5 @@ class Gaussian(Declared, Op):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Smooth ``block[core]`` into `out`."""
-        z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in self._sigmas)
+        z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in self.sigma)
         smooth(block, core, out, (z, y, x), self.mode, self.cval)

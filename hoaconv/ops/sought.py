@@ -10,8 +10,8 @@ from hoaconv.engine.contract import Core, Fold, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.kernels.histogram import is_exact
-from hoaconv.ops.declare import Declared
 from hoaconv.ops.measure import Counting, Counts, percentile, plain
+from hoaconv.ops.parameters import Declared
 from hoaconv.ops.thresholds import METHODS, li_level
 
 __all__ = ["CONSTANT", "GreyValues", "Sought"]

@@ -1,12 +1,13 @@
 """Ops as people write them, ``gaussian 1.5 mode=nearest | threshold 20000``, and back."""
 
 from collections.abc import Iterable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from typing import cast
 
 from hoaconv.engine.contract import Step
 from hoaconv.errors import SpellingError
 from hoaconv.ops.catalogue import lookup, usage
+from hoaconv.ops.parameters import parameters
 from hoaconv.units import did_you_mean
 
 __all__ = ["parse_op", "parse_ops", "spell", "spell_ops"]
@@ -30,8 +31,8 @@ def parse_op(text: str) -> Step:
         raise SpellingError("there is no op in an empty text; write one like 'gaussian 1.5'")
     word, *rest = words
     op = lookup(word)
-    values = _bind(word, rest, [f.name for f in fields(op)])
-    missing = [f.name for f in fields(op) if f.default is MISSING and f.name not in values]
+    values = _bind(word, rest, [f.name for f in parameters(op)])
+    missing = [f.name for f in parameters(op) if f.default is MISSING and f.name not in values]
     if missing:
         raise SpellingError(f"{word} needs {' and '.join(missing)}; {_written(word)}")
     return cast(Step, op(**values))  # every op is declared, and one of the contract

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf, ldexp, sqrt
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from hoaconv.kernels.histogram import bin_values, is_exact
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.kernels.rows import Flat
 from hoaconv.kernels.sums import MOST_VOXELS, add_up, empty_sums, totals
-from hoaconv.ops.declare import Declared, register
+from hoaconv.ops.declare import op
 from hoaconv.ops.measure import Counting, Counts, plain
+from hoaconv.ops.parameters import Declared
 
 __all__ = ["Profile", "Stats", "Tally", "Volume"]
 
@@ -95,8 +96,7 @@ def _saturated(dtype: np.dtype[Any]) -> tuple[float, float]:
     return (-inf if dtype.kind == "u" else least), greatest
 
 
-@register("stats")
-@dataclass(frozen=True)
+@op("stats")
 class Stats(Declared, Counting):
     """Compute number, minimum, maximum, mean, standard deviation, sum, zeros, saturated voxels.
 
@@ -104,8 +104,6 @@ class Stats(Declared, Counting):
     mean, std and sum infinities too. Saturated is a voxel at the greatest value of an integer
     dtype, or, of a signed one, the least; of a float, an infinity.
     """
-
-    word: ClassVar[str] = "stats"
 
     def init(self, spec: Spec) -> Counts | Tally:  # type: ignore[override]
         """No voxels."""
@@ -160,15 +158,12 @@ def _root(square: Fraction) -> float:
     return ldexp(sqrt(square / Fraction(4) ** half), half)
 
 
-@register("volume")
-@dataclass(frozen=True)
+@op("volume")
 class Volume(Declared, Fold):
     """Count the voxels that aren't 0, as in a mask; the report tells their volume too.
 
     NaN isn't 0 either. The volume is in the cube of the voxel size's unit.
     """
-
-    word: ClassVar[str] = "volume"
 
     def init(self, spec: Spec) -> list[int]:  # noqa: ARG002 - the parameter is the contract
         """No voxels."""
@@ -198,12 +193,9 @@ Sums = list[Sum]
 """Slice by slice."""
 
 
-@register("profile")
-@dataclass(frozen=True)
+@op("profile")
 class Profile(Declared, Fold):
     """Compute the mean of each slice; NaN and infinities are left out."""
-
-    word: ClassVar[str] = "profile"
 
     def init(self, spec: Spec) -> Sums:
         """No voxels."""

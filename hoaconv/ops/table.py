@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from os import fspath
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,64 +10,41 @@ import numpy as np
 
 from hoaconv.engine.contract import Core, Fold, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.errors import PlanError
+from hoaconv.errors import PlanError, SpellingError
 from hoaconv.kernels.histogram import bin_values, is_exact
 from hoaconv.kernels.lookup import look_up, pattern_values, tabulate, tabulate_bytes
 from hoaconv.kernels.rows import Flat
-from hoaconv.ops.declare import DTYPE, Declared, Kind, param, register
+from hoaconv.ops.declare import op
+from hoaconv.ops.files import FromFile, Numbers, file_of, unreadable
+from hoaconv.ops.kinds import DTYPE, or_word
 from hoaconv.ops.measure import Counting, Counts
+from hoaconv.ops.parameters import Declared, param
 
-__all__ = ["Equalization", "Equalize", "Lut", "Mapped", "file_of", "unreadable"]
+__all__ = ["Equalization", "Equalize", "Lut", "Mapped"]
 
 _TAKEN = (np.dtype(np.uint8), np.dtype(np.uint16))
-
-
-def file_of(*suffixes: str) -> Kind:
-    """The name of a file that ends in one of some suffixes."""
-
-    def accept(value: Any) -> str:
-        try:
-            name = fspath(value)
-        except TypeError:
-            name = ""
-        if not str(name).endswith(suffixes) or set(name) & set(" \t\n|="):
-            raise ValueError(f"the name of a {' or '.join(suffixes)} file, without spaces, | and =")
-        return str(name)
-
-    return Kind("file", accept, str)
-
-
-def _dtype_or_same(value: Any) -> str:
-    if value == "same":
-        return "same"
-    try:
-        return str(DTYPE.accept(value))
-    except ValueError as expected:
-        raise ValueError(f"same, or {expected}") from None
+_MOST_ENTRIES = 1 << 16
 
 
 FILE = file_of(".npy", ".txt")
-DTYPE_OR_SAME = Kind("dtype or same", _dtype_or_same, str)
+DTYPE_OR_SAME = or_word(DTYPE, "same", "dtype or same")
 
 
-@register("lut table.npy")
-@dataclass(frozen=True)
-class Lut(Declared, Op):
+@op("lut", example="lut table.npy")
+class Lut(FromFile):
     """Replace each voxel v of uint8 or uint16 by entry v of a table.
 
     Voxels beyond the table's end get its last entry. Entries are rounded half to even and
-    saturated; NaN becomes 0 in an integer. The file is read once, when the plan is checked.
+    saturated; NaN becomes 0 in an integer. The file is read once, when the op is put into a chain.
     """
 
-    word: ClassVar[str] = "lut"
-
     file: str = param(FILE, "a row of numbers: .npy, or .txt with white space between them")
-    dtype: str = param(DTYPE_OR_SAME, "dtype of the result", "same")
+    dtype: str = param(DTYPE_OR_SAME, "dtype of the result", default="same")
 
     @cached_property
     def _tables(self) -> Mapping[np.dtype[Any], Flat]:
         """The whole table for each dtype that is taken."""
-        entries = _read(Path(self.file))
+        entries = self.content.array
 
         def change(real: Slab) -> None:
             real[:] = entries[np.minimum(real.astype(np.intp), entries.size - 1)]
@@ -79,40 +55,35 @@ class Lut(Declared, Op):
         return taken if self.dtype == "same" else np.dtype(self.dtype)
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape in the result's dtype, if the file holds a table."""
+        """Return the same shape in the result's dtype. Raises PlanError for other dtypes."""
         if spec.dtype not in _TAKEN:
             raise PlanError(f"lut takes uint8 and uint16, not {spec.dtype}; cast or rescale first")
-        return replace(spec, dtype=self._tables[spec.dtype].dtype)
+        return replace(spec, dtype=self._given(spec.dtype))
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - both are read together
-        """The tables."""
-        return sum(tabulate_bytes(taken, self._given(taken)) for taken in _TAKEN)
+        """The tables, and the entries that they are made of."""
+        tables = sum(tabulate_bytes(taken, self._given(taken)) for taken in _TAKEN)
+        return tables + 8 * _MOST_ENTRIES
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the entries of ``block[core]`` into `out`."""
         look_up(block[core], out, self._tables[block.dtype])
 
-
-def unreadable(word: str, file: Path, what: str, error: Exception) -> PlanError:
-    """For a file of an op's that isn't what it should be."""
-    reason = getattr(error, "strerror", None) or error
-    return PlanError(f"{word}: {file} can't be read as {what}: {reason}")
-
-
-def _read(file: Path) -> Flat:
-    """The numbers in a file, as float64."""
-    try:
-        if file.suffix == ".npy":
-            found = np.load(file, allow_pickle=False)
-        else:
-            found = np.array([float(word) for word in file.read_text(encoding="utf-8").split()])
-    except (OSError, ValueError) as error:
-        raise unreadable("lut", file, "a table", error) from error
-    if found.ndim != 1 or found.size == 0 or found.dtype.kind not in "uif":
-        raise PlanError(
-            f"lut: {file} should hold a row of numbers, not {found.shape} {found.dtype}"
-        )
-    return np.asarray(found, np.float64)
+    def read(self) -> Numbers:
+        """Read the entries, as many as a voxel can have values."""
+        file = Path(self.file)
+        try:
+            if file.suffix == ".npy":
+                found = np.load(file, allow_pickle=False)
+            else:
+                found = np.array([float(word) for word in file.read_text(encoding="utf-8").split()])
+        except (OSError, ValueError) as error:
+            raise unreadable("lut", file, "a table", error) from error
+        if found.ndim != 1 or found.size == 0 or found.dtype.kind not in "uif":
+            raise SpellingError(
+                f"lut: {file} should hold a row of numbers, not {found.shape} {found.dtype}"
+            )
+        return Numbers.of(found[:_MOST_ENTRIES])
 
 
 @dataclass(frozen=True)
@@ -132,8 +103,7 @@ class Equalization(Counting):
         return {"dtype": str(state.dtype), "table": values.astype(int).tolist()}
 
 
-@register("equalize")
-@dataclass(frozen=True)
+@op("equalize")
 class Equalize(Declared, Op):
     """Equalize the histogram of the whole volume; the dtype stays.
 
@@ -141,8 +111,6 @@ class Equalize(Declared, Op):
     least value, the greatest its greatest. The dtype stays; it must have up to 16 bits, so that
     each value is counted. A volume of one grey value stays as it is.
     """
-
-    word: ClassVar[str] = "equalize"
 
     @property
     def needs(self) -> Fold:

@@ -1,7 +1,5 @@
 """One declaration feeds the help."""
 
-from dataclasses import fields
-
 import pytest
 
 from hoaconv import ops
@@ -16,7 +14,9 @@ from hoaconv.ops.catalogue import (
     lookup,
     summary,
 )
-from hoaconv.ops.declare import NUMBER, OPS, param, register
+from hoaconv.ops.declare import OPS, op
+from hoaconv.ops.kinds import NUMBER
+from hoaconv.ops.parameters import Declared, param, parameters
 from hoaconv.ops.smooth import Gaussian
 
 pytestmark = pytest.mark.one_python
@@ -38,7 +38,7 @@ def test_a_word_is_looked_up():
 @pytest.mark.parametrize("word", catalogue())
 def test_every_op_and_parameter_has_help(word):
     assert summary(word).endswith(".")
-    assert [row.name for row in describe(word)] == [f.name for f in fields(lookup(word))]
+    assert [row.name for row in describe(word)] == [f.name for f in parameters(lookup(word))]
     assert all(row.help and row.kind for row in describe(word))
     assert example(word).startswith(word)
 
@@ -51,8 +51,14 @@ def test_a_row_has_name_kind_default_and_help():
 
 
 def test_a_word_belongs_to_one_op():
-    with pytest.raises(ValueError, match="two ops are called gaussian"):
-        register("gaussian 1")(Gaussian)
+    class Other(Declared):
+        pass
+
+    with pytest.raises(
+        SpellingError, match=r"two ops are called gaussian: Gaussian of .*smooth\.py"
+    ):
+        op("gaussian")(Other)
+    assert lookup("gaussian") is Gaussian
     assert param(NUMBER, "some").metadata["help"] == "some"
 
 

@@ -6,6 +6,7 @@ windows and blocks holds for those of the kind `Op`; see test_geometry.py for re
 
 import json
 import os
+import pickle
 from dataclasses import FrozenInstanceError, fields
 from functools import partial
 from pathlib import Path
@@ -165,8 +166,8 @@ def accepts(op, dtype):
 
 
 def settled(text, dtype):
-    """The op with what it needs to know of a volume, found plane by plane in two states."""
-    op = parse_op(text)
+    """The op with its file's content and what it needs of a volume, found in two states."""
+    op = parse_op(text).resolved()
     fold = op.needs
     if fold is None:
         return op
@@ -219,7 +220,7 @@ shapes = st.one_of(
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_any_window_and_band_give_the_bits_of_the_whole_volume(text, data):
-    op = parse_op(text)
+    op = parse_op(text).resolved()
     dtype = data.draw(st.sampled_from([d for d in DTYPES if accepts(op, d)]), label="dtype")
     op = settled(text, dtype)
     volume = noise(data.draw(shapes, label="shape"), dtype, data.draw(st.integers(0, 99)))
@@ -232,7 +233,7 @@ def test_any_window_and_band_give_the_bits_of_the_whole_volume(text, data):
 
 @pytest.mark.parametrize("text", OPS)
 def test_every_dtype_is_taken_or_refused_by_infer_and_the_result_is_as_inferred(text):
-    op = parse_op(text)
+    op = parse_op(text).resolved()
     taken = [dtype for dtype in DTYPES if accepts(op, dtype)]
     assert taken
     for dtype in taken:
@@ -261,6 +262,15 @@ def test_what_is_not_settled_can_be_warmed_but_not_applied(text):
         assert op.work(spec) >= 0
         with pytest.raises(RuntimeError, match="can't be applied before it is settled"):
             op.apply(noise(spec.shape, dtype, 1), (slice(None),) * 3, np.empty(spec.shape))
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_an_op_is_resolved_once_and_pickled_with_what_it_holds(text):
+    op = parse_op(text).resolved() if text in OPS else parse_op(text)
+    assert text not in OPS or op.resolved() is op
+    assert spell(op) == spell(parse_op(text))
+    sent = pickle.loads(pickle.dumps(op))
+    assert (sent, hash(sent)) == (op, hash(op))
 
 
 @pytest.mark.parametrize("text", SPELLINGS)

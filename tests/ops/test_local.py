@@ -113,5 +113,7 @@ def test_work_is_little_beside_a_wide_block():
 @pytest.mark.parametrize("op", [Uniform, Std])
 def test_windows_whose_sums_may_not_be_exact_are_refused(op):
     assert op(128)
-    with pytest.raises(SpellingError, match=r": a window has at most 2097152 voxels, not 2146689"):
+    with pytest.raises(
+        SpellingError, match=r"size should be a window of at most 2097152 voxels \(it has 2146689\)"
+    ):
         op(129)

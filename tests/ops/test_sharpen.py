@@ -97,7 +97,7 @@ def test_scratch_is_rows_and_two_planes_of_a_block():
         (lambda: DifferenceOfGaussians(-1, 1), "low_sigma should be 0 or more, not -1"),
         (lambda: DifferenceOfGaussians(1, "wide"), "should be auto, or a number, not 'wide'"),
         (lambda: DifferenceOfGaussians(1, truncate=0), "dog: truncate should be above 0, not 0"),
-        (lambda: Unsharp(float("inf")), "unsharp: sigma should be 0 or more, not inf"),
+        (lambda: Unsharp(float("inf")), "unsharp: sigma should be 0 or more and finite, not inf"),
         (lambda: Unsharp(1, float("inf")), "amount should be a finite number"),
     ],
 )

@@ -1,7 +1,7 @@
 """Every op can be said and read back, and every mistake is explained."""
 
 import string
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 
 import pytest
 from hypothesis import assume, given
@@ -15,20 +15,21 @@ from hoaconv.kernels.extrema import FOOTPRINTS
 from hoaconv.kernels.objects import CONNECTIVITIES
 from hoaconv.kernels.tensor import OUTPUTS
 from hoaconv.ops.catalogue import catalogue, example, usage
-from hoaconv.ops.declare import (
+from hoaconv.ops.geometry import AXES, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
+from hoaconv.ops.kinds import (
     DTYPE,
     FINITE,
     NUMBER,
-    PER_AXIS,
+    PERCENTAGE,
     PERCENTAGES,
     RADII,
+    SIGMAS,
     SIZES,
     WHOLE,
-    kind_of,
 )
-from hoaconv.ops.geometry import AXES, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
-from hoaconv.ops.median import PERCENTAGE, Median, Percentile
+from hoaconv.ops.median import Median, Percentile
 from hoaconv.ops.operands import OPERAND, VOLUME
+from hoaconv.ops.parameters import kind_of, parameters
 from hoaconv.ops.pointwise import BOUND, THRESHOLD, Cast, Clip, Rescale, Threshold
 from hoaconv.ops.projection import METHOD
 from hoaconv.ops.sampling import ORDER, Bin, Resize
@@ -56,7 +57,7 @@ VALUES = {
     METHOD.name: st.sampled_from(["max", "mean", "min", "sum", "std"]),
     FILE.name: st.builds("{}.npy".format, st.text(string.ascii_letters + "/._-")),
     DTYPE_OR_SAME.name: dtypes | st.just("same"),
-    PER_AXIS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
+    SIGMAS.name: st.floats(0, 100) | st.tuples(*[st.floats(0, 100)] * 3),
     HIGH_SIGMA.name: st.just("auto") | st.floats(0, 100),
     OPERAND.name: st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["other.zarr", "../a/b", "p5"]),
@@ -89,7 +90,7 @@ def ops(draw):
     op = draw(st.sampled_from(list(catalogue().values())))
     values = {
         f.name: draw(VALUES[kind_of(f).name])
-        for f in fields(op)
+        for f in parameters(op)
         if f.default is MISSING or draw(st.booleans())
     }
     try:
@@ -170,20 +171,20 @@ def test_the_spelling_leaves_out_what_is_default():
         ("threshold x", "value should be a number, otsu, li, moments or pNN, not 'x'"),
         ("threshold ostu", r"or pNN \(did you mean 'otsu'\?\), not 'ostu'"),
         ("threshold p101", "a number, otsu, li, moments or pNN, not 'p101'"),
-        ("threshold nan", "should be a number that is one, not 'nan'"),
+        ("threshold nan", "should be a number other than NaN, not 'nan'"),
         ("threshold value=", "value should be a number, .* not ''"),
         ("threshold 1 value=2", "value is given twice"),
         ("rescale hi=2 1", "'1' must stand before any name=value"),
         ("gaussian 1,2", "sigma should be one number, or three for z,y,x, not '1,2'"),
         ("gaussian 1,,2", "sigma should be a number, not '1,,2'"),
-        ("gaussian -1", "sigma should be 0 or more, not -1"),
-        ("gaussian inf", "sigma should be 0 or more"),
+        ("gaussian -1", "sigma should be 0 or more, not '-1'"),
+        ("gaussian inf", "sigma should be 0 or more and finite, not 'inf'"),
         ("gaussian 1 truncate=-1", "truncate should be 0 or more"),
-        ("gaussian 1 cval=inf", "cval should be finite"),
+        ("gaussian 1 cval=inf", "cval should be a finite number, not 'inf'"),
         ("gaussian 1 mode=wrap", "one of reflect, .*far side .* not 'wrap'"),
         ("gaussian 1 mode=mirrored", "one of reflect, nearest, mirror, constant, not 'mirrored'"),
         ("structure-tensor 1 angle", "should be one of coherence, azimuth, elevation, not 'angle'"),
-        ("structure-tensor -1", "structure-tensor: sigma should be 0 or more, not -1"),
+        ("structure-tensor -1", "structure-tensor: sigma should be 0 or more, not '-1'"),
         (
             "structure-tensor 1 gradient_sigma=1,0,1",
             r"gradient_sigma should be above 0\.125, not 1,0,1",
@@ -192,17 +193,18 @@ def test_the_spelling_leaves_out_what_is_default():
             "non-max-suppression 1,0,1",
             r"non-max-suppression: sigma should be above 0\.125, not 1,0,1",
         ),
-        ("bilateral 1 0", "bilateral: sigma_color should be above 0, not 0"),
-        ("bilateral inf 1", "bilateral: sigma should be 0 or more"),
+        ("bilateral 1 0", "bilateral: sigma_color should be above 0, not '0'"),
+        ("bilateral inf 1", "bilateral: sigma should be 0 or more and finite"),
         ("bilateral 1 1 truncate=-1", "truncate should be 0 or more"),
         ("cast uint64", "dtype should be one of uint8, .*float64, not 'uint64'"),
         ("cast nonsense", "dtype should be one of uint8"),
         ("clip 5 2", "lo should not be above hi, but 5..2"),
-        ("rescale 5 5", "lo should be finite and below hi"),
-        ("rescale p9 p9", "lo should be finite and below hi, but p9..p9"),
+        ("rescale 5 5", r"rescale: lo should be below hi, but 5\.\.5"),
+        ("rescale p9 p9", "lo should be below hi, but p9..p9"),
         ("between p9 p2", "lo should not be above hi, but p9..p2"),
-        ("normalize std=0", "normalize: std should be above 0 and finite, not 0"),
-        ("normalize inf", "normalize: mean should be finite, not inf"),
+        ("normalize std=0", "normalize: std should be above 0, not '0'"),
+        ("normalize inf", "normalize: mean should be a finite number, not 'inf'"),
+        ("normalize std=inf", "normalize: std should be above 0 and finite, not 'inf'"),
         ("projection maximum", "method should be one of max, mean, min, sum, std, not 'maximum'"),
         ("lut table.csv", "should be the name of a .npy or .txt file, .* not 'table.csv'"),
         ("lut t.npy uint64", "should be same, or one of uint8, .* not 'uint64'"),
@@ -217,7 +219,7 @@ def test_the_spelling_leaves_out_what_is_default():
         ("median 0", "size should be 1 or more, not '0'"),
         ("median 2.5", "size should be a whole number"),
         ("median 3 wrap", "far side isn't in memory"),
-        ("rescale 0 inf", "lo should be finite and below hi"),
+        ("rescale 0 inf", "rescale: hi should be a finite number, not 'inf'"),
         ("crop 1:2,3:4", "ranges should be three ranges z,y,x such as .* not '1:2,3:4'"),
         ("crop 1:9:2,:,:", "START:STOP without a step; `bin` shrinks, not '1:9:2,:,:'"),
         ("crop 5,:,:", "START:STOP"),
@@ -234,8 +236,8 @@ def test_the_spelling_leaves_out_what_is_default():
         ("pad 1 mode=wrap", "far side isn't in memory"),
         ("bin 0", "factor should be 1 or more"),
         ("bin 1.5", "a whole number"),
-        ("bin 99", "a cell has at most 32768 voxels, not 970299"),
-        ("resize 0", "factor should be above 0, not 0"),
+        ("bin 99", "a cell of at most 32768 voxels .it has 970299., not '99'"),
+        ("resize 0", "factor should be above 0, not '0'"),
         ("resize 2 order=3", "order should be 0, the nearest voxel, or 1"),
     ],
 )

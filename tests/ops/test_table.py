@@ -1,12 +1,13 @@
 """Tables from files, and the table that evens out a histogram."""
 
+import pickle
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from hoaconv.engine.spec import DTYPES, Spec
-from hoaconv.errors import PlanError
+from hoaconv.errors import PlanError, SpellingError
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.ops.table import Equalize, Lut
 
@@ -47,7 +48,7 @@ def test_a_voxel_becomes_its_entry_and_the_last_one_beyond(tmp_path, dtype, give
     target = np.dtype(dtype if given == "same" else given)
     if target.kind == "u":
         expected = np.clip(np.rint(expected), 0, np.iinfo(target).max)
-    got = result(Lut(file, given), volume)
+    got = result(Lut(file, given).resolved(), volume)
     assert got.dtype == target
     np.testing.assert_array_equal(got, expected.astype(target))
 
@@ -55,20 +56,30 @@ def test_a_voxel_becomes_its_entry_and_the_last_one_beyond(tmp_path, dtype, give
 def test_nan_in_a_table_is_0_in_an_integer_and_stays_in_a_float(tmp_path):
     np.save(tmp_path / "t.npy", np.array([np.nan, np.inf]))
     volume = np.array([[[0, 1, 9]]], np.uint8)
-    assert result(Lut(tmp_path / "t.npy"), volume).tolist() == [[[0, 255, 255]]]
-    got = result(Lut(tmp_path / "t.npy", "float32"), volume).ravel()
+    assert result(Lut(tmp_path / "t.npy").resolved(), volume).tolist() == [[[0, 255, 255]]]
+    got = result(Lut(tmp_path / "t.npy", "float32").resolved(), volume).ravel()
     np.testing.assert_array_equal(got, [np.nan, np.inf, np.inf])
 
 
-def test_the_file_is_read_when_the_plan_is_checked_and_not_again(tmp_path):
+def test_the_file_is_read_where_the_op_is_resolved_and_not_again(tmp_path):
     file = tmp_path / "t.txt"
-    op = Lut(file)
+    op, spec = Lut(file), Spec((1, 1, 2), np.dtype("uint8"))
+    assert op.infer(spec) == spec
+    with pytest.raises(PlanError, match=r"lut .*t\.txt' hasn't read its file; call resolved"):
+        op.warm(spec)
     file.write_text("5 6")
-    volume = np.array([[[0, 1]]], np.uint8)
-    assert op.infer(Spec((1, 1, 2), volume.dtype))
+    resolved = op.resolved()
     file.unlink()
-    assert result(op, volume).tolist() == [[[5, 6]]]
-    assert op == Lut(str(file))
+    assert str(resolved) == str(op)
+    assert (op, op == resolved) == (Lut(str(file)), False)
+    for same in (resolved, pickle.loads(pickle.dumps(resolved))):
+        assert result(same, np.array([[[0, 1]]], np.uint8)).tolist() == [[[5, 6]]]
+        assert same == resolved
+
+
+def test_entries_that_no_voxel_can_ask_for_are_not_held(tmp_path):
+    np.save(tmp_path / "t.npy", np.arange(70000))
+    assert Lut(tmp_path / "t.npy").resolved().content.shape == (1 << 16,)
 
 
 @pytest.mark.parametrize(
@@ -84,15 +95,15 @@ def test_the_file_is_read_when_the_plan_is_checked_and_not_again(tmp_path):
 def test_what_is_no_table_is_refused(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(PlanError, match=message):
-        Lut(tmp_path / name).infer(Spec((1, 1, 1), np.dtype("uint8")))
+    with pytest.raises(SpellingError, match=message):
+        Lut(tmp_path / name).resolved()
 
 
 @pytest.mark.parametrize("array", [np.zeros((2, 2)), np.zeros(3, complex), np.array(["a"])])
 def test_an_array_that_is_no_row_of_numbers_is_refused(tmp_path, array):
     np.save(tmp_path / "t.npy", array)
-    with pytest.raises(PlanError, match="should hold a row of numbers"):
-        Lut(tmp_path / "t.npy").infer(Spec((1, 1, 1), np.dtype("uint8")))
+    with pytest.raises(SpellingError, match="should hold a row of numbers"):
+        Lut(tmp_path / "t.npy").resolved()
 
 
 def test_lut_refuses_what_can_be_no_index(tmp_path):
