@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, cast
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Op, Scan, Step, Zip
+from hoaconv.engine.contract import Fold, Op, Scan, Source, Step, Zip
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import warm
 from hoaconv.engine.schedule import Schedule
@@ -20,6 +20,7 @@ from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.zarr_store import is_zarr
 from hoaconv.kernels import TEMPORARY, cache
 from hoaconv.ops.own import load_ops
+from hoaconv.ops.repeated import Repeated
 from hoaconv.options import take_decoder, take_reduce
 from hoaconv.paths import take_module, take_source
 from hoaconv.report import Place, Progress, Watcher
@@ -104,13 +105,46 @@ def spec_behind(spec: Spec, ops: Iterable[Step]) -> Spec:
     return spec
 
 
+def spec_at(plan: Plan) -> Spec:
+    """Return the spec of the planes at a plan's only end.
+
+    Raises
+    ------
+    PlanError
+        If a part refuses what it would get.
+    """
+    found: dict[int, Spec] = {}
+    for node in plan.nodes():
+        taken = [found[id(before)] for before in node.inputs]
+        if isinstance(node.part, Source):
+            found[id(node)] = node.part.spec
+        else:
+            found[id(node)] = taken[0] if isinstance(node.part, Fold) else node.part.infer(*taken)
+    return found[id(plan.ends[0])]
+
+
+def _for_each_z(volume: Volume, planes: int) -> Source:
+    """Return a volume whose planes meet `planes` others: a single plane is given for each."""
+    return Repeated(volume, planes) if volume.spec.planes == 1 < planes else volume
+
+
 def chained(plan: Plan, ops: tuple[Step, ...], others: Mapping[str, Volume]) -> Plan:
-    """The plan, going on with the ops, and with what they take beside its planes."""
+    """Return the plan continued with ops, and with the volumes that they take beside its planes.
+
+    Raises
+    ------
+    SpellingError
+        If a file that an op names can't be read.
+    PlanError
+        If another volume has neither the same shape nor one plane.
+    """
     for op in ops:
-        if isinstance(op, Zip) and op.others:
+        if isinstance(op, Zip):
+            planes = spec_at(plan).planes
             for path in op.others:
-                plan &= Plan.read(others[path])
+                plan &= Plan.read(_for_each_z(others[path], planes))
             plan |= op.join()
+            spec_at(plan)  # raises where shapes differ
         else:
             plan |= op.resolved() if isinstance(op, Op) else cast(Scan, op)  # or another kind
     return plan

@@ -200,7 +200,8 @@ def prepare(options: Mapping[str, Any], given: Mapping[str, Any]) -> Conversion:
     settled = {sink: settle(ops, found) for sink, ops in sinks.items()}
     volumes = open_others(settled.values())
     for output in outputs:
-        check_apart(output.path, [file for volume in volumes.values() for file in volume.files])
+        for volume in volumes.values():  # a lone file, such as a flat field, may lie beside it
+            check_apart(output.path, volume.files)
     planned = _plan(stack, settled, volumes)
     warm_up(planned, watcher)
     *_, main = sinks

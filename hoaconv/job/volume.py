@@ -142,7 +142,7 @@ class Volume:
     def _then(self, step: Any) -> "Volume":
         if isinstance(step, Zip) and step.others:
             others = open_others([(step,)])
-            spec = step.join().infer(self.spec, *(others[path].spec for path in step.others))
+            spec = step.infer(self.spec)
             return replace(self, plan=chained(self.plan, (step,), others), spec=spec)
         if isinstance(step, Fold):
             return replace(self, plan=self.plan | step)
