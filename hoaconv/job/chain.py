@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Op, Scan, Sink, Source, Step, Zip
+from hoaconv.engine.contract import Op, Scan, Sink, Source, Step, Zip
 from hoaconv.engine.plan import Node, Plan
 from hoaconv.engine.spec import Spec
+from hoaconv.engine.stages import kind_of
 from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.zarr_store import is_zarr
@@ -120,11 +121,8 @@ def spec_at(plan: Plan) -> Spec:
     """
     found: dict[int, Spec] = {}
     for node in plan.nodes():
-        taken = [found[id(before)] for before in node.inputs]
-        if isinstance(node.part, Source):
-            found[id(node)] = node.part.spec
-        else:
-            found[id(node)] = taken[0] if isinstance(node.part, Fold) else node.part.infer(*taken)
+        taken = tuple(found[id(before)] for before in node.inputs)
+        found[id(node)] = kind_of(node.part).infer(node.part, taken)
     return found[id(plan.ends[0])]
 
 

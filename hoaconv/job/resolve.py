@@ -225,7 +225,8 @@ def _checked(branches: Sequence[Branch], running: Running, *, planning: bool) ->
                 raise
             yield str(error)
         for branch in branches:
-            check_apart(Path(image.path), files_of(branch))
+            for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
+                check_apart(Path(image.path), getattr(source, "files", ()))
             check_scratch(running.scratch, Path(image.path), own_files(branch))
 
 

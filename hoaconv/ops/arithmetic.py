@@ -4,15 +4,15 @@ All compute in float64. Integer results are rounded half to even and saturated.
 """
 
 from abc import abstractmethod
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from hoaconv.engine.contract import Core, Join, Op, Zip
+from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.errors import SpellingError
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.kernels.lookup import look_up, tabulate, tabulate_bytes
 from hoaconv.kernels.pointwise import compute, compute_bytes, linear, linear_bytes
@@ -20,7 +20,7 @@ from hoaconv.kernels.rounding import dtype_range
 from hoaconv.kernels.rows import Flat
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import POSITIVE
-from hoaconv.ops.operands import OPERAND, Arithmetic
+from hoaconv.ops.operands import DIVISOR, OPERAND, VolumeArithmetic
 from hoaconv.ops.parameters import Declared, param
 
 __all__ = [
@@ -80,29 +80,20 @@ class Abs(Declared, Op):
                 np.abs(plane, out=given)
 
 
-class _Linear(Declared, Op, Zip):
-    """A voxel and a number, or the voxel of another volume; the dtype stays."""
+class _Arithmetic(Declared, Op):
+    """A voxel and a number, in float64; the dtype stays.
 
-    value: float | str
-    function: ClassVar[np.ufunc]
+    Made with a path instead of a number, it is a `VolumeArithmetic`.
+    """
 
-    @property
-    def number(self) -> float:
-        """What is computed with, where it is no volume."""
-        return float(self.value)
+    value: float
 
-    @property
-    def others(self) -> tuple[str, ...]:
-        """The other volume, if it is one."""
-        return (self.value,) if isinstance(self.value, str) else ()
-
-    def join(self) -> Join:
-        """Takes the voxels and the other volume's."""
-        return Arithmetic(str(self), self.function, *self.others)
-
-    def infer(self, spec: Spec) -> Spec:
-        """The same."""
-        return spec
+    def __new__(cls, value: Any = None) -> Any:
+        """Make the op on a number, or, for the path of a volume, the op on that volume."""
+        with suppress(ValueError):  # `__init__` raises it with what was expected
+            if isinstance(operand := OPERAND.accept(value), str):
+                return VolumeArithmetic(cls.word, operand)
+        return super().__new__(cls)
 
     def work(self, spec: Spec) -> int:
         """One row."""
@@ -110,66 +101,65 @@ class _Linear(Declared, Op, Zip):
 
 
 @op("add", example="add 100")
-class Add(_Linear):
-    """Add a number, or another volume; the dtype stays, saturated. NaN and infinities stay."""
+class Add(_Arithmetic):
+    """Add a number, or another volume; the dtype stays, saturated. NaN and infinities stay.
 
-    function: ClassVar[np.ufunc] = np.add
+    Computed in float64; integers are rounded half to even. Another volume has the same shape, or
+    one plane, which is used for every z.
+    """
 
-    value: float | str = param(OPERAND, "what is added to each voxel")
+    value: float = param(OPERAND, "number to add, or path of a stack or zarr")
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] + value`` into `out`."""
-        linear(block[core], out, lo=-self.number, span=1.0, gain=1.0, base=-0.0)
+        linear(block[core], out, lo=-self.value, span=1.0, gain=1.0, base=-0.0)
 
 
 @op("subtract", example="subtract 100")
-class Subtract(_Linear):
-    """Subtract a number, or another volume; the dtype stays, saturated. NaN and infinities stay."""
+class Subtract(_Arithmetic):
+    """Subtract a number, or another volume; the dtype stays, saturated. NaN and infinities stay.
 
-    function: ClassVar[np.ufunc] = np.subtract
+    Computed in float64; integers are rounded half to even. Another volume has the same shape, or
+    one plane, such as a dark field, which is used for every z.
+    """
 
-    value: float | str = param(OPERAND, "what is subtracted from each voxel")
+    value: float = param(OPERAND, "number to subtract, or path of a stack or zarr")
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] - value`` into `out`."""
-        linear(block[core], out, lo=self.number, span=1.0, gain=1.0, base=-0.0)
+        linear(block[core], out, lo=self.value, span=1.0, gain=1.0, base=-0.0)
 
 
 @op("multiply", example="multiply 0.5")
-class Multiply(_Linear):
+class Multiply(_Arithmetic):
     """Multiply by a number, or another volume; the dtype stays, rounded and saturated.
 
-    NaN stays, and an infinity times 0 is NaN.
+    Computed in float64; integers are rounded half to even. NaN stays, and an infinity times 0 is
+    NaN. Another volume has the same shape, or one plane, which is used for every z.
     """
 
-    function: ClassVar[np.ufunc] = np.multiply
-
-    value: float | str = param(OPERAND, "what each voxel is multiplied by")
+    value: float = param(OPERAND, "number to multiply by, or path of a stack or zarr")
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] * value`` into `out`."""
-        linear(block[core], out, lo=0.0, span=1.0, gain=self.number, base=-0.0)
+        linear(block[core], out, lo=0.0, span=1.0, gain=self.value, base=-0.0)
 
 
 @op("divide", example="divide 16")
-class Divide(_Linear):
+class Divide(_Arithmetic):
     """Divide by a number, or another volume; the dtype stays, rounded and saturated.
 
-    NaN and infinities stay. What is divided by a voxel of 0 is infinite: saturated, or NaN of 0.
+    Computed in float64; integers are rounded half to even. NaN and infinities stay. A voxel divided
+    by 0 is infinite, which integers saturate; 0 divided by 0 is NaN, which integers replace by 0.
+    Another volume has the same shape, or one plane, such as a flat field, which is used for every
+    z.
     """
 
-    function: ClassVar[np.ufunc] = np.divide
-
-    value: float | str = param(OPERAND, "what each voxel is divided by")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.value == 0:
-            raise SpellingError("divide: value should not be 0")
+    value: float = param(DIVISOR, "number to divide by, or path of a stack or zarr")
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] / value`` into `out`."""
-        linear(block[core], out, lo=0.0, span=self.number, gain=1.0, base=-0.0)
+        linear(block[core], out, lo=0.0, span=self.value, gain=1.0, base=-0.0)
 
 
 class _Curve(Declared, Op):

@@ -1,7 +1,12 @@
-"""Ops that take another volume of the same shape: plane by plane, zipped with their own."""
+"""Ops that take other volumes of the same shape: plane by plane, beside those of their own.
 
-from dataclasses import dataclass, replace
-from typing import Any
+A volume of one plane, such as a flat field, is used for every z.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +18,7 @@ from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import FINITE, Kind, spell_number
 from hoaconv.ops.parameters import Declared, param
 
-__all__ = ["OPERAND", "VOLUME", "Arithmetic", "Mask", "Where"]
+__all__ = ["DIVISOR", "OPERAND", "VOLUME", "Mask", "VolumeArithmetic", "Where"]
 
 
 def _volume(value: Any) -> str:
@@ -27,91 +32,104 @@ def _operand(value: Any) -> float | str:
     try:
         return float(FINITE.accept(value))
     except ValueError:
-        if isinstance(value, str) and not _looks_like_a_number(value):
+        if isinstance(value, str | PathLike) and not _looks_like_a_number(value):
             return _volume(value)
         raise ValueError("a finite number, or a path without spaces") from None
 
 
-def _looks_like_a_number(text: str) -> bool:
+def _divisor(value: Any) -> float | str:
+    taken = _operand(value)
+    if taken == 0:
+        raise ValueError("a number other than 0, or a path without spaces")
+    return taken
+
+
+def _looks_like_a_number(text: str | PathLike[str]) -> bool:
     try:
-        float(text)
+        float(fspath(text))
     except ValueError:
         return False
     return True
 
 
+def _spell_operand(value: float | str) -> str:
+    return value if isinstance(value, str) else spell_number(value)
+
+
 VOLUME = Kind("path", _volume, str)
-"""A stack or a zarr."""
+"""Path of a stack or a zarr."""
 
-OPERAND = Kind("number or path", _operand, lambda v: v if isinstance(v, str) else spell_number(v))
-"""A number, or a stack or a zarr whose voxels are the numbers."""
+OPERAND = Kind("number or path", _operand, _spell_operand)
+"""A number, or the path of a stack or a zarr whose voxels are the numbers."""
+
+DIVISOR = Kind("number or path", _divisor, _spell_operand)
 
 
-def _same_shape(who: object, specs: tuple[Spec, ...], names: tuple[str, ...]) -> Spec:
-    """The first spec. Raises PlanError if a shape differs."""
-    for spec, name in zip(specs[1:], names, strict=True):
-        if spec.shape != specs[0].shape:
-            raise PlanError(f"{who}: {name} is {spec}, but its voxels are to meet {specs[0]}")
-    return specs[0]
+class _WithVolumes(Zip, Join):
+    """An op on the voxels of its own stream and of other volumes; the stream's dtype stays."""
+
+    def join(self) -> Join:
+        """Return the op itself: it takes the stream's planes, then those of the others."""
+        return self
+
+    def infer(self, *specs: Spec) -> Spec:
+        """Return the stream's spec, given it alone or with those of the others.
+
+        Raises
+        ------
+        PlanError
+            If another volume has another shape.
+        """
+        for spec, name in zip(specs[1:], self.others, strict=False):
+            if spec.shape != specs[0].shape:
+                raise PlanError(
+                    f"{self}: {name} is {spec}, but its voxels are to meet {specs[0]}; take a "
+                    "volume of the same shape, or of one plane, which is used for every z"
+                )
+        return specs[0]
+
+    @abstractmethod
+    def work(self, *specs: Spec) -> int:
+        """Return the bytes that `apply` allocates for planes of these specs."""
 
 
 @dataclass(frozen=True)
-class Arithmetic(Join):
-    """One volume with another by a ufunc, in float64; the first one's dtype stays, saturated."""
+class VolumeArithmetic(_WithVolumes):
+    """Add, subtract, multiply or divide by the voxels of another volume, in float64.
 
-    spelled: str
-    function: np.ufunc
+    Integer results are rounded half to even and saturated. Made by ``Add("other.zarr")`` and its
+    like.
+
+    Attributes
+    ----------
+    operation
+        Word of the op, which is the name of NumPy's function too.
+    other
+        Path of a stack or a zarr.
+    """
+
+    word: ClassVar[str] = "arithmetic"
+
+    operation: str
     other: str
 
-    def infer(self, *specs: Spec) -> Spec:
-        """The first volume's. Raises PlanError if the shapes differ."""
-        return _same_shape(self, specs, (self.other,))
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The other volume."""
+        return (self.other,)
 
     def work(self, *specs: Spec) -> int:
         """Some rows of each volume as float64."""
         return 2 * compute_bytes(specs[0].shape[2])
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
-        """Compute into `out`."""
-        with np.errstate(all="ignore"):  # what is divided by 0 is infinite or NaN
-            combine(planes[0], planes[1], out, self.function)
+        """Compute into `out`; a division by 0 gives an infinity or NaN, saturated in integers."""
+        function: np.ufunc = getattr(np, self.operation)
+        with np.errstate(all="ignore"):
+            combine(planes[0], planes[1], out, function)
 
     def __str__(self) -> str:
-        return self.spelled
-
-
-@dataclass(frozen=True)
-class _Choice(Join):
-    """The first or the third volume, or a number, by whether the second is 0."""
-
-    spelled: str
-    names: tuple[str, ...]
-    outside: float | None = None
-
-    def infer(self, *specs: Spec) -> Spec:
-        """The first volume's. Raises PlanError if shapes differ, or dtypes that would be mixed."""
-        spec = _same_shape(self, specs, self.names)
-        if self.outside is None and specs[2].dtype != spec.dtype:
-            raise PlanError(
-                f"{self}: {self.names[1]} is {specs[2].dtype}, but would be mixed with "
-                f"{spec.dtype}; put a cast before"
-            )
-        return spec
-
-    def work(self, *specs: Spec) -> int:
-        """A mask of one row."""
-        return specs[0].shape[2]
-
-    def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
-        """Choose row by row into `out`."""
-        outside = None if self.outside is None else saturated(self.outside, out.dtype)
-        for y in range(len(out)):
-            out[y] = planes[0][y]
-            other = planes[2][y] if outside is None else outside
-            np.copyto(out[y], other, where=planes[1][y] == 0, casting="unsafe")
-
-    def __str__(self) -> str:
-        return self.spelled
+        return f"{self.operation} {self.other}"
 
 
 def saturated(value: float, dtype: np.dtype[Any]) -> float:
@@ -122,43 +140,78 @@ def saturated(value: float, dtype: np.dtype[Any]) -> float:
     return min(max(round(value), info.min), info.max)
 
 
-class _Two(Declared, Zip):
-    """A zip whose result has the dtype of its own stream."""
+class _Choice(Declared, _WithVolumes):
+    """An op that keeps a voxel where that of the second volume isn't 0, and replaces it elsewhere.
 
-    def infer(self, spec: Spec) -> Spec:
-        """The same."""
-        return replace(spec)
+    NaN isn't 0.
+    """
+
+    def work(self, *specs: Spec) -> int:
+        """A mask of one row."""
+        return specs[0].shape[2]
+
+    def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
+        """Choose row by row into `out`."""
+        outside = self._outside(planes, out.dtype)
+        for y, row in enumerate(out):
+            row[:] = planes[0][y]
+            np.copyto(row, outside[y], where=planes[1][y] == 0, casting="unsafe")
+
+    @abstractmethod
+    def _outside(self, planes: tuple[Plane, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        """Return rows of the voxels that replace others, as long as a row or a single voxel."""
 
 
 @op("mask", example="mask tissue.zarr")
-class Mask(_Two):
-    """Keep voxels where another volume isn't 0; elsewhere they become `outside`."""
+class Mask(_Choice):
+    """Keep voxels where another volume isn't 0; elsewhere they become `outside`; the dtype stays.
 
-    other: str = param(VOLUME, "stack or zarr of the same shape")
-    outside: float = param(FINITE, "value where that is 0; rounded and saturated", default=0.0)
+    The mask has the same shape, or one plane, which is used for every z. NaN isn't 0.
+    """
+
+    other: str = param(VOLUME, "stack or zarr: the mask")
+    outside: float = param(FINITE, "value where the mask is 0; rounded and saturated", default=0.0)
 
     @property
     def others(self) -> tuple[str, ...]:
         """The mask."""
         return (self.other,)
 
-    def join(self) -> Join:
-        """Takes the voxels and the mask."""
-        return _Choice(str(self), (self.other,), self.outside)
+    def _outside(self, planes: tuple[Plane, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        return np.broadcast_to(saturated(self.outside, dtype), (len(planes[0]), 1))
 
 
 @op("where", example="where tissue.zarr raw.zarr")
-class Where(_Two):
-    """Keep voxels where another volume isn't 0; elsewhere take those of a third volume."""
+class Where(_Choice):
+    """Keep voxels where another volume isn't 0; elsewhere take those of a third volume.
 
-    condition: str = param(VOLUME, "stack or zarr of the same shape")
-    other: str = param(VOLUME, "stack or zarr of the same shape and dtype")
+    The other volumes have the same shape, or one plane, which is used for every z. The dtype stays,
+    and the third volume has to have it. NaN isn't 0.
+    """
+
+    condition: str = param(VOLUME, "stack or zarr: the mask")
+    other: str = param(VOLUME, "stack or zarr of the same dtype: voxels where the mask is 0")
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The condition, and what is taken where it is 0."""
+        """The condition, and the volume that is taken where it is 0."""
         return (self.condition, self.other)
 
-    def join(self) -> Join:
-        """Takes the voxels, the condition, the others."""
-        return _Choice(str(self), self.others)
+    def infer(self, *specs: Spec) -> Spec:
+        """Return the stream's spec.
+
+        Raises
+        ------
+        PlanError
+            If another volume has another shape, or the third one another dtype.
+        """
+        spec = super().infer(*specs)
+        if len(specs) > 1 and specs[2].dtype != spec.dtype:
+            raise PlanError(
+                f"{self}: {self.other} is {specs[2].dtype}, but would be mixed with "
+                f"{spec.dtype}; put a cast before"
+            )
+        return spec
+
+    def _outside(self, planes: tuple[Plane, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:  # noqa: ARG002
+        return planes[2]

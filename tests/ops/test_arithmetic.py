@@ -185,7 +185,7 @@ def test_refuses_what_is_no_power(value):
 
 
 def test_refuses_what_can_not_be_computed_with():
-    with pytest.raises(SpellingError, match="divide: value should not be 0"):
+    with pytest.raises(SpellingError, match="divide: value should be a number other than 0"):
         Divide(0)
     with pytest.raises(
         SpellingError,

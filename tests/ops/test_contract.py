@@ -27,7 +27,7 @@ pytestmark = pytest.mark.one_python
 
 ROWS = {
     "abs": ["abs"],
-    "add": ["add 100", "add -3.5"],
+    "add": ["add 100", "add -3.5", "add some.zarr"],
     "between": ["between 10 40.5", "between p20 p80", "between -3 p60"],
     "bilateral": [
         "bilateral 0.6 40",
@@ -36,7 +36,7 @@ ROWS = {
     ],
     "cast": ["cast uint8", "cast int16", "cast float32"],
     "clip": ["clip -50 100.5", "clip 3 9e9", "clip p5 p90"],
-    "divide": ["divide 16", "divide -0.3"],
+    "divide": ["divide 16", "divide -0.3", "divide some"],
     "dilate": ["dilate 1", "dilate 3,1,2 footprint=ball mode=constant cval=-1e9"],
     "equalize": ["equalize"],
     "erode": ["erode 4,2,1", "erode 2 footprint=ball", "erode 2 cross mode=nearest"],

@@ -1,15 +1,20 @@
 """Ops that take another volume: numpy's expression on both, saturated; shapes have to agree."""
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 from in_memory import InMemory, Keep
 
+from hoaconv.engine.contract import Op, Zip
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import PlanError, SpellingError
+from hoaconv.ops.catalogue import lookup
 from hoaconv.ops.spelling import parse_op
 
 pytestmark = pytest.mark.one_python
@@ -78,6 +83,20 @@ def test_what_does_not_go_together_is_refused(text, shapes, words):
 def test_dtypes_are_not_mixed_in_silence():
     with pytest.raises(PlanError, match=r"o is uint16.*put a cast before"):
         joined("where m o", *(np.zeros(SHAPE, t) for t in (np.uint8, np.uint8, np.uint16)))
+
+
+@pytest.mark.parametrize("word", ["add", "subtract", "multiply", "divide"])
+def test_a_number_and_a_volume_are_ops_of_their_own(word):
+    by_number, by_volume = parse_op(f"{word} 2"), parse_op(f"{word} other.zarr")
+    assert isinstance(by_number, Op)
+    assert not isinstance(by_number, Zip)
+    assert isinstance(by_volume, Zip)
+    assert not isinstance(by_volume, Op)
+    assert by_volume == lookup(word)(Path("other.zarr")) == lookup(word)(value="other.zarr")
+    assert (by_number.value, by_volume.others) == (2.0, ("other.zarr",))
+    assert str(by_volume) == f"{word} other.zarr"
+    for made in (by_number, by_volume):
+        assert pickle.loads(pickle.dumps(made)) == parse_op(str(made)) == made
 
 
 @pytest.mark.parametrize("text", ["add", "add nan", "add inf", "mask", "divide 0"])

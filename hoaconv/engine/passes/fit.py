@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from hoaconv.engine.contract import Economy
 from hoaconv.engine.memory import uses
-from hoaconv.engine.schedule import Stage, Sweep
+from hoaconv.engine.schedule import Sweep
+from hoaconv.engine.stages import Stage
 
 __all__ = ["fit"]
 
