@@ -50,7 +50,7 @@ def plan(depth: int, *ops: Gaussian) -> Plan:
 
 def projected(planned: Plan, gib: int, workers: int) -> str:
     try:
-        made = schedule(planned, Limits(gib << 30, workers, RESERVED))
+        made = schedule(planned, Limits(gib << 30, workers, RESERVED, tuned=True))
     except BudgetError as error:
         return "needs " + str(error).split("at least ")[1].split(",")[0]
     sweep = made.sweeps[0]

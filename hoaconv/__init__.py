@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from hoaconv.api import plan, stack_to_omezarr, stats
+    from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import HoaconvError
     from hoaconv.job.job import Job
     from hoaconv.job.opening import open
@@ -36,6 +37,7 @@ __all__ = [
     "stack_to_omezarr",
     "stats",
     "store",
+    "tune_malloc",
 ]
 
 _HOMES = {
@@ -54,6 +56,7 @@ _HOMES = {
     "stack_to_omezarr": "hoaconv.api",
     "stats": "hoaconv.api",
     "store": "hoaconv.job.storing",
+    "tune_malloc": "hoaconv.engine.machine",
 }
 
 

@@ -51,6 +51,10 @@ class Fold(Part):
     def finish(self, state: Any) -> Mapping[str, Any]:
         """The value, as JSON takes it."""
 
+    def serves(self, wanted: "Fold") -> bool:
+        """Return whether its value tells all that the value of another fold tells."""
+        return self == wanted
+
     def ends(self, name: str, spec: Spec) -> tuple[float, float]:  # noqa: ARG002 - the contract's
         """The least and the greatest that a number of the value can be, whatever the voxels are."""
         return -inf, inf

@@ -199,8 +199,8 @@ class _Run:
         return made
 
     def _nearest(self, fold: Fold, taps: Mapping[Place, Fold]) -> Mapping[str, Any]:
-        """Return the value of the last equal fold that a sink's planes went through."""
-        return self.values[[place for place, tap in taps.items() if tap == fold][-1]]
+        """Return the value of the last fold that serves and that a sink's planes went through."""
+        return self.values[[place for place, tap in taps.items() if tap.serves(fold)][-1]]
 
     def releases(self) -> list[Callable[[], None]]:
         """What is left to do for each sink when all are closed."""

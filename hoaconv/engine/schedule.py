@@ -10,7 +10,7 @@ from numbers import Integral
 from typing import Any, cast
 
 from hoaconv.engine.contract import Economy, Scratch, Sink, Use
-from hoaconv.engine.machine import LARGEST_KEPT, resident
+from hoaconv.engine.machine import LARGEST_KEPT, is_tuned, resident
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages import At, Kind, Place, Stage, kind_of
@@ -26,7 +26,8 @@ class Limits:
     `reserved` is what the process holds already; it is measured when the limits are made, unless
     it is given. Without `scratch` planes never wait on disk, and what doesn't fit is refused. A
     sweep that only measures reads no more than `sample` slices, drawn at random; the same ones for
-    the same `seed`.
+    the same `seed`. `tuned` says whether malloc is set for the process that runs it, as the command
+    line does: see `hoaconv.engine.machine.tune_malloc`.
     """
 
     budget: int
@@ -35,6 +36,7 @@ class Limits:
     scratch: Scratch | None = None
     sample: int | None = None
     seed: int = 0
+    tuned: bool = field(default_factory=is_tuned)
 
     def __post_init__(self) -> None:
         if not isinstance(self.budget, Integral):
@@ -113,7 +115,8 @@ class Sweep:
     def keeps_large_blocks(self) -> bool:
         """Whether what decoders of large slices free is kept for the next: faster, but more."""
         largest = max(kind.decoder_bytes(at.part) for kind, at in self.asked)
-        return largest > LARGEST_KEPT and not self.economy.tight
+        tuned = self.limits.tuned and not self.economy.tight
+        return largest > LARGEST_KEPT and tuned
 
     @property
     def planes(self) -> int:

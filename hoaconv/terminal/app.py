@@ -363,7 +363,7 @@ def _planned(verbose: bool) -> Callable[[Schedule], None] | None:
 
 def main() -> None:
     """Run the command line; a batch system's SIGTERM ends a run as tidily as Ctrl-C."""
-    machine.share_malloc_arena()  # before any thread begins: the listener would have its own
+    machine.tune_malloc()  # before any thread begins: the listener would have its own
     signals.listen()
     streams.spare()
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):

@@ -73,7 +73,7 @@ def test_peak_sees_memory_that_is_gone_again(monkeypatch, exact: bool) -> None:
 FAULTS = """
 from ctypes import CDLL, c_int, c_size_t, c_void_p
 from resource import RUSAGE_SELF, getrusage
-from hoaconv.engine.machine import LARGEST_KEPT, reuse_freed, share_malloc_arena, trim_malloc
+from hoaconv.engine.machine import LARGEST_KEPT, reuse_freed, tune_malloc, trim_malloc
 
 libc = CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = c_void_p, [c_size_t]
@@ -94,7 +94,7 @@ def both():
     trim_malloc()
     return told
 
-share_malloc_arena()
+tune_malloc()
 print(*both())
 for large in (False, True):
     with reuse_freed(large=large):

@@ -18,10 +18,11 @@ def require(draft: Sweep) -> Sweep:
 
 
 def _is_measured(draft: Sweep, i: int, fold: Fold) -> bool:
-    """Return whether an equal fold has seen the very planes that stage `i` takes."""
+    """Return whether a fold that serves has seen the very planes that stage `i` takes."""
     (before,) = draft.stages[i].inputs
     kind, at = draft.asked[before]
-    return kind.passes_on and (at.part == fold or _is_measured(draft, before, fold))
+    serves = kind.measures and at.part.serves(fold)
+    return kind.passes_on and (serves or _is_measured(draft, before, fold))
 
 
 def _with_fold(draft: Sweep, i: int, fold: Fold) -> Sweep:
