@@ -18,6 +18,7 @@ CONTRACT = {
     "engine.endpoints",
     "engine.fold",
     "engine.geometry",
+    "engine.layered",
     "engine.part",
     "engine.pool",
     "engine.spec",

@@ -11,7 +11,6 @@ import numpy as np
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.endpoints import (
-    Decode,
     Economy,
     Hold,
     HoldWriter,
@@ -24,20 +23,22 @@ from hoaconv.engine.endpoints import (
 )
 from hoaconv.engine.fold import Fold
 from hoaconv.engine.geometry import Lengths
+from hoaconv.engine.layered import LayeredSource, Piece
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Plane, Slab, Spec
 
 __all__ = [
     "Core",
-    "Decode",
     "Economy",
     "Fold",
     "Hold",
     "HoldWriter",
     "Join",
+    "LayeredSource",
     "Lengths",
     "Op",
     "Part",
+    "Piece",
     "Resample",
     "Scan",
     "Scanner",

@@ -1,9 +1,8 @@
 """Where planes come from and where they go: what the engine asks of sources and sinks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, ClassVar
 
 from hoaconv.engine.buffers import Buffers
@@ -15,7 +14,6 @@ from hoaconv.errors import PlanError
 
 __all__ = [
     "Chosen",
-    "Decode",
     "Economy",
     "Hold",
     "HoldWriter",
@@ -55,10 +53,6 @@ class Economy:
     spilled: int = 0
 
 
-Decode = Callable[[Plane], None]
-"""Decodes one plane into an array (y, x)."""
-
-
 class Source(Part):
     """Where planes come from. Building one may read headers, never pixels."""
 
@@ -88,19 +82,6 @@ class Source(Part):
     def scratch(self) -> int:
         """Bytes that one worker holds while it reads a plane, besides `out`."""
 
-    def begin(self, buffers: Buffers) -> Callable[[int], Decode]:  # noqa: ARG002 - the contract
-        """Begin a sweep: what says, plane by plane, how to decode it.
-
-        It is asked by one thread, for each plane at most once, in order. What it says is called
-        once, or dropped, in that order, by any thread. A source that decodes several planes at
-        once keeps them, in memory from `buffers`, until all of them are given.
-        """
-        return lambda z: partial(self.read, z)
-
-    def holds(self, workers: int) -> int:  # noqa: ARG002 - the parameter is the contract
-        """Bytes held between the planes of a sweep: planes decoded with those that were wanted."""
-        return 0
-
     def freed_bytes(self, decoders: int) -> int:
         """Return the bytes that decoders have freed and the process keeps for the next plane.
 
@@ -109,11 +90,6 @@ class Source(Part):
         planes.
         """
         return min(1 + decoders // 4, self.spec.planes - decoders) * self.scratch()
-
-    @property
-    def together(self) -> int:
-        """Planes that are decoded at once: to `read` one of them takes as long as all."""
-        return 1
 
     def choose(self, planes: Sequence[int]) -> "Source":
         """These planes alone, in this order, as a source of their own."""

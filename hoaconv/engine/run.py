@@ -14,10 +14,10 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, HoldWriter, Part, Sink, Writer
 from hoaconv.engine.lower import lower
 from hoaconv.engine.memory import early_folds, lenders
+from hoaconv.engine.part import named
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.passes.require import require
 from hoaconv.engine.passes.sample import sample_of
-from hoaconv.engine.part import named
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import PATIENCE, Pool
 from hoaconv.engine.pull_order import pull

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hoaconv.engine import stop
-from hoaconv.engine.passes import check, fit, fuse, infer, prescan, pushdown, require, sample, split
 from hoaconv.engine.part import named
+from hoaconv.engine.passes import check, fit, fuse, infer, prescan, pushdown, require, sample, split
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule, Sweep
 from hoaconv.errors import PlanError
