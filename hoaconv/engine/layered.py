@@ -79,7 +79,7 @@ class LayeredSource(Source):
             self.read_piece([self.planes[z]], piece, out[None, *piece])
 
     def scratch(self) -> int:
-        """Bytes that a worker holds, besides the plane, while it reads one by itself."""
+        """Return the bytes that a worker holds, besides the plane, while it reads one by itself."""
         return 0 if self.thickness > 1 else self.piece_bytes(1)
 
     @cached_property

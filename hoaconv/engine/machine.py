@@ -1,4 +1,4 @@
-"""What this process may use, and what it uses: CPUs, memory."""
+"""CPUs and memory that this process may use, and those that it uses."""
 
 import ctypes
 import os

@@ -33,7 +33,7 @@ __all__ = ["Outcome", "fold_names", "run", "warm"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run made and took.
+    """The results of a run, its time and its memory.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ def run(
     on_plane: Callable[[], None] = lambda: None,
     on_written: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
-    """Sweep by sweep; what fails before all is written has everything removed, nothing after that.
+    """Run all sweeps. If one fails, all that was written is removed; later errors remove nothing.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class _Run:
         self._on_plane()
 
     def outputs(self) -> Mapping[Sink, Mapping[str, Any]]:
-        """Open, sweep, close; what each sink says of what it wrote."""
+        """Open, sweep, close; return what each sink says of what it wrote."""
         buffers = [Buffers() for _ in self._schedule.sweeps]
         for (k, i), sink, sweep in self._sinks():
             spec = sweep.spec_in(sweep.stages[i])
@@ -195,7 +195,7 @@ class _Run:
         return self.values[[place for place, tap in taps.items() if tap == fold][-1]]
 
     def releases(self) -> list[Callable[[], None]]:
-        """What is left to do for each sink when all are closed."""
+        """Return what is left to do for each sink when all are closed."""
         places = {id(sink): place for place, sink, _ in self._sinks()}
         return [self._writers[places[id(sink)]].release for sink in self._schedule.sinks]
 
@@ -229,7 +229,7 @@ class _Run:
                 self._writers[self._hold_of(at.stage.after)].release()
 
     def _bound(self, stage: Stage) -> Part:
-        """What a stage does now that the sweeps before have run."""
+        """Return the part of a stage, with the values and planes of the sweeps before."""
         if stage.after:
             return cast(HoldWriter, self._writers[self._hold_of(stage.after)]).kept()
         return kind_of(stage.part).bound(stage.part, self.found)
@@ -265,11 +265,11 @@ class _Run:
                 self.intervals[sought] = interval(value, halves, sample, ends)
 
     def seeks(self, place: Place) -> str | None:
-        """What a fold looks for, if a later op needs it."""
+        """Return the name of the value that a fold looks for, if a later op needs it."""
         return self._schedule.sweeps[place[0]].stages[place[1]].finds
 
     def _taps_before(self, place: Place) -> dict[Place, Fold]:
-        """The folds that a stage's planes went through, from the source on."""
+        """Return the folds that a stage's planes went through, from the source on."""
         k, i = place
         stage = self._schedule.sweeps[k].stages[i]
         found: dict[Place, Fold] = {}
@@ -295,7 +295,7 @@ class _Run:
 
 
 def fold_names(folds: Sequence[Fold]) -> list[str]:
-    """What the values of the folds of one chain are called: as they are spelled, twins numbered.
+    """Return names for the values of one chain's folds: their spellings, with twins numbered.
 
     Examples
     --------

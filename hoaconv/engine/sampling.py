@@ -57,12 +57,12 @@ class Drawn:
 
     @property
     def pairs(self) -> int:
-        """How many pairs of slices there are; an odd slice is in none."""
+        """Pairs of slices; an odd slice is in none."""
         return self.slices // 2
 
     @property
     def groups(self) -> int:
-        """How many groups these pairs are in."""
+        """Groups that these pairs are dealt to."""
         return min(PAIRS, self.pairs)
 
     @property

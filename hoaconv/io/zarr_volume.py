@@ -59,12 +59,12 @@ class ZarrVolume(LayeredSource):
 
     @property
     def image_name(self) -> str | None:
-        """What the image is called by its own metadata."""
+        """The image's name by its own metadata, or None."""
         return self._array.stored.image_name
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Where the planes are: the array's chunks."""
+        """The folder of the array's chunks."""
         return (self.path / ("c" if self._array.stored.zarr_format == 3 else "0"),)
 
     @property
@@ -90,11 +90,11 @@ class ZarrVolume(LayeredSource):
 
     @property
     def piece_count(self) -> int:
-        """How many pieces a layer has, without listing them."""
+        """Pieces of a layer, counted without a list of them."""
         return self._array.piece_count
 
     def piece_bytes(self, planes: int) -> int:
-        """Bytes held while a piece is read: packed chunks, decoded, picked."""
+        """Return the bytes held while a piece is read: packed chunks, decoded, picked."""
         return self._array.piece_bytes(planes)
 
     def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
@@ -114,7 +114,7 @@ class ZarrVolume(LayeredSource):
         return placed
 
     def choose(self, planes: Sequence[int], step: int = 1) -> "ZarrVolume":
-        """These planes alone, in this order; `step` apart."""
+        """Return these planes alone, in this order; `step` apart."""
         step *= self.spacing[0]
         return ZarrVolume(self._array, [self._planes[z] for z in planes], step)
 

@@ -89,7 +89,7 @@ class ArraySource(LayeredSource):
         return tuple((band, slice(0, nx)) for band in bands(ny, many * rows))
 
     def piece_bytes(self, planes: int) -> int:  # noqa: ARG002 - a chunk is decoded whole
-        """Bytes of a piece, twice: what isn't NumPy's own is decoded, then put together."""
+        """Return twice a piece's bytes: other libraries decode chunks, then put them together."""
         if isinstance(self.array, np.ndarray):
             return 0
         tallest: int = max(rows.stop - rows.start for rows, _ in self.pieces)
@@ -162,32 +162,32 @@ class ArraySink(Sink):
     array: Slab
 
     def infer(self, spec: Spec) -> Spec:
-        """Spec as it is: any fits."""
+        """Return the spec as it is: any fits."""
         return spec
 
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:  # noqa: ARG002
-        """The array."""
+        """Count the array."""
         return (Use(str(self), "the array that is returned", spec.nbytes),)
 
     def storing(self, spec: Spec, workers: int, economy: Economy) -> int:  # noqa: ARG002
-        """Nothing besides."""
+        """Count nothing besides."""
         return 0
 
     def files(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
-        """No file."""
+        """Return 0: there is no file."""
         return 0
 
     def trial(self, spec: Spec, plane: Plane) -> float:  # noqa: ARG002 - as above
-        """No time that counts."""
+        """Return 0: it takes no time that counts."""
         return 0.0
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:  # noqa: ARG002
-        """Make the array."""
+        """Make the array; return its writer."""
         self.array = np.empty(spec.shape, spec.dtype)
         return _ArrayWriter(self.array)
 
     def warm(self, spec: Spec) -> None:
-        """Nothing is compiled."""
+        """Compile nothing."""
 
     def __str__(self) -> str:
         return "array"

@@ -1,4 +1,4 @@
-"""How long storing a plane takes, tried on a few chunks that go nowhere."""
+"""Estimate the time of storing a plane: a few chunks are packed that go nowhere."""
 
 from collections.abc import Sequence
 from dataclasses import replace
