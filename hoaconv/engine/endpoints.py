@@ -228,9 +228,14 @@ class Sink(Part):
     def requires(self, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - the contract
         """Return the folds of its planes whose values it writes; the planner puts them before it.
 
-        A fold that the chain has measured just there, of the same planes, is not measured again.
+        A fold that `serves` and that the chain has measured just there, of the same planes, is not
+        measured again.
         """
         return ()
+
+    def serves(self, fold: Fold, required: Fold) -> bool:
+        """Return whether the value of a fold does for that of a required one."""
+        return fold == required
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
         """Return the bytes in scratch at once, at most."""

@@ -92,15 +92,7 @@ def run(
     StoreError
         If something can't be written.
     """
-    if not isinstance(schedule, Schedule):
-        raise PlanError(
-            f"run takes a schedule, not {named(schedule)}; write run(schedule(plan, limits)), with "
-            "schedule from hoaconv.engine.passes"
-        )
-    kinds = [kind for sweep in schedule.sweeps for kind, _ in sweep.asked]
-    if not any(kind.stores or kind.measures for kind in kinds):
-        raise PlanError("the plan ends in nothing: add a sink or a fold")
-    machine.check_room(schedule.projected)
+    _check(schedule)
     start = perf_counter()
     work = _Run(schedule, on_plane)
     with machine.Peak() as peak:
@@ -128,6 +120,19 @@ def run(
     )
     _do_all([partial(on_written, outcome), *work.releases()])
     return replace(outcome, seconds=perf_counter() - start)
+
+
+def _check(schedule: Schedule) -> None:
+    """Refuse what is no schedule, ends in nothing, or doesn't fit this process."""
+    if not isinstance(schedule, Schedule):
+        raise PlanError(
+            f"run takes a schedule, not {named(schedule)}; write run(schedule(plan, limits)), with "
+            "schedule from hoaconv.engine.passes"
+        )
+    kinds = [kind for sweep in schedule.sweeps for kind, _ in sweep.asked]
+    if not any(kind.stores or kind.measures for kind in kinds):
+        raise PlanError("the plan ends in nothing: add a sink or a fold")
+    machine.check_room(schedule.projected)
 
 
 def _do_all(steps: Iterable[Callable[[], None]]) -> None:
@@ -183,16 +188,16 @@ class _Run:
             place = places[id(sink)]
             taps = self._taps_before(place)
             wanted = sink.requires(self._schedule.spec_into(sink))
-            required = {fold: self._nearest(fold, taps) for fold in wanted}
+            required = {fold: self._nearest(sink, fold, taps) for fold in wanted}
             names = dict(zip(taps, fold_names(tuple(taps.values())), strict=True))
             folds = {names[tap]: self.values[tap] for tap in taps}
             made[sink] = {**self._writers[place].close(required), "folds": folds}
             self.pictures[sink] = {names[t]: self._drawn[t] for t in taps if t in self._drawn}
         return made
 
-    def _nearest(self, fold: Fold, taps: Mapping[Place, Fold]) -> Mapping[str, Any]:
-        """Return the value of the last equal fold that a sink's planes went through."""
-        return self.values[[place for place, tap in taps.items() if tap == fold][-1]]
+    def _nearest(self, sink: Sink, fold: Fold, taps: Mapping[Place, Fold]) -> Mapping[str, Any]:
+        """Return the value of the last fold before a sink that serves for a required one."""
+        return self.values[[place for place, tap in taps.items() if sink.serves(tap, fold)][-1]]
 
     def releases(self) -> list[Callable[[], None]]:
         """Return what is left to do for each sink when all are closed."""

@@ -80,6 +80,10 @@ class OmeZarr(Sink):
         """Return the histogram, by which viewers are told what to show; a label needs none."""
         return () if self.is_label else (HISTOGRAM,)
 
+    def serves(self, fold: Fold, required: Fold) -> bool:  # noqa: ARG002 - there is one
+        """Return whether a fold tells the percentiles that the image's metadata are made of."""
+        return isinstance(fold, Histogram) and fold.percentiles == HISTOGRAM.percentiles
+
     def levels(self, spec: Spec) -> tuple[Level, ...]:
         """Return the shapes and factors of the pyramid."""
         edges = spec.geometry.edges

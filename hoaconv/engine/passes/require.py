@@ -1,8 +1,9 @@
 """Folds that sinks require: each is put before its sink, unless it is measured there already."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from hoaconv.engine.contract import Fold
+from hoaconv.engine.contract import Fold, Part
 from hoaconv.engine.schedule import Stage, Sweep
 
 __all__ = ["require"]
@@ -12,16 +13,18 @@ def require(draft: Sweep) -> Sweep:
     """Put the folds that a sink requires before it."""
     for kind, at in draft.asked:
         for fold in kind.requires(at.part, at.taken):
-            if not _is_measured(draft, at.i, fold):
+            if not any(kind.serves(at.part, tap, fold) for tap in _taps_before(draft, at.i)):
                 return require(_with_fold(draft, at.i, fold))
     return draft
 
 
-def _is_measured(draft: Sweep, i: int, fold: Fold) -> bool:
-    """Return whether an equal fold has seen the very planes that stage `i` takes."""
+def _taps_before(draft: Sweep, i: int) -> Iterator[Part]:
+    """Return the folds and sinks that see the very planes that stage `i` takes."""
     (before,) = draft.stages[i].inputs
     kind, at = draft.asked[before]
-    return kind.passes_on and (at.part == fold or _is_measured(draft, before, fold))
+    if kind.passes_on:
+        yield at.part
+        yield from _taps_before(draft, before)
 
 
 def _with_fold(draft: Sweep, i: int, fold: Fold) -> Sweep:
