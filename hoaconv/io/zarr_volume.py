@@ -118,6 +118,17 @@ class ZarrVolume(LayeredSource):
         step *= self.spacing[0]
         return ZarrVolume(self._array, [self._planes[z] for z in planes], step)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ZarrVolume) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.spacing, self.geometry))
+
+    @property
+    def _value(self) -> tuple[object, ...]:
+        """All that tells two volumes apart: a schedule that is sent elsewhere equals the first."""
+        return self._array.stored, self.spacing, self.geometry, self._planes
+
     def __str__(self) -> str:
         return self._array.stored.name
 

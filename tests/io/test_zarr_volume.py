@@ -1,6 +1,7 @@
 """Zarr arrays as planes: zarr-python writes and reads them too, tensorstore counts what is read."""
 
 import json
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from sized import held_and_counted, with_sizes
 import hoaconv
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.estimate import estimate
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.layered import tickets
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
@@ -171,6 +173,15 @@ def stored(volume, tmp_path_factory):
 def test_chosen_planes_are_chosen_from_again(stored, volume):
     source = stored.choose(range(30, 3, -3)).choose([2, 0, 5])
     np.testing.assert_array_equal(planes_of(source), volume[[24, 30, 15]])
+
+
+def test_a_volume_is_a_value_that_can_be_sent(stored, volume):
+    source = stored.choose(range(3, 30))
+    sent = pickle.loads(pickle.dumps(source))
+    assert sent == source
+    assert hash(sent) == hash(source)
+    assert stored not in (source, stored.choose(range(3, 31)), stored.at(Geometry((2, 1, 1))))
+    np.testing.assert_array_equal(swept(sent), volume[3:30])
 
 
 def test_what_is_left_out_is_not_decoded(stored, volume):
