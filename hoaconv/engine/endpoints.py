@@ -323,7 +323,7 @@ class Waiting(Source):
         raise PlanError(f"plane {z} of {self} was read before a run has kept it")
 
     def scratch(self) -> int:
-        """Bytes that reading a plane takes."""
+        """Return the bytes that reading a plane takes."""
         return self.hold.reading_bytes
 
     def __str__(self) -> str:

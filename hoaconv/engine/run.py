@@ -154,8 +154,8 @@ def _do_all(steps: Iterable[Callable[[], None]]) -> None:
 class _Run:
     """A schedule at work.
 
-    Every sink is opened before the first sweep, so that outputs that stand in the way are told at
-    once, and closed after the last one.
+    Every sink is opened before the first sweep, so that an output that stands in the way is refused
+    at once. All are closed after the last sweep.
     """
 
     def __init__(self, schedule: Schedule, on_plane: Callable[[], None]) -> None:

@@ -131,7 +131,7 @@ def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest around it that there is."""
+    """Return the folder, or the nearest existing one around it."""
     around = (folder.absolute(), *folder.absolute().parents)
     return next(there for there in around if there.exists())
 
