@@ -4,7 +4,7 @@ __all__ = ["bands"]
 
 
 def bands(rows: int, size: int) -> tuple[slice, ...]:
-    """Rows of a plane, cut into bands of `size` rows; the last one may be smaller.
+    """Return the rows of a plane, cut into bands of `size` rows; the last one may be smaller.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Two streams combined by a function: what rejoins parallel branches."""
+"""A join of two streams by a numpy function, which rejoins parallel branches."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,12 +32,12 @@ class Combine(Join):
     function: np.ufunc
 
     def infer(self, *specs: Spec) -> Spec:
-        """Shapes must be equal.
+        """Return the spec of the result.
 
         Raises
         ------
         PlanError
-            If they aren't: a zip of unequal lengths would drop planes.
+            If the shapes differ, or the function takes another number of streams.
         """
         if len(specs) != self.function.nin:
             raise PlanError(f"{self} takes {self.function.nin} streams, not {len(specs)}")
@@ -54,7 +54,7 @@ class Combine(Join):
         self.function(*planes, out=out, casting="unsafe")
 
     def work(self, *specs: Spec) -> int:
-        """Bytes of numpy's casting buffers."""
+        """Return the bytes of numpy's casting buffers."""
         return np.getbufsize() * 8 * (len(specs) + 1)
 
     def __str__(self) -> str:

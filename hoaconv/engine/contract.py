@@ -1,6 +1,6 @@
-"""What the engine asks of those who read, change, measure and write planes.
+"""The contract of the engine with those who read, change, measure and write planes.
 
-The engine knows no file format and no filter: it calls these.
+The engine knows no file format and no filter. It calls these classes.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +11,6 @@ import numpy as np
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.endpoints import (
-    Decode,
     Economy,
     Hold,
     HoldWriter,
@@ -24,20 +23,22 @@ from hoaconv.engine.endpoints import (
 )
 from hoaconv.engine.fold import Fold
 from hoaconv.engine.geometry import Lengths
+from hoaconv.engine.layered import LayeredSource, Piece
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Plane, Slab, Spec
 
 __all__ = [
     "Core",
-    "Decode",
     "Economy",
     "Fold",
     "Hold",
     "HoldWriter",
     "Join",
+    "LayeredSource",
     "Lengths",
     "Op",
     "Part",
+    "Piece",
     "Resample",
     "Scan",
     "Scanner",
@@ -72,15 +73,15 @@ class Op(Part):
 
     @property
     def needs(self) -> Fold | None:
-        """What must be known of the whole input first, such as its percentiles; None if nothing.
+        """The fold of the whole input whose value the op needs first, such as percentiles, or None.
 
-        The planner then inserts a sweep that finds it. Until then the op can't be applied, but
-        `halo`, `infer` and `work` answer as they will.
+        The planner then inserts a sweep that finds the value. Until it is known the op can't be
+        applied, but `halo`, `infer` and `work` already answer as they will then.
         """
         return None
 
     def settle(self, found: Mapping[str, Any]) -> "Op":  # noqa: ARG002 - the parameter is the contract
-        """The op that it is once the fold that it `needs` has `found` its value."""
+        """Return the op with the value that the fold it `needs` has found."""
         return self
 
     def resolved(self) -> "Op":
@@ -96,15 +97,15 @@ class Op(Part):
         return self
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - the parameter is the contract
-        """Whether the result is the input, bit for bit; the op is then left out."""
+        """Return whether the result is the input, bit for bit; the op is then left out."""
         return False
 
     def infer(self, spec: Spec) -> Spec:
-        """Spec of the result, of the same shape. Raises PlanError for what it can't take."""
+        """Return the spec of the result, of the same shape. Raise PlanError for other inputs."""
         return spec
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
-        """Bytes that `apply` allocates for a block of this spec, besides input and output."""
+        """Return the bytes that `apply` allocates for a block, besides input and output."""
         return 0
 
     @abstractmethod
@@ -133,27 +134,27 @@ class Resample(Part):
 
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:
-        """Spec of the result. Raises PlanError for an input that it can't take."""
+        """Return the spec of the result. Raise PlanError for an input that it can't take."""
 
     @abstractmethod
     def reach(self, spec: Spec, z: int) -> range:
-        """Planes of the input (of `spec`) that plane `z` of the result is made of."""
+        """Return the planes of the input (of `spec`) that plane `z` of the result is made of."""
 
     def chooses(self, spec: Spec) -> range | None:  # noqa: ARG002 - the parameter is the contract
-        """Planes of the input that are kept, in the result's order, if that is all it does to z.
+        """Return the planes of the input that are kept, in the result's order, or None.
 
-        A source in front then reads these alone, and `within` says what is left to do, which has
-        no part in choosing. A range with a negative step can be had in no other way. None where
-        planes are made or mixed.
+        It is None where planes are made or mixed. Otherwise a source in front reads these planes
+        alone, and `within` returns what is left to do. A range with a negative step is possible
+        only in this way.
         """
         return None
 
     def within(self) -> "Resample | None":
-        """What it does to each plane, once the planes are chosen; None if nothing."""
+        """Return what is left to do with each chosen plane; None if nothing."""
         return self
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
-        """Bytes that one call of `apply` allocates, besides input and output."""
+        """Return the bytes that one call of `apply` allocates, besides input and output."""
         return 0
 
     @abstractmethod
@@ -172,15 +173,15 @@ class Scanner(ABC):
 
     @abstractmethod
     def take(self, plane: Plane) -> Iterator[Plane]:
-        """Take the next plane; give, one by one, those that are decided now, in order.
+        """Take the next plane; return the planes that are decided now, in order.
 
-        The plane is taken in before this returns, and isn't kept. All that is given is fetched
-        before the next plane comes.
+        The plane is taken in before this returns, and isn't kept. The caller fetches all planes
+        before it brings the next one.
         """
 
     @abstractmethod
     def end(self) -> Iterator[Plane]:
-        """No plane comes any more: give the rest."""
+        """Return the rest: no plane comes any more."""
 
 
 class Scan(Part):
@@ -195,19 +196,19 @@ class Scan(Part):
 
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:
-        """Spec of the result. Raises PlanError for an input that it can't take."""
+        """Return the spec of the result. Raise PlanError for an input that it can't take."""
 
     @abstractmethod
     def delay(self, spec: Spec) -> int:
-        """Planes that a scanner takes, at the most, beyond the one that it gives."""
+        """Return the most planes that a scanner takes beyond the one that it gives."""
 
     @abstractmethod
     def state_bytes(self, spec: Spec) -> int:
-        """Bytes that a scanner holds at the most, besides the planes it is given and gives."""
+        """Return the most bytes that a scanner holds, besides the planes it is given and gives."""
 
     @abstractmethod
     def open(self, spec: Spec, buffers: Buffers) -> Scanner:
-        """Begin; planes that it gives come from `buffers`."""
+        """Return a scanner; the planes that it gives come from `buffers`."""
 
     @abstractmethod
     def warm(self, spec: Spec) -> None:
@@ -215,13 +216,13 @@ class Scan(Part):
 
 
 class Join(Part):
-    """Planes of several streams to one: what follows a zip. Needs no context."""
+    """Planes of several streams to one, a plane of each at a time. Needs no context."""
 
     kind: ClassVar[str] = "join"
 
     @abstractmethod
     def infer(self, *specs: Spec) -> Spec:
-        """Spec of the result. Raises PlanError for inputs that don't go together."""
+        """Return the spec of the result. Raise PlanError for inputs that don't go together."""
 
     @abstractmethod
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
@@ -229,13 +230,13 @@ class Join(Part):
 
     @abstractmethod
     def work(self, *specs: Spec) -> int:
-        """Bytes that `apply` allocates for planes of these specs, besides input and output."""
+        """Return the bytes that `apply` allocates for planes of these specs, besides the planes."""
 
 
 class Zip(ABC):
-    """What takes planes of other volumes beside those of its own stream; a frozen dataclass.
+    """A step that takes planes of other volumes beside those of its own stream.
 
-    In a plan it is a join; the conversion opens the volumes.
+    It is a frozen dataclass. In a plan a join stands in its place; the caller opens the volumes.
     """
 
     word: ClassVar[str]
@@ -243,16 +244,16 @@ class Zip(ABC):
     @property
     @abstractmethod
     def others(self) -> tuple[str, ...]:
-        """Paths of the other volumes; none where it makes do without."""
+        """Paths of the other volumes; empty where it needs none."""
 
     @abstractmethod
     def join(self) -> Join:
-        """Takes the stream's planes, then those of the others in their order."""
+        """Return the join of the stream's planes and those of the others, in their order."""
 
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:
-        """Spec of the result, from that of its own stream."""
+        """Return the spec of the result, from that of its own stream."""
 
 
 Step = Op | Resample | Scan | Zip | Fold
-"""Whatever may stand in a chain of ops: turns one stream of planes into another, or taps it."""
+"""A step of a chain of ops: it turns one stream of planes into another, or taps it."""

@@ -1,9 +1,8 @@
-"""Where planes come from and where they go: what the engine asks of sources and sinks."""
+"""The contract of sources and sinks, and of scratch, where planes wait between sweeps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, ClassVar
 
 from hoaconv.engine.buffers import Buffers
@@ -15,7 +14,6 @@ from hoaconv.errors import PlanError
 
 __all__ = [
     "Chosen",
-    "Decode",
     "Economy",
     "Hold",
     "HoldWriter",
@@ -39,7 +37,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Economy:
-    """How a sweep holds less, at some cost in speed.
+    """Ways in which a sweep holds less, at some cost in speed.
 
     Attributes
     ----------
@@ -55,12 +53,8 @@ class Economy:
     spilled: int = 0
 
 
-Decode = Callable[[Plane], None]
-"""Decodes one plane into an array (y, x)."""
-
-
 class Source(Part):
-    """Where planes come from. Building one may read headers, never pixels."""
+    """Gives planes. Building one may read headers, never pixels."""
 
     kind: ClassVar[str] = "source"
 
@@ -86,20 +80,7 @@ class Source(Part):
 
     @abstractmethod
     def scratch(self) -> int:
-        """Bytes that one worker holds while it reads a plane, besides `out`."""
-
-    def begin(self, buffers: Buffers) -> Callable[[int], Decode]:  # noqa: ARG002 - the contract
-        """Begin a sweep: what says, plane by plane, how to decode it.
-
-        It is asked by one thread, for each plane at most once, in order. What it says is called
-        once, or dropped, in that order, by any thread. A source that decodes several planes at
-        once keeps them, in memory from `buffers`, until all of them are given.
-        """
-        return lambda z: partial(self.read, z)
-
-    def holds(self, workers: int) -> int:  # noqa: ARG002 - the parameter is the contract
-        """Bytes held between the planes of a sweep: planes decoded with those that were wanted."""
-        return 0
+        """Return the bytes that one worker holds while it reads a plane, besides `out`."""
 
     def freed_bytes(self, decoders: int) -> int:
         """Return the bytes that decoders have freed and the process keeps for the next plane.
@@ -110,13 +91,8 @@ class Source(Part):
         """
         return min(1 + decoders // 4, self.spec.planes - decoders) * self.scratch()
 
-    @property
-    def together(self) -> int:
-        """Planes that are decoded at once: to `read` one of them takes as long as all."""
-        return 1
-
     def choose(self, planes: Sequence[int]) -> "Source":
-        """These planes alone, in this order, as a source of their own."""
+        """Return these planes alone, in this order, as a source of their own."""
         return Chosen(self, tuple(planes))
 
 
@@ -129,7 +105,7 @@ class Chosen(Source):
 
     @property
     def spec(self) -> Spec:
-        """Of the chosen planes."""
+        """Shape, dtype and geometry of the chosen planes."""
         whole = self.source.spec
         return replace(whole, shape=(len(self.planes), *whole.plane_shape))
 
@@ -143,7 +119,7 @@ class Chosen(Source):
         self.source.read(self.planes[z], out)
 
     def scratch(self) -> int:
-        """As the other source."""
+        """Return the bytes that the other source holds."""
         return self.source.scratch()
 
     def __str__(self) -> str:
@@ -154,28 +130,35 @@ class Writer(ABC):
     """An open sink, fed plane by plane in order, each plane band by band."""
 
     def lend(self, z: int) -> Plane | None:  # noqa: ARG002 - the parameter is the contract
-        """Where plane `z` may be made in place, once, if there is room for it by now.
+        """Return the place in which plane `z` is to be made, if there is room for it by now.
 
-        It is asked by the thread that runs the sweep. Nobody may refer to the place any more when
-        the plane has been advanced past.
+        The thread that runs the sweep asks for it, once for each plane. Nobody refers to the place
+        any more when the plane has been advanced past.
         """
         return None
 
     @property
     def filled(self) -> bool:
-        """Whether the next plane was lent its place: it isn't taken then, only advanced past."""
+        """True if the next plane was lent its place: it is then not taken, only advanced past."""
         return False
 
     @abstractmethod
     def take(self, plane: Plane, rows: slice) -> None:
-        """Take a band of the next plane (y, x), which is complete; called from several threads.
+        """Take a band of the next plane; called from several threads, once for each band.
 
-        The plane must not be kept: copy what is needed.
+        Parameters
+        ----------
+        plane
+            The whole plane (y, x), the same one for each of its bands. It must not be kept: copy
+            what is needed.
+        rows
+            The rows that are new in this call: store ``plane[rows]``. The other rows come in calls
+            of their own.
         """
 
     @abstractmethod
     def advance(self) -> None:
-        """All bands of the plane are taken; called from the thread that runs the sweep."""
+        """Go on to the next plane: all bands are taken. The thread that runs the sweep calls it."""
 
     @abstractmethod
     def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -189,11 +172,11 @@ class Writer(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """All outputs of the sweep are closed: this one is whole."""
+        """Finish: all outputs of the run are closed, and this one is whole."""
 
     @abstractmethod
     def abort(self) -> bool:
-        """Leave nothing that looks complete, since the run has failed.
+        """Remove what was written, since the run has failed.
 
         Returns
         -------
@@ -208,29 +191,29 @@ class Writer(ABC):
 
 
 class Sink(Part):
-    """Where planes go."""
+    """Stores planes."""
 
     kind: ClassVar[str] = "sink"
 
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:
-        """Spec of what flows on, which is `spec`. Raises PlanError for what can't be stored."""
+        """Return `spec`, which flows on. Raise PlanError for planes that can't be stored."""
 
     @abstractmethod
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
-        """Every byte that the writer holds all the time."""
+        """Return every byte that the writer holds all the time."""
 
     @abstractmethod
     def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
-        """Bytes held, besides, only while it stores something in `Writer.advance`.
+        """Return the bytes held, besides, only while it stores something in `Writer.advance`.
 
         Writers advance one after the other, so one of them at a time holds as much.
         """
 
     def lends(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
-        """Planes, from the first on, that its writer lends places however early they are asked for.
+        """Return the planes, from the first on, that its writer lends places however early.
 
-        See `Writer.lend`. They are counted among what the sink `uses`, so not once more.
+        See `Writer.lend`. The sink counts them in `uses`, so they aren't counted once more.
         """
         return 0
 
@@ -245,28 +228,33 @@ class Sink(Part):
     def requires(self, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - the contract
         """Return the folds of its planes whose values it writes; the planner puts them before it.
 
-        A fold that the chain has measured just there, of the same planes, is not measured again.
+        A fold that `serves` and that the chain has measured just there, of the same planes, is not
+        measured again.
         """
         return ()
 
+    def serves(self, fold: Fold, required: Fold) -> bool:
+        """Return whether the value of a fold does for that of a required one."""
+        return fold == required
+
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
-        """Bytes in scratch at once, at most."""
+        """Return the bytes in scratch at once, at most."""
         return 0
 
     @abstractmethod
     def files(self, spec: Spec) -> int:
-        """Files that will be written, at most."""
+        """Return the number of files that will be written, at most."""
 
     @abstractmethod
     def trial(self, spec: Spec, plane: Plane) -> float:
-        """Seconds that one thread takes to store a plane such as this one; stores nothing.
+        """Return the seconds that one thread takes to store such a plane; store nothing.
 
-        It may be the first rows of one alone; the answer is for a whole one.
+        The plane may be cut to its first rows; the answer is for a whole one.
         """
 
     @abstractmethod
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
-        """Make ready to take planes; what is held is taken from `buffers` when the first comes."""
+        """Return a writer; it takes its memory from `buffers` when the first plane comes."""
 
     @abstractmethod
     def warm(self, spec: Spec) -> None:
@@ -322,12 +310,12 @@ class Waiting(Source):
 
     @property
     def spec(self) -> Spec:
-        """As agreed, before any plane is there."""
+        """Shape, dtype and geometry of the planes that will be kept."""
         return self.hold.spec
 
     @property
     def stored_bytes(self) -> int:
-        """None: what is read are no slices."""
+        """No byte: planes in scratch are no slices."""
         return 0
 
     def read(self, z: int, out: Plane) -> None:  # noqa: ARG002 - the parameter is the contract
@@ -335,7 +323,7 @@ class Waiting(Source):
         raise PlanError(f"plane {z} of {self} was read before a run has kept it")
 
     def scratch(self) -> int:
-        """Bytes that reading a plane takes."""
+        """Return the bytes that reading a plane takes."""
         return self.hold.reading_bytes
 
     def __str__(self) -> str:
@@ -343,7 +331,7 @@ class Waiting(Source):
 
 
 class Scratch(ABC):
-    """Where planes wait between two sweeps. It is a value: planning makes nothing."""
+    """A place for planes between two sweeps. It is a value: planning makes nothing."""
 
     @abstractmethod
     def hold(self, name: str, spec: Spec) -> Hold:

@@ -1,4 +1,4 @@
-"""How long a run will take, from a short trial: a few slices decoded, filtered, packed.
+"""Estimate the time of a run from a short trial: a few slices are decoded, filtered, packed.
 
 Each part is timed on one thread; decoding, which is most of the work, while all workers decode,
 since they share caches and bandwidth, or as many as this machine has CPUs and memory for. A run

@@ -1,4 +1,4 @@
-"""A value of all planes, found while they flow on: what the engine asks of those who measure."""
+"""The contract of folds, which find a value of all planes while these flow on."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -24,17 +24,17 @@ class Fold(Part):
     word: ClassVar[str]
 
     shared: ClassVar[bool] = False
-    """Whether all threads change one state: each then touches the rows of its own band alone."""
+    """True if all threads change one state, each the rows of its own band alone."""
 
     draws: ClassVar[bool] = False
-    """Whether it also makes a picture."""
+    """True if it also makes a picture."""
 
     def __str__(self) -> str:
         return self.word
 
     @abstractmethod
     def init(self, spec: Spec) -> Any:
-        """A state that has seen nothing."""
+        """Return a state that has seen nothing."""
 
     @abstractmethod
     def step(self, state: Any, block: Plane, z: int = 0, y: int = 0) -> None:
@@ -45,27 +45,23 @@ class Fold(Part):
 
     @abstractmethod
     def merge(self, one: Any, other: Any) -> Any:
-        """One state that has seen what both have seen; neither of them is changed."""
+        """Return one state that has seen what both have seen; neither of them is changed."""
 
     @abstractmethod
     def finish(self, state: Any) -> Mapping[str, Any]:
-        """The value, as JSON takes it."""
-
-    def serves(self, wanted: "Fold") -> bool:
-        """Return whether its value tells all that the value of another fold tells."""
-        return self == wanted
+        """Return the value, in JSON's types."""
 
     def ends(self, name: str, spec: Spec) -> tuple[float, float]:  # noqa: ARG002 - the contract's
-        """The least and the greatest that a number of the value can be, whatever the voxels are."""
+        """Return the least and the greatest that a number of the value can be, for any voxels."""
         return -inf, inf
 
     def draw(self, state: Any) -> Plane | None:  # noqa: ARG002 - the parameter is the contract
-        """The picture, if it `draws` one."""
+        """Return the picture, if it `draws` one."""
         return None
 
     @abstractmethod
     def state_bytes(self, spec: Spec) -> int:
-        """Bytes of one state, and of the picture; every worker holds one, or all share it."""
+        """Return the bytes of one state and the picture; each worker has one, or all share it."""
 
     def warm(self, spec: Spec) -> None:
         """Compile the kernels that `step` calls for planes of this spec."""

@@ -1,4 +1,4 @@
-"""What this process may use, and what it uses: CPUs, memory."""
+"""CPUs and memory that this process may use, and those that it uses."""
 
 import ctypes
 import os
@@ -43,7 +43,7 @@ _NO_LIMIT = 1 << 60  # cgroup v1 writes "no limit" as a number about this large
 
 
 def cpus() -> int:
-    """CPUs that this process may run on: affinity and cgroup quota, at least 1."""
+    """Return the CPUs that this process may run on, by affinity and cgroup quota; at least 1."""
     if sys.platform == "linux":
         allowed = len(os.sched_getaffinity(0))
     else:
@@ -52,9 +52,9 @@ def cpus() -> int:
 
 
 def memory_limit() -> int:
-    """Bytes that this process may use: free ones and its own.
+    """Return the bytes that this process may use: free ones and its own.
 
-    Of the machine, of its cgroup, and of what ``ulimit -v`` and ``ulimit -d`` leave.
+    It is the least of what the machine, the cgroup, ``ulimit -v`` and ``ulimit -d`` leave.
     """
     free = int(psutil.virtual_memory().available)
     left = [room - LEAST_FREE for room in _rlimit_free()]
@@ -62,7 +62,7 @@ def memory_limit() -> int:
 
 
 def _rlimit_free() -> list[int]:
-    """Bytes of address space, and of data, that this process may still take."""
+    """Return the bytes of address space, and of data, that this process may still take."""
     if sys.platform != "linux":
         return []
     info = psutil.Process().memory_info()
@@ -157,12 +157,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def resident() -> int:
-    """Bytes of this process in memory now."""
+    """Return the bytes of this process that are in memory now."""
     return int(psutil.Process().memory_info().rss)
 
 
 def _cgroup_folders() -> list[Path]:
-    """Folders of this process's cgroups and of their ancestors (v2, then v1's memory and cpu)."""
+    """Return the folders of this process's cgroups and of their ancestors, v2 before v1."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -178,7 +178,7 @@ def _cgroup_folders() -> list[Path]:
 
 
 def _numbers(name: str) -> list[list[int]]:
-    """The numbers in every readable file of this name, of this cgroup and its ancestors."""
+    """Return the numbers in each readable file of this name, of this cgroup and its ancestors."""
     found = []
     for folder in _cgroup_folders():
         try:
@@ -191,7 +191,7 @@ def _numbers(name: str) -> list[list[int]]:
 
 
 def _cgroup_free() -> list[int]:
-    """Bytes below each limit on this process that nobody holds; the page cache can be had."""
+    """Return the free bytes below each limit on this process; the page cache counts as free."""
     return [free for folder in _cgroup_folders() for free in _free_below(folder)]
 
 
@@ -300,6 +300,7 @@ class Peak:
         self._most = 0
         self._exact = False
         self._how = ""
+        self._watcher: Thread | None = None
         self._over = Event()
 
     def __enter__(self) -> "Peak":
@@ -307,13 +308,16 @@ class Peak:
         self._how = "high-water mark" if self._exact else "looked at every 20 ms"
         self._most = resident()
         if not self._exact:
-            Thread(target=self._watch, name="hoaconv-peak", daemon=True).start()
+            self._watcher = Thread(target=self._watch, name="hoaconv-peak", daemon=True)
+            self._watcher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._most = self.nbytes
         self._exact = False
         self._over.set()
+        if self._watcher is not None:
+            self._watcher.join()
 
     @property
     def how(self) -> str:

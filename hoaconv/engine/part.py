@@ -1,4 +1,4 @@
-"""What may stand in a plan."""
+"""The base of all that may stand in a plan."""
 
 from abc import ABC
 from typing import ClassVar
@@ -21,7 +21,7 @@ class Part(ABC):
 
 
 def named(value: object) -> str:
-    """Return what a value is, for those who have taken it for something else."""
+    """Return the type of a value in words, for an error message."""
     kind = type(value)
     home = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     article = "an" if (home or kind.__name__)[0] in "aeiou" else "a"

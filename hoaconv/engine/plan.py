@@ -1,4 +1,4 @@
-"""What is to be done, as a value: nothing is opened, allocated or started by building one.
+"""Plans: the work to be done, as a value. Building one opens, allocates and starts nothing.
 
     Plan.read(source) | Gaussian(1.5) | Histogram() | sink
 
@@ -69,17 +69,17 @@ class Plan:
         return Plan((Node(part, self.ends),))
 
     def __and__(self, other: "Plan") -> "Plan":
-        """Both, in one sweep: what they have in common is done once.
+        """Return both in one sweep; nodes that they have in common are done once.
 
-        Common is what is the same node, or an equal op on the same node: two branches that
-        both begin with ``Gaussian(1.5)`` share it.
+        Nodes are common if they are the same, or equal ops on the same node: two branches that both
+        begin with ``Gaussian(1.5)`` share it.
         """
         known: dict[tuple[object, tuple[int, ...]], Node] = {}
         seen: dict[int, Node] = {}
         return Plan(tuple(_shared(end, known, seen) for end in self.ends + other.ends))
 
     def nodes(self) -> tuple[Node, ...]:
-        """Every node once, inputs before their readers."""
+        """Return every node once, inputs before their readers."""
         order: dict[int, Node] = {}
         for end in self.ends:
             _visit(end, order)
@@ -103,7 +103,7 @@ def _advice(value: object) -> str:
 def _shared(
     node: Node, known: dict[tuple[object, tuple[int, ...]], Node], seen: dict[int, Node]
 ) -> Node:
-    """The node in `known` that does the same, or this one with shared inputs; `seen` by its id."""
+    """Return the node in `known` that does the same, or this one with shared inputs."""
     if id(node) not in seen:
         inputs = tuple(_shared(needed, known, seen) for needed in node.inputs)
         part = node.part

@@ -131,7 +131,7 @@ class Pool:
                 self._add(self.busy, label, start)
 
     def note_wait(self, label: str, start: float) -> None:
-        """Somebody has waited since `start` for what the label says."""
+        """Add the seconds since `start` to ``waited[label]``."""
         with self._changed:
             self._add(self.waited, label, start)
 

@@ -1,4 +1,4 @@
-"""Who is pulled next: streams of unequal length are kept level, by the planes of their sources.
+"""The order in which streams are pulled: by the planes of their sources they are kept level.
 
 A stream that is cropped or halved gives fewer planes than it takes, so the ends of a sweep can't
 be pulled in turns. Each is pulled as soon as it can give a plane without reading on; only when
@@ -37,13 +37,13 @@ class Pulled:
         self.takes, self.gives = takes, gives
         self.taken = self.made = 0
         self.hungry = False
-        """Whether the next step takes a plane."""
+        """True if the next step takes a plane."""
         self._steps = steps
         self._waiting: deque[Any] = deque()
         self._reader: Callable[[], Any] = lambda: self
 
     def step(self) -> bool:
-        """Take a step. Returns whether there was one left."""
+        """Take a step. Return whether there was one left."""
         self.taken += self.hungry
         return self._put(next(self._steps, _END))
 
@@ -62,7 +62,7 @@ class Pulled:
         self._steps = iter(())
 
     def elements(self, n: int) -> Iterator[Any]:
-        """The `n` elements that it will have made, for its readers."""
+        """Return the `n` elements that it will have made, for its readers."""
         made = self._elements(n)
         self._reader = ref(made)
         return made
@@ -73,7 +73,7 @@ class Pulled:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody still has what it makes, or it is an end."""
+        """True if somebody still has what it makes, or it is an end."""
         return self._reader() is not None
 
 
@@ -85,10 +85,10 @@ def pull(sweep: Sweep, streams: Sequence[Pulled]) -> None:
 
 
 class _Order:
-    """Which stream goes next while each source gives no more than `level` planes.
+    """Chooses the stream to step while each source gives no more than `level` planes.
 
-    The one furthest behind, so that a tee's readers take its planes in turns; but planes that were
-    made are used first.
+    It is the one furthest behind, so that a tee's readers take its planes in turns; but planes that
+    are made already are used first.
     """
 
     def __init__(self, sweep: Sweep, streams: Sequence[Pulled]) -> None:
@@ -114,14 +114,14 @@ class _Order:
             self._stop_unwanted()
 
     def _stop_unwanted(self) -> None:
-        """Whoever is done may have taken less than there is: nobody makes the rest."""
+        """Stop streams that nobody reads any more: a reader may need only a part of them."""
         for stream in reversed(self.left.copy()):
             if not stream.is_wanted:
                 stream.stop()
                 self.left.remove(stream)
 
     def _behind(self, stream: Pulled) -> frozenset[int]:
-        """The stages whose planes come from what a stream gives."""
+        """Return the stages whose planes come from what a stream gives."""
         given = stream.gives
         return frozenset() if given is None else self._sweep.behind(given) | {given}
 
@@ -132,7 +132,7 @@ class _Order:
         return stream.taken / self._planes(stream)
 
     def _is_ready(self, stream: Pulled) -> bool:
-        """Whether its next step takes nothing, or a plane that can be had, or finds the end."""
+        """Return whether its next step takes nothing, or a plane that can be had, or ends it."""
         return (
             not stream.hungry
             or stream.taken == self._planes(stream)
@@ -140,7 +140,7 @@ class _Order:
         )
 
     def _can_give(self, i: int, k: int) -> bool:
-        """Whether stage `i` can give its first `k` planes."""
+        """Return whether stage `i` can give its first `k` planes."""
         if (i, k) not in self._known:
             self._known[i, k] = self._finds(i, k)
         return self._known[i, k]
@@ -156,7 +156,7 @@ class _Order:
 
 
 def lags(sweep: Sweep) -> list[int]:
-    """Planes of each stage that wait at a join for those of another stream, at the most.
+    """Return the most planes of each stage that wait at a join for those of another stream.
 
     Only where the other stream has a pace of its own: one that is cropped at its beginning comes
     later than one that isn't.

@@ -33,7 +33,7 @@ __all__ = ["Outcome", "fold_names", "run", "warm"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run made and took.
+    """The results of a run, its time and its memory.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ def run(
     on_plane: Callable[[], None] = lambda: None,
     on_written: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
-    """Sweep by sweep; what fails before all is written has everything removed, nothing after that.
+    """Run all sweeps. If one fails, all that was written is removed; later errors remove nothing.
 
     Parameters
     ----------
@@ -97,15 +97,7 @@ def run(
     StoreError
         If something can't be written.
     """
-    if not isinstance(schedule, Schedule):
-        raise PlanError(
-            f"run takes a schedule, not {named(schedule)}; write run(schedule(plan, limits)), with "
-            "schedule from hoaconv.engine.passes"
-        )
-    kinds = [kind for sweep in schedule.sweeps for kind, _ in sweep.asked]
-    if not any(kind.stores or kind.measures for kind in kinds):
-        raise PlanError("the plan ends in nothing: add a sink or a fold")
-    machine.check_room(schedule.projected)
+    _check(schedule)
     start = perf_counter()
     work = _Run(schedule, on_plane)
     with machine.Peak() as peak:
@@ -138,6 +130,19 @@ def run(
     return replace(outcome, seconds=perf_counter() - start)
 
 
+def _check(schedule: Schedule) -> None:
+    """Refuse what is no schedule, ends in nothing, or doesn't fit this process."""
+    if not isinstance(schedule, Schedule):
+        raise PlanError(
+            f"run takes a schedule, not {named(schedule)}; write run(schedule(plan, limits)), with "
+            "schedule from hoaconv.engine.passes"
+        )
+    kinds = [kind for sweep in schedule.sweeps for kind, _ in sweep.asked]
+    if not any(kind.stores or kind.measures for kind in kinds):
+        raise PlanError("the plan ends in nothing: add a sink or a fold")
+    machine.check_room(schedule.projected)
+
+
 def _do_all(steps: Iterable[Callable[[], None]]) -> None:
     """Do all steps, whatever becomes of one; raise the first error, which tells of the others."""
     failed: BaseException | None = None
@@ -157,8 +162,8 @@ def _do_all(steps: Iterable[Callable[[], None]]) -> None:
 class _Run:
     """A schedule at work.
 
-    Every sink is opened before the first sweep, so that outputs that stand in the way are told at
-    once, and closed after the last one.
+    Every sink is opened before the first sweep, so that an output that stands in the way is refused
+    at once. All are closed after the last sweep.
     """
 
     def __init__(self, schedule: Schedule, on_plane: Callable[[], None]) -> None:
@@ -176,7 +181,7 @@ class _Run:
         self._on_plane()
 
     def outputs(self) -> Mapping[Sink, Mapping[str, Any]]:
-        """Open, sweep, close; what each sink says of what it wrote."""
+        """Open, sweep, close; return what each sink says of what it wrote."""
         buffers = [Buffers() for _ in self._schedule.sweeps]
         for (k, i), sink, sweep in self._sinks():
             spec = sweep.spec_in(sweep.stages[i])
@@ -191,19 +196,19 @@ class _Run:
             place = places[id(sink)]
             taps = self._taps_before(place)
             wanted = sink.requires(self._schedule.spec_into(sink))
-            required = {fold: self._nearest(fold, taps) for fold in wanted}
+            required = {fold: self._nearest(sink, fold, taps) for fold in wanted}
             names = dict(zip(taps, fold_names(tuple(taps.values())), strict=True))
             folds = {names[tap]: self.values[tap] for tap in taps}
             made[sink] = {**self._writers[place].close(required), "folds": folds}
             self.pictures[sink] = {names[t]: self.drawn[t] for t in taps if t in self.drawn}
         return made
 
-    def _nearest(self, fold: Fold, taps: Mapping[Place, Fold]) -> Mapping[str, Any]:
-        """Return the value of the last fold that serves and that a sink's planes went through."""
-        return self.values[[place for place, tap in taps.items() if tap.serves(fold)][-1]]
+    def _nearest(self, sink: Sink, fold: Fold, taps: Mapping[Place, Fold]) -> Mapping[str, Any]:
+        """Return the value of the last fold before a sink that serves for a required one."""
+        return self.values[[place for place, tap in taps.items() if sink.serves(tap, fold)][-1]]
 
     def releases(self) -> list[Callable[[], None]]:
-        """What is left to do for each sink when all are closed."""
+        """Return what is left to do for each sink when all are closed."""
         places = {id(sink): place for place, sink, _ in self._sinks()}
         return [self._writers[places[id(sink)]].release for sink in self._schedule.sinks]
 
@@ -237,7 +242,7 @@ class _Run:
                 self._writers[self._hold_of(at.stage.after)].release()
 
     def _bound(self, stage: Stage) -> Part:
-        """What a stage does now that the sweeps before have run."""
+        """Return the part of a stage, with the values and planes of the sweeps before."""
         if stage.after:
             return cast(HoldWriter, self._writers[self._hold_of(stage.after)]).kept()
         return kind_of(stage.part).bound(stage.part, self.found)
@@ -277,11 +282,11 @@ class _Run:
                 self.intervals[sought] = interval(value, halves, sample, ends)
 
     def seeks(self, place: Place) -> str | None:
-        """What a fold looks for, if a later op needs it."""
+        """Return the name of the value that a fold looks for, if a later op needs it."""
         return self._schedule.sweeps[place[0]].stages[place[1]].finds
 
     def _taps_before(self, place: Place) -> dict[Place, Fold]:
-        """The folds that a stage's planes went through, from the source on."""
+        """Return the folds that a stage's planes went through, from the source on."""
         k, i = place
         stage = self._schedule.sweeps[k].stages[i]
         found: dict[Place, Fold] = {}
@@ -307,7 +312,7 @@ class _Run:
 
 
 def fold_names(folds: Sequence[Fold]) -> list[str]:
-    """What the values of the folds of one chain are called: as they are spelled, twins numbered.
+    """Return names for the values of one chain's folds: their spellings, with twins numbered.
 
     Examples
     --------

@@ -57,12 +57,12 @@ class Drawn:
 
     @property
     def pairs(self) -> int:
-        """How many pairs of slices there are; an odd slice is in none."""
+        """Pairs of slices; an odd slice is in none."""
         return self.slices // 2
 
     @property
     def groups(self) -> int:
-        """How many groups these pairs are in."""
+        """Groups that these pairs are dealt to."""
         return min(PAIRS, self.pairs)
 
     @property
@@ -75,17 +75,17 @@ class Drawn:
 
 
 def together(fold: Fold, states: Sequence[Any]) -> Mapping[str, Any]:
-    """The value of several states."""
+    """Return the value of several states."""
     return fold.finish(reduce(fold.merge, states))
 
 
 def sign(row: int, pair: int) -> int:
-    """Entry of a Hadamard matrix, 1 or -1; its column 0, all ones, is no pair's."""
+    """Return an entry of a Hadamard matrix, 1 or -1; its column 0, all ones, is no pair's."""
     return -1 if (row & (pair + 1)).bit_count() % 2 else 1
 
 
 def half_samples(fold: Fold, states: Sequence[Any]) -> list[Mapping[str, Any]]:
-    """The values of balanced half-samples, each half counted twice.
+    """Return the values of balanced half-samples, each half counted twice.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def interval(
     drawn: Drawn,
     ends: Ends = lambda _: (-inf, inf),
 ) -> Intervals:
-    """Confidence intervals, of about 95 %, of the numbers among `values`.
+    """Return confidence intervals, of about 95 %, of the numbers among `values`.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _margin(off: Sequence[float], drawn: Drawn) -> float:
-    """Half the width of an interval, from how far the half-samples are off."""
+    """Return half the width of an interval, from the errors of the half-samples."""
     scale = max(map(abs, off))
     if scale == 0 or not isfinite(scale):
         return scale
@@ -165,7 +165,7 @@ def _margin(off: Sequence[float], drawn: Drawn) -> float:
 
 
 def _freedom(off: Flat, groups: int) -> float:
-    """Effective degrees of freedom: as many as there are groups, if all differ alike."""
+    """Return the effective degrees of freedom: those of all groups, if all differ alike."""
     signs = np.array([[sign(row, g) for g in range(groups)] for row in range(len(off))])
     squares = (off @ signs / len(off)) ** 2  # of half the difference in each group
     if not squares.any():
@@ -175,6 +175,6 @@ def _freedom(off: Flat, groups: int) -> float:
 
 
 def _student(freedom: float) -> float:
-    """Student's t; between whole degrees of freedom a little more."""
+    """Return Student's t; between whole degrees of freedom a little more."""
     inverse = [1 / n for n in range(1, len(T_95) + 1)]
     return float(np.interp(1 / freedom, inverse[::-1], T_95[::-1]))

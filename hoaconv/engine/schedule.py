@@ -1,4 +1,4 @@
-"""How it is to be done: sweeps of stages, with windows and bytes.
+"""Schedules: sweeps of stages, with windows and bytes, in the order in which they run.
 
 A schedule is also the draft that the passes work on: each takes one and returns one.
 """
@@ -21,7 +21,7 @@ __all__ = ["Estimate", "Limits", "Place", "Schedule", "Stage", "Sweep"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may take: bytes in all, threads, and the bytes taken before it begins.
+    """Limits of a run: bytes in all, threads, and the bytes that are taken before it begins.
 
     `reserved` is what the process holds already; it is measured when the limits are made, unless
     it is given. Without `scratch` planes never wait on disk, and what doesn't fit is refused. A
@@ -61,7 +61,7 @@ class Sweep:
     economy: Economy = field(default_factory=Economy)
     notes: tuple[str, ...] = ()
     sizes: str = ""
-    """Why windows, bands and decode-ahead are as large as they are, set by the pass `fit`."""
+    """The reason for the sizes of windows, bands and decode-ahead; set by the pass `fit`."""
     uses: tuple[Use, ...] = field(default=(), compare=False)
     least: int = field(default=0, compare=False)
     """Bytes of the smallest budget that would fit without a cut, set by the pass `fit`."""
@@ -92,7 +92,7 @@ class Sweep:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the sweep is as it is."""
+        """Reasons for all decisions on the sweep."""
         return (*self.notes, self.sizes) if self.sizes else self.notes
 
     @property
@@ -107,13 +107,13 @@ class Sweep:
 
     @property
     def bytes_decoded(self) -> int:
-        """Bytes of the sources' slices, decoded; what waits in scratch is none."""
+        """Bytes of the sources' slices, decoded; planes in scratch are not counted."""
         stages = [at.stage for kind, at in self.asked if kind.reads]
         return sum(stage.given.nbytes for stage in stages if stage.after is None)
 
     @property
     def keeps_large_blocks(self) -> bool:
-        """Whether what decoders of large slices free is kept for the next: faster, but more."""
+        """True if large blocks that decoders free are kept for the next slice: faster, but more."""
         largest = max(kind.decoder_bytes(at.part) for kind, at in self.asked)
         tuned = self.limits.tuned and not self.economy.tight
         return largest > LARGEST_KEPT and tuned
@@ -158,15 +158,15 @@ class Sweep:
         return {name: vars(self)[name] for name in self.__dataclass_fields__}
 
     def note(self, *notes: str) -> "Sweep":
-        """The same with something to tell, once."""
+        """Return the sweep with more notes, each only once."""
         return replace(self, notes=self.notes + tuple(n for n in notes if n not in self.notes))
 
     def with_stages(self, stages: tuple[Stage, ...]) -> "Sweep":
-        """The same with other stages."""
+        """Return the sweep with other stages."""
         return replace(self, stages=stages)
 
     def without(self, gone: Collection[int]) -> "Sweep":
-        """The same without some stages; who took the planes of one takes its first input's."""
+        """Return the sweep without some stages; their readers read their first inputs instead."""
         into = {i: i for i in range(len(self.stages))}
         for i in sorted(gone):
             into[i] = into[self.stages[i].inputs[0]] if self.stages[i].inputs else -1
@@ -179,11 +179,11 @@ class Sweep:
         return self.with_stages(tuple(kept))
 
     def behind(self, i: int) -> frozenset[int]:
-        """The stages whose planes come from stage `i`, directly or not."""
+        """Return the stages whose planes come from stage `i`, directly or not."""
         return self._behind[i]
 
     def before(self, i: int) -> frozenset[int]:
-        """The stages that stage `i` gets its planes from, directly or not."""
+        """Return the stages that stage `i` gets its planes from, directly or not."""
         return self._before[i]
 
     @cached_property
@@ -206,7 +206,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long a run will take, by a trial.
+    """The time that a run will take, by a trial.
 
     Attributes
     ----------
@@ -230,13 +230,13 @@ class Schedule:
     least: int = field(default=0, compare=False)
     """Bytes of the smallest budget that would fit, set by the pass `split`."""
     estimate: Estimate | None = field(default=None, compare=False)
-    """How long the run will take, where somebody has asked `hoaconv.engine.estimate`."""
+    """The time that the run will take, if the caller has set it from `hoaconv.engine.estimate`."""
     refusal: str | None = field(default=None, compare=False)
-    """Why it can't run on this machine, though it may on another."""
+    """The reason why it can't run on this machine, though it may on another."""
 
     @classmethod
     def draft(cls, plan: Plan, limits: Limits) -> "Schedule":
-        """The plan's nodes as the stages of one sweep that no pass has seen yet."""
+        """Return the plan's nodes as the stages of one sweep that no pass has seen yet."""
         nodes = plan.nodes()
         place = {id(node): i for i, node in enumerate(nodes)}
         stages = (Stage(n.part, tuple(place[id(m)] for m in n.inputs)) for n in nodes)
@@ -245,12 +245,12 @@ class Schedule:
 
     @property
     def limits(self) -> Limits:
-        """What the run may take."""
+        """Limits of the run."""
         return self.sweeps[0].limits
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why things are as they are: each fusion, window and mid-write, or why there is none."""
+        """Reasons for each fusion, window and mid-write, or for their absence."""
         many = len(self.sweeps) > 1
         notes = [
             f"sweep {number}: {note}" if many else note
@@ -262,7 +262,7 @@ class Schedule:
         return tuple(notes)
 
     def explain(self) -> str:
-        """Why each fusion, window and mid-write was chosen, or not; a line each."""
+        """Return the reasons for each fusion, window and mid-write, a line each."""
         return "\n".join(self.notes)
 
     @property
@@ -281,7 +281,7 @@ class Schedule:
         return sum(sweep.planes for sweep in self.sweeps)
 
     def spec_into(self, sink: Sink) -> Spec:
-        """What a sink is given."""
+        """Return the spec of the planes that a sink is given."""
         return next(w.spec_in(s) for w in self.sweeps for s in w.stages if s.part is sink)
 
     @property
@@ -305,7 +305,7 @@ class Schedule:
         return sum(sweep.files for sweep in self.sweeps)
 
     def describe(self) -> dict[str, Any]:
-        """All of it, as JSON takes it."""
+        """Return all of it in JSON's types."""
         return {
             "sweeps": [sweep.describe() for sweep in self.sweeps],
             "projected": self.projected,

@@ -1,4 +1,4 @@
-"""What flows between two stages."""
+"""Shape, dtype and geometry of the planes that flow between two stages."""
 
 from dataclasses import dataclass
 from math import prod
@@ -48,7 +48,7 @@ class Spec:
 
     @property
     def planes(self) -> int:
-        """How many planes stream by."""
+        """Number of planes."""
         return self.shape[0]
 
     @property

@@ -1,4 +1,4 @@
-"""A file of packed arrays: what waits outside memory is written there and read back.
+"""Files of packed arrays, which wait there outside memory and are read back.
 
 Packing is blosc's bitshuffle and lz4: measured on noisy 16-bit slices, 2.8 GB/s a core and
 4.8 GB/s back, which few disks can follow.
@@ -21,7 +21,7 @@ __all__ = ["HEADER", "MOST", "PackedFile", "Place", "pack", "packing_bytes"]
 _codecs: Any = imagecodecs  # it takes and gives arrays, of which its types don't know
 
 Place = tuple[int, int]
-"""Where something lies in a file: first byte, how many."""
+"""The place of something in a file: first byte, number of bytes."""
 
 HEADER = 16
 """Bytes that blosc adds to what it can't make smaller."""
@@ -33,12 +33,12 @@ ELSEWHERE = "; free some space, or name a folder on another disk with --scratch"
 
 
 def packing_bytes(nbytes: int) -> int:
-    """Bytes that a thread holds while it packs as many, or unpacks them: a copy, and packed."""
+    """Return the bytes that a thread holds while it packs or unpacks so many: copy and result."""
     return 2 * nbytes + HEADER
 
 
 def pack(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """The bytes of an array, which may be a view with gaps, packed by this thread alone."""
+    """Return the bytes of an array, packed by this thread; it may be a view with gaps."""
     whole = np.ascontiguousarray(rows)
     done: np.ndarray[Any, np.dtype[np.uint8]] = _codecs.blosc_encode(
         whole,
@@ -98,7 +98,7 @@ class PackedFile:
         return start, self.nbytes - start
 
     def read(self, place: Place) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """The bytes that lie there. Raises StoreError as `get` does."""
+        """Return the bytes that lie there. Raise StoreError as `get` does."""
         start, nbytes = place
         data = np.empty(nbytes, np.uint8)
         with self._blame("read back"), self.path.open("rb", buffering=0) as file:

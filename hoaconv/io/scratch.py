@@ -1,4 +1,4 @@
-"""What waits outside memory, in a folder that is gone when the run is over.
+"""Scratch: planes and layers that wait in files, which are gone when the run is over.
 
 Planes wait between two sweeps: rows are packed by the thread that brings them, and written one
 after the other. Layers of a pyramid wait until they are whole: see `hoaconv.pyramid.layers`.
@@ -131,7 +131,7 @@ def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest around it that there is."""
+    """Return the folder, or the nearest existing one around it."""
     around = (folder.absolute(), *folder.absolute().parents)
     return next(there for there in around if there.exists())
 
@@ -288,7 +288,7 @@ class _Kept(Source):
 
     @property
     def stored_bytes(self) -> int:
-        """None: what is read are no slices."""
+        """No byte: planes in scratch are no slices."""
         return 0
 
     def read(self, z: int, out: Plane) -> None:

@@ -1,22 +1,12 @@
-"""A zarr array as a source of planes, read layer by layer through tensorstore.
+"""A zarr array as a source of planes, read layer by layer through tensorstore."""
 
-A chunk holds many planes. In a sweep each chunk is decoded once: all threads that want a plane of
-a layer decode its chunks together, into one slab, and then take their planes from it.
-"""
-
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
-from functools import cached_property, partial
-from itertools import groupby
 from pathlib import Path
-from threading import Event, Lock
-from weakref import finalize
 
-from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Decode, Source
+from hoaconv.engine.contract import LayeredSource
 from hoaconv.engine.geometry import Geometry
-from hoaconv.engine.spec import Plane, Slab, Spec
+from hoaconv.engine.spec import Slab, Spec
 from hoaconv.io.address import Addressed
 from hoaconv.io.zarr_array import Piece, ZarrArray
 from hoaconv.io.zarr_store import find_array
@@ -24,97 +14,7 @@ from hoaconv.io.zarr_store import find_array
 __all__ = ["ZarrVolume", "open_zarr"]
 
 
-class _Layer:
-    """Planes of one layer while a sweep reads them: decoded together, given one by one.
-
-    There is one slab at a time: a layer is begun when all planes of the one `before` are given.
-    Whoever waits for that helps to read it.
-    """
-
-    def __init__(
-        self,
-        array: ZarrArray,
-        planes: Sequence[int],
-        take: Callable[[], Slab],
-        before: "_Layer | None",
-    ) -> None:
-        self._array, self._take, self._before = array, take, before
-        self._planes = sorted(set(planes))
-        self._lock = Lock()
-        self._todo = deque(array.pieces)
-        self._undone, self._owed = len(self._todo), len(planes)
-        self._slab: Slab | None = None
-        self._error: BaseException | None = None
-        self._filled, self._given = Event(), Event()
-
-    def give(self, plane: int, out: Plane) -> None:
-        """Copy a plane, as soon as it is there."""
-        self._fill()
-        if self._error is not None:
-            raise self._error
-        out[...] = self._slab[self._planes.index(plane)]  # type: ignore[index]
-
-    def leave(self) -> None:
-        """One plane fewer is wanted; after the last one the slab is let go."""
-        with self._lock:
-            self._owed -= 1
-            if self._owed:
-                return
-            self._slab = None
-            self._todo.clear()
-        self._filled.set()
-        self._given.set()
-
-    def _fill(self) -> None:
-        """Read what nobody reads yet, wait for the rest."""
-        if (before := self._before) is not None:
-            before._fill()
-            before._given.wait()
-            self._before = None
-        for piece in iter(self._next, None):
-            self._read(piece)
-        self._filled.wait()
-
-    def _next(self) -> Piece | None:
-        with self._lock:
-            if not self._todo:
-                return None
-            if self._slab is None:
-                self._slab = self._take()
-            return self._todo.popleft()
-
-    def _read(self, piece: Piece) -> None:
-        # No name here refers to the slab: its memory is to be free when the last plane is given.
-        try:
-            self._array.read(self._planes, piece, self._slab[:, *piece])  # type: ignore[index]
-        except BaseException as error:  # it belongs to all who want a plane of the layer
-            with self._lock:
-                self._error = error
-                self._todo.clear()
-            self._filled.set()
-        with self._lock:
-            self._undone -= 1
-            done = not self._undone
-        if done:
-            self._filled.set()
-
-
-class _Ticket:
-    """One plane of a layer, to be had once; a ticket that is dropped counts as used."""
-
-    def __init__(self, layer: _Layer, plane: int) -> None:
-        self._layer, self._plane = layer, plane
-        self._used = finalize(self, layer.leave)
-        self._used.atexit = False
-
-    def __call__(self, out: Plane) -> None:
-        try:
-            self._layer.give(self._plane, out)
-        finally:
-            self._used()
-
-
-class ZarrVolume(Addressed, Source):
+class ZarrVolume(Addressed, LayeredSource):
     """Planes of a zarr array, or some of them in any order; headers have been checked.
 
     Attributes
@@ -160,53 +60,53 @@ class ZarrVolume(Addressed, Source):
 
     @property
     def image_name(self) -> str | None:
-        """What the image is called by its own metadata."""
+        """The image's name by its own metadata, or None."""
         return self._array.stored.image_name
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Where the planes are: the array's chunks."""
+        """The folder of the array's chunks."""
         return (self.path / ("c" if self._array.stored.zarr_format == 3 else "0"),)
 
     @property
     def stored_bytes(self) -> int:
         """Bytes of the layers that are read, were all layers of the array alike."""
         layers = -(-self._array.spec.planes // self._array.depth)
-        return self._array.stored_bytes * len(self._layers) // layers
+        return self._array.stored_bytes * len(self.layers) // layers
 
-    def read(self, z: int, out: Plane) -> None:
-        """Decode plane `z` into `out`: all chunks that it lies in, piece by piece.
+    @property
+    def depth(self) -> int:
+        """Planes of a chunk."""
+        return self._array.depth
+
+    @property
+    def planes(self) -> Sequence[int]:
+        """The array's planes that are taken."""
+        return self._planes
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        """Chunks of a layer, or as many along x as are worth a call."""
+        return self._array.pieces
+
+    @property
+    def piece_count(self) -> int:
+        """Pieces of a layer, counted without a list of them."""
+        return self._array.piece_count
+
+    def piece_bytes(self, planes: int) -> int:
+        """Return the bytes held while a piece is read: packed chunks, decoded, picked."""
+        return self._array.piece_bytes(planes)
+
+    def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
+        """Decode a piece of a layer.
 
         Raises
         ------
         SourceError
             If a chunk can't be read whole; the message names the array.
         """
-        for piece in self._array.pieces:
-            self._array.read([self._planes[z]], piece, out[None, *piece])
-
-    def scratch(self) -> int:
-        """Bytes that a worker holds, besides the plane, while it reads one by itself."""
-        return 0 if self._thickest > 1 else self._array.piece_bytes(1)
-
-    @property
-    def together(self) -> int:
-        """Planes that lie in the same chunks."""
-        return self._thickest
-
-    def holds(self, workers: int) -> int:
-        """A layer, as far as its planes are wanted, and what the threads hold that read it."""
-        if self._thickest == 1:
-            return 0
-        reading = min(workers, self._array.piece_count) * self._array.piece_bytes(self._thickest)
-        return self._thickest * self.spec.plane_bytes + reading
-
-    def begin(self, buffers: Buffers) -> Callable[[int], Decode]:
-        """Begin a sweep, in which every layer is decoded once."""
-        if self._thickest == 1:
-            return super().begin(buffers)
-        tickets = self._tickets(buffers)
-        return lambda _: next(tickets)  # asked for in order: see `Source.begin`
+        self._array.read(planes, piece, out)
 
     def at(self, geometry: Geometry) -> "ZarrVolume":
         """Return the same volume with its voxels of another size, or elsewhere."""
@@ -215,31 +115,12 @@ class ZarrVolume(Addressed, Source):
         return placed
 
     def choose(self, planes: Sequence[int], step: int = 1) -> "ZarrVolume":
-        """These planes alone, in this order; `step` apart."""
+        """Return these planes alone, in this order; `step` apart."""
         taken = [self._planes[z] for z in planes]
         chosen = ZarrVolume(self._array, taken, step * self.spacing[0])
         chosen.address, chosen.opens, chosen.taken = self.address, self.opens, self.taken
         chosen._take(planes)
         return chosen
-
-    @cached_property
-    def _layers(self) -> tuple[tuple[int, ...], ...]:
-        """Planes that are wanted one after the other and lie in the same chunks."""
-        groups = groupby(self._planes, lambda z: z // self._array.depth)
-        return tuple(tuple(planes) for _, planes in groups)
-
-    @cached_property
-    def _thickest(self) -> int:
-        return max(len(set(planes)) for planes in self._layers)
-
-    def _tickets(self, buffers: Buffers) -> Iterator[_Ticket]:
-        layer = None
-        room = (self._thickest, *self.spec.plane_shape)
-        for planes in self._layers:
-            shape = (len(set(planes)), *self.spec.plane_shape)
-            take = partial(buffers.take, shape, self.spec.dtype, room)
-            layer = _Layer(self._array, planes, take, layer)
-            yield from (_Ticket(layer, z) for z in planes)
 
     def __str__(self) -> str:
         return self._array.stored.name

@@ -1,16 +1,16 @@
 """Arrays at both ends of a sweep: planes from any array, planes into a NumPy array."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import partial
-from threading import Lock
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Decode, Economy, Fold, Sink, Source, Use, Writer
+from hoaconv.engine.contract import Economy, Fold, LayeredSource, Piece, Sink, Use, Writer
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import DTYPES, Plane, Slab, Spec
@@ -19,7 +19,11 @@ from hoaconv.errors import SourceError
 __all__ = ["ArraySink", "ArraySource"]
 
 
-class ArraySource(Source):
+PIECE_BYTES = 1 << 25
+"""Chunks of fewer bytes are read several at a time, so that the array is sliced less often."""
+
+
+class ArraySource(LayeredSource):
     """Planes of an array (z, y, x): of NumPy, Dask, h5py, zarr, or anything sliced like these.
 
     Of an array in chunks a layer of chunks is read at once, and kept until its planes are given.
@@ -28,7 +32,10 @@ class ArraySource(Source):
     Parameters
     ----------
     array
-        It has `shape`, `dtype` and slicing; ``array[a:b]`` gives what NumPy takes as an array.
+        It has `shape`, `dtype` and slicing; ``array[a:b]``, and where it is in many chunks along y
+        ``array[a:b, c:d]``, give what NumPy takes as an array.
+    planes
+        The planes that are taken, in any order; by default all.
 
     Raises
     ------
@@ -38,7 +45,7 @@ class ArraySource(Source):
 
     spacing = (1, 1, 1)
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: Any, planes: Sequence[int] | None = None) -> None:
         shape, dtype = tuple(map(int, array.shape)), np.dtype(array.dtype)
         dtype = np.dtype(np.uint8) if dtype == np.bool_ else dtype.newbyteorder("=")
         if len(shape) != 3:
@@ -49,10 +56,10 @@ class ArraySource(Source):
             known = ", ".join(map(str, DTYPES))
             raise SourceError(f"the array holds {dtype}; hoaconv takes {known}: convert it first")
         self.array = array
-        self._spec = Spec((shape[0], shape[1], shape[2]), dtype)
+        self._planes = range(shape[0]) if planes is None else planes
+        self._spec = Spec((len(self._planes), shape[1], shape[2]), dtype)
         self.geometry = Geometry()
-        self._depth = min(_chunk_depth(array), shape[0])
-        self._first = 0
+        self._depth = min(_chunk_length(array, 0), shape[0])
 
     @property
     def spec(self) -> Spec:
@@ -64,48 +71,57 @@ class ArraySource(Source):
         """Bytes of all planes, decoded: how an array is stored is its own affair."""
         return self._spec.nbytes
 
-    def read(self, z: int, out: Plane) -> None:
-        """Copy plane `z` into `out`.
+    @property
+    def depth(self) -> int:
+        """Planes of a layer of chunks."""
+        return self._depth
+
+    @property
+    def planes(self) -> Sequence[int]:
+        """The array's planes that are taken."""
+        return self._planes
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Rows of whole chunks, as many as are worth a call; all columns."""
+        (ny, nx), rows = self._spec.plane_shape, _chunk_length(self.array, 1)
+        many = -(-PIECE_BYTES // (self._depth * rows * nx * self._spec.dtype.itemsize))
+        return tuple((band, slice(0, nx)) for band in bands(ny, many * rows))
+
+    def piece_bytes(self, planes: int) -> int:  # noqa: ARG002 - a chunk is decoded whole
+        """Return twice a piece's bytes: other libraries decode chunks, then put them together."""
+        if isinstance(self.array, np.ndarray):
+            return 0
+        tallest: int = max(rows.stop - rows.start for rows, _ in self.pieces)
+        row: int = self._spec.plane_bytes // self._spec.plane_shape[0]
+        return 2 * self._depth * tallest * row
+
+    def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
+        """Copy some planes of a layer, as far as the piece reaches.
 
         Raises
         ------
         SourceError
             If the array can't be read there.
         """
-        out[...] = self._slab(self._first + z, self._first + z + 1)[0]
+        start, stop = planes[0], planes[-1] + 1
+        slab = self._slab(start, stop, piece[0])
+        out[...] = slab if len(planes) == len(slab) else slab[[z - start for z in planes]]
 
-    def _slab(self, start: int, stop: int) -> Slab:
-        """Some of the array's planes, as a NumPy array."""
+    def _slab(self, start: int, stop: int, rows: slice) -> Slab:
+        """Return rows of some of the array's planes, as a NumPy array."""
+        whole = len(self.pieces) == 1
         try:
-            slab = np.asarray(self.array[start:stop])
+            slab = np.asarray(self.array[start:stop] if whole else self.array[start:stop, rows])
         except Exception as error:  # whatever library the array is of raises its own
             raise SourceError(f"planes {start} to {stop - 1} can't be read: {error}") from error
-        if slab.shape != (stop - start, *self._spec.plane_shape):
+        shape = (stop - start, rows.stop - rows.start, self._spec.shape[2])
+        if slab.shape != shape:
             raise SourceError(
                 f"planes {start} to {stop - 1} of the array have the shape {slab.shape}, "
-                f"not {(stop - start, *self._spec.plane_shape)}"
+                f"not {shape}"
             )
         return slab
-
-    def scratch(self) -> int:
-        """Bytes of a plane, twice: what isn't NumPy's own is decoded, then put together."""
-        alone = self._depth == 1 and not isinstance(self.array, np.ndarray)
-        return 2 * self._spec.plane_bytes if alone else 0
-
-    @property
-    def together(self) -> int:
-        """Planes of a layer of chunks."""
-        return self._depth
-
-    def holds(self, workers: int) -> int:
-        """As many layers as the planes lie in that the threads copy at once.
-
-        Twice, since a layer is decoded chunk by chunk, then put together.
-        """
-        if self._depth == 1:
-            return 0
-        layers = (workers + self._depth - 2) // self._depth + 1
-        return 2 * min(layers * self._depth, self._spec.planes) * self._spec.plane_bytes
 
     def at(self, geometry: Geometry) -> "ArraySource":
         """Return the same volume with its voxels of another size, or elsewhere."""
@@ -113,64 +129,31 @@ class ArraySource(Source):
         placed.geometry = geometry
         return placed
 
-    def choose(self, planes: Sequence[int]) -> Source:
-        """These planes alone; of planes that follow each other a layer is still read once."""
-        if list(planes) != list(range(planes[0], planes[0] + len(planes))):
-            return super().choose(planes)
-        chosen = copy(self)
-        chosen._first = self._first + planes[0]
-        chosen._spec = Spec((len(planes), *self._spec.plane_shape), self._spec.dtype)
+    def choose(self, planes: Sequence[int]) -> "ArraySource":
+        """Return these planes alone, in this order."""
+        chosen = ArraySource(self.array, _chosen(self._planes, planes))
+        chosen.geometry = self.geometry
         return chosen
-
-    def begin(self, buffers: Buffers) -> Callable[[int], Decode]:
-        """Begin a sweep, in which every layer is read once."""
-        if self._depth == 1:
-            return super().begin(buffers)
-        layers: dict[int, _Layer] = {}
-
-        def ask(z: int) -> Decode:
-            number = (self._first + z) // self._depth
-            if number not in layers:  # planes are asked for in order: those before are done
-                layers.clear()
-                layers[number] = _Layer(partial(self._layer, number))
-            return partial(layers[number].give, (self._first + z) % self._depth)
-
-        return ask
-
-    def _layer(self, number: int) -> tuple[Slab, int]:
-        """Planes of a layer of chunks, as far as they are wanted, and which of them is first."""
-        start = max(number * self._depth, self._first)
-        stop = min((number + 1) * self._depth, self._first + self._spec.planes)
-        return self._slab(start, stop), start % self._depth
 
     def __str__(self) -> str:
         return f"{type(self.array).__module__.partition('.')[0]} array"
 
 
-class _Layer:
-    """The planes of one layer of chunks: read when the first is wanted, forgotten with the last."""
-
-    def __init__(self, read: Callable[[], tuple[Slab, int]]) -> None:
-        self._read, self._lock = read, Lock()
-        self._planes: tuple[Slab, int] | None = None
-
-    def give(self, z: int, out: Plane) -> None:
-        with self._lock:
-            if self._planes is None:
-                self._planes = self._read()
-        slab, first = self._planes
-        out[...] = slab[z - first]
+def _chosen(taken: Sequence[int], planes: Sequence[int]) -> Sequence[int]:
+    """Return some of the planes that are taken; of ranges a range, since they may be millions."""
+    if not isinstance(taken, range) or not isinstance(planes, range):
+        return tuple(taken[z] for z in planes)
+    first, step = taken.start + taken.step * planes.start, taken.step * planes.step
+    return range(first, first + step * len(planes), step)
 
 
-def _chunk_depth(array: Any) -> int:
-    """Planes of a chunk along z; 1 where the array has none."""
-    if isinstance(array, np.ndarray):
-        return 1
-    chunks = getattr(array, "chunks", None)
+def _chunk_length(array: Any, axis: int) -> int:
+    """Return the length of a chunk along an axis; without chunks 1 along z, and all along y."""
+    chunks = None if isinstance(array, np.ndarray) else getattr(array, "chunks", None)
     if not chunks:
-        return 1
-    first = chunks[0]
-    return max(1, int(max(first) if isinstance(first, tuple) else first))
+        return 1 if axis == 0 else int(array.shape[axis])
+    length = chunks[axis]
+    return max(1, int(max(length) if isinstance(length, tuple) else length))
 
 
 class ArraySink(Sink):
@@ -179,32 +162,32 @@ class ArraySink(Sink):
     array: Slab
 
     def infer(self, spec: Spec) -> Spec:
-        """Spec as it is: any fits."""
+        """Return the spec as it is: any fits."""
         return spec
 
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:  # noqa: ARG002
-        """The array."""
+        """Count the array."""
         return (Use(str(self), "the array that is returned", spec.nbytes),)
 
     def storing(self, spec: Spec, workers: int, economy: Economy) -> int:  # noqa: ARG002
-        """Nothing besides."""
+        """Count nothing besides."""
         return 0
 
     def files(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
-        """No file."""
+        """Return 0: there is no file."""
         return 0
 
     def trial(self, spec: Spec, plane: Plane) -> float:  # noqa: ARG002 - as above
-        """No time that counts."""
+        """Return 0: it takes no time that counts."""
         return 0.0
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:  # noqa: ARG002
-        """Make the array."""
+        """Make the array; return its writer."""
         self.array = np.empty(spec.shape, spec.dtype)
         return _ArrayWriter(self.array)
 
     def warm(self, spec: Spec) -> None:
-        """Nothing is compiled."""
+        """Compile nothing."""
 
     def __str__(self) -> str:
         return "array"

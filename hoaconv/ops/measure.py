@@ -140,12 +140,6 @@ class Histogram(Declared, Counting):
     bins: int = param(WHOLE, "bins from least to greatest voxel to list; 0 for none", default=0)
     percentiles: tuple[float, ...] = param(PERCENTAGES, "percentiles to tell", default=SHOWN)
 
-    def serves(self, wanted: Fold) -> bool:
-        """Return whether it tells the percentiles of another histogram that lists no bins."""
-        if not isinstance(wanted, Histogram) or wanted.bins not in (0, self.bins):
-            return False
-        return set(wanted.percentiles) <= set(self.percentiles)
-
     def finish(self, state: Counts) -> Mapping[str, Any]:
         """The voxels' count, nan, min, max and percentiles, and the bins' edges and counts.
 

@@ -1,79 +1,70 @@
 """A volume of one plane as one of many: a flat or dark field that is used for every z."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from threading import Lock
 
-from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Decode, Source
-from hoaconv.engine.spec import Plane, Spec
+from hoaconv.engine.contract import LayeredSource, Source
+from hoaconv.engine.spec import Slab, Spec
 
 __all__ = ["Repeated"]
 
+Piece = tuple[slice, slice]
+
+_WHOLE = (slice(None), slice(None))
+
 
 @dataclass(frozen=True)
-class Repeated(Source):
-    """The only plane of a source, given for each of `planes`; a sweep decodes it once.
+class Repeated(LayeredSource):
+    """The only plane of a source, given for each z: a layer of its own, decoded once a sweep.
 
     Attributes
     ----------
     source
         A source of one plane.
-    planes
+    count
         Planes that are given.
     """
 
     source: Source
-    planes: int
+    count: int
 
     @property
     def spec(self) -> Spec:
         """The source's, with the planes that are given."""
         spec = self.source.spec
-        return replace(spec, shape=(self.planes, *spec.plane_shape))
+        return replace(spec, shape=(self.count, *spec.plane_shape))
 
     @property
     def stored_bytes(self) -> int:
         """Bytes of the one plane on disk."""
         return self.source.stored_bytes
 
-    def read(self, z: int, out: Plane) -> None:  # noqa: ARG002 - all planes are one
-        """Decode the plane into `out`."""
-        self.source.read(0, out)
+    @property
+    def depth(self) -> int:
+        """As many planes as are given, so that all of them are one layer's."""
+        return self.count
 
-    def scratch(self) -> int:
-        """As the source."""
+    @property
+    def planes(self) -> Sequence[int]:
+        """The one stored plane, for each that is given."""
+        return (0,) * self.count
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        """The whole plane."""
+        return (_WHOLE,)
+
+    def piece_bytes(self, planes: int) -> int:  # noqa: ARG002 - there is one
+        """Return the bytes that a thread holds while it reads the plane."""
         return self.source.scratch()
 
-    def begin(self, buffers: Buffers) -> Callable[[int], Decode]:
-        """Begin a sweep, in which the plane is decoded once and copied for each z."""
-        kept = _Kept(self.source, buffers)
-        return lambda z: kept.give  # noqa: ARG005 - all planes are one
-
-    def holds(self, workers: int) -> int:
-        """Bytes of the decoded plane, and what the source holds."""
-        return self.source.spec.plane_bytes + self.source.holds(workers)
+    def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:  # noqa: ARG002
+        """Decode the plane into ``out[0]``."""
+        self.source.read(0, out[0])
 
     def choose(self, planes: Sequence[int]) -> Source:
-        """Give the plane as often as there are chosen planes."""
-        return replace(self, planes=len(planes))
+        """Return the plane as often as there are chosen planes."""
+        return replace(self, count=len(planes))
 
     def __str__(self) -> str:
         return str(self.source)
-
-
-class _Kept:
-    """The plane, decoded when it is first asked for."""
-
-    def __init__(self, source: Source, buffers: Buffers) -> None:
-        self._spec, self._buffers = source.spec, buffers
-        self._decode, self._lock = source.begin(buffers)(0), Lock()
-        self._plane: Plane | None = None
-
-    def give(self, out: Plane) -> None:
-        with self._lock:
-            if self._plane is None:
-                plane = self._buffers.take(self._spec.plane_shape, self._spec.dtype)
-                self._decode(plane)
-                self._plane = plane
-        out[...] = self._plane

@@ -1,1 +1,1 @@
-"""What makes an array an OME-Zarr image: levels, downsampling, metadata."""
+"""OME-Zarr images: levels, downsampling, metadata."""

@@ -1,4 +1,4 @@
-"""A pyramid as it is written: one layer buffer a level, planes halved as they arrive.
+"""Pyramids while they are written: one layer buffer a level, planes halved as they arrive.
 
 A plane is copied into the layer of level 0, or made in it; when a group of planes is whole it is
 downsampled straight into the layer of the next level, and so on; a full layer is written at once.
@@ -62,7 +62,7 @@ class Cascade:
         """Planes taken so far."""
 
     def lend(self, z: int) -> Plane | None:
-        """The slot of plane `z`, if what was in it is written and downsampled."""
+        """Return the slot of plane `z`, if its last content is written and downsampled."""
         depth, group = self._array.spec.unit[0], self._step[0]
         same_layer = z // depth == self.planes // depth
         begun = self.planes // group * group  # the planes before are downsampled
@@ -74,7 +74,7 @@ class Cascade:
 
     @property
     def filled(self) -> bool:
-        """Whether the next plane was lent its slot."""
+        """True if the next plane was lent its slot."""
         return self.planes in self._lent
 
     def take(self, plane: Plane, rows: slice) -> None:
@@ -91,7 +91,7 @@ class Cascade:
             self._shrink((*self._newest(count - 1), plane), count, cells)
 
     def advance(self) -> None:
-        """The plane in `slot` is whole and downsampled: pass on, write what is complete."""
+        """Go on: the plane in `slot` is whole and downsampled. Write what is complete."""
         completed = self._completes()
         if self._spilled:
             self._spilled.put(self.planes, self.slot())
@@ -106,7 +106,7 @@ class Cascade:
             self._held = None
 
     def fill(self) -> None:
-        """`slot` was filled in place: downsample, then as `advance`."""
+        """Downsample the plane that was made in `slot`, then go on as `advance` does."""
         count = self._completes()
         if count and self._below:
             planes = (*self._newest(count - 1), self.slot())
@@ -119,20 +119,20 @@ class Cascade:
         self.advance()
 
     def slot(self) -> Plane:
-        """Where the next plane goes."""
+        """Return the place of the next plane."""
         slot: Plane = self._layer[self.planes % len(self._layer)]
         return slot
 
     @property
     def _layer(self) -> Slab:
-        """The buffer: taken for the first plane, by whichever thread is first."""
+        """The buffer; the first thread takes it for the first plane."""
         with self._lock:
             if self._held is None:
                 self._held = self._buffers.take(self._room, self._array.spec.dtype)
             return self._held
 
     def _completes(self) -> int:
-        """Planes of the group that the plane in `slot` completes; 0 if it doesn't."""
+        """Return the planes of the group that the plane in `slot` completes, else 0."""
         if self._below is None:
             return 0
         count = self.planes % self._step[0] + 1
@@ -140,7 +140,7 @@ class Cascade:
         return count if last or count == self._step[0] else 0
 
     def _newest(self, count: int) -> tuple[Plane, ...]:
-        """The `count` planes before the one in `slot`."""
+        """Return the `count` planes before the one in `slot`."""
         places = range(self.planes - count, self.planes)
         return tuple(self._layer[z % len(self._layer)] for z in places)
 

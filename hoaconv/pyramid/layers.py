@@ -21,7 +21,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Layers:
-    """What the levels hold.
+    """The layers of all levels while they grow.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Layers:
     spilled: int = 0
 
     def planes(self, i: int) -> int:
-        """Planes that the buffer of level `i` holds.
+        """Return the planes that the buffer of level `i` holds.
 
         A layer, or more where a group is thicker: a buffer that is a multiple of the layer and
         holds a group never overwrites a plane that has yet to be downsampled.
@@ -55,7 +55,7 @@ class Layers:
 
     @cached_property
     def spillable(self) -> int:
-        """Levels to gather, one and one more, as long as less is held."""
+        """Levels that can be spilled, each of which saves memory."""
         steps = [replace(self, spilled=n) for n in range(len(self.arrays) + 1)]
         less = (after._held < before._held for before, after in pairwise(steps))
         fits = (_plane_bytes(array, array.piece_shape) <= MOST for array in self.arrays)
@@ -67,7 +67,7 @@ class Layers:
         return sum(map(_scratch_bytes, self._waiting))
 
     def uses(self, who: str, workers: int) -> tuple[Use, ...]:
-        """Buffers of all levels; pieces on their way to scratch and back."""
+        """Count the buffers of all levels, and pieces on their way to scratch and back."""
         buffers = tuple(self._buffer(who, i) for i in range(len(self.arrays)))
         if not self.spilled:
             return buffers
@@ -101,7 +101,7 @@ def _plane_bytes(array: ArraySpec, shape: Shape) -> int:
 
 
 def _scratch_bytes(array: ArraySpec) -> int:
-    """Of a layer, were no piece of a plane smaller packed."""
+    """Return the bytes of a layer, as if no piece of a plane were smaller packed."""
     planes = min(array.unit[0], array.shape[0])
     return planes * (_plane_bytes(array, array.shape) + HEADER * array.piece_count)
 

@@ -36,7 +36,7 @@ def levels(
     factors: Triple | None = None,
     count: int | None = None,
 ) -> tuple[Level, ...]:
-    """Levels of a pyramid, level 0 first; shapes are rounded up.
+    """Return the levels of a pyramid, level 0 first; shapes are rounded up.
 
     Without `factors` each axis is halved, but one with long voxels waits until the others
     have nearly caught up. Without `count`, levels are added until one fits into a chunk, along
@@ -63,7 +63,7 @@ def levels(
 
 
 def _done(made: list[Level], chunks: Triple, factors: Triple | None, count: int | None) -> bool:
-    """Enough levels: as many as were asked for, or the axes that shrink fit into a chunk."""
+    """Return whether there are as many levels as asked for, or the smallest fits a chunk."""
     if count is not None:
         return len(made) >= count
     axes = zip(made[-1].shape, chunks, factors or (2, 2, 2), strict=True)
@@ -80,7 +80,7 @@ def _next(level: Level, voxel_size: tuple[float, float, float], factors: Triple 
 def _step(
     level: Level, voxel_size: tuple[float, float, float], factors: Triple, *, even: bool
 ) -> Triple:
-    """Factors of the axes that may shrink: those longer than a voxel, and not ahead."""
+    """Return the factors of the axes that may shrink: longer than a voxel, and not coarser."""
     edges = [v * f for v, f in zip(voxel_size, level.factor, strict=True)]
     least = min(e for e, n in zip(edges, level.shape, strict=True) if n > 1)
     z, y, x = (

@@ -1,6 +1,6 @@
 """OME-NGFF metadata, 0.4 and 0.5: https://ngff.openmicroscopy.org.
 
-The one place where `voxel_size` becomes OME's ``scale``.
+Here alone `voxel_size` becomes OME's ``scale``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def attributes(
     window: Mapping[str, float] | None,
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Attributes of the image's group, for NGFF ``"0.5"`` or ``"0.4"``."""
+    """Return the attributes of the image's group, for NGFF ``"0.5"`` or ``"0.4"``."""
     multiscale: dict[str, Any] = {
         "name": image.name,
         "axes": _axes(geometry),
@@ -66,7 +66,7 @@ def attributes(
 
 
 def as_label(values: Mapping[str, Any], ngff: str) -> dict[str, Any]:
-    """Attributes of an image as those of a label image two groups below its source.
+    """Return an image's attributes as those of a label image two groups below its source.
 
     The spec wants colors; label 1, which a threshold marks, is yellow.
     """
@@ -78,7 +78,7 @@ def as_label(values: Mapping[str, Any], ngff: str) -> dict[str, Any]:
 
 
 def label_list(names: Sequence[str], ngff: str) -> dict[str, Any]:
-    """Attributes of the group ``labels``."""
+    """Return the attributes of the group ``labels``."""
     listed = {"labels": list(names)}
     return {"ome": {"version": "0.5", **listed}} if ngff == "0.5" else listed
 
@@ -89,7 +89,7 @@ def _axes(geometry: Geometry) -> list[dict[str, str]]:
 
 
 def _dataset(method: str, geometry: Geometry, i: int, level: Level) -> dict[str, Any]:
-    """Scale, then translation: the spec's order.
+    """Return a level's row: scale, then translation, in the order of the specification.
 
     The centre of a voxel that stands for f voxels of level 0 lies (f - 1) / 2 of them further than
     that of the first; with ``nearest`` it is the first one itself.
@@ -103,12 +103,12 @@ def _dataset(method: str, geometry: Geometry, i: int, level: Level) -> dict[str,
 
 
 def _tidy(value: float) -> float:
-    """Without the last bits' noise: 3 x 19.57 is 58.71, not 58.709999999999994."""
+    """Return the number without errors in its last bits: 58.71, not 58.709999999999994."""
     return float(f"{value:.12g}")
 
 
 def _omero(image: ImageInfo, level: Level, window: Mapping[str, float]) -> dict[str, Any]:
-    """Rendering settings: one grey channel and the window in which to show it."""
+    """Return rendering settings: one grey channel and the window of values to show."""
     channel = {
         "label": image.name,
         "color": "FFFFFF",
@@ -123,7 +123,7 @@ def _omero(image: ImageInfo, level: Level, window: Mapping[str, float]) -> dict[
 
 
 def window_of(dtype: np.dtype[Any], histogram: Mapping[str, Any]) -> dict[str, float] | None:
-    """The ``window`` of omero, from the value of the fold `Histogram`.
+    """Return the ``window`` of omero, from the value of the fold `Histogram`.
 
     It shows what lies between the 0.1 and the 99.9 percentile, or, where that is one value,
     between the least and the greatest. None where there is nothing finite to show.

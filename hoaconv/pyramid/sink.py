@@ -1,4 +1,4 @@
-"""The sink that makes planes an OME-Zarr image: every level in the same sweep."""
+"""The sink that writes planes as an OME-Zarr image, every level in the same sweep."""
 
 import json
 from collections.abc import Mapping
@@ -54,14 +54,14 @@ class OmeZarr(Sink):
     overwrite: bool = False
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
     scratch: Path | None = None
-    """Where what doesn't fit in memory waits, in a folder of its own; by default in the output."""
+    """Folder under which layers wait that don't fit in memory; by default the output."""
     labels: tuple[str, ...] = ()
     """Names of label images that other sinks of the sweep write under ``labels/``."""
     is_label: bool = False
-    """Whether this is such a label image: the folder is then claimed by the image's sink."""
+    """True if this is such a label image: the image's sink then claims the folder."""
 
     def infer(self, spec: Spec) -> Spec:
-        """Spec as it is.
+        """Return the spec as it is.
 
         Raises
         ------
@@ -80,13 +80,17 @@ class OmeZarr(Sink):
         """Return the histogram, by which viewers are told what to show; a label needs none."""
         return () if self.is_label else (HISTOGRAM,)
 
+    def serves(self, fold: Fold, required: Fold) -> bool:  # noqa: ARG002 - there is one
+        """Return whether a fold tells the percentiles that the image's metadata are made of."""
+        return isinstance(fold, Histogram) and fold.percentiles == HISTOGRAM.percentiles
+
     def levels(self, spec: Spec) -> tuple[Level, ...]:
-        """Shapes and factors of the pyramid."""
+        """Return the shapes and factors of the pyramid."""
         edges = spec.geometry.edges
         return levels(spec.shape, self.chunks, edges, self.factors, self.level_count)
 
     def arrays(self, spec: Spec) -> tuple[ArraySpec, ...]:
-        """The array of each level."""
+        """Return the array of each level."""
         return tuple(self._array(level, spec) for level in self.levels(spec))
 
     def _array(self, level: Level, spec: Spec) -> ArraySpec:
@@ -96,27 +100,27 @@ class OmeZarr(Sink):
         )
 
     def layers(self, spec: Spec, economy: Economy) -> Layers:
-        """What the levels hold, as many of them spilled as save memory."""
+        """Return the layers of all levels, of which as many are spilled as save memory."""
         layers = _in_memory(self, spec)
         return replace(layers, spilled=min(economy.spilled, layers.spillable))
 
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
-        """What the levels hold, and scratch of downsampling."""
+        """Count the layers of all levels, and the workspace of downsampling."""
         layers = self.layers(spec, economy).uses(str(self), workers)
         threads = min(workers + 1, spec.plane_shape[0])  # a band has at least a row
         shrinking = threads * downsample_bytes(spec.shape[2], spec.dtype)
         return (*layers, Use(str(self), f"downsampling in {threads} threads", shrinking))
 
     def storing(self, spec: Spec, workers: int, economy: Economy) -> int:
-        """Bytes of the chunks of one layer on their way to disk; levels are stored in turn."""
+        """Return the bytes of a layer's chunks on their way to disk; levels are stored in turn."""
         return max(array.write_bytes(workers, lean=economy.tight) for array in self.arrays(spec))
 
     def lends(self, spec: Spec, economy: Economy) -> int:
-        """Planes of the first layer: its buffer has a slot for each from the beginning."""
+        """Return the planes of the first layer: its buffer has a slot for each from the start."""
         return 0 if self.layers(spec, economy).spilled else self.arrays(spec)[0].unit[0]
 
     def spillable(self, spec: Spec) -> int:
-        """Levels whose layers may wait in scratch, the largest first."""
+        """Return how many levels' layers may wait in scratch, the largest first."""
         return self.layers(spec, Economy()).spillable
 
     def spills(self, spec: Spec, economy: Economy) -> str:
@@ -131,22 +135,22 @@ class OmeZarr(Sink):
         return self.scratch or self.path
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:
-        """Bytes of a layer of each spilled level, were none smaller packed."""
+        """Return the bytes of a layer of each spilled level, as if none were smaller packed."""
         return self.layers(spec, economy).scratch_bytes
 
     def files(self, spec: Spec) -> int:
-        """Shards or chunks of all levels, and metadata; chunks of zeros are not stored."""
+        """Count shards or chunks of all levels, and metadata; chunks of zeros are not stored."""
         arrays = self.arrays(spec)
         metadata = 1 if self.ngff == "0.5" else 2  # of a group as of an array
         groups = 1 + bool(self.labels)
         return sum(array.objects for array in arrays) + metadata * (len(arrays) + groups)
 
     def trial(self, spec: Spec, plane: Plane) -> float:
-        """Seconds to copy and downsample a plane, and to pack its share of chunks."""
+        """Return the seconds to copy and downsample a plane, and to pack its share of chunks."""
         return trial_seconds(self.arrays(spec)[0], self.levels(spec), self.image.method, plane)
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "OmeZarrWriter":
-        """Claim the folder. Raises StoreError where that isn't possible."""
+        """Claim the folder. Raise StoreError where that isn't possible."""
         return OmeZarrWriter(self, spec, pool, buffers, economy)
 
     def warm(self, spec: Spec) -> None:
@@ -161,7 +165,7 @@ class OmeZarr(Sink):
 
 @lru_cache
 def _in_memory(sink: OmeZarr, spec: Spec) -> Layers:
-    """What the levels hold if none is spilled; `fit` asks hundreds of times."""
+    """Return the layers if none is spilled; `fit` asks hundreds of times."""
     groups = (*(level.step[0] for level in sink.levels(spec)[1:]), 1)
     return Layers(sink.arrays(spec), groups)
 
@@ -234,7 +238,7 @@ class OmeZarrWriter(Writer):
             self._claim.check()
 
     def _cascade(self, i: int = 0) -> Cascade:
-        """Of level `i` and all below."""
+        """Return the cascade of level `i` and all below."""
         array, layers, given = self._arrays[i], self._layers, (self._pool, self._buffers)
         last = i + 1 == len(self._levels)
         below = None if last else (self._levels[i + 1], self._cascade(i + 1))
@@ -245,12 +249,12 @@ class OmeZarrWriter(Writer):
         return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, spilled)
 
     def lend(self, z: int) -> Plane | None:
-        """Its slot in the layer, if that is free."""
+        """Return its slot in the layer, if that is free."""
         return self._top.lend(z)
 
     @property
     def filled(self) -> bool:
-        """Whether the next plane lies in its slot."""
+        """True if the next plane lies in its slot."""
         return self._top.filled
 
     def take(self, plane: Plane, rows: slice) -> None:
@@ -258,14 +262,14 @@ class OmeZarrWriter(Writer):
         self._top.take(plane, rows)
 
     def advance(self) -> None:
-        """The plane is taken, or was lent its slot."""
+        """Go on to the next plane: this one is taken, or was lent its slot."""
         if self._top.filled:
             self._top.fill()
         else:
             self._top.advance()
 
     def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Write the metadata, the image's own last. Returns a row a level, files and bytes."""
+        """Write the metadata, the image's own last. Return a row a level, files and bytes."""
         if self._top.planes != self._spec.planes:
             raise PlanError(f"{self._top.planes} planes came of {self._spec.planes}")
         self._check()

@@ -1,4 +1,4 @@
-"""How long storing a plane takes, tried on a few chunks that go nowhere."""
+"""Estimate the time of storing a plane: a few chunks are packed that go nowhere."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,11 +19,11 @@ CHUNKS = 3
 SAMPLE_VOXELS = 1 << 23
 
 LONG = 3.0
-"""Seconds: what would take longer is told from a sixteenth."""
+"""Seconds: a trial that would take longer is made of a sixteenth."""
 
 
 def trial_seconds(array: ArraySpec, levels: Sequence[Level], method: str, plane: Plane) -> float:
-    """Seconds of one thread to store a plane, its share of all levels included.
+    """Return the seconds of one thread to store a plane, with its share of all levels.
 
     Parameters
     ----------
@@ -45,16 +45,16 @@ def trial_seconds(array: ArraySpec, levels: Sequence[Level], method: str, plane:
 
 
 def _packing(array: ArraySpec, sample: Slab) -> float:
-    """Seconds for a voxel."""
+    """Return the seconds for a voxel."""
     start = process_time()  # packing has threads of its own: the work of all of them counts
     write_nowhere(replace(array, shape=sample.shape, shards=None), sample)
     return (process_time() - start) / sample.size
 
 
 def _sample(array: ArraySpec, plane: Plane) -> Slab:
-    """A few chunks; each of their planes is another part of the plane, as if it went on along z.
+    """Return a few chunks, each plane of which is another part of the given plane.
 
-    Of huge chunks it is a part.
+    Of huge chunks it returns a part.
     """
     depth, rows, columns = array.chunks
     width = min(CHUNKS * columns, plane.shape[1], SAMPLE_VOXELS)
@@ -68,7 +68,7 @@ def _sample(array: ArraySpec, plane: Plane) -> Slab:
 
 
 def _downsampling(levels: Sequence[Level], method: str, plane: Plane) -> float:
-    """Seconds for the first step down, which all further ones together don't reach."""
+    """Return the seconds for the first step down; all further steps together take less."""
     if len(levels) < 2:
         return 0.0
     fz, fy, fx = levels[1].step

@@ -105,8 +105,8 @@ class Coded(InMemory):
 @pytest.mark.parametrize(("workers", "pieces"), [(1, 1), (4, 2), (20, 6)])
 def test_what_decoders_free_is_kept_and_counted_where_there_is_room(workers, pieces) -> None:
     plan = Plan.read(Coded(SOURCE.volume)) | Keep()
-    (ample,) = schedule(plan, Limits(1 << 40, workers)).sweeps
-    (tight,) = schedule(plan, Limits(ample.projected - 1, workers)).sweeps
+    (ample,) = schedule(plan, Limits(1 << 40, workers, tuned=True)).sweeps
+    (tight,) = schedule(plan, Limits(ample.projected - 1, workers, tuned=True)).sweeps
     assert ample.keeps_large_blocks
     assert not tight.keeps_large_blocks
     freed = [use.nbytes for use in ample.uses if "freed" in use.what]

@@ -67,6 +67,32 @@ def test_a_required_fold_sees_what_the_sink_gets_and_no_fold_is_doubled(before, 
     )
 
 
+class Other(Total):
+    """Sums up under another name, which `Easy` doesn't mind."""
+
+    word = "other"
+
+
+class Easy(Summing):
+    def serves(self, fold, required):
+        return isinstance(fold, Total)
+
+
+def test_a_sink_says_which_folds_serve():
+    easy, strict = Easy(), Summing()
+    plan = Plan.read(InMemory(VOLUME)) | Other() | easy | strict
+    made = schedule(plan, PLENTY)
+    assert [str(s.part) for s in made.sweeps[0].stages] == [
+        "memory",
+        "other",
+        "keep",
+        "total",
+        "keep",
+    ]
+    run(made)
+    assert easy.told == strict.told == [{Total(): {"sum": int(VOLUME.sum())}}]
+
+
 def test_a_fold_beside_the_sink_measures_other_planes_or_the_same_again():
     sink, planes = Summing(), Plan.read(InMemory(VOLUME))
     made = schedule((planes | Total()) & (planes | sink) & (planes | Add(1) | Keep()), PLENTY)

@@ -1,6 +1,7 @@
 """Zarr arrays as planes: zarr-python writes and reads them too, tensorstore counts what is read."""
 
 import json
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,10 @@ from in_memory import Keep, Spans, Total, span_sums
 from sized import held_and_counted, with_sizes
 
 import hoaconv
+from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.estimate import estimate
+from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.layered import tickets
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
@@ -171,6 +175,15 @@ def test_chosen_planes_are_chosen_from_again(stored, volume):
     np.testing.assert_array_equal(planes_of(source), volume[[24, 30, 15]])
 
 
+def test_a_volume_is_a_value_that_can_be_sent(stored, volume):
+    source = stored.choose(range(3, 30))
+    sent = pickle.loads(pickle.dumps(source))
+    assert sent == source
+    assert hash(sent) == hash(source)
+    assert stored not in (source, stored.choose(range(3, 31)), stored.at(Geometry((2, 1, 1))))
+    np.testing.assert_array_equal(swept(sent), volume[3:30])
+
+
 def test_what_is_left_out_is_not_decoded(stored, volume):
     a_layer = np.prod([-(-n // c) for n, c in zip(SHAPE[1:], CHUNKS[1:], strict=True)])
     got = []
@@ -209,9 +222,9 @@ def test_the_layer_is_a_row_of_the_plan(stored):
     rows = [use for use in sweep.uses if use.what == "the layer being read"]
     assert [use.who for use in rows] == ["a.zarr"]
     assert rows[0].nbytes >= CHUNKS[0] * stored.spec.plane_bytes
-    assert stored.choose([3, 20, 35]).holds(2) == 0  # one plane of a layer needs no layer
+    assert stored.choose([3, 20, 35]).layer_bytes(2) == 0  # one plane of a layer needs no layer
     two = stored.choose([0, 7, 20])
-    assert 2 * stored.spec.plane_bytes <= two.holds(2) < stored.holds(2)
+    assert 2 * stored.spec.plane_bytes <= two.layer_bytes(2) < stored.layer_bytes(2)
 
 
 def test_two_sweeps_and_two_readers_share_a_source(stored, volume):
@@ -226,7 +239,7 @@ def test_two_sweeps_and_two_readers_share_a_source(stored, volume):
 def test_a_trial_takes_a_plane_for_its_share_of_a_layer(stored):
     made = schedule(Plan.read(stored) | Total(), Limits(1 << 40, 2))
     assert estimate(made).work["a.zarr"] > 0
-    assert stored.together == CHUNKS[0]
+    assert stored.thickness == CHUNKS[0]
 
 
 @pytest.mark.parametrize("layout", ["v2", "v2 nested", "v3", "sharded"])
@@ -434,13 +447,11 @@ def test_an_error_anywhere_ends_the_sweep_whoever_waits(stored, left, one_by_one
 
 
 def test_tickets_that_are_dropped_hold_nobody_up(stored, volume):
-    from hoaconv.engine.buffers import Buffers
-
     buffers = Buffers()
-    how = stored.begin(buffers)
+    how = tickets(stored, buffers, workers=2)
     for _ in range(12):
-        how(0)
+        next(how)
     out = np.zeros_like(volume[12])
-    how(12)(out)
+    next(how)(out)
     np.testing.assert_array_equal(out, volume[12])
     assert buffers.held == CHUNKS[0] * stored.spec.plane_bytes

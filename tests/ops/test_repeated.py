@@ -62,7 +62,7 @@ def test_the_plane_is_a_row_of_the_plan_and_can_be_chosen_from():
     plane = InMemory(np.ones((1, 4, 5), np.float32))
     repeated = Repeated(plane, 7)
     assert repeated.spec.shape == (7, 4, 5)
-    assert repeated.holds(4) == plane.spec.plane_bytes
+    assert repeated.layer_bytes(4) == plane.spec.plane_bytes
     assert repeated.stored_bytes == plane.stored_bytes
     assert repeated.choose([6, 2]) == Repeated(plane, 2)
     out = np.zeros((4, 5), np.float32)

@@ -16,7 +16,7 @@ Pass = Callable[[Schedule], Schedule]
 
 
 def each(step: Callable[[Sweep], Sweep]) -> Pass:
-    """A pass that looks at one sweep at a time."""
+    """Return a pass that applies `step` to each sweep."""
 
     def run(draft: Schedule) -> Schedule:
         return replace(draft, sweeps=tuple(map(step, draft.sweeps)))

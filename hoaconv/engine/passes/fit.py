@@ -40,7 +40,7 @@ def fit(draft: Sweep) -> Sweep:
 
 
 def _choices(draft: Sweep) -> list[_Choice]:
-    """From the fastest to the smallest.
+    """Return the choices, from the fastest to the smallest.
 
     Strides go first: they cost a few copies. Then the sweep is made tight: narrow bands, whose
     halos are copied more often, and encoders that wait now and then; then fewer slices are
@@ -88,7 +88,7 @@ def _reason(chosen: Sweep, most: _Choice, full: bool) -> str:
 
 
 def _sized(draft: Sweep, stage: Stage, choice: _Choice) -> Stage:
-    """A stage without context gains nothing from a stride; all are cut into bands."""
+    """Return the stage with its sizes: only stages with context gain from a stride."""
     rows = draft.spec_of(stage).plane_shape[0]
     share = -(-rows // (2 * draft.limits.workers))
     most = TIGHT_BAND_ROWS if choice.economy.tight else BAND_ROWS

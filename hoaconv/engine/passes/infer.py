@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from hoaconv.engine.schedule import Stage, Sweep
+from hoaconv.engine.schedule import Sweep
 from hoaconv.engine.spec import Spec
-from hoaconv.engine.stages import kind_of
+from hoaconv.engine.stages import Stage, kind_of
 
 __all__ = ["infer"]
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import cast
 
 from hoaconv.engine.contract import Fold
-from hoaconv.engine.schedule import Schedule, Stage, Sweep
-from hoaconv.engine.stages import kind_of
+from hoaconv.engine.schedule import Schedule, Sweep
+from hoaconv.engine.stages import Stage, kind_of
 
 __all__ = ["prescan"]
 

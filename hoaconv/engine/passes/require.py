@@ -1,9 +1,11 @@
 """Folds that sinks require: each is put before its sink, unless it is measured there already."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from hoaconv.engine.contract import Fold
-from hoaconv.engine.schedule import Stage, Sweep
+from hoaconv.engine.contract import Fold, Part
+from hoaconv.engine.schedule import Sweep
+from hoaconv.engine.stages import Stage
 
 __all__ = ["require"]
 
@@ -12,17 +14,18 @@ def require(draft: Sweep) -> Sweep:
     """Put the folds that a sink requires before it."""
     for kind, at in draft.asked:
         for fold in kind.requires(at.part, at.taken):
-            if not _is_measured(draft, at.i, fold):
+            if not any(kind.serves(at.part, tap, fold) for tap in _taps_before(draft, at.i)):
                 return require(_with_fold(draft, at.i, fold))
     return draft
 
 
-def _is_measured(draft: Sweep, i: int, fold: Fold) -> bool:
-    """Return whether a fold that serves has seen the very planes that stage `i` takes."""
+def _taps_before(draft: Sweep, i: int) -> Iterator[Part]:
+    """Return the folds and sinks that see the very planes that stage `i` takes."""
     (before,) = draft.stages[i].inputs
     kind, at = draft.asked[before]
-    serves = kind.measures and at.part.serves(fold)
-    return kind.passes_on and (serves or _is_measured(draft, before, fold))
+    if kind.passes_on:
+        yield at.part
+        yield from _taps_before(draft, before)
 
 
 def _with_fold(draft: Sweep, i: int, fold: Fold) -> Sweep:

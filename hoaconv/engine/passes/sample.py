@@ -16,9 +16,9 @@ import numpy as np
 from hoaconv.engine.contract import Resample
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.sampling import PAIRS, Drawn
-from hoaconv.engine.schedule import Schedule, Stage, Sweep
+from hoaconv.engine.schedule import Schedule, Sweep
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.engine.stages import kind_of
+from hoaconv.engine.stages import Stage, kind_of
 from hoaconv.errors import PlanError
 
 __all__ = ["Pick", "draw", "halves", "sample", "sample_of", "strata"]
@@ -34,11 +34,11 @@ class Pick(Resample):
     of: int
 
     def infer(self, spec: Spec) -> Spec:
-        """As many planes as are picked."""
+        """Return a spec of as many planes as are picked."""
         return Spec((len(self.planes), *spec.plane_shape), spec.dtype)
 
     def reach(self, spec: Spec, z: int) -> range:  # noqa: ARG002 - of any input
-        """The plane itself."""
+        """Return the plane itself."""
         return range(self.planes[z], self.planes[z] + 1)
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
@@ -141,7 +141,7 @@ def _sampled(sweep: Sweep, count: int, seed: int) -> Sweep:
 
 
 def sample_of(sweep: Sweep, places: Sequence[int]) -> Drawn | None:
-    """What some folds of a sweep see together; None if that is the whole volume."""
+    """Return the sample that some folds of a sweep see together; None if they see all planes."""
     (pick, *others) = (sweep.stages[sweep.stages[i].inputs[0]].part for i in places)
     if not isinstance(pick, Pick):
         return None
@@ -150,7 +150,7 @@ def sample_of(sweep: Sweep, places: Sequence[int]) -> Drawn | None:
 
 
 def _sources(sweep: Sweep) -> list[int]:
-    """The only source; refuses what a sample of slices can't stand in for."""
+    """Return the only source. Raise PlanError where a sample of slices can't stand in for all."""
     for kind, at in sweep.asked:
         if not kind.is_local(at.part, at.taken):
             raise PlanError(
@@ -164,16 +164,16 @@ def _sources(sweep: Sweep) -> list[int]:
 
 
 def _context(sweep: Sweep, i: int) -> int:
-    """Planes on each side that a stage's result depends on."""
+    """Return the planes on each side that a stage's result depends on."""
     stage = sweep.stages[i]
     return stage.halo[0] + max((_context(sweep, j) for j in stage.inputs), default=0)
 
 
 def _runs(drawn: list[int], reach: int, planes: int) -> tuple[list[int], dict[int, int]]:
-    """Slices to read, and where in these the drawn ones stand.
+    """Return the slices to read, and the places of the drawn ones in them.
 
-    Wherever slices are left out the next one's context begins anew. At an end of the volume the
-    context is cut as it is in the volume.
+    The context of each drawn slice is read with it. At an end of the volume it is cut as it is in
+    the volume.
     """
     near = {z + k for z in drawn for k in range(-reach, reach + 1)}
     read = sorted(z for z in near if 0 <= z < planes)
@@ -182,7 +182,7 @@ def _runs(drawn: list[int], reach: int, planes: int) -> tuple[list[int], dict[in
 
 
 def _measured_apart(stages: list[Stage], groups: list[list[int]], of: int) -> list[Stage]:
-    """Every fold as often as there are groups, each behind a pick of its group's slices."""
+    """Return every fold as often as there are groups, each behind a pick of its group's slices."""
     made: list[Stage] = []
     place: list[int] = []
     for stage in stages:

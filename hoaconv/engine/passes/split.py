@@ -10,7 +10,8 @@ from typing import cast
 
 from hoaconv.engine.contract import Hold, Scratch, Waiting
 from hoaconv.engine.passes.fit import fit
-from hoaconv.engine.schedule import Schedule, Stage, Sweep
+from hoaconv.engine.schedule import Schedule, Sweep
+from hoaconv.engine.stages import Stage
 from hoaconv.units import format_bytes
 
 __all__ = ["split"]
@@ -49,7 +50,7 @@ def _cut_all(draft: Schedule, fits: Callable[[Sweep], bool]) -> tuple[Sweep, ...
 
 
 def _cut(sweep: Sweep, number: int, fits: Callable[[Sweep], bool]) -> tuple[Sweep, Sweep] | None:
-    """The longest beginning that fits, or the shortest there is, and the rest."""
+    """Return the longest beginning that fits, or the shortest there is, and the rest."""
     places = [i for i in range(len(sweep.stages)) if _may_end(sweep, i)]
     scratch = sweep.limits.scratch
     if scratch is None or not places:
@@ -70,7 +71,7 @@ def _may_end(sweep: Sweep, i: int) -> bool:
 
 
 def _beginning(sweep: Sweep, i: int, number: int, scratch: Scratch) -> Sweep:
-    """Up to stage `i`, whose planes go to scratch."""
+    """Return the sweep up to stage `i`, whose planes go to scratch."""
     spec = sweep.spec_of(sweep.stages[i])
     hold = scratch.hold(f"sweep-{number}", spec)
     whole = sweep.with_stages((*sweep.stages, Stage(hold, (i,), spec)))
@@ -84,7 +85,7 @@ def _beginning(sweep: Sweep, i: int, number: int, scratch: Scratch) -> Sweep:
 
 
 def _rest(sweep: Sweep, i: int, number: int, first: Sweep) -> Sweep:
-    """From stage `i` on, whose planes come from scratch."""
+    """Return the sweep from stage `i` on, whose planes come from scratch."""
     hold = first.stages[-1]
     waiting = Waiting(cast(Hold, hold.part))  # `_beginning` ends so
     stages = list(sweep.stages)

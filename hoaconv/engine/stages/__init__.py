@@ -12,7 +12,7 @@ from hoaconv.engine.stages.resample import ResampleKind
 from hoaconv.engine.stages.running import Planes, Running
 from hoaconv.engine.stages.scan import ScanKind
 from hoaconv.engine.stages.sink import HoldKind, SinkKind
-from hoaconv.engine.stages.source import SourceKind
+from hoaconv.engine.stages.source import LayeredKind, SourceKind
 from hoaconv.engine.stages.stage import At, Found, Place, Stage
 
 __all__ = [
@@ -29,7 +29,10 @@ __all__ = [
     "register",
 ]
 
-_KINDS = (SourceKind, OpKind, ResampleKind, ScanKind, JoinKind, FoldKind, SinkKind, HoldKind)
+_KINDS = (
+    *(SourceKind, LayeredKind, OpKind, ResampleKind, ScanKind, JoinKind),
+    *(FoldKind, SinkKind, HoldKind),
+)
 
 for _kind in _KINDS:
     register(_kind())

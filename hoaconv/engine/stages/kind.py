@@ -128,6 +128,10 @@ class Kind(ABC, Generic[P]):
         """Return the folds of its planes that must stand before it."""
         return ()
 
+    def serves(self, part: P, fold: Part, required: Fold) -> bool:  # noqa: ARG002 - as above
+        """Return whether a part that is there does for a required fold."""
+        return fold == required
+
     def chooses(self, part: P, spec: Spec) -> range | None:  # noqa: ARG002 - as above
         """Return the planes of its input that it keeps, if it does nothing else to z."""
         return None

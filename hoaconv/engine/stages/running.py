@@ -1,4 +1,4 @@
-"""What the stages of a sweep share while it runs."""
+"""Pool, buffers, writers and taps, which the stages of a sweep share while it runs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Planes = Iterator[Plane]
 
 @dataclass
 class Running:
-    """What the stages of a sweep share while it runs; all numbers are positions of stages.
+    """All that the stages of a sweep share while it runs; all numbers are positions of stages.
 
     Attributes
     ----------

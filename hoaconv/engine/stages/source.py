@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from itertools import count
+from typing import Any, cast
 
 import numpy as np
 
 from hoaconv.engine import machine
 from hoaconv.engine.bands import bands
-from hoaconv.engine.contract import Decode, Source, Use
+from hoaconv.engine.contract import LayeredSource, Source, Use
+from hoaconv.engine.layered import tickets
 from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.engine.stages.kind import Kind, Share
@@ -18,7 +20,10 @@ from hoaconv.engine.stages.taps import Tap
 from hoaconv.engine.stages.trial import TooLargeError, Trial, Tried, rows_of, timed
 from hoaconv.engine.stream import ahead, initialize, map
 
-__all__ = ["SourceKind"]
+__all__ = ["LayeredKind", "SourceKind"]
+
+Decode = Callable[[Plane], None]
+"""Decodes one plane into an array (y, x)."""
 
 LEAST = 3
 """Slices that a trial decodes: of the beginning, the middle, the end."""
@@ -49,8 +54,6 @@ class SourceKind(Kind[Source]):
         freed = source.freed_bytes(decoders) if share.reuses_freed else 0
         if freed:
             yield Use(who, "freed by decoders, kept for the next", freed)
-        if layer := source.holds(share.workers):
-            yield Use(who, "the layer being read", layer)
 
     def decoder_bytes(self, part: Source) -> int:
         """Return the bytes that a worker holds while it reads a plane, besides the plane."""
@@ -60,9 +63,17 @@ class SourceKind(Kind[Source]):
         """Return the bytes that reading every plane once takes from disk."""
         return part.stored_bytes
 
+    def begin(self, source: Source, running: Running) -> Iterator[Decode]:  # noqa: ARG002
+        """Return for each plane, in order, how to decode it: to be called once, or dropped."""
+        return (partial(source.read, z) for z in count())
+
+    def together(self, source: Source) -> int:  # noqa: ARG002 - one by one
+        """Return how many planes are decoded at once: to read one takes as long as all."""
+        return 1
+
     def lower(self, at: At[Source], inputs: list[Planes], running: Running) -> Planes:  # noqa: ARG002
         """Return its planes, decoded ahead and seen by the folds that take any order."""
-        begun = initialize(at.given.planes, _Reading(at, running))
+        begun = initialize(at.given.planes, _Reading(at, running, self.begin(at.part, running)))
         return map(partial(_seen, running.on_plane), ahead(begun, running.ahead))
 
     def trial(self, at: At[Source], planes: list[Plane], trial: Trial) -> Tried:  # noqa: ARG002
@@ -72,16 +83,43 @@ class SourceKind(Kind[Source]):
         source = at.part
         if id(source) not in trial.decoded:
             wanted = min(trial.workers, trial.ahead)  # as in the run, and as is counted
-            trial.decoded[id(source)] = _decode_some(source, min(wanted, _possible(source)))
+            at_once = min(wanted, _possible(source))
+            trial.decoded[id(source)] = _decode_some(source, at_once, self.together(source))
         return trial.decoded[id(source)]
+
+
+class LayeredKind(SourceKind):
+    """Answers for sources whose planes lie in layers."""
+
+    name = LayeredSource.kind
+
+    def uses(self, at: At[Source], share: Share) -> Iterator[Use]:
+        """Count the layers being read, too."""
+        yield from super().uses(at, share)
+        if layer := _layered(at.part).layer_bytes(share.workers):
+            yield Use(str(at.part), "the layer being read", layer)
+
+    def begin(self, source: Source, running: Running) -> Iterator[Decode]:
+        """Return tickets to the layers' planes; where each plane is read by itself, readings."""
+        layered = _layered(source)
+        if not layered.is_shared:
+            return super().begin(source, running)
+        return tickets(layered, running.buffers, running.pool.workers)
+
+    def together(self, source: Source) -> int:
+        """Return the planes of a layer."""
+        return _layered(source).thickness
+
+
+def _layered(source: Source) -> LayeredSource:
+    return cast(LayeredSource, source)
 
 
 class _Reading:
     """Begins to decode plane after plane of a source."""
 
-    def __init__(self, at: At[Source], running: Running) -> None:
-        self._spec, self._running = at.part.spec, running
-        self._how = at.part.begin(running.buffers)
+    def __init__(self, at: At[Source], running: Running, how: Iterator[Decode]) -> None:
+        self._spec, self._running, self._how = at.part.spec, running, how
         self._writer = running.writers.get(running.lenders.get(at.i, -1))
         early = running.early.get(at.i, ())
         self._taps = tuple(running.taps[j] for j in early)
@@ -93,7 +131,7 @@ class _Reading:
         if out is None:
             out = self._running.buffers.take(self._spec.plane_shape, self._spec.dtype)
         show = partial(_show, self._taps, self._rows, z)
-        return self._running.pool.submit(self._label, _decode, self._how(z), out, show)
+        return self._running.pool.submit(self._label, _decode, next(self._how), out, show)
 
 
 def _decode(decode: Decode, out: Plane, show: Callable[[Plane], None]) -> Plane:
@@ -122,17 +160,17 @@ def _possible(source: Source) -> int:
     return max(1, min(machine.cpus(), free // (2 * each), DECODING_BYTES // each))
 
 
-def _decode_some(source: Source, at_once: int) -> Tried:
+def _decode_some(source: Source, at_once: int, together: int) -> Tried:
     """Return the seconds of one thread for a plane while so many decode; the most varied plane."""
-    if source.together > 1:
-        at_once = 1  # planes of one group have all threads
+    if together > 1:
+        at_once = 1  # planes of one layer have all threads
     count = min(-(-LEAST // at_once) * at_once, source.spec.planes)
     places = np.linspace(0, source.spec.planes - 1, count).astype(int).tolist()
     tried = in_threads("decode", partial(_read_rows, source), places, at_once)
     seconds = sum(took for took, _ in tried) / len(tried)
     with np.errstate(all="ignore"):  # infinities among the voxels
         most = max((plane for _, plane in tried), key=lambda plane: float(plane.std()))
-    return seconds / source.together, most
+    return seconds / together, most
 
 
 def _read_rows(source: Source, z: int) -> Tried:

@@ -56,7 +56,7 @@ class Stage:
 
     @property
     def kind(self) -> str:
-        """Who answers for it, such as ``source`` or ``op``."""
+        """Name of the kind that answers for it, such as ``source`` or ``op``."""
         return self.part.kind
 
     @property

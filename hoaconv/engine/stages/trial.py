@@ -51,7 +51,7 @@ class TooLargeError(Exception):
 
 @dataclass
 class Trial:
-    """What has been tried so far of a schedule.
+    """Results of the trial so far.
 
     Attributes
     ----------
