@@ -7,6 +7,7 @@ decode its pieces together, into one slab, and then take their planes from it.
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import groupby
 from threading import Event, Lock
@@ -15,7 +16,7 @@ from weakref import finalize
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.endpoints import Source
-from hoaconv.engine.spec import Plane, Slab
+from hoaconv.engine.spec import Plane, Slab, Spec
 
 __all__ = ["LayeredSource", "Piece", "tickets"]
 
@@ -110,6 +111,63 @@ class LayeredSource(Source):
         layers = self.at_once(workers)
         reading = min(workers, layers * self.piece_count) * self.piece_bytes(self.thickness)
         return layers * self.thickness * self.spec.plane_bytes + reading
+
+    def choose(self, planes: Sequence[int]) -> Source:
+        """Return these planes alone, in this order; of each layer its pieces are decoded once."""
+        return _ChosenLayers(self, _chosen(self.planes, planes))
+
+
+@dataclass(frozen=True)
+class _ChosenLayers(LayeredSource):
+    """Some stored planes of a layered source, in any order."""
+
+    source: LayeredSource
+    taken: Sequence[int]
+
+    @property
+    def spec(self) -> Spec:
+        whole = self.source.spec
+        return replace(whole, shape=(len(self.taken), *whole.plane_shape))
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the layers that are read, were all layers alike."""
+        if self.depth == 1:  # planes may be millions: no list of them is made
+            return self.source.stored_bytes * len(self.taken) // self.source.spec.planes
+        return self.source.stored_bytes * len(self.layers) // len(self.source.layers)
+
+    @property
+    def depth(self) -> int:
+        return self.source.depth
+
+    @property
+    def planes(self) -> Sequence[int]:
+        return self.taken
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        return self.source.pieces
+
+    @property
+    def piece_count(self) -> int:
+        return self.source.piece_count
+
+    def piece_bytes(self, planes: int) -> int:
+        return self.source.piece_bytes(planes)
+
+    def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
+        self.source.read_piece(planes, piece, out)
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+
+def _chosen(taken: Sequence[int], planes: Sequence[int]) -> Sequence[int]:
+    """Return some of the planes that are taken; of ranges a range, since they may be millions."""
+    if not isinstance(taken, range) or not isinstance(planes, range):
+        return tuple(taken[z] for z in planes)
+    first, step = taken.start + taken.step * planes.start, taken.step * planes.step
+    return range(first, first + step * len(planes), step)
 
 
 class _Layer:

@@ -34,8 +34,6 @@ class ArraySource(LayeredSource):
     array
         It has `shape`, `dtype` and slicing; ``array[a:b]``, and where it is in many chunks along y
         ``array[a:b, c:d]``, give what NumPy takes as an array.
-    planes
-        The planes that are taken, in any order; by default all.
 
     Raises
     ------
@@ -45,7 +43,7 @@ class ArraySource(LayeredSource):
 
     spacing = (1, 1, 1)
 
-    def __init__(self, array: Any, planes: Sequence[int] | None = None) -> None:
+    def __init__(self, array: Any) -> None:
         shape, dtype = tuple(map(int, array.shape)), np.dtype(array.dtype)
         dtype = np.dtype(np.uint8) if dtype == np.bool_ else dtype.newbyteorder("=")
         if len(shape) != 3:
@@ -56,8 +54,7 @@ class ArraySource(LayeredSource):
             known = ", ".join(map(str, DTYPES))
             raise SourceError(f"the array holds {dtype}; hoaconv takes {known}: convert it first")
         self.array = array
-        self._planes = range(shape[0]) if planes is None else planes
-        self._spec = Spec((len(self._planes), shape[1], shape[2]), dtype)
+        self._spec = Spec((shape[0], shape[1], shape[2]), dtype)
         self.geometry = Geometry()
         self._depth = min(_chunk_length(array, 0), shape[0])
 
@@ -77,9 +74,9 @@ class ArraySource(LayeredSource):
         return self._depth
 
     @property
-    def planes(self) -> Sequence[int]:
-        """The array's planes that are taken."""
-        return self._planes
+    def planes(self) -> range:
+        """All planes of the array."""
+        return range(self._spec.planes)
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
@@ -129,22 +126,8 @@ class ArraySource(LayeredSource):
         placed.geometry = geometry
         return placed
 
-    def choose(self, planes: Sequence[int]) -> "ArraySource":
-        """Return these planes alone, in this order."""
-        chosen = ArraySource(self.array, _chosen(self._planes, planes))
-        chosen.geometry = self.geometry
-        return chosen
-
     def __str__(self) -> str:
         return f"{type(self.array).__module__.partition('.')[0]} array"
-
-
-def _chosen(taken: Sequence[int], planes: Sequence[int]) -> Sequence[int]:
-    """Return some of the planes that are taken; of ranges a range, since they may be millions."""
-    if not isinstance(taken, range) or not isinstance(planes, range):
-        return tuple(taken[z] for z in planes)
-    first, step = taken.start + taken.step * planes.start, taken.step * planes.step
-    return range(first, first + step * len(planes), step)
 
 
 def _chunk_length(array: Any, axis: int) -> int:

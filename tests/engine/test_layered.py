@@ -21,6 +21,7 @@ from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SourceError
+from hoaconv.ops.geometry import Crop, Flip
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,21 @@ def test_each_piece_is_decoded_once_in_counted_memory(
         assert len(source.reads) == len(source.layers) * source.piece_count
     else:
         assert len(source.reads) == len(source.taken) * source.piece_count
+
+
+def test_what_is_left_out_is_not_decoded_and_planes_are_chosen_again() -> None:
+    source = Layered(VOLUME, 4, 6, tuple(range(23)))
+    for part, want in ((Crop("5:11,:,:"), VOLUME[5:11]), (Flip("z"), VOLUME[::-1])):
+        sink = Keep()
+        source.reads.clear()
+        run(schedule(Plan.read(source) | part | sink, Limits(1 << 40, 3, 0)))
+        assert np.array_equal(sink.volume, want)
+        layers = {1, 2} if len(want) == 6 else set(range(6))
+        assert sorted(source.reads) == sorted((z, y) for z in layers for y in (0, 6))
+    twice = source.choose(range(22, 2, -3)).choose([4, 0, 1])
+    assert list(twice.planes) == [10, 22, 19]
+    assert source.choose(range(4)).stored_bytes == source.stored_bytes // 6
+    assert str(twice) == "layered"
 
 
 @pytest.mark.parametrize("left", range(0, 12, 3))
