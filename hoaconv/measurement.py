@@ -27,7 +27,7 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume
 from hoaconv.kernels.histogram import is_exact
-from hoaconv.ops.sought import CONSTANT
+from hoaconv.ops.deferred import CONSTANT
 from hoaconv.ops.spelling import spell_ops
 from hoaconv.ops.statistics import Profile
 from hoaconv.ops.summary import SHARED, Summary

@@ -97,7 +97,7 @@ FLOORS: dict[str, set[str]] = {
     "report": {"engine.schedule", *BOTTOM},
     "pyramid": {"io", "kernels", "engine.bands", *CONTRACT, *BOTTOM},
     "io": {*CONTRACT, *BOTTOM},
-    "ops": {"kernels", *CONTRACT, *BOTTOM},
+    "ops": {"kernels", "engine.buffers", "engine.contract", "engine.spec", "errors", "units"},
     "kernels": set(),
     "engine": {*BOTTOM},
     "errors": set(),

@@ -1,4 +1,4 @@
-"""How an op is declared: ``@op("gaussian", example="gaussian 1.5")`` above a class or a function.
+"""Declaration of ops: ``@op("gaussian", example="gaussian 1.5")`` above a class or a function.
 
 The decorator makes the class a frozen dataclass, or the function a class, and enters it into the
 catalogue under its word.
@@ -139,7 +139,7 @@ def _enter(declared: type[Declared], example: str) -> None:
     word, other = declared.word, OPS.get(declared.word)
     if other is not None and _home(other) != _home(declared):
         raise SpellingError(
-            f"two ops are called {word}: {_told(other)} and {_told(declared)}; rename one"
+            f"two ops are called {word}: {_described(other)} and {_described(declared)}; rename one"
         )
     needed = (p.name.upper() for p in parameters(declared) if p.default is MISSING)
     OPS[word], EXAMPLES[word] = declared, example or " ".join([word, *needed])
@@ -149,7 +149,7 @@ def _home(declared: type[Declared]) -> tuple[str, str]:
     return declared.__module__, declared.__qualname__
 
 
-def _told(declared: type[Declared]) -> str:
+def _described(declared: type[Declared]) -> str:
     """Return an op's class and the file that declares it."""
     file = getattr(sys.modules.get(declared.__module__), "__file__", None)
     return f"{declared.__qualname__} of {file or declared.__module__}"
