@@ -83,9 +83,9 @@ def op(
     ... def twice(block, offset: float = 0.0):
     ...     return block * 2.0 + offset
     """
+    _check_word(word)
 
     def declare(declared: Any) -> Any:
-        _check_word(word)
         made: type[Declared]
         if not isinstance(declared, type):
             made = class_of(declared, word, depth, dtype, work)
@@ -112,7 +112,9 @@ def _check_word(word: str) -> None:
     try:
         WORD.accept(word)
     except ValueError as expected:
-        raise SpellingError(f"an op's name should be {expected}, not {word!r}") from None
+        raise SpellingError(
+            f"write @op('name'): an op's name should be {expected}, not {word!r}"
+        ) from None
 
 
 def _as_dataclass(declared: type[Any], word: str) -> type[Declared]:
@@ -146,7 +148,9 @@ def _enter(declared: type[Declared], example: str) -> None:
 
 
 def _home(declared: type[Declared]) -> tuple[str, str]:
-    return declared.__module__, declared.__qualname__
+    """Return module and name of a declaration; in a notebook the latest of a word counts."""
+    module = declared.__module__
+    return module, "" if module == "__main__" else declared.__qualname__
 
 
 def _described(declared: type[Declared]) -> str:

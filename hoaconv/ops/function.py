@@ -11,7 +11,18 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
-from hoaconv.ops.kinds import FLAG, INTEGER, NUMBER, RADII, WORD, Kind, choice, per_axis
+from hoaconv.ops.kinds import (
+    DTYPE,
+    FLAG,
+    INTEGER,
+    NUMBER,
+    RADII,
+    WHOLE,
+    WORD,
+    Kind,
+    choice,
+    per_axis,
+)
 from hoaconv.ops.parameters import Declared, param, parameters
 
 __all__ = ["WORK", "BlockOp", "Depth", "class_of"]
@@ -55,10 +66,9 @@ class BlockOp(Declared, Op):
     def halo(self) -> tuple[int, int, int]:
         """The declared depth (z, y, x)."""
         depth = self.declared.depth
-        try:
-            reach: tuple[int, int, int] = RADII.accept(depth(self) if callable(depth) else depth)
-        except ValueError as expected:
-            raise SpellingError(f"{self.word}: depth should be {expected}") from None
+        reach: tuple[int, int, int] = _checked(
+            self.word, "depth", RADII, depth(self) if callable(depth) else depth
+        )
         return reach
 
     def infer(self, spec: Spec) -> Spec:
@@ -103,7 +113,7 @@ def class_of(
     Raises
     ------
     SpellingError
-        If a parameter of the function can't be spelled.
+        If a parameter of the function can't be spelled, or depth, dtype or work isn't one.
     """
     rest = list(signature(function).parameters.values())[1:]  # the first one is the block
     hints = get_type_hints(function, include_extras=True)
@@ -112,12 +122,25 @@ def class_of(
         "__module__": function.__module__,
         "__qualname__": function.__qualname__,
         "__annotations__": {p.name: hints.get(p.name, Any) for p in rest},
-        "declared": _Function(function, depth, None if dtype is None else np.dtype(dtype), work),
+        "declared": _Function(
+            function,
+            depth if callable(depth) else _checked(word, "depth", RADII, depth),
+            None if dtype is None else np.dtype(_checked(word, "dtype", DTYPE, dtype)),
+            _checked(word, "work", WHOLE, work),
+        ),
         "word": word,
     }
     for parameter in rest:
         namespace[parameter.name] = _field(word, parameter, hints.get(parameter.name))
     return dataclass(frozen=True)(type(function.__name__, (BlockOp,), namespace))
+
+
+def _checked(word: str, name: str, kind: Kind, value: Any) -> Any:
+    """Return a value as its kind keeps it. Raises SpellingError."""
+    try:
+        return kind.accept(value)
+    except ValueError as expected:
+        raise SpellingError(f"{word}: {name} should be {expected}, not {value!r}") from None
 
 
 def _field(word: str, parameter: Parameter, annotation: Any) -> Any:
