@@ -115,13 +115,16 @@ def class_of(
     SpellingError
         If a parameter of the function can't be spelled, or depth, dtype or work isn't one.
     """
-    rest = list(signature(function).parameters.values())[1:]  # the first one is the block
+    taken = list(signature(function).parameters.values())
+    if not taken:
+        raise SpellingError(f"{word}: the function should take a block, and takes nothing")
+    given = sorted(taken[1:], key=lambda p: p.default is not Parameter.empty)
     hints = get_type_hints(function, include_extras=True)
     namespace: dict[str, Any] = {
         "__doc__": function.__doc__,
         "__module__": function.__module__,
         "__qualname__": function.__qualname__,
-        "__annotations__": {p.name: hints.get(p.name, Any) for p in rest},
+        "__annotations__": {p.name: hints.get(p.name, Any) for p in given},
         "declared": _Function(
             function,
             depth if callable(depth) else _checked(word, "depth", RADII, depth),
@@ -130,7 +133,7 @@ def class_of(
         ),
         "word": word,
     }
-    for parameter in rest:
+    for parameter in given:
         namespace[parameter.name] = _field(word, parameter, hints.get(parameter.name))
     return dataclass(frozen=True)(type(function.__name__, (BlockOp,), namespace))
 
@@ -146,11 +149,10 @@ def _checked(word: str, name: str, kind: Kind, value: Any) -> Any:
 def _field(word: str, parameter: Parameter, annotation: Any) -> Any:
     """Return the field of a function's parameter, of the kind that its annotation names."""
     name, who = parameter.name, f"{word}: the parameter {parameter.name}"
-    if hasattr(BlockOp, name) or parameter.kind in (
-        Parameter.VAR_POSITIONAL,
-        Parameter.VAR_KEYWORD,
-    ):
-        raise SpellingError(f"{who} can't be declared by this name; call it otherwise")
+    if hasattr(BlockOp, name):
+        raise SpellingError(f"{who} can't have this name, which every op has; rename it")
+    if parameter.kind not in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY):
+        raise SpellingError(f"{who} should be one that is passed by its name")
     kind, help = _kind(who, annotation)
     if parameter.default is Parameter.empty:
         return param(kind, help, default=MISSING)

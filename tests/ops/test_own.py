@@ -228,21 +228,37 @@ def unannotated(block, a): ...
 def reserved(block, halo: float): ...
 def wrong_default(block, a: int = 1.5): ...
 def any_number(block, *a: float): ...
+def without_name(block, a: float, /): ...
+def without_block(): ...
 
 
 @pytest.mark.parametrize(
     ("function", "words"),
     [
         (unannotated, "the parameter a needs an annotation"),
-        (reserved, "the parameter halo can't be declared by this name"),
+        (reserved, "the parameter halo can't have this name, which every op has"),
         (wrong_default, "a should be a whole number, not its default 1.5"),
-        (any_number, "the parameter a can't be declared"),
+        (any_number, "the parameter a should be one that is passed by its name"),
+        (without_name, "the parameter a should be one that is passed by its name"),
+        (without_block, "should take a block, and takes nothing"),
     ],
 )
 def test_a_function_whose_parameters_can_not_be_spelled_is_refused(function, words) -> None:
     with pytest.raises(SpellingError, match=words):
         op("mine-g")(function)
     assert "mine-g" not in OPS
+
+
+def test_parameters_that_must_be_given_come_first() -> None:
+    @op("mine-j")
+    def mine(block, a: int = 1, *, b: int):
+        """Add."""
+        return block + np.int16(a + b)
+
+    made = parse_op("mine-j 5")
+    assert made == mine(b=5)
+    volume = np.ones((1, 1, 1), np.int16)
+    assert result(made, volume).item() == 7
 
 
 @pytest.mark.parametrize(
