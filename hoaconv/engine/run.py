@@ -22,9 +22,9 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import PATIENCE, Pool
 from hoaconv.engine.pull_order import pull
 from hoaconv.engine.sampling import Intervals, half_samples, interval, together
-from hoaconv.engine.schedule import Limits, Place, Schedule, Stage, Sweep
+from hoaconv.engine.schedule import Limits, Schedule, Sweep
 from hoaconv.engine.spec import Plane
-from hoaconv.engine.stages import Running, kind_of
+from hoaconv.engine.stages import Place, Running, Stage, kind_of
 from hoaconv.engine.stages.taps import Tap
 from hoaconv.errors import PlanError, StoreError
 

@@ -21,7 +21,7 @@ from hoaconv.job.target import Branch
 from hoaconv.job.volume import Volume
 from hoaconv.job.watching import Watcher
 from hoaconv.kernels.histogram import is_exact
-from hoaconv.ops.sought import CONSTANT
+from hoaconv.ops.deferred import CONSTANT
 from hoaconv.ops.statistics import Profile
 from hoaconv.ops.summary import SHARED, Summary
 

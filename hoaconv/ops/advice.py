@@ -1,18 +1,18 @@
-"""What a chain of ops probably wasn't meant to do: notes, which never stop a run."""
+"""Notes on chains of ops that are probably mistakes; a note never stops a run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hoaconv.engine.contract import Fold, Step
+from hoaconv.ops.deferred import CONSTANT
 from hoaconv.ops.objects import FillHoles, RemoveSmall
 from hoaconv.ops.pointwise import Between, Normalize, Rescale, Threshold
 from hoaconv.ops.sampling import Resize
-from hoaconv.ops.sought import CONSTANT
 
 __all__ = ["advice", "constant_notes"]
 
 LARGE = 8.0
-"""Enlarging an axis by more is rather a length that was taken for a factor."""
+"""A larger factor is probably a length that was taken for a factor."""
 
 
 def advice(ops: Sequence[Step], method: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""Ops that compute with each voxel by itself.
+"""Arithmetic on each voxel.
 
-All compute in float64. Integer results are rounded half to even and saturated.
+All ops compute in float64. Integer results are rounded half to even and saturated.
 """
 
 from abc import abstractmethod
@@ -40,7 +40,7 @@ __all__ = [
 
 
 def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Of a result whose range isn't the input's: float32, of float64 float64."""
+    """Return the dtype of a real-valued result: float64 for float64, else float32."""
     return dtype if dtype == np.float64 else np.dtype(np.float32)
 
 
@@ -48,9 +48,9 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 class Invert(Declared, Op):
     """Invert brightness: bright becomes dark; the dtype stays.
 
-    The greatest value of an unsigned dtype less the voxel, -1 less the voxel of a signed one (so
-    that its least and greatest change places), 1 less the voxel of a float one. As
-    skimage.util.invert. NaN stays NaN.
+    As skimage.util.invert: the greatest value minus the voxel for unsigned dtypes, -1 minus the
+    voxel for signed ones, which exchanges their least and greatest values, and 1 minus the voxel
+    for floats. NaN stays NaN.
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -66,8 +66,8 @@ class Invert(Declared, Op):
 class Abs(Declared, Op):
     """Take the absolute value; the dtype stays.
 
-    The least value of a signed dtype, whose magnitude it can't hold, becomes the greatest. NaN
-    stays NaN.
+    The least value of a signed dtype has no positive counterpart and becomes the greatest value.
+    NaN stays NaN.
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -81,22 +81,22 @@ class Abs(Declared, Op):
 
 
 class _Arithmetic(Declared, Op):
-    """A voxel and a number, in float64; the dtype stays.
+    """An op on each voxel and a number, in float64; the dtype stays.
 
-    Made with a path instead of a number, it is a `VolumeArithmetic`.
+    The class called with a path returns a `VolumeArithmetic` instead.
     """
 
     value: float
 
     def __new__(cls, value: Any = None) -> Any:
-        """Make the op on a number, or, for the path of a volume, the op on that volume."""
+        """Return the op on a number, or, for the path of a volume, the op on that volume."""
         with suppress(ValueError):  # `__init__` raises it with what was expected
             if isinstance(operand := OPERAND.accept(value), str):
                 return VolumeArithmetic(cls.word, operand)
         return super().__new__(cls)
 
     def work(self, spec: Spec) -> int:
-        """One row."""
+        """Return the bytes of one row."""
         return linear_bytes(spec.shape[2])
 
 
@@ -163,17 +163,17 @@ class Divide(_Arithmetic):
 
 
 class _Curve(Declared, Op):
-    """A function of each voxel: by table where a dtype has few values, else as numpy computes it.
+    """A function of each voxel: a table for dtypes of few values, else computed by NumPy.
 
-    The table is made once, before the sweep, when the op is warmed.
+    The table is made once, before the sweep, by `warm`.
     """
 
     @abstractmethod
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:
-        """Compute in place; `real` are voxels of `dtype` as float64."""
+        """Compute in place; `real` holds voxels of `dtype` as float64."""
 
     def work(self, spec: Spec) -> int:
-        """The table, or some rows as float64."""
+        """Return the bytes of the table, or of some rows as float64."""
         if is_exact(spec.dtype):
             return tabulate_bytes(spec.dtype, self.infer(spec).dtype)
         return compute_bytes(spec.shape[2])
@@ -188,10 +188,10 @@ class _Curve(Declared, Op):
 
 
 class _RealCurve(_Curve):
-    """One whose range isn't the input's."""
+    """A function whose range differs from that of its input."""
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape as float32; float64 stays."""
+        """Return the same shape as float32; float64 stays."""
         return replace(spec, dtype=real_dtype(spec.dtype))
 
 
@@ -203,7 +203,10 @@ def _table(curve: _Curve, taken: np.dtype[Any], given: np.dtype[Any]) -> Flat:
 
 @op("square")
 class Square(_Curve):
-    """Multiply each voxel by itself; the dtype stays, saturated. NaN stays."""
+    """Multiply each voxel by itself; the dtype stays, saturated.
+
+    NaN stays NaN.
+    """
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
         """Square in place."""
@@ -212,18 +215,21 @@ class Square(_Curve):
 
 @op("sqrt")
 class Sqrt(_RealCurve):
-    """Compute the square root, as float32 (float64 stays); of a negative voxel it is NaN."""
+    """Compute the square root: float32 (float64 stays).
+
+    A negative voxel gives NaN.
+    """
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
-        """Take the root in place."""
+        """Take the square root in place."""
         np.sqrt(real, out=real)
 
 
 @op("log")
 class Log(_RealCurve):
-    """Compute the natural logarithm, as float32 (float64 stays).
+    """Compute the natural logarithm: float32 (float64 stays).
 
-    Of 0 it is minus infinity, of a negative voxel NaN: ``clip 1 inf | log`` avoids both.
+    0 gives minus infinity and a negative voxel NaN; ``clip 1 inf | log`` avoids both.
     """
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
@@ -233,26 +239,30 @@ class Log(_RealCurve):
 
 @op("exp")
 class Exp(_RealCurve):
-    """Compute the exponential, as float32 (float64 stays); what that can't hold is infinite."""
+    """Compute the exponential: float32 (float64 stays).
+
+    A result that the dtype can't hold is infinite: from 89 on in float32.
+    """
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
-        """Raise in place."""
+        """Compute the exponential in place."""
         np.exp(real, out=real)
 
 
 @op("gamma", example="gamma 0.5")
 class Gamma(_Curve):
-    """Correct brightness by a power law (gamma); the dtype stays.
+    """Correct brightness by a power law (gamma correction); the dtype stays.
 
-    An integer dtype's whole range stands for 0..1 and that is raised to the power, so its least and
-    greatest value stay. Floats are raised as they are: a negative one to a fraction is NaN. Of
-    signed integers, such as CT numbers, 0 lies in the middle of that range: rescale them first.
+    The whole range of an integer dtype is mapped to 0..1, raised to the power, and mapped back, so
+    its least and greatest values stay. In a signed dtype, such as that of CT numbers, 0 lies in the
+    middle of this range: use `rescale` first. Floats are raised as they are; a negative one to a
+    fractional power gives NaN.
     """
 
-    value: float = param(POSITIVE, "the power, above 0; below 1 it brightens the dark")
+    value: float = param(POSITIVE, "exponent, above 0; below 1 it brightens dark voxels")
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:
-        """Raise in place."""
+        """Raise to the power in place."""
         if dtype.kind == "f":
             np.power(real, self.value, out=real)
             return

@@ -1,4 +1,4 @@
-"""What lies beyond a volume's ends, as a parameter of ops."""
+"""Boundary modes as a parameter of ops."""
 
 from hoaconv.kernels.boundary import MODES
 from hoaconv.ops.kinds import Kind, choice
@@ -7,7 +7,7 @@ __all__ = ["BOUNDARY", "boundary"]
 
 
 def boundary(*modes: str) -> Kind:
-    """One of some modes, with a reason for the one of scipy and numpy that is missing."""
+    """Take one of some modes; explain why scipy's and numpy's `wrap` is missing."""
     kind = choice(*modes)
 
     def accept(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Every op and fold there is, by its word."""
+"""The catalogue: every op and fold by its word."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass
@@ -65,7 +65,7 @@ FAMILIES = (
     projection,
     objects,
 )
-"""The modules whose ops make the catalogue: importing one registers them."""
+"""Modules of the catalogue; importing one declares its ops."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Parameter:
 
 
 def catalogue() -> Mapping[str, type[Declared]]:
-    """Every op by its word, in the order of words."""
+    """Return every op by its word, in the order of words."""
     return MappingProxyType(dict(sorted(OPS.items())))
 
 
@@ -159,11 +159,11 @@ ELSEWHERE = {
     "mul": "multiply",
     "div": "divide",
 }
-"""What other programs call an op, or what people look for, and how it is written here."""
+"""Spellings of ops by their names in other programs, or by what people look for."""
 
 
 def _hint(word: str) -> str:
-    """Return what was meant, as far as that can be guessed."""
+    """Return what was probably meant, or nothing."""
     plain = word.lower()
     if plain in ("label", "labels"):
         return '; labels are written by an option: --label NAME="threshold otsu"'
@@ -177,12 +177,12 @@ def _hint(word: str) -> str:
 
 
 def lookup(word: str) -> type[Declared]:
-    """The op of a word.
+    """Return the op of a word.
 
     Raises
     ------
     SpellingError
-        If there is none; the message has what was probably meant.
+        If there is none; the message tells what was probably meant.
     """
     if word not in OPS:
         raise SpellingError(f"there is no op {word!r}{_hint(word)}; 'hoaconv ops' lists them")
@@ -190,7 +190,7 @@ def lookup(word: str) -> type[Declared]:
 
 
 def describe(word: str) -> tuple[Parameter, ...]:
-    """The parameters of an op, in their order."""
+    """Return the parameters of an op, in their order."""
     return tuple(
         Parameter(f.name, kind_of(f).name, _default(f), f.metadata["help"])
         for f in parameters(lookup(word))
@@ -198,23 +198,23 @@ def describe(word: str) -> tuple[Parameter, ...]:
 
 
 def example(word: str) -> str:
-    """A spelling of the op."""
+    """Return a spelling of the op."""
     return EXAMPLES[lookup(word).word]
 
 
 def summary(word: str) -> str:
-    """What the op does, in one line."""
+    """Return what the op does, in one line."""
     return (lookup(word).__doc__ or "").partition("\n")[0]
 
 
 def explanation(word: str) -> str:
-    """What else there is to know: the docstring below its first line, a line a paragraph."""
+    """Return the docstring below its first line, each paragraph as one line."""
     paragraphs = cleandoc(lookup(word).__doc__ or "").split("\n\n")[1:]
     return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def usage(word: str) -> str:
-    """How the op is written.
+    """Return the form in which the op is written.
 
     Examples
     --------

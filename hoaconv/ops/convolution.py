@@ -1,4 +1,4 @@
-"""An op with weights of one's own."""
+"""Convolution with weights from a file."""
 
 from functools import cached_property
 from pathlib import Path
@@ -22,15 +22,17 @@ __all__ = ["Convolve"]
 class Convolve(FromFile):
     """Convolve with the array in a file; the dtype stays.
 
-    As scipy.ndimage.convolve, which mirrors the array, but integers are rounded half to even and
-    saturated where scipy cuts their fractions off and wraps; to keep signs and fractions, cast to
-    float32 first. A weight of 0 takes no time, and no NaN from its voxel. The file is read once,
-    when the op is put into a chain.
+    As scipy.ndimage.convolve, which mirrors the array. Integers are rounded half to even and
+    saturated, where scipy truncates and wraps; to keep signs and fractions, cast to float32 first.
+    A weight of 0 costs no time, and NaN under it has no effect. The file is read once, when the op
+    is put into a chain.
     """
 
     weights: str = param(file_of(".npy"), "numbers along z, y, x, or along y, x")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(FINITE, "value beyond the ends, for mode=constant", default=0.0)
 
     @cached_property
     def _taps(self) -> Taps:
@@ -42,7 +44,7 @@ class Convolve(FromFile):
         return self._taps.radii
 
     def work(self, spec: Spec) -> int:
-        """A row for each of the array's, and the weights."""
+        """Return the bytes of a row for each row of the weights, and of the weights."""
         return convolve_bytes(spec.shape, spec.dtype, self._taps) + len(self.content.data)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:

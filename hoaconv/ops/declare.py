@@ -1,4 +1,4 @@
-"""How an op is declared: ``@op("gaussian", example="gaussian 1.5")`` above a class or a function.
+"""Declaration of ops: ``@op("gaussian", example="gaussian 1.5")`` above a class or a function.
 
 The decorator makes the class a frozen dataclass, or the function a class, and enters it into the
 catalogue under its word.
@@ -83,9 +83,9 @@ def op(
     ... def twice(block, offset: float = 0.0):
     ...     return block * 2.0 + offset
     """
+    _check_word(word)
 
     def declare(declared: Any) -> Any:
-        _check_word(word)
         made: type[Declared]
         if not isinstance(declared, type):
             made = class_of(declared, word, depth, dtype, work)
@@ -112,7 +112,9 @@ def _check_word(word: str) -> None:
     try:
         WORD.accept(word)
     except ValueError as expected:
-        raise SpellingError(f"an op's name should be {expected}, not {word!r}") from None
+        raise SpellingError(
+            f"write @op('name'): an op's name should be {expected}, not {word!r}"
+        ) from None
 
 
 def _as_dataclass(declared: type[Any], word: str) -> type[Declared]:
@@ -139,17 +141,19 @@ def _enter(declared: type[Declared], example: str) -> None:
     word, other = declared.word, OPS.get(declared.word)
     if other is not None and _home(other) != _home(declared):
         raise SpellingError(
-            f"two ops are called {word}: {_told(other)} and {_told(declared)}; rename one"
+            f"two ops are called {word}: {_described(other)} and {_described(declared)}; rename one"
         )
     needed = (p.name.upper() for p in parameters(declared) if p.default is MISSING)
     OPS[word], EXAMPLES[word] = declared, example or " ".join([word, *needed])
 
 
 def _home(declared: type[Declared]) -> tuple[str, str]:
-    return declared.__module__, declared.__qualname__
+    """Return module and name of a declaration; in a notebook the latest of a word counts."""
+    module = declared.__module__
+    return module, "" if module == "__main__" else declared.__qualname__
 
 
-def _told(declared: type[Declared]) -> str:
+def _described(declared: type[Declared]) -> str:
     """Return an op's class and the file that declares it."""
     file = getattr(sys.modules.get(declared.__module__), "__file__", None)
     return f"{declared.__qualname__} of {file or declared.__module__}"

@@ -1,6 +1,6 @@
-"""Ops that tell how voxels change in space.
+"""Derivatives of the grey values.
 
-Their range differs from the input's, so they give float32; of float64 float64.
+The result is float32; float64 for an input of float64.
 """
 
 from abc import abstractmethod
@@ -40,27 +40,33 @@ def check_derivable(word: str, name: str, sigmas: Sigmas, truncate: float) -> No
 
 
 class Derived(Op):
-    """An op whose result is float."""
+    """An op whose result is real-valued."""
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape as float32; float64 stays."""
+        """Return the same shape as float32; float64 stays."""
         return replace(spec, dtype=real_dtype(spec.dtype))
 
 
 @op("laplace")
 class Laplace(Declared, Derived):
-    """Add the second differences along z, y and x, as scipy.ndimage.laplace: float32."""
+    """Add the second differences along z, y and x, as scipy.ndimage.laplace: float32.
 
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
+    Each second difference is ``v[i - 1] - 2 * v[i] + v[i + 1]``, in units of voxels. float64 gives
+    float64.
+    """
+
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(FINITE, "value beyond the ends, for mode=constant", default=0.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """The next voxels."""
+        """One voxel (z, y, x)."""
         return (1, 1, 1)
 
     def work(self, spec: Spec) -> int:
-        """A row, and where rows come from."""
+        """Return the bytes of a row, and of the indices of rows."""
         return 8 * spec.shape[2] + 40 * (spec.shape[0] + spec.shape[1] + 8)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -69,19 +75,19 @@ class Laplace(Declared, Derived):
 
 
 class _Gradient(Declared, Derived):
-    """The gradient from symmetric and antisymmetric weights."""
+    """A gradient by symmetric and antisymmetric weights."""
 
     @abstractmethod
     def weights(self) -> tuple[Weights, Weights, int]:
-        """Smoothing and deriving weights for z, y, x; the axis, or ALL_AXES."""
+        """Return smoothing and derivative weights for z, y, x, and the axis, or ALL_AXES."""
 
     @property
     @abstractmethod
     def ends(self) -> tuple[str, float]:
-        """What lies beyond the volume's ends: mode and cval."""
+        """Mode and cval: values beyond the volume's ends."""
 
     def work(self, spec: Spec) -> int:
-        """Two rings of rows, and a few more rows."""
+        """Return the bytes of two rings of rows, and of a few more rows."""
         return gradient_bytes(spec.shape, spec.dtype, self.halo)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -94,13 +100,16 @@ class _Gradient(Declared, Derived):
 class GradientMagnitude(_Gradient):
     """Compute the length of the gradient of gaussian-smoothed voxels: float32.
 
-    As scipy.ndimage.gaussian_gradient_magnitude.
+    As scipy.ndimage.gaussian_gradient_magnitude, in grey values per voxel. Each sigma must be large
+    enough for a derivative: above 0.125 at truncate=4. float64 gives float64.
     """
 
     sigma: Triple[float] = param(SIGMAS, "standard deviation of the gaussian in voxels")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
-    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(FINITE, "value beyond the ends, for mode=constant", default=0.0)
+    truncate: float = param(POSITIVE, "radius of the weights in sigmas", default=4.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -108,17 +117,17 @@ class GradientMagnitude(_Gradient):
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """How far the weights reach (z, y, x)."""
+        """Radius of the weights (z, y, x)."""
         z, y, x = (gaussian_radius(sigma, self.truncate) for sigma in self.sigma)
         return (z, y, x)
 
     @property
     def ends(self) -> tuple[str, float]:
-        """As given."""
+        """Mode and cval."""
         return self.mode, self.cval
 
     def weights(self) -> tuple[Weights, Weights, int]:
-        """Of the gaussian and of its derivative."""
+        """Return the weights of the gaussian and of its derivative."""
         z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in self.sigma)
         dz, dy, dx = (
             derivative_weights(sigma, smoothing)
@@ -131,27 +140,29 @@ class GradientMagnitude(_Gradient):
 class Sobel(_Gradient):
     """Compute the length of Sobel's gradient, or its part along one axis: float32.
 
-    Along an axis as scipy.ndimage.sobel, whose other axes are smoothed by 1, 2, 1. With
-    mode=constant there are zeros beyond the ends.
+    Along an axis as scipy.ndimage.sobel, which smooths the other axes by 1, 2, 1. float64 gives
+    float64. With mode=constant the voxels beyond the ends are 0.
     """
 
     axis: str = param(
         choice("all", "z", "y", "x"), "part of the gradient; all is its length", default="all"
     )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """The next voxels."""
+        """One voxel (z, y, x)."""
         return (1, 1, 1)
 
     @property
     def ends(self) -> tuple[str, float]:
-        """Zeros for mode=constant."""
+        """Mode, and 0 for mode=constant."""
         return self.mode, 0.0
 
     def weights(self) -> tuple[Weights, Weights, int]:
-        """1, 2, 1 and -1, 0, 1."""
+        """Return 1, 2, 1 and -1, 0, 1."""
         smoothing: np.ndarray[Any, Any] = np.array([2.0, 1.0])
         deriving: np.ndarray[Any, Any] = np.array([0.0, 1.0])
         axis = ALL_AXES if self.axis == "all" else "zyx".index(self.axis)

@@ -1,4 +1,4 @@
-"""Ops on edges and fibres: where they are, which way they run, and smoothing that keeps them."""
+"""Edges and fibres: smoothing that keeps edges, edge detection, orientation."""
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
@@ -30,31 +30,34 @@ def _weights(sigma: Sigmas, truncate: float) -> Weights:
 
 
 def _deriving(sigma: Sigmas, smoothing: Weights) -> Weights:
-    """Weights of the gaussian's derivative, from the gaussian's own."""
+    """Return the weights of the gaussian's derivative, from those of the gaussian."""
     z, y, x = (derivative_weights(*pair) for pair in zip(sigma, smoothing, strict=True))
     return z, y, x
 
 
 @op("bilateral", example="bilateral 1.5 300")
 class Bilateral(Declared, Op):
-    """Smooth and keep edges: a voxel counts less the more its grey value differs.
+    """Smooth and keep edges: the more a voxel's grey value differs, the less it counts.
 
-    The mean of the box within `truncate` sigmas, where a voxel at distance d along an axis counts
-    exp(-d**2 / (2 sigma**2)) for each axis, times exp(-c**2 / (2 sigma_color**2)) if its grey
-    value differs by c (Tomasi & Manduchi, ICCV 1998). The dtype stays; integers are rounded half to
-    even and saturated. NaN spreads as far as the box reaches. An infinite voxel stays and doesn't
-    count for finite ones; within reach of another of its sign it becomes NaN. Time grows with the
-    box: with truncate=2 it takes about a quarter of that with 3.
+    The result is the weighted mean of the box within `truncate` sigmas. A voxel at distance d along
+    an axis has the weight exp(-d**2 / (2 sigma**2)), multiplied over the axes, times exp(-c**2 / (2
+    sigma_color**2)) if its grey value differs by c (Tomasi and Manduchi, ICCV 1998). The dtype
+    stays; integers are rounded half to even and saturated. NaN spreads as far as the box reaches.
+    An infinite voxel stays and has no weight for finite ones; within the box of another of its sign
+    it becomes NaN. Time grows with the box: with truncate=2 it takes about a quarter of that with
+    3.
     """
 
     sigma: Triple[float] = param(
         SIGMAS, "standard deviation of distances in voxels; 0 leaves an axis alone"
     )
-    sigma_color: float = param(POSITIVE, "standard deviation of grey values that count as alike")
-    truncate: float = param(bounded(NUMBER, 0), "how many sigmas the box reaches", default=3.0)
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    sigma_color: float = param(POSITIVE, "standard deviation of grey-value differences")
+    truncate: float = param(bounded(NUMBER, 0), "radius of the box in sigmas", default=3.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
     cval: float = param(
-        FINITE, "the value there, for mode=constant; rounded and saturated", default=0.0
+        FINITE, "value beyond the ends, for mode=constant; rounded and saturated", default=0.0
     )
 
     @property
@@ -63,11 +66,11 @@ class Bilateral(Declared, Op):
         return _radii(self.sigma, self.truncate)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
-        """Whether the box is a voxel."""
+        """Return True if the box is one voxel."""
         return self.halo == (0, 0, 0)
 
     def work(self, spec: Spec) -> int:
-        """A few rows."""
+        """Return the bytes of a few rows."""
         return bilateral_bytes(spec.shape, spec.dtype, self.halo)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -78,21 +81,23 @@ class Bilateral(Declared, Op):
 
 @op("non-max-suppression", example="non-max-suppression 1.5")
 class NonMaxSuppression(Declared, Derived):
-    """Thin edges to one voxel: the gradient's length at its maximum across an edge, else 0.
+    """Thin edges to one voxel: keep the gradient's length at its maximum across an edge, else 0.
 
-    The step of Canny (IEEE Trans. Pattern Analysis and Machine Intelligence 8, 1986) that thins
-    edges, in three dimensions. The gradient is that of `gradient-magnitude`, so the input is the
-    image, not its edges. A voxel keeps its length if none is greater at the two points where the
-    gradient's direction meets the surface of the 3 x 3 x 3 voxels around it; lengths there are
-    interpolated linearly. Of voxels alike along the gradient the darkest is kept, but on an even
-    slope rounding decides which are. A `threshold` after it leaves the strong edges. With
-    mode=constant there are zeros beyond the ends. NaN spreads as far as the weights reach and a
-    voxel further. The result is float32; of float64 float64.
+    This is the thinning step of Canny's edge detector (IEEE Trans. Pattern Analysis and Machine
+    Intelligence 8, 1986) in three dimensions. The gradient is that of `gradient-magnitude`, so the
+    input is the image, not its edges. A voxel keeps its length if the length is no greater at the
+    two points where the gradient's direction meets the surface of the surrounding 3 x 3 x 3 voxels;
+    lengths there are interpolated linearly. Among voxels of equal length along the gradient the
+    darkest is kept, but on an even slope the rounding decides which those are. A `threshold` after
+    this op keeps the strong edges. With mode=constant the voxels beyond the ends are 0. NaN spreads
+    one voxel further than the weights reach. The result is float32; float64 for float64.
     """
 
     sigma: Triple[float] = param(SIGMAS, "standard deviation in voxels of the gradient's gaussian")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    truncate: float = param(POSITIVE, "radius of the weights in sigmas", default=4.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -100,12 +105,12 @@ class NonMaxSuppression(Declared, Derived):
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """How far the weights reach, and the next voxels (z, y, x)."""
+        """Radius of the weights, plus one voxel (z, y, x)."""
         z, y, x = _radii(self.sigma, self.truncate)
         return (z + 1, y + 1, x + 1)
 
     def work(self, spec: Spec) -> int:
-        """Rows of the gradient, of all planes."""
+        """Return the bytes of rows of the gradient, of all planes."""
         return thin_edges_bytes(spec.shape, spec.dtype, _radii(self.sigma, self.truncate))
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -117,30 +122,32 @@ class NonMaxSuppression(Declared, Derived):
 
 @op("structure-tensor", example="structure-tensor 2")
 class StructureTensor(Declared, Derived):
-    """Measure how strongly grey values have a direction, or which way fibres run: float32.
+    """Measure the strength or the direction of orientation (structure tensor): float32.
 
-    The gradient is that of a gaussian of `gradient_sigma`; its products are smoothed by one of
-    `sigma`, as with scipy.ndimage.gaussian_filter step by step; this gives a tensor with
-    eigenvalues l1 >= l2 >= l3 at each voxel. `coherence` is (l1 - l3) / (l1 + l3), the coherency
-    of Jaehne, Digital Image Processing, between the extremes: 0 where grey values change alike
-    in all directions, or nowhere, 1 where along one they don't. A fibre runs along the
-    eigenvector of l3 (Krause et al., IEEE Trans. Image Processing 19, 2010), taken with x >= 0:
-    `azimuth` is its angle in the yx plane from x towards y, `elevation` its angle to that plane
-    towards greater z, in degrees of -90..90, both 0 where l2 and l3 are alike. Voxels count as
-    cubes. With mode=constant there are zeros beyond the ends. NaN spreads as far as the weights
-    reach, as do float32 voxels whose squared differences float32 can't hold. Memory and time
-    grow with `sigma` along z.
+    The products of the gradient of a gaussian of `gradient_sigma` are smoothed by a gaussian of
+    `sigma`, as by scipy.ndimage.gaussian_filter step by step. They are a tensor with eigenvalues l1
+    >= l2 >= l3 at each voxel. `coherence` is (l1 - l3) / (l1 + l3), the coherency of Jaehne,
+    Digital Image Processing, for the extreme eigenvalues: 0 where grey values change alike in all
+    directions or are constant, 1 where they are constant along one direction only. A fibre runs
+    along the eigenvector of l3 (Krause et al., IEEE Trans. Image Processing 19, 2010), taken with x
+    >= 0: `azimuth` is its angle in the yx plane from x towards y, `elevation` its angle to that
+    plane towards greater z. Both are degrees in -90..90, and 0 where l2 equals l3. The op takes
+    voxels for cubes. With mode=constant the voxels beyond the ends are 0. NaN spreads as far as the
+    weights reach, as do float32 voxels whose squared differences exceed float32. Memory and time
+    grow with `sigma` along z. float64 gives float64.
     """
 
     sigma: Triple[float] = param(
-        SIGMAS, "standard deviation in voxels of what smooths the products"
+        SIGMAS, "standard deviation in voxels of the gaussian that smooths products"
     )
-    output: str = param(choice(*OUTPUTS), "what is told of a voxel", default="coherence")
+    output: str = param(choice(*OUTPUTS), "what is computed", default="coherence")
     gradient_sigma: Triple[float] = param(
         SIGMAS, "standard deviation in voxels of the gradient's gaussian", default=(1.0, 1.0, 1.0)
     )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    truncate: float = param(POSITIVE, "radius of the weights in sigmas", default=4.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -152,17 +159,17 @@ class StructureTensor(Declared, Derived):
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """How far both gaussians' weights reach (z, y, x)."""
+        """Radius of both gaussians' weights together (z, y, x)."""
         inner, outer = self._reach
         z, y, x = (a + b for a, b in zip(inner, outer, strict=True))
         return (z, y, x)
 
     def work(self, spec: Spec) -> int:
-        """Rows of the gradient and its products, of all planes, as many as the weights reach."""
+        """Return the bytes of rows of the gradient and its products, as many as weights reach."""
         return structure_tensor_bytes(spec.shape, spec.dtype, *self._reach)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Write what the tensor of ``block[core]`` tells into `out`."""
+        """Write the output for the tensor of ``block[core]`` into `out`."""
         inner = _weights(self.gradient_sigma, self.truncate)
         deriving = _deriving(self.gradient_sigma, inner)
         outer = _weights(self.sigma, self.truncate)

@@ -11,7 +11,18 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
-from hoaconv.ops.kinds import FLAG, INTEGER, NUMBER, RADII, WORD, Kind, choice, per_axis
+from hoaconv.ops.kinds import (
+    DTYPE,
+    FLAG,
+    INTEGER,
+    NUMBER,
+    RADII,
+    WHOLE,
+    WORD,
+    Kind,
+    choice,
+    per_axis,
+)
 from hoaconv.ops.parameters import Declared, param, parameters
 
 __all__ = ["WORK", "BlockOp", "Depth", "class_of"]
@@ -55,10 +66,9 @@ class BlockOp(Declared, Op):
     def halo(self) -> tuple[int, int, int]:
         """The declared depth (z, y, x)."""
         depth = self.declared.depth
-        try:
-            reach: tuple[int, int, int] = RADII.accept(depth(self) if callable(depth) else depth)
-        except ValueError as expected:
-            raise SpellingError(f"{self.word}: depth should be {expected}") from None
+        reach: tuple[int, int, int] = _checked(
+            self.word, "depth", RADII, depth(self) if callable(depth) else depth
+        )
         return reach
 
     def infer(self, spec: Spec) -> Spec:
@@ -103,31 +113,46 @@ def class_of(
     Raises
     ------
     SpellingError
-        If a parameter of the function can't be spelled.
+        If a parameter of the function can't be spelled, or depth, dtype or work isn't one.
     """
-    rest = list(signature(function).parameters.values())[1:]  # the first one is the block
+    taken = list(signature(function).parameters.values())
+    if not taken:
+        raise SpellingError(f"{word}: the function should take a block, and takes nothing")
+    given = sorted(taken[1:], key=lambda p: p.default is not Parameter.empty)
     hints = get_type_hints(function, include_extras=True)
     namespace: dict[str, Any] = {
         "__doc__": function.__doc__,
         "__module__": function.__module__,
         "__qualname__": function.__qualname__,
-        "__annotations__": {p.name: hints.get(p.name, Any) for p in rest},
-        "declared": _Function(function, depth, None if dtype is None else np.dtype(dtype), work),
+        "__annotations__": {p.name: hints.get(p.name, Any) for p in given},
+        "declared": _Function(
+            function,
+            depth if callable(depth) else _checked(word, "depth", RADII, depth),
+            None if dtype is None else np.dtype(_checked(word, "dtype", DTYPE, dtype)),
+            _checked(word, "work", WHOLE, work),
+        ),
         "word": word,
     }
-    for parameter in rest:
+    for parameter in given:
         namespace[parameter.name] = _field(word, parameter, hints.get(parameter.name))
     return dataclass(frozen=True)(type(function.__name__, (BlockOp,), namespace))
+
+
+def _checked(word: str, name: str, kind: Kind, value: Any) -> Any:
+    """Return a value as its kind keeps it. Raises SpellingError."""
+    try:
+        return kind.accept(value)
+    except ValueError as expected:
+        raise SpellingError(f"{word}: {name} should be {expected}, not {value!r}") from None
 
 
 def _field(word: str, parameter: Parameter, annotation: Any) -> Any:
     """Return the field of a function's parameter, of the kind that its annotation names."""
     name, who = parameter.name, f"{word}: the parameter {parameter.name}"
-    if hasattr(BlockOp, name) or parameter.kind in (
-        Parameter.VAR_POSITIONAL,
-        Parameter.VAR_KEYWORD,
-    ):
-        raise SpellingError(f"{who} can't be declared by this name; call it otherwise")
+    if hasattr(BlockOp, name):
+        raise SpellingError(f"{who} can't have this name, which every op has; rename it")
+    if parameter.kind not in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY):
+        raise SpellingError(f"{who} should be one that is passed by its name")
     kind, help = _kind(who, annotation)
     if parameter.default is Parameter.empty:
         return param(kind, help, default=MISSING)

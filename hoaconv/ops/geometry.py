@@ -1,4 +1,4 @@
-"""Ops that move voxels and keep their values: crop, pad, flip, turn."""
+"""Ops that move voxels and keep their values: crop, pad, flip, rotate."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ def _three(value: Any) -> list[Any]:
 
 
 def _range(part: Any) -> Range:
-    """The first index and the one behind the last, None for the end."""
+    """Return the first index and the one behind the last, None for the end."""
     if isinstance(part, slice):
         part = (part.start, part.stop, *([part.step] if part.step not in (None, 1) else []))
     ends = part.split(":") if isinstance(part, str) else part
@@ -109,20 +109,20 @@ RANGES = Kind(
 AXES = Kind("axes", _axes, ",".join)
 QUARTERS = Kind("quarter turns", lambda value: _whole(value) % 4, str)
 WIDEST = 1 << 20
-"""Voxels that are added on a side, at the most."""
+"""Most voxels that are added on a side."""
 
 WIDTHS = Kind("width or z,y,x", _widths, _spell_widths)
 
 
 class _PlaneByPlane(Declared, Resample):
-    """Each plane of the result is made of the plane at the same z."""
+    """An op that makes each plane of the result from the plane at the same z."""
 
     def reach(self, spec: Spec, z: int) -> range:  # noqa: ARG002 - for any input
-        """The same plane."""
+        """Return the same plane."""
         return range(z, z + 1)
 
     def chooses(self, spec: Spec) -> range | None:
-        """All planes, in their order."""
+        """Return all planes, in their order."""
         return range(spec.planes)
 
 
@@ -130,11 +130,12 @@ class _PlaneByPlane(Declared, Resample):
 class Crop(Declared, Resample):
     """Keep a box of voxels: START:STOP along z, y and x, as Python's slices count.
 
-    Along z nothing else is decoded, where no op that looks at neighbours stands before.
+    Values and dtype stay; the origin moves by what is cut off before. Slices outside the range
+    along z aren't decoded, unless an op before needs them as neighbours.
     """
 
     ranges: tuple[Range, Range, Range] = param(
-        RANGES, "what is kept; an end may be left out, or count from the far end if negative"
+        RANGES, "ranges to keep; an end may be left out; a negative one counts from the far end"
     )
 
     def _kept(self, spec: Spec) -> tuple[range, range, range]:
@@ -143,7 +144,7 @@ class Crop(Declared, Resample):
         return z, y, x
 
     def infer(self, spec: Spec) -> Spec:
-        """Spec of the box.
+        """Return the spec of the box.
 
         Raises
         ------
@@ -159,16 +160,16 @@ class Crop(Declared, Resample):
         return replace(spec, shape=(z, y, x), geometry=geometry)
 
     def reach(self, spec: Spec, z: int) -> range:
-        """One plane."""
+        """Return the one plane."""
         first = self._kept(spec)[0].start
         return range(first + z, first + z + 1)
 
     def chooses(self, spec: Spec) -> range | None:
-        """Planes along z."""
+        """Return the planes that are kept along z."""
         return self._kept(spec)[0]
 
     def within(self) -> "Crop | None":
-        """What is cropped along y and x."""
+        """Return the crop along y and x; None if there is none."""
         rest = (0, None), *self.ranges[1:]
         return Crop(rest) if rest != ((0, None),) * 3 else None
 
@@ -180,42 +181,48 @@ class Crop(Declared, Resample):
 
 @op("flip", example="flip z")
 class Flip(_PlaneByPlane):
-    """Reverse axes. A flip along z must come first: it reads the slices in reverse order."""
+    """Reverse axes. A flip along z must come first: it reads the slices in reverse order.
+
+    Values and dtype stay. The volume is reversed about its own middle, so the origin stays.
+    """
 
     axes: tuple[str, ...] = param(AXES, "z, y, x, or several with commas")
 
     def infer(self, spec: Spec) -> Spec:
-        """The same."""
+        """Return the spec of the input."""
         return spec
 
     def chooses(self, spec: Spec) -> range | None:
-        """All planes, backwards along z."""
+        """Return all planes, backwards for a flip along z."""
         planes = range(spec.planes)
         return planes[::-1] if "z" in self.axes else planes
 
     def within(self) -> "Flip | None":
-        """What is reversed within planes."""
+        """Return the flip along y and x; None if there is none."""
         rest = tuple(axis for axis in self.axes if axis != "z")
         return Flip(rest) if rest else None
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
-        """Copy rows, reversed as asked."""
+        """Copy rows in the reversed order."""
         y, x = (slice(None, None, -1 if axis in self.axes else 1) for axis in "yx")
         out[...] = planes[0][y, x][rows]
 
 
 @op("rotate90")
 class Rotate90(_PlaneByPlane):
-    """Rotate every plane by k quarter turns, from y towards x, as numpy.rot90 does."""
+    """Rotate every plane by k quarter turns, from y towards x, as numpy.rot90 does.
 
-    k: int = param(QUARTERS, "quarters of a turn; negative for the other way", default=1)
+    Values and dtype stay. The volume is turned about its own middle, so the origin stays.
+    """
+
+    k: int = param(QUARTERS, "quarter turns; negative ones turn the other way", default=1)
 
     def infer(self, spec: Spec) -> Spec:
-        """Swap rows and columns for odd quarters; the turn is about the volume's middle."""
+        """Return the spec with rows and columns swapped for odd k."""
         return _transposed(spec) if self.k % 2 else spec
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
-        """Copy rows of the turned plane."""
+        """Copy rows of the rotated plane."""
         view = np.rot90(planes[0], self.k)[rows]
         if self.k % 2:
             turn(view, out)
@@ -225,10 +232,13 @@ class Rotate90(_PlaneByPlane):
 
 @op("transpose-xy")
 class TransposeXY(_PlaneByPlane):
-    """Swap y and x: rows become columns."""
+    """Swap y and x: rows become columns; values and dtype stay.
+
+    Sizes and origin of the voxels are swapped too.
+    """
 
     def infer(self, spec: Spec) -> Spec:
-        """Swap rows and columns."""
+        """Return the spec with rows and columns swapped."""
         return _transposed(spec)
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
@@ -238,19 +248,18 @@ class TransposeXY(_PlaneByPlane):
 
 @op("pad", example="pad 1,2,2")
 class Pad(Declared, Resample):
-    """Add voxels around the volume.
+    """Add voxels around the volume; the dtype stays.
 
-    Along z the modes reflect and mirror hold as many planes as they add on one side.
+    The origin moves by what is added before. Along z the modes reflect and mirror hold as many
+    planes in memory as they add on one side.
     """
 
     width: Widths = param(WIDTHS, "voxels on both sides, or BEFORE:AFTER, of each axis")
-    mode: str = param(boundary(*sorted(MODES)), "what they are", default="constant")
-    cval: float = param(
-        NUMBER, "their value, for mode=constant; rounded and saturated", default=0.0
-    )
+    mode: str = param(boundary(*sorted(MODES)), "values of the added voxels", default="constant")
+    cval: float = param(NUMBER, "value, for mode=constant; rounded and saturated", default=0.0)
 
     def infer(self, spec: Spec) -> Spec:
-        """Add the widths; the first voxel lies further back by what is added before it."""
+        """Return the spec with the widths added; the origin moves by the width before."""
         lengths = zip(spec.shape, self.width, strict=True)
         z, y, x = (n + before + after for n, (before, after) in lengths)
         geometry = spec.geometry.shifted([-before for before, _ in self.width])
@@ -260,20 +269,20 @@ class Pad(Declared, Resample):
         return pad_index(spec.shape[axis], *self.width[axis], self.mode)
 
     def reach(self, spec: Spec, z: int) -> range:
-        """From the first plane that is still wanted to the last that was; none for a constant."""
+        """Return the planes from the first still needed to the last that was; maybe none."""
         starts, stops = _ends(spec.planes, *self.width[0], self.mode)
         return range(starts[z], stops[z])
 
     def chooses(self, spec: Spec) -> range | None:
-        """All planes, if nothing is added along z."""
+        """Return all planes, if nothing is added along z."""
         return range(spec.planes) if self.width[0] == (0, 0) else None
 
     def work(self, spec: Spec) -> int:
-        """A column, which NumPy copies twice where it comes from the same plane."""
+        """Return the bytes of a column, which NumPy copies twice within one plane."""
         return self.infer(spec).shape[1] * spec.dtype.itemsize
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:
-        """Copy rows and what surrounds them."""
+        """Copy rows, and fill in the voxels around them."""
         at, value = int(self._index(spec, 0)[z]), _voxel(self.cval, spec.dtype)
         if at < 0:
             out[...] = value
@@ -291,7 +300,7 @@ def _transposed(spec: Spec) -> Spec:
 
 @lru_cache(maxsize=8)
 def _ends(n: int, before: int, after: int, mode: str) -> tuple[list[int], list[int]]:
-    """The first plane that a padded axis still wants at each place, and the end of those it had."""
+    """Return the first plane that is still needed at each place, and the end of those before."""
     taken = pad_index(n, before, after, mode)
     wanted = np.where(taken < 0, n, taken)
     starts = np.minimum.accumulate(wanted[::-1])[::-1]
@@ -299,7 +308,7 @@ def _ends(n: int, before: int, after: int, mode: str) -> tuple[list[int], list[i
 
 
 def _voxel(value: float, dtype: np.dtype[Any]) -> Any:
-    """A value as a voxel: rounded half to even and saturated in an integer dtype."""
+    """Return a value as a voxel: rounded half to even and saturated in an integer dtype."""
     with np.errstate(over="ignore"):
         return dtype.type(
             np.clip(value if dtype.kind == "f" else np.rint(value), *dtype_range(dtype))

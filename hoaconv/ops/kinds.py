@@ -100,10 +100,12 @@ def _finite(value: Any) -> float:
 
 
 def _integer(value: Any) -> int:
+    if re.fullmatch(r"[+-]?\d{1,300}", str(value)):
+        return int(value)  # a float would round it
     number = _number(value)
     if not number.is_integer():
         raise ValueError("a whole number")
-    return int(value) if isinstance(value, int) else int(number)
+    return int(number)
 
 
 def _whole(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""Ops that say of each voxel what is around it."""
+"""Statistics of a window around each voxel."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ _WINDOW = window(MOST_VOXELS)
 
 
 class _Windowed(Declared, Op):
-    """An op that looks at a window of voxels."""
+    """An op on a window of voxels around each voxel."""
 
     size: Triple[int]
     mode: str
@@ -34,29 +34,31 @@ class _Windowed(Declared, Op):
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """Half a window."""
+        """Half the window (z, y, x)."""
         z, y, x = (size // 2 for size in self.size)
         return (z, y, x)
 
 
 @op("uniform", example="uniform 3")
 class Uniform(_Windowed):
-    """Compute the mean in a window around each voxel; the dtype stays.
+    """Compute the mean of a window around each voxel; the dtype stays.
 
     As scipy.ndimage.uniform_filter, but integers are summed exactly, then divided once, rounded
-    half to even and saturated. Any NaN in the window gives NaN.
+    half to even and saturated. NaN in the window gives NaN.
     """
 
     size: Triple[int] = param(_WINDOW, "voxels of the window along each axis")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(FINITE, "value beyond the ends, for mode=constant", default=0.0)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
-        """Whether a window is one voxel."""
+        """Return True if the window is one voxel."""
         return self.size == (1, 1, 1)
 
     def work(self, spec: Spec) -> int:
-        """Sums along z of some rows, and a few rows more."""
+        """Return the bytes of sums along z of some rows, and of a few rows more."""
         return uniform_bytes(spec.shape, spec.dtype, self.size)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -66,28 +68,30 @@ class Uniform(_Windowed):
 
 @op("std", example="std 3")
 class Std(_Windowed):
-    """Compute the standard deviation in a window around each voxel: float32.
+    """Compute the standard deviation of a window around each voxel: float32.
 
-    As numpy.std of each window; of float64, float64. Integers of up to 16 bits are summed
+    As numpy.std of each window (float64 gives float64). Integers of up to 16 bits are summed
     exactly. NaN or an infinity in the window gives NaN.
     """
 
     size: Triple[int] = param(_WINDOW, "voxels of the window along each axis")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(FINITE, "value beyond the ends, for mode=constant", default=0.0)
 
     def _is_exact(self, dtype: np.dtype[np.generic]) -> bool:
-        """Whether whatever is summed is an integer of up to 16 bits."""
+        """Return True if all values that are summed are integers of up to 16 bits."""
         fits = self.cval.is_integer() and abs(self.cval) < 1 << 15
         narrow = dtype.kind in "ui" and dtype.itemsize <= 2
         return narrow and (self.mode != "constant" or fits)
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape as float32; float64 stays."""
+        """Return the same shape as float32; float64 stays."""
         return replace(spec, dtype=real_dtype(spec.dtype))
 
     def work(self, spec: Spec) -> int:
-        """Sums along z of some rows, and a few rows more."""
+        """Return the bytes of sums along z of some rows, and of a few rows more."""
         if self._is_exact(spec.dtype):
             return uniform_bytes(spec.shape, spec.dtype, self.size, 2)
         return deviation_bytes(spec.shape, self.size)

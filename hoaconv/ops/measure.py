@@ -1,4 +1,4 @@
-"""Folds that measure voxels while they flow by."""
+"""Measurements of the histogram of a volume."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ from hoaconv.ops.parameters import Declared, param
 __all__ = ["Counting", "Counts", "Histogram", "Percentiles", "percentile", "plain", "value_ends"]
 
 SHOWN = (0.1, 1.0, 50.0, 99.0, 99.9)
-"""Percentiles that say where most voxels lie, and where the odd ones begin."""
+"""Default percentiles: the middle, and where outliers begin."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Voxels by value: the state of `Counting`.
+    """Numbers of voxels by value: the state of `Counting`.
 
-    `extremes` are the least and the greatest voxel, NaN aside, which only dtypes with wide bins
-    need.
+    `extremes` are the least and the greatest voxel, NaN left out; only dtypes with wide bins need
+    them.
     """
 
     dtype: np.dtype[Any]
@@ -45,7 +45,7 @@ class Counts:
 
     @property
     def histogram(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """Voxels in each bin, least value first, NaN aside."""
+        """Number of voxels in each bin, in ascending order of values, NaN left out."""
         numbers = self.bins.total
         if not is_exact(self.dtype):
             numbers[NAN_BIN] = 0
@@ -53,14 +53,14 @@ class Counts:
 
     @property
     def number(self) -> int:
-        """How many voxels are no NaN."""
+        """Number of voxels other than NaN."""
         return int(self.histogram.sum())
 
     @property
     def occurring(self) -> tuple[Flat, Flat, Flat]:
-        """Finite values, ascending, how many voxels have each, and the greatest in their bin.
+        """Finite values, ascending, their numbers of voxels, and the greatest value of each bin.
 
-        All float64. A value stands for its bin, of which it is the end next to zero.
+        All are float64. A value stands for its bin: it is the bin's end next to zero.
         """
         counts = self.histogram.astype(np.float64)
         if not is_exact(self.dtype):  # what is less than nothing by the sign alone is nothing
@@ -73,15 +73,15 @@ class Counts:
 
     @property
     def nan(self) -> int:
-        """How many voxels are NaN."""
+        """Number of voxels that are NaN."""
         return 0 if is_exact(self.dtype) else int(self.bins.total[NAN_BIN])
 
 
 class Counting(Fold):
-    """Counts voxels by value; what is made of the counts, subclasses say."""
+    """A fold that counts voxels by value; subclasses compute results from the counts."""
 
     def init(self, spec: Spec) -> Counts:
-        """No voxels."""
+        """Return counts of no voxels."""
         return Counts(spec.dtype, Bins(spec.dtype), np.array([np.inf, -np.inf]))
 
     def step(self, state: Counts, block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
@@ -92,16 +92,16 @@ class Counting(Fold):
             count_keys(block, state.bins, state.extremes)
 
     def merge(self, one: Counts, other: Counts) -> Counts:
-        """All voxels of both, in a state of its own."""
+        """Return the sum of two counts as a state of its own."""
         lo, hi = (pick(one.extremes[i], other.extremes[i]) for i, pick in enumerate((min, max)))
         return Counts(one.dtype, one.bins + other.bins, np.array([lo, hi]))
 
     def ends(self, name: str, spec: Spec) -> tuple[float, float]:
-        """What a number can be."""
+        """Return the bounds of a result."""
         return value_ends(name, spec.dtype)
 
     def state_bytes(self, spec: Spec) -> int:
-        """Bytes of the bins."""
+        """Return the bytes of the bins."""
         return Bins.nbytes(spec.dtype) + 16
 
 
@@ -109,9 +109,10 @@ _NUMBERS = {"n", "count", "nan", "zeros", "saturated"}
 
 
 def value_ends(name: str, dtype: np.dtype[Any]) -> tuple[float, float]:
-    """The least and the greatest that a number of some voxels can be, by its name.
+    """Return the least and the greatest that a statistic of some voxels can be, by its name.
 
-    A mean, a percentile or a threshold lies among the voxels, and so in what their dtype can hold.
+    A mean, a percentile or a threshold lies among the voxels, and so within the range of their
+    dtype.
 
     Examples
     --------
@@ -131,21 +132,24 @@ def value_ends(name: str, dtype: np.dtype[Any]) -> tuple[float, float]:
 
 @op("histogram", example="histogram 256")
 class Histogram(Declared, Counting):
-    """Count voxels by value, for their range, percentiles and distribution.
+    """Count voxels by value: range, percentiles and distribution of the volume.
 
-    Exact for integers of up to 16 bits. For the other dtypes least and greatest are exact, and a
-    percentile errs by less than 1/128 of itself, as does where a voxel is counted.
+    Exact for integers of up to 16 bits. For other dtypes the least and the greatest value are
+    exact; a percentile, and the bin of a voxel, have a relative error of less than 1/128. NaN is
+    counted apart. The result goes into the report; the voxels stay.
     """
 
-    bins: int = param(WHOLE, "bins from least to greatest voxel to list; 0 for none", default=0)
-    percentiles: tuple[float, ...] = param(PERCENTAGES, "percentiles to tell", default=SHOWN)
+    bins: int = param(
+        WHOLE, "bins to report, from the least to the greatest voxel; 0 for none", default=0
+    )
+    percentiles: tuple[float, ...] = param(PERCENTAGES, "percentiles to report", default=SHOWN)
 
     def finish(self, state: Counts) -> Mapping[str, Any]:
-        """The voxels' count, nan, min, max and percentiles, and the bins' edges and counts.
+        """Return count, nan, min, max, percentiles, and edges and counts of the bins.
 
-        Without a voxel that is no NaN, min, max and percentiles are None; infinities are
-        "Infinity" and "-Infinity", as in Zarr's metadata. Bins are numpy.histogram's, without
-        infinities, and there are none without a finite voxel.
+        Without a voxel other than NaN, min, max and percentiles are None; infinities are "Infinity"
+        and "-Infinity", as in Zarr's metadata. Bins are those of numpy.histogram, without
+        infinities; there are none without a finite voxel.
         """
         least, greatest = _percentiles(state, (0, 100)).values()
         return {
@@ -162,25 +166,26 @@ class Histogram(Declared, Counting):
 class Percentiles(Declared, Counting):
     """Compute percentiles of the volume, without interpolation (numpy's inverted_cdf).
 
-    Exact for integers of up to 16 bits; for the other dtypes they err by less than 1/128 of
-    themselves. NaN is left out; without any other voxel they are None.
+    Exact for integers of up to 16 bits; for other dtypes the relative error is less than 1/128. NaN
+    is left out; without any other voxel percentiles are None. The result goes into the report; the
+    voxels stay.
     """
 
-    q: tuple[float, ...] = param(PERCENTAGES, "which ones, in 0..100, with commas between")
+    q: tuple[float, ...] = param(PERCENTAGES, "percentiles in 0..100, separated by commas")
 
     def finish(self, state: Counts) -> Mapping[str, Any]:
-        """Each percentile by its number."""
+        """Return each percentile by its number."""
         return _percentiles(state, self.q)
 
 
 def _percentiles(state: Counts, qs: Sequence[float]) -> Mapping[str, Any]:
-    """Percentiles by their numbers, as JSON takes them."""
+    """Return percentiles by their numbers, in the form that JSON takes."""
     some = state.number > 0
     return {spell_number(q): plain(percentile(state, q)) if some else None for q in qs}
 
 
 def _binned(state: Counts, size: int) -> Mapping[str, Any]:
-    """The counts in `size` equal bins from the least to the greatest finite voxel."""
+    """Return the counts in `size` equal bins from the least to the greatest finite voxel."""
     values, counts, _ = state.occurring
     if values.size == 0:
         return {"edges": [], "counts": []}
@@ -194,7 +199,7 @@ def _binned(state: Counts, size: int) -> Mapping[str, Any]:
 
 
 def _divisible(lo: float, hi: float, size: int) -> tuple[float, float]:
-    """Return a range around lo..hi, as little wider as `size` bins need to have edges apart."""
+    """Return a range around lo..hi that is just wide enough for `size` bins with distinct edges."""
     least = 2.0 * size * float(np.spacing(max(abs(lo), abs(hi))))
     if lo == hi:
         least = max(least, 1.0)  # as numpy.histogram does for a single value
@@ -206,10 +211,10 @@ def _divisible(lo: float, hi: float, size: int) -> tuple[float, float]:
 
 
 def percentile(state: Counts, q: float) -> float:
-    """The least voxel that at least q per cent of the voxels don't exceed; NaN is left out.
+    """Return the least voxel that at least q per cent of the voxels don't exceed; NaN is left out.
 
-    What ``numpy.percentile(..., method="inverted_cdf")`` gives, exactly so for integers of up to
-    16 bits; for other dtypes the end next to zero of that voxel's bin.
+    This is ``numpy.percentile(..., method="inverted_cdf")``: exact for integers of up to 16 bits;
+    for other dtypes the end next to zero of that voxel's bin.
 
     Raises
     ------
@@ -230,7 +235,7 @@ def percentile(state: Counts, q: float) -> float:
 
 
 def _within(value: float, rank: int, number: int, state: Counts) -> float:
-    """The end of a bin, or the exact voxel for the first and last rank."""
+    """Return the end of a bin, or the exact voxel for the first and last rank."""
     lo, hi = map(float, state.extremes)
     if rank in {0, number - 1}:
         return lo if rank == 0 else hi
@@ -238,7 +243,7 @@ def _within(value: float, rank: int, number: int, state: Counts) -> float:
 
 
 def plain(value: float) -> float | int | str:
-    """A number as JSON takes it, whole ones without a point; float() reads it back."""
+    """Return a number as JSON takes it, whole numbers without a point; float() reads it back."""
     if not isfinite(value):
         return "Infinity" if value > 0 else "-Infinity"
     return int(value) if value.is_integer() else value

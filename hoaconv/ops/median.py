@@ -1,4 +1,4 @@
-"""Ops that give the voxel of one rank among those around: the median, a percentile."""
+"""Rank filters: the median or a percentile of a window around each voxel."""
 
 from abc import abstractmethod
 from math import prod
@@ -27,7 +27,7 @@ _WINDOW = window(1 << 24)
 
 
 class _Ranked(Declared, Op):
-    """The voxel of one rank in each window, of the input's dtype. NaN ranks above all else."""
+    """An op that takes the voxel of one rank in each window. NaN ranks above all numbers."""
 
     size: Triple[int]
     mode: str
@@ -36,16 +36,16 @@ class _Ranked(Declared, Op):
     @property
     @abstractmethod
     def rank(self) -> int:
-        """How many voxels of the window come before it."""
+        """Number of voxels in the window that rank lower."""
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """Half the window; behind a voxel an even one reaches one less far."""
+        """Half the window (z, y, x); an even window reaches one voxel less far behind a voxel."""
         z, y, x = (n // 2 for n in self.size)
         return (z, y, x)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
-        """Whether windows are single voxels."""
+        """Return True if the window is one voxel."""
         return prod(self.size) == 1
 
     def _slides(self, dtype: np.dtype[Any]) -> bool:
@@ -53,7 +53,7 @@ class _Ranked(Declared, Op):
         return prod(self.size) * dtype.itemsize > largest
 
     def work(self, spec: Spec) -> int:
-        """Rows that windows reach over and those of the network, or a tile that is sorted."""
+        """Return the bytes of rows that windows span and of the network, or of a sorted tile."""
         if self._slides(spec.dtype):
             return slide_bytes(spec.shape, spec.dtype, self.size)
         return select_bytes(spec.shape, spec.dtype, self.size, self.rank)
@@ -66,15 +66,18 @@ class _Ranked(Declared, Op):
 
 @op("median", example="median 3")
 class Median(_Ranked):
-    """Replace each voxel by the median of its window, as scipy.ndimage.median_filter.
+    """Replace each voxel by the median of its window; the dtype stays.
 
-    Of an even number of voxels it is the upper one in the middle. NaN ranks above all else.
+    As scipy.ndimage.median_filter: in a window of an even number of voxels it is the upper of the
+    two in the middle. NaN ranks above all numbers.
     """
 
     size: Triple[int] = param(_WINDOW, "edges of the window in voxels")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
     cval: float = param(
-        FINITE, "the value there, for mode=constant; rounded and saturated", default=0.0
+        FINITE, "value beyond the ends, for mode=constant; rounded and saturated", default=0.0
     )
 
     @property
@@ -85,20 +88,23 @@ class Median(_Ranked):
 
 @op("percentile", example="percentile 20 3")
 class Percentile(_Ranked):
-    """Replace each voxel by a percentile of its window, as scipy.ndimage.percentile_filter.
+    """Replace each voxel by a percentile of its window; the dtype stays.
 
-    The result is a voxel of the window; nothing is interpolated. NaN ranks above all else.
+    As scipy.ndimage.percentile_filter: the result is a voxel of the window, without interpolation.
+    NaN ranks above all numbers.
     """
 
     percentile: float = param(PERCENTAGE, "0 gives the least voxel of the window, 100 the greatest")
     size: Triple[int] = param(_WINDOW, "edges of the window in voxels")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
     cval: float = param(
-        FINITE, "the value there, for mode=constant; rounded and saturated", default=0.0
+        FINITE, "value beyond the ends, for mode=constant; rounded and saturated", default=0.0
     )
 
     @property
     def rank(self) -> int:
-        """The share of the window, rounded down; computed as scipy does, to the last bit."""
+        """The share of the window, rounded down, computed bit for bit as scipy does."""
         voxels = prod(self.size)
         return voxels - 1 if self.percentile == 100 else int(voxels * self.percentile / 100.0)

@@ -1,8 +1,8 @@
-"""Morphology: the least and the greatest voxel under a footprint, and what is made of them.
+"""Morphology: minimum and maximum under a footprint, and the ops composed of them.
 
-As scipy.ndimage has it for grey values, with a flat footprint. A mask is a volume of 0 and 1, on
-which all of this does what binary morphology does; mode=constant has 0 beyond the ends, as
-scipy.ndimage.binary_erosion does. Differences are saturated where scipy's wrap.
+As scipy.ndimage's grey-value morphology with a flat footprint. On a mask, a volume of 0 and 1, it
+is binary morphology. With mode=constant the voxels beyond the ends are `cval`, by default 0, as in
+scipy.ndimage.binary_erosion. Differences are saturated, where scipy wraps.
 """
 
 from typing import ClassVar
@@ -29,15 +29,17 @@ __all__ = ["Blackhat", "Close", "Dilate", "Erode", "Gradient", "Open", "Tophat"]
 
 @abstract_op
 class _Morphology(Declared, Op):
-    """What can be made of the voxels under a footprint."""
+    """An op on the voxels under a footprint."""
 
     passes: ClassVar[int] = 1
     """Footprints that the result reaches over, one after the other."""
 
-    radius: Triple[int] = param(RADII, "of the footprint in voxels; 0 leaves an axis alone")
-    footprint: str = param(choice(*FOOTPRINTS), "its shape", default="box")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(NUMBER, "the value there, for mode=constant", default=0.0)
+    radius: Triple[int] = param(RADII, "radius of the footprint in voxels; 0 leaves an axis alone")
+    footprint: str = param(choice(*FOOTPRINTS), "shape of the footprint", default="box")
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(NUMBER, "value beyond the ends, for mode=constant", default=0.0)
 
     @property
     def _size(self) -> tuple[int, int, int]:
@@ -46,12 +48,12 @@ class _Morphology(Declared, Op):
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """The radii (z, y, x), twice where the result of a footprint goes through another."""
+        """The radii (z, y, x), times the number of passes."""
         z, y, x = (self.passes * r for r in self.radius)
         return (z, y, x)
 
     def work(self, spec: Spec) -> int:
-        """Rows of all planes, as many as the footprint is high, and a few more."""
+        """Return the bytes of rows of all planes that the footprint spans, and of a few more."""
         if self.footprint == "box":
             return box_bytes(spec.shape, spec.dtype, self._size)
         return footprint_bytes(spec.shape, spec.dtype, self.radius)
@@ -83,9 +85,10 @@ class _Morphology(Declared, Op):
         self._least(dilated, within, out)
 
     def _seen(self, block: Slab, core: Core) -> tuple[Core, Core]:
-        """What the footprint reaches over from the core, in the block; and the core in that.
+        """Return the part of a block that the footprint reaches from the core, and the corein it.
 
-        It ends where the volume does, so that there the mode acts on what the first pass gave.
+        The part ends where the volume does, so that the mode acts there on what the first pass
+        gave.
         """
         seen, within = [], []
         for part, n, radius in zip(core, block.shape, self.radius, strict=True):
@@ -97,22 +100,22 @@ class _Morphology(Declared, Op):
 
 
 def _room(block: Slab, part: Core) -> Slab:
-    """Scratch for a part of the block."""
+    """Return an empty array for a part of the block."""
     z, y, x = (len(range(*p.indices(n))) for p, n in zip(part, block.shape, strict=True))
     return np.empty((z, y, x), block.dtype)
 
 
 def _nbytes(spec: Spec) -> int:
-    """Bytes of scratch of a block's size."""
+    """Return the bytes of an array of a block's size."""
     nz, ny, nx = spec.shape
     return nz * ny * nx * spec.dtype.itemsize
 
 
 class _Flat(_Morphology):
-    """One that leaves voxels alone where the footprint is a single one."""
+    """An op that changes nothing if the footprint is one voxel."""
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
-        """Whether the radius is 0."""
+        """Return True if the radius is 0."""
         return self.radius == (0, 0, 0)
 
 
@@ -120,9 +123,9 @@ class _Flat(_Morphology):
 class Erode(_Flat):
     """Take the minimum under a footprint around each voxel; the dtype stays.
 
-    As scipy.ndimage.grey_erosion, but NaN if the footprint holds one, and `cval` is rounded and
-    saturated. A ball of radii r holds the offsets d with sum((d / r)**2) <= 1, a cross those along
-    an axis. With a box the radius costs hardly anything.
+    As scipy.ndimage.grey_erosion, but NaN under the footprint gives NaN, and `cval` is rounded and
+    saturated. A ball of radii r consists of the offsets d with sum((d / r)**2) <= 1, a cross of
+    those along one axis. With a box, time hardly depends on the radius.
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -134,7 +137,7 @@ class Erode(_Flat):
 class Dilate(_Flat):
     """Take the maximum under a footprint around each voxel; the dtype stays.
 
-    As scipy.ndimage.grey_dilation; the footprint, NaN and `cval` as for `erode`.
+    As scipy.ndimage.grey_dilation; footprint, NaN and `cval` as for `erode`.
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -143,12 +146,12 @@ class Dilate(_Flat):
 
 
 class _Double(_Morphology):
-    """One whose second pass takes what the first has given, over a footprint more."""
+    """An op whose second pass takes the result of the first."""
 
     passes: ClassVar[int] = 2
 
     def work(self, spec: Spec) -> int:
-        """What the first pass gives, besides the rows."""
+        """Return the bytes of the first pass's result, besides the rows."""
         return super().work(spec) + _nbytes(spec)
 
 
@@ -156,7 +159,7 @@ class _Double(_Morphology):
 class Open(_Double, _Flat):
     """Erode, then dilate: removes bright spots smaller than the footprint; the dtype stays.
 
-    As scipy.ndimage.grey_opening; the footprint, NaN and `cval` as for `erode`.
+    As scipy.ndimage.grey_opening; footprint, NaN and `cval` as for `erode`.
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -168,7 +171,7 @@ class Open(_Double, _Flat):
 class Close(_Double, _Flat):
     """Dilate, then erode: removes dark spots smaller than the footprint; the dtype stays.
 
-    As scipy.ndimage.grey_closing; the footprint, NaN and `cval` as for `erode`.
+    As scipy.ndimage.grey_closing; footprint, NaN and `cval` as for `erode`.
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -180,15 +183,15 @@ class Close(_Double, _Flat):
 class Tophat(_Double):
     """Subtract the opening from the input: bright spots stay; the dtype stays, saturated.
 
-    As scipy.ndimage.white_tophat; the footprint, NaN and `cval` as for `erode`.
+    As scipy.ndimage.white_tophat; footprint, NaN and `cval` as for `erode`.
     """
 
     def work(self, spec: Spec) -> int:
-        """What is subtracted, besides."""
+        """Return the bytes of what is subtracted, besides."""
         return super().work(spec) + _nbytes(spec)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Write ``block[core]`` less itself opened into `out`."""
+        """Write ``block[core]`` minus its opening into `out`."""
         opened = _room(block, core)
         self._opened(block, core, opened)
         out[...] = block[core]
@@ -199,11 +202,11 @@ class Tophat(_Double):
 class Blackhat(_Double):
     """Subtract the input from its closing: dark spots stay; the dtype stays, saturated.
 
-    As scipy.ndimage.black_tophat; the footprint, NaN and `cval` as for `erode`.
+    As scipy.ndimage.black_tophat; footprint, NaN and `cval` as for `erode`.
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Write ``block[core]`` closed, less itself, into `out`."""
+        """Write the closing of ``block[core]`` minus the input into `out`."""
         self._closed(block, core, out)
         subtract(out, block[core])
 
@@ -212,15 +215,15 @@ class Blackhat(_Double):
 class Gradient(_Morphology):
     """Compute the morphological gradient, maximum minus minimum; the dtype stays, saturated.
 
-    As scipy.ndimage.morphological_gradient; the footprint, NaN and `cval` as for `erode`.
+    As scipy.ndimage.morphological_gradient; footprint, NaN and `cval` as for `erode`.
     """
 
     def work(self, spec: Spec) -> int:
-        """What is subtracted, besides."""
+        """Return the bytes of what is subtracted, besides."""
         return super().work(spec) + _nbytes(spec)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Write the greatest less the least around ``block[core]`` into `out`."""
+        """Write the maximum minus the minimum around ``block[core]`` into `out`."""
         eroded = _room(block, core)
         self._least(block, core, eroded)
         self._greatest(block, core, out)

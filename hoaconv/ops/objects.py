@@ -1,4 +1,4 @@
-"""Ops that keep or drop whole objects of a mask."""
+"""Ops on the connected objects of a mask."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -46,10 +46,10 @@ _CONNECTIVITY = Kind("|".join(map(str, CONNECTIVITIES)), _connectivity, str)
 
 
 class _SmallObjects(Declared, Scan):
-    """What both ops are: small objects of a mask or of its background change sides.
+    """An op that removes small objects of a mask, or of its background.
 
-    Objects are told apart exactly, however they wind. One is decided when it has ended or is too
-    large, so that planes wait for no more than `volume` others.
+    Objects are labelled exactly, whatever their shape. An object is decided when it has ended or is
+    too large, so a plane waits for at most `volume` others.
     """
 
     holes: ClassVar[bool]
@@ -58,19 +58,19 @@ class _SmallObjects(Declared, Scan):
     connectivity: int
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape as uint8."""
+        """Return the same shape as uint8."""
         return replace(spec, dtype=np.dtype(np.uint8))
 
     def delay(self, spec: Spec) -> int:
-        """An object too small to be decided spans as many planes as it has voxels, at the most."""
+        """Return the planes that an undecided object can span: at most as many as it has voxels."""
         return min(self.volume, spec.planes - 1)
 
     def state_bytes(self, spec: Spec) -> int:
-        """A bit a voxel of the planes that wait, and tables for the most objects in a plane."""
+        """Return the bytes of waiting planes, a bit per voxel, and of the objects' tables."""
         return track_bytes(spec.shape, self.volume)
 
     def open(self, spec: Spec, buffers: Buffers) -> Scanner:
-        """Begin; planes that it gives come from `buffers`."""
+        """Begin; the planes that it gives come from `buffers`."""
         tracks = track(spec.shape, self.volume, self.connectivity, holes=self.holes)
         return _Follower(tracks, spec.plane_shape, buffers)
 
@@ -84,7 +84,7 @@ class RemoveSmall(_SmallObjects):
     """Remove objects up to a volume from a mask: uint8, 1 in what stays, 0 elsewhere.
 
     Objects are connected voxels other than 0; NaN is one. As remove_small_objects of scikit-image
-    with ``max_size=volume``.
+    with ``max_size=volume``. The faces of the volume end an object.
     """
 
     holes: ClassVar[bool] = False
@@ -99,8 +99,8 @@ class RemoveSmall(_SmallObjects):
 class FillHoles(_SmallObjects):
     """Fill holes up to a volume in a mask: uint8, 1 in mask and holes, 0 elsewhere.
 
-    A hole is connected voxels that are 0 and don't reach any face of the volume. As
-    scipy.ndimage.binary_fill_holes, which fills the larger ones too; NaN is no hole.
+    A hole consists of connected voxels that are 0 and don't reach any face of the volume. As
+    scipy.ndimage.binary_fill_holes, which also fills larger holes. NaN isn't 0.
     """
 
     holes: ClassVar[bool] = True
@@ -112,20 +112,20 @@ class FillHoles(_SmallObjects):
 
 
 class _Follower(Scanner):
-    """Counts planes; the kernels follow the objects."""
+    """A scanner that counts planes; the kernels label the objects."""
 
     def __init__(self, tracks: Tracks, shape: tuple[int, int], buffers: Buffers) -> None:
         self._tracks, self._shape, self._buffers = tracks, shape, buffers
         self._taken = self._given = 0
 
     def take(self, plane: Plane) -> Iterator[Plane]:
-        """Follow the objects into the next plane."""
+        """Label the objects of the next plane."""
         undecided = follow(self._tracks, plane, self._taken, self._given)
         self._taken += 1
         return self._give(undecided)
 
     def end(self) -> Iterator[Plane]:
-        """Decide those that reach the last plane."""
+        """Decide the objects that reach the last plane."""
         finish(self._tracks, self._given)
         return self._give(self._taken)
 

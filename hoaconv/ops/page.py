@@ -19,11 +19,20 @@ __all__ = ["page"]
 HEAD = """\
 # Ops
 
-What `--ops`, `--label` and `--also` understand, and `hoaconv ops NAME` explains: this page is
-printed from the same declarations, by `python -m hoaconv.ops.page > docs/ops.md`. Ops stand in a
-chain, `gaussian 1.5 | threshold otsu`; a word's values come in order or by name, `mode=nearest`;
-a value per axis is `z,y,x`. Names and boundary modes are those of scipy.ndimage. You can
+These are the ops that `--ops`, `--label` and `--also` take and `hoaconv ops NAME` explains. The
+page is printed from their declarations by `python -m hoaconv.ops.page > docs/ops.md`. Write ops as
+a chain, `gaussian 1.5 | threshold otsu`, and their values in order or by name, `mode=nearest`. A
+value per axis is `z,y,x`; one value stands for all axes. Lengths are in voxels. You can also
 [declare ops of your own](#ops-of-your-own).
+
+Names and boundary modes are those of scipy.ndimage. Beyond the end of a row `a b c d` lie:
+
+| mode | values |
+|---|---|
+| reflect | `d c b a`: mirrored at the edge of the last voxel |
+| mirror | `c b a`: mirrored at the centre of the last voxel |
+| nearest | `d d d d`: the last voxel |
+| constant | `cval` |
 """
 
 OWN = """\

@@ -1,4 +1,4 @@
-"""Ops that look at each voxel by itself."""
+"""Ops that map each voxel's value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,9 +22,9 @@ from hoaconv.kernels.pointwise import (
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.declare import op
+from hoaconv.ops.deferred import CONSTANT, Deferred
 from hoaconv.ops.kinds import DTYPE, FINITE, POSITIVE, number_or
 from hoaconv.ops.parameters import Declared, param
-from hoaconv.ops.sought import CONSTANT, Sought
 from hoaconv.ops.statistics import Stats
 from hoaconv.ops.thresholds import METHODS
 
@@ -36,33 +36,43 @@ THRESHOLD = number_or(*METHODS, percentile=True)
 
 
 @op("threshold", example="threshold otsu")
-class Threshold(Sought):
+class Threshold(Deferred):
     """Mark voxels greater than a value: uint8, 1 there and 0 elsewhere.
 
-    ``otsu``, ``li`` and ``moments`` find the value in the whole volume's histogram, as does a
-    percentile such as ``p99``: exactly for integers of up to 16 bits, within 1/128 for a percentile
-    of other dtypes, and from each voxel's first 8 significant bits for the others. In a volume of
-    one value nothing is marked.
+    ``otsu``, ``li`` and ``moments`` compute the value from the histogram of the whole volume, a
+    percentile such as ``p99`` from its ranks. For integers of up to 16 bits the value is exact. For
+    other dtypes a percentile has a relative error of less than 1/128, and the methods use the first
+    8 significant bits of each voxel. By a method or a percentile, a volume of one value gives 0
+    everywhere. NaN gives 0.
+
+    Sources: N. Otsu, IEEE Trans. Systems, Man, and Cybernetics 9 (1979); C. H. Li and P. K. S. Tam,
+    Pattern Recognition Letters 19 (1998); W.-H. Tsai, Computer Vision, Graphics, and Image
+    Processing 29 (1985).
     """
 
-    sought: ClassVar[tuple[str, ...]] = ("value",)
+    deferred: ClassVar[tuple[str, ...]] = ("value",)
 
-    value: float | str = param(THRESHOLD, "greatest value that is still 0, or how it is found")
+    value: float | str = param(
+        THRESHOLD, "greatest value that gives 0, or the method that computes it"
+    )
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape as uint8."""
+        """Return the same shape as uint8."""
         return replace(spec, dtype=np.dtype(np.uint8))
 
     def write(self, voxels: Slab, out: Slab) -> None:
-        """Compare exactly, whatever the dtype; NaN gives 0."""
+        """Compare exactly, for any dtype; NaN gives 0."""
         above(voxels, out, float(self.value))
 
 
 @op("between", example="between 1000 60000")
-class Between(Sought):
-    """Mark voxels between two bounds, bounds included: uint8, 1 there and 0 elsewhere."""
+class Between(Deferred):
+    """Mark voxels between two bounds, bounds included: uint8, 1 there and 0 elsewhere.
 
-    sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
+    A bound is a number, or a percentile of the whole volume. NaN gives 0.
+    """
+
+    deferred: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
     lo: float | str = param(BOUND, "least value that is 1, or a percentile")
     hi: float | str = param(BOUND, "greatest value that is 1, or a percentile")
@@ -72,15 +82,15 @@ class Between(Sought):
         _check_order(self.word, self.lo, self.hi)
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape as uint8."""
+        """Return the same shape as uint8."""
         return replace(spec, dtype=np.dtype(np.uint8))
 
     def work(self, spec: Spec) -> int:
-        """A mask of some rows."""
+        """Return the bytes of a mask of some rows."""
         return within_bytes(spec.shape[2])
 
     def write(self, voxels: Slab, out: Slab) -> None:
-        """Compare exactly, whatever the dtype; NaN gives 0."""
+        """Compare exactly, for any dtype; NaN gives 0."""
         within(voxels, out, float(self.lo), float(self.hi))
 
 
@@ -91,15 +101,15 @@ class Cast(Declared, Op):
     dtype: str = param(DTYPE, "dtype of the result")
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape in the new dtype."""
+        """Return the same shape in the new dtype."""
         return replace(spec, dtype=np.dtype(self.dtype))
 
     def is_identity(self, spec: Spec) -> bool:
-        """Whether it is that dtype already."""
+        """Return True if the input has that dtype."""
         return spec.dtype == self.dtype
 
     def work(self, spec: Spec) -> int:
-        """One row."""
+        """Return the bytes of one row."""
         return linear_bytes(spec.shape[2])
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -108,13 +118,14 @@ class Cast(Declared, Op):
 
 
 @op("clip", example="clip 1000 60000")
-class Clip(Sought):
+class Clip(Deferred):
     """Clip values to lo..hi, numbers or percentiles; the dtype stays.
 
-    For integers a fractional bound moves inwards: ``clip 10.5 20.5`` gives 11..20.
+    For integers a fractional bound is rounded inwards: ``clip 10.5 20.5`` gives 11..20. NaN stays
+    NaN. A percentile is that of the whole volume, and a voxel's value.
     """
 
-    sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
+    deferred: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
     lo: float | str = param(BOUND, "least value of the result, or a percentile as in p0.5")
     hi: float | str = param(BOUND, "greatest value of the result, or a percentile as in p99.5")
@@ -124,7 +135,7 @@ class Clip(Sought):
         _check_order(self.word, self.lo, self.hi)
 
     def infer(self, spec: Spec) -> Spec:
-        """The same, if the dtype has a value within the bounds."""
+        """Return the spec of the input. Raises PlanError if its dtype has no value in lo..hi."""
         if self.needs:
             return spec
         lo, hi = float(self.lo), float(self.hi)
@@ -139,15 +150,17 @@ class Clip(Sought):
 
 
 @op("rescale", example="rescale p0.5 p99.5 uint8")
-class Rescale(Sought):
+class Rescale(Deferred):
     """Map the window lo..hi linearly to an integer dtype's whole range, or to 0..1 of a float.
 
-    Integers are rounded half to even and saturated outside the window; floats go on beyond 0..1.
-    The ends of the window are numbers or percentiles of the whole volume, exact for integers of up
-    to 16 bits and within 1/128 of themselves otherwise. NaN stays NaN, and becomes 0 in an integer.
+    Integers are rounded half to even and saturated outside the window; floats continue beyond 0..1.
+    The ends of the window are numbers, or percentiles of the whole volume: exact for integers of up
+    to 16 bits, with a relative error of less than 1/128 for other dtypes. NaN stays NaN in a float,
+    and becomes 0 in an integer. A volume of one value gives 0 everywhere, if the ends are
+    percentiles.
     """
 
-    sought: ClassVar[tuple[str, ...]] = ("lo", "hi")
+    deferred: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
     lo: float | str = param(END, "value that becomes the dtype's least, or 0; or a percentile")
     hi: float | str = param(END, "value that becomes the dtype's greatest, or 1; or a percentile")
@@ -158,18 +171,18 @@ class Rescale(Sought):
         _check_order(self.word, self.lo, self.hi, apart=True)
 
     def settle(self, found: Mapping[str, Any]) -> "Op":  # type: ignore[override] # a constant too
-        """The op with numbers for percentiles; 0 everywhere if both are one value."""
+        """Return the op with numbers for percentiles; 0 everywhere if both are one value."""
         lo, hi = (found.get(str(end), end) for end in (self.lo, self.hi))
         if self.needs and lo == hi and CONSTANT in found:
             return Zeros(self.dtype)
         return super().settle(found)
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape in the new dtype."""
+        """Return the same shape in the new dtype."""
         return replace(spec, dtype=np.dtype(self.dtype))
 
     def work(self, spec: Spec) -> int:
-        """One row."""
+        """Return the bytes of one row."""
         return linear_bytes(spec.shape[2])
 
     def write(self, voxels: Slab, out: Slab) -> None:
@@ -181,12 +194,12 @@ class Rescale(Sought):
 
 @dataclass(frozen=True)
 class Zeros(Op):
-    """Stands in for an op that spreads a window without a width: 0 everywhere, NaN stays NaN.
+    """The result of an op whose window is a single value: 0 everywhere, NaN stays NaN.
 
     Parameters
     ----------
     dtype
-        Of the result; empty for float32, or float64 of float64.
+        Dtype of the result; empty for float32, or float64 if the input is float64.
     """
 
     word: ClassVar[str] = "zeros"
@@ -194,12 +207,12 @@ class Zeros(Op):
     dtype: str
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape in the dtype."""
+        """Return the same shape in the dtype of the result."""
         dtype = np.dtype(self.dtype) if self.dtype else real_dtype(spec.dtype)
         return replace(spec, dtype=dtype)
 
     def work(self, spec: Spec) -> int:
-        """A mask of a row."""
+        """Return the bytes of a mask of a row."""
         return spec.shape[2]
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -216,35 +229,40 @@ class Zeros(Op):
 
 
 @op("normalize")
-class Normalize(Sought):
-    """Subtract the mean and divide by the standard deviation, as float32 (float64 stays).
+class Normalize(Deferred):
+    """Subtract the mean and divide by the standard deviation: float32 (float64 stays).
 
-    Both are numbers, or those of the whole volume, as the fold `stats` has them. NaN stays NaN.
+    Both are numbers, or those of the whole volume as `stats` computes them. NaN stays NaN. A volume
+    of one value, whose standard deviation is 0, gives 0 everywhere.
     """
 
-    sought: ClassVar[tuple[str, ...]] = ("mean", "std")
+    deferred: ClassVar[tuple[str, ...]] = ("mean", "std")
 
     mean: float | str = param(
-        number_or("mean", number=FINITE), "what becomes 0; mean: that of the volume", default="mean"
+        number_or("mean", number=FINITE),
+        "value that becomes 0; mean is that of the volume",
+        default="mean",
     )
     std: float | str = param(
-        number_or("std", number=POSITIVE), "what becomes 1; std: that of the volume", default="std"
+        number_or("std", number=POSITIVE),
+        "difference that becomes 1; std is that of the volume",
+        default="std",
     )
 
-    def finder(self, words: tuple[str, ...]) -> Fold:  # noqa: ARG002 - it finds both
-        """The fold that tells mean and standard deviation."""
+    def fold_for(self, words: tuple[str, ...]) -> Fold:  # noqa: ARG002 - it finds both
+        """Return the fold that computes mean and standard deviation."""
         return Stats()
 
     def settle(self, found: Mapping[str, Any]) -> "Op":  # type: ignore[override] # a constant too
-        """The op with numbers for words; 0 everywhere if all voxels have one value."""
+        """Return the op with numbers for words; 0 everywhere if all voxels have one value."""
         return Zeros("") if self.std == "std" and found.get("std") == 0 else super().settle(found)
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape as float32; float64 stays."""
+        """Return the same shape as float32; float64 stays."""
         return replace(spec, dtype=real_dtype(spec.dtype))
 
     def work(self, spec: Spec) -> int:
-        """One row."""
+        """Return the bytes of one row."""
         return linear_bytes(spec.shape[2])
 
     def write(self, voxels: Slab, out: Slab) -> None:
@@ -253,7 +271,7 @@ class Normalize(Sought):
 
 
 def _check_order(word: str, lo: float | str, hi: float | str, *, apart: bool = False) -> None:
-    """Refuse two numbers, or two percentiles, in the wrong order."""
+    """Raise SpellingError for two numbers, or two percentiles, in the wrong order."""
     if isinstance(lo, str) != isinstance(hi, str):
         return
     low, high = (float(str(end).removeprefix("p")) for end in (lo, hi))

@@ -1,4 +1,4 @@
-"""The fold that lets a volume fall onto one plane."""
+"""Projections along z, such as the maximum-intensity projection."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,15 +22,16 @@ METHOD = choice("max", "mean", "min", "sum", "std")
 _JOINS = {"max": np.maximum, "min": np.minimum, "sum": np.add, "mean": np.add}
 
 _BYTES = {"sum": 8 + 8, "mean": 8 + 8 + 4, "std": 8 + 8 + 8 + 4}
-"""Of a pixel: its state, and what the picture takes on its way to the final dtype."""
+"""Bytes of a pixel: its state, and what converting the picture to its dtype allocates."""
 
 
 @dataclass
 class Projected:
-    """Pixels so far: the state of `Projection`.
+    """Pixels of a projection so far: the state of `Projection`.
 
-    `values` (y, x) are greatest or least voxels, sums, or means; `spreads` (y, x) sums of squares
-    about the means, for ``std`` alone. `numbers` (y) count each row's voxels along z.
+    `values` (y, x) are greatest or least voxels, sums, or means; `spreads` (y, x), for ``std``
+    alone, are sums of squared differences from the means. `numbers` (y) count the voxels of each
+    row along z.
     """
 
     dtype: np.dtype[Any]
@@ -43,18 +44,19 @@ class Projected:
 class Projection(Declared, Fold):
     """Project all slices along z to one TIFF picture (y, x): max, mean, min, sum or std.
 
-    ``max`` and ``min`` keep the dtype, ``mean`` and ``std`` are float32 (of float64, float64),
-    ``sum`` is float64. Sums and means of integers are exact, then rounded. NaN at a pixel stays
-    there, and infinities are as numpy has them: std is NaN.
+    ``projection max`` is the maximum-intensity projection. ``max`` and ``min`` keep the dtype,
+    ``mean`` and ``std`` are float32 (float64 for float64), ``sum`` is float64. Sums and means of
+    integers are exact, then rounded. NaN at a pixel stays; infinities follow numpy: their std is
+    NaN. The picture is written beside the output; the voxels stay.
     """
 
     shared: ClassVar[bool] = True
     draws: ClassVar[bool] = True
 
-    method: str = param(METHOD, "what becomes of the voxels along z")
+    method: str = param(METHOD, "how the voxels along z are combined")
 
     def init(self, spec: Spec) -> Projected:
-        """No voxels."""
+        """Return pixels of no slices."""
         shape, dtype = spec.plane_shape, spec.dtype
         numbers = np.zeros(shape[0], np.int64)
         if self.method in ("max", "min"):
@@ -66,7 +68,7 @@ class Projection(Declared, Fold):
         return Projected(dtype, np.zeros(shape, wide), spreads, numbers)
 
     def step(self, state: Projected, block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
-        """Take in some rows of a plane."""
+        """Add some rows of a plane."""
         rows = slice(y, y + len(block))
         state.numbers[rows] += 1
         values = state.values[rows]
@@ -77,7 +79,7 @@ class Projection(Declared, Fold):
                 _JOINS[self.method](values, block, out=values)
 
     def merge(self, one: Projected, other: Projected) -> Projected:
-        """One that has seen the slices of both.
+        """Return the pixels of the slices of both.
 
         T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance",
         The American Statistician 37 (1983), 242-247.
@@ -93,11 +95,11 @@ class Projection(Declared, Fold):
         return Projected(one.dtype, one.values + away * share, spreads, numbers)
 
     def finish(self, state: Projected) -> Mapping[str, Any]:
-        """The shape (y, x) and dtype of the picture."""
+        """Return shape (y, x) and dtype of the picture."""
         return {"shape": list(state.values.shape), "dtype": str(self._dtype(state.dtype))}
 
     def draw(self, state: Projected) -> Plane:
-        """The picture."""
+        """Return the picture."""
         given = self._dtype(state.dtype)
         if self.method in ("max", "min", "sum"):
             return state.values.astype(given, copy=False)
@@ -114,6 +116,6 @@ class Projection(Declared, Fold):
         return np.dtype(np.float64) if self.method == "sum" else real_dtype(taken)
 
     def state_bytes(self, spec: Spec) -> int:
-        """Bytes of the pixels, and of the picture."""
+        """Return the bytes of the pixels, and of the picture."""
         rows, columns = spec.plane_shape
         return rows * columns * _BYTES.get(self.method, spec.dtype.itemsize) + rows * 8

@@ -1,4 +1,4 @@
-"""Ops that choose one of the voxels in a box around each."""
+"""Minimum and maximum of a box around each voxel."""
 
 from typing import ClassVar
 
@@ -15,15 +15,17 @@ __all__ = ["Max", "Min"]
 
 @abstract_op
 class _Extreme(Declared, Op):
-    """The least or the greatest voxel of a box."""
+    """An op that takes the least or the greatest voxel of a box."""
 
     greatest: ClassVar[bool]
 
     size: Triple[int] = param(
-        SIZES, "edges of the box in voxels; an even one reaches one further back than ahead"
+        SIZES, "edges of the box in voxels; an even one reaches one voxel further back"
     )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(NUMBER, "the value there, for mode=constant", default=0.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(NUMBER, "value beyond the ends, for mode=constant", default=0.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:
@@ -32,11 +34,11 @@ class _Extreme(Declared, Op):
         return (z, y, x)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
-        """Whether the box is one voxel."""
+        """Return True if the box is one voxel."""
         return self.size == (1, 1, 1)
 
     def work(self, spec: Spec) -> int:
-        """Rows of all planes, as many as the box is high, and a few more."""
+        """Return the bytes of rows of all planes, as many as the box is high, and of a few more."""
         return box_bytes(spec.shape, spec.dtype, self.size)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -48,8 +50,8 @@ class _Extreme(Declared, Op):
 class Min(_Extreme):
     """Take the minimum of a box around each voxel; the dtype stays.
 
-    As scipy.ndimage.minimum_filter, but NaN if the box holds one, and `cval` is rounded and
-    saturated. What it costs hardly depends on the size.
+    As scipy.ndimage.minimum_filter, but NaN in the box gives NaN, and `cval` is rounded and
+    saturated. Time hardly depends on the size.
     """
 
     greatest: ClassVar[bool] = False
@@ -59,8 +61,8 @@ class Min(_Extreme):
 class Max(_Extreme):
     """Take the maximum of a box around each voxel; the dtype stays.
 
-    As scipy.ndimage.maximum_filter, but NaN if the box holds one, and `cval` is rounded and
-    saturated. What it costs hardly depends on the size.
+    As scipy.ndimage.maximum_filter, but NaN in the box gives NaN, and `cval` is rounded and
+    saturated. Time hardly depends on the size.
     """
 
     greatest: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Ops that make fewer or more voxels of the same volume: bin and resize."""
+"""Ops that change the size of voxels: bin and resize."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,16 +28,19 @@ _CELL = window(MAX_CELL, "cell")
 
 @op("bin", example="bin 2")
 class Bin(Declared, Resample):
-    """Average each cell of voxels to one voxel; exact, rounded half to even.
+    """Combine each cell of voxels to one voxel, by default their exact mean; the dtype stays.
 
-    A cell at an odd edge averages the voxels that exist, as in the pyramid.
+    The mean is rounded half to even in integers. A cell at an odd edge combines the voxels that
+    exist, as in the pyramid. Voxel size and origin are those of the cells.
     """
 
     factor: Triple[int] = param(_CELL, "voxels of a cell along each axis")
-    method: str = param(choice(*METHODS), "how they become one; mode is for labels", default="mean")
+    method: str = param(
+        choice(*METHODS), "how they are combined; mode is for labels", default="mean"
+    )
 
     def infer(self, spec: Spec) -> Spec:
-        """Divide the lengths, rounded up.
+        """Return the spec with the lengths divided, rounded up.
 
         The centre of a new voxel is that of its cell; for nearest, that of the cell's first voxel.
         """
@@ -46,46 +49,47 @@ class Bin(Declared, Resample):
         return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(self.factor, middle))
 
     def reach(self, spec: Spec, z: int) -> range:
-        """The planes of a cell."""
+        """Return the planes of a cell."""
         depth = self.factor[0]
         return range(z * depth, min((z + 1) * depth, spec.planes))
 
     def chooses(self, spec: Spec) -> range | None:
-        """All planes, if they aren't binned along z."""
+        """Return all planes, if they aren't binned along z."""
         return range(spec.planes) if self.factor[0] == 1 else None
 
     def work(self, spec: Spec) -> int:
-        """Sums of a row."""
+        """Return the bytes of the sums of a row."""
         return downsample_bytes(spec.shape[2], spec.dtype)
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
-        """Join the cells of some rows."""
+        """Combine the cells of some rows."""
         depth, fy, fx = self.factor
         count = len(planes)
         taken = [plane[rows.start * fy : rows.stop * fy] for plane in planes]
         downsample(self.method, taken + taken[-1:] * (depth - count), count, fy, fx, out)
 
     def warm(self, spec: Spec) -> None:
-        """Compile for this dtype and as many planes."""
+        """Compile for this dtype and number of planes."""
         voxel = np.zeros((1, 1), spec.dtype)
         self.apply(spec, 0, (voxel,), slice(0, 1), np.empty_like(voxel))
 
 
 @op("resize", example="resize 0.5")
 class Resize(Declared, Resample):
-    """Resize by linear interpolation; the physical extent stays the same.
+    """Resize by linear interpolation; the physical extent and the dtype stay.
 
-    As scipy.ndimage.zoom with ``grid_mode=True, mode="nearest"``, but integers are rounded half to
-    even, and no axis gets shorter than a voxel. To shrink without aliasing smooth first, or bin.
+    As scipy.ndimage.zoom with ``grid_mode=True, mode="nearest"``. Integers are rounded half to
+    even, and each axis keeps at least one voxel. The op doesn't smooth: to shrink without aliasing,
+    use `gaussian` before it, or `bin`.
     """
 
     factor: Triple[float] = param(
-        per_axis(POSITIVE), "how many times as many voxels along each axis"
+        per_axis(POSITIVE), "voxels of the result per voxel of the input, along each axis"
     )
     order: int = param(ORDER, "1 interpolates, 0 takes the nearest voxel", default=1)
 
     def infer(self, spec: Spec) -> Spec:
-        """Multiply the lengths, rounded, at least 1; the volume's faces stay where they are."""
+        """Return the spec with lengths multiplied and rounded; the volume's faces stay in place."""
         z, y, x = (max(1, round(n * f)) for n, f in zip(spec.shape, self.factor, strict=True))
         fewer = [n / count for n, count in zip(spec.shape, (z, y, x), strict=True)]
         return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(fewer))
@@ -95,17 +99,17 @@ class Resize(Declared, Resample):
         return places(spec.shape[axis], count, self.order, wanted or slice(0, count))
 
     def reach(self, spec: Spec, z: int) -> range:
-        """The planes on both sides, or the one plane that lies there."""
+        """Return the planes on both sides, or the nearest plane."""
         at = self._places(spec, 0, slice(z, z + 1))
         return range(int(at.first[0]), int(at.second[0]) + 1)
 
     def chooses(self, spec: Spec) -> range | None:
-        """All planes, if their number stays."""
+        """Return all planes, if their number stays."""
         planes = range(spec.planes)
         return planes if self.infer(spec).planes == spec.planes else None
 
     def work(self, spec: Spec) -> int:
-        """Rows of floats, and where the voxels lie."""
+        """Return the bytes of rows of floats, and of positions."""
         return interpolate_bytes(spec.plane_shape, self.infer(spec).plane_shape)
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:
@@ -119,7 +123,7 @@ class Resize(Declared, Resample):
         interpolate((planes[0], planes[-1]), float(weight), along, across, out)
 
     def warm(self, spec: Spec) -> None:
-        """Compile for this dtype; the nearest voxel is taken without a kernel."""
+        """Compile for this dtype; order=0 needs no kernel."""
         if self.order == 0:
             return
         voxel = np.zeros((1, 1), spec.dtype)

@@ -1,4 +1,4 @@
-"""Ops that take smoothed voxels from others."""
+"""Ops that subtract smoothed voxels."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ HIGH_SIGMA = or_word(SIGMAS, "auto", f"auto, {SIGMAS.name}")
 
 
 class _Smoothing(Declared, Op):
-    """An op that needs smoothed planes."""
+    """An op that subtracts smoothed planes."""
 
     mode: str
     cval: float
@@ -44,7 +44,7 @@ class _Smoothing(Declared, Op):
         smooth(block, core, out, (z, y, x), self.mode, self.cval)
 
     def work(self, spec: Spec) -> int:
-        """What smoothing takes, and two smoothed planes."""
+        """Return the bytes that smoothing allocates, and those of two smoothed planes."""
         planes = 2 * spec.shape[1] * spec.shape[2] * real_of(spec.dtype).itemsize
         return smooth_bytes(spec.shape, spec.dtype, self.halo) + planes
 
@@ -53,17 +53,21 @@ class _Smoothing(Declared, Op):
 class DifferenceOfGaussians(_Smoothing):
     """Subtract a wide gaussian from a narrow one (difference of Gaussians): float32.
 
-    As skimage.filters.difference_of_gaussians, but integers aren't brought into 0..1 first, and
-    the default mode is that of the other ops. Of float64, float64.
+    As skimage.filters.difference_of_gaussians, with two differences: integers aren't scaled to 0..1
+    first, and the default mode is reflect. float64 gives float64.
     """
 
-    low_sigma: Triple[float] = param(SIGMAS, "standard deviation of the narrow one in voxels")
+    low_sigma: Triple[float] = param(SIGMAS, "standard deviation of the narrow gaussian in voxels")
     high_sigma: float | str | tuple[float, float, float] = param(
-        HIGH_SIGMA, "of the wide one; auto is 1.6 times low_sigma", default="auto"
+        HIGH_SIGMA,
+        "standard deviation of the wide gaussian; auto is 1.6 times low_sigma",
+        default="auto",
     )
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
-    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(FINITE, "value beyond the ends, for mode=constant", default=0.0)
+    truncate: float = param(POSITIVE, "radius of the weights in sigmas", default=4.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,11 +87,11 @@ class DifferenceOfGaussians(_Smoothing):
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """How far the wide one's weights reach (z, y, x)."""
+        """Radius of the wide gaussian's weights (z, y, x)."""
         return self._reach(self._sigmas[1])
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape as float32; float64 stays."""
+        """Return the same shape as float32; float64 stays."""
         return replace(spec, dtype=real_dtype(spec.dtype))
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -105,19 +109,21 @@ class DifferenceOfGaussians(_Smoothing):
 class Unsharp(_Smoothing):
     """Sharpen by unsharp masking: add the difference to a gaussian; the dtype stays.
 
-    ``v + amount * (v - gaussian(v))``, as skimage.filters.unsharp_mask, whose radius is sigma,
-    with preserve_range. Integers are rounded half to even and saturated.
+    The result is ``v + amount * (v - gaussian(v))``, as in skimage.filters.unsharp_mask with
+    preserve_range, whose radius is sigma. Integers are rounded half to even and saturated.
     """
 
     sigma: Triple[float] = param(SIGMAS, "standard deviation of the gaussian in voxels")
-    amount: float = param(FINITE, "how much of it is added", default=1.0)
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
-    truncate: float = param(POSITIVE, "how many sigmas the weights reach", default=4.0)
+    amount: float = param(FINITE, "factor of the difference", default=1.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(FINITE, "value beyond the ends, for mode=constant", default=0.0)
+    truncate: float = param(POSITIVE, "radius of the weights in sigmas", default=4.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """How far the weights reach (z, y, x)."""
+        """Radius of the weights (z, y, x)."""
         return self._reach(self.sigma)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:

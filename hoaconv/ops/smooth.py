@@ -18,28 +18,31 @@ __all__ = ["Gaussian"]
 
 @op("gaussian", example="gaussian 1.5")
 class Gaussian(Declared, Op):
-    """Smooth with a gaussian.
+    """Smooth by a gaussian; the dtype stays.
 
-    As scipy.ndimage.gaussian_filter, but integers are rounded half to even and saturated.
+    As scipy.ndimage.gaussian_filter. Integers are rounded half to even and saturated. Integers of
+    up to 16 bits and float32 are computed in single precision, other dtypes in double precision.
     """
 
     sigma: Triple[float] = param(SIGMAS, "standard deviation in voxels; 0 leaves an axis alone")
-    mode: str = param(BOUNDARY, "what lies beyond the volume's ends", default="reflect")
-    cval: float = param(FINITE, "the value there, for mode=constant", default=0.0)
-    truncate: float = param(bounded(NUMBER, 0), "how many sigmas the weights reach", default=4.0)
+    mode: str = param(
+        BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
+    )
+    cval: float = param(FINITE, "value beyond the ends, for mode=constant", default=0.0)
+    truncate: float = param(bounded(NUMBER, 0), "radius of the weights in sigmas", default=4.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """How far the weights reach (z, y, x)."""
+        """Radius of the weights (z, y, x)."""
         z, y, x = (gaussian_radius(sigma, self.truncate) for sigma in self.sigma)
         return (z, y, x)
 
     def is_identity(self, spec: Spec) -> bool:  # noqa: ARG002 - for any input
-        """Whether no axis is smoothed."""
+        """Return True if no axis is smoothed."""
         return self.halo == (0, 0, 0)
 
     def work(self, spec: Spec) -> int:
-        """Rows already smoothed along z, as many as the weights reach over, and a few more."""
+        """Return the bytes of rows smoothed along z that the weights span, and of a few more."""
         return smooth_bytes(spec.shape, spec.dtype, self.halo)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:

@@ -1,4 +1,4 @@
-"""Ops as people write them, ``gaussian 1.5 mode=nearest | threshold 20000``, and back."""
+"""Text to ops, ``gaussian 1.5 mode=nearest | threshold 20000``, and ops to text."""
 
 from collections.abc import Iterable
 from dataclasses import MISSING
@@ -14,12 +14,12 @@ __all__ = ["parse_op", "parse_ops", "spell", "spell_ops"]
 
 
 def parse_op(text: str) -> Step:
-    """An op from its word and its parameters, in their order or by ``name=value``.
+    """Return the op that a text spells: its word, then parameters in order or by ``name=value``.
 
     Raises
     ------
     SpellingError
-        For an unknown op or parameter, too many or too few of these, or a value that is none.
+        For an unknown op or parameter, too many or too few parameters, or a value that isn't taken.
 
     Examples
     --------
@@ -39,12 +39,12 @@ def parse_op(text: str) -> Step:
 
 
 def parse_ops(text: str) -> tuple[Step, ...]:
-    """Ops from their spellings with ``|`` between; none from an empty text.
+    """Return the ops that a text spells with ``|`` between them; none for an empty text.
 
     Raises
     ------
     SpellingError
-        As `parse_op`, and where nothing stands between two ``|``.
+        As `parse_op`, and where an op is missing before, after or between ``|``.
     """
     if not text.strip():
         return ()
@@ -55,7 +55,7 @@ def parse_ops(text: str) -> tuple[Step, ...]:
 
 
 def spell(op: Step) -> str:
-    """The text, without what is default anyway, that `parse_op` reads as this op.
+    """Return the text that `parse_op` reads as this op; default values are left out.
 
     Examples
     --------
@@ -66,12 +66,12 @@ def spell(op: Step) -> str:
 
 
 def spell_ops(ops: Iterable[Step]) -> str:
-    """The text that `parse_ops` reads as these ops."""
+    """Return the text that `parse_ops` reads as these ops."""
     return " | ".join(spell(op) for op in ops)
 
 
 def _bind(word: str, rest: list[str], names: list[str]) -> dict[str, str]:
-    """Spelled values by the parameters that they are for."""
+    """Return the spelled values by the names of their parameters."""
     values: dict[str, str] = {}
     for place, text in enumerate(rest):
         name, equals, value = text.partition("=")

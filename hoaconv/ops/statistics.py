@@ -1,4 +1,4 @@
-"""Folds that sum up voxels: exactly, so that no order of bands and workers shows."""
+"""Measurements that sum up voxels: exactly, so they don't depend on bands or workers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,10 +23,10 @@ __all__ = ["Profile", "Stats", "Tally", "Volume"]
 
 @dataclass
 class Tally:
-    """What is known of some voxels: numbers of them, exact sums, and ends.
+    """Numbers, exact sums and range of some voxels.
 
-    `counts` are of all voxels, NaN, zeros and saturated ones; `edge` holds the least and the
-    greatest voxel that is no NaN; `total` and `squares` sum up the finite ones.
+    `counts` are the numbers of all voxels, NaN, zeros and saturated ones; `edge` holds the least
+    and the greatest voxel other than NaN; `total` and `squares` are sums of the finite ones.
     """
 
     dtype: np.dtype[Any]
@@ -39,12 +39,12 @@ class Tally:
 
     @property
     def finite(self) -> int:
-        """How many voxels are neither NaN nor infinite, which is how a float is saturated."""
+        """Number of voxels neither NaN nor infinite; an infinite float counts as saturated."""
         number, nan, _, saturated = (int(count) for count in self.counts)
         return number - nan - saturated if self.dtype.kind == "f" else number
 
     def add(self, block: Plane) -> None:
-        """Take in the voxels of a block."""
+        """Add the voxels of a block."""
         rows = max(1, MOST_VOXELS // block.shape[1])
         for y in range(0, block.shape[0], rows):
             part = block[y : y + rows]
@@ -54,12 +54,12 @@ class Tally:
             self.waiting += part.size
 
     def settle(self) -> None:
-        """Bring the sums up to date."""
+        """Update the exact sums."""
         total, squares = totals(self.sums)
         self.total, self.squares, self.waiting = self.total + total, self.squares + squares, 0
 
     def merged(self, other: "Tally") -> "Tally":
-        """What is known of the voxels of both."""
+        """Return the tally of the voxels of both."""
         self.settle()
         other.settle()
         lo, hi = min(self.edge[0], other.edge[0]), max(self.edge[1], other.edge[1])
@@ -73,7 +73,7 @@ class Tally:
 
     @classmethod
     def of(cls, found: Counts) -> "Tally":
-        """From counts of every value."""
+        """Return the tally of counts by value."""
         histogram = found.histogram
         some = np.flatnonzero(histogram)
         values, numbers = bin_values(found.dtype)[some], histogram[some]
@@ -91,7 +91,7 @@ class Tally:
 
 
 def _saturated(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """Values at and beyond which a voxel is saturated; below, an unsigned one is just 0."""
+    """Return the values at and beyond which a voxel is saturated; an unsigned 0 isn't."""
     least, greatest = dtype_range(dtype)
     return (-inf if dtype.kind == "u" else least), greatest
 
@@ -100,28 +100,29 @@ def _saturated(dtype: np.dtype[Any]) -> tuple[float, float]:
 class Stats(Declared, Counting):
     """Compute number, minimum, maximum, mean, standard deviation, sum, zeros, saturated voxels.
 
-    All are exact, or exact results rounded once. NaN is counted and otherwise left out, and by
-    mean, std and sum infinities too. Saturated is a voxel at the greatest value of an integer
-    dtype, or, of a signed one, the least; of a float, an infinity.
+    All are exact, or exact results rounded once. NaN is counted and otherwise left out; mean, std
+    and sum leave out infinities too. A voxel is saturated if it has the greatest value of an
+    integer dtype, the least value of a signed one, or is an infinity. The result goes into the
+    report; the voxels stay.
     """
 
     def init(self, spec: Spec) -> Counts | Tally:  # type: ignore[override]
-        """No voxels."""
+        """Return the statistics of no voxels."""
         return super().init(spec) if is_exact(spec.dtype) else Tally(spec.dtype)
 
     def step(self, state: Any, block: Plane, z: int = 0, y: int = 0) -> None:
-        """Take in the voxels of some rows of a plane."""
+        """Add the voxels of some rows of a plane."""
         if isinstance(state, Tally):
             state.add(block)
         else:
             super().step(state, block, z, y)
 
     def merge(self, one: Any, other: Any) -> Any:
-        """All voxels of both."""
+        """Return the statistics of the voxels of both."""
         return one.merged(other) if isinstance(one, Tally) else super().merge(one, other)
 
     def finish(self, state: Counts | Tally) -> Mapping[str, Any]:
-        """The numbers by their names; None for those that need a voxel where there is none."""
+        """Return the numbers by their names; None for those that need a voxel but have none."""
         tally = state if isinstance(state, Tally) else Tally.of(state)
         tally.settle()
         number, nan, zeros, saturated = (int(count) for count in tally.counts)
@@ -140,12 +141,12 @@ class Stats(Declared, Counting):
         }
 
     def state_bytes(self, spec: Spec) -> int:
-        """Bytes of the counts, or of the sums."""
+        """Return the bytes of the counts, or of the sums."""
         return super().state_bytes(spec) if is_exact(spec.dtype) else empty_sums().nbytes + 4096
 
 
 def _rounded(exact: Fraction) -> float:
-    """The nearest float; infinite beyond the greatest."""
+    """Return the nearest float; an infinity beyond the greatest."""
     try:
         return float(exact)
     except OverflowError:
@@ -153,20 +154,21 @@ def _rounded(exact: Fraction) -> float:
 
 
 def _root(square: Fraction) -> float:
-    """The square root, even where the square itself is too small or large for a float."""
+    """Return the square root, also where the square is too small or too large for a float."""
     half = (square.numerator.bit_length() - square.denominator.bit_length()) // 2
     return ldexp(sqrt(square / Fraction(4) ** half), half)
 
 
 @op("volume")
 class Volume(Declared, Fold):
-    """Count the voxels that aren't 0, as in a mask; the report tells their volume too.
+    """Count the voxels that aren't 0, such as those of a mask, and report their volume.
 
-    NaN isn't 0 either. The volume is in the cube of the voxel size's unit.
+    NaN isn't 0. The volume is in cubes of the voxel size's unit. The result goes into the report;
+    the voxels stay.
     """
 
     def init(self, spec: Spec) -> list[int]:  # noqa: ARG002 - the parameter is the contract
-        """No voxels."""
+        """Return a count of no voxels."""
         return [0]
 
     def step(self, state: list[int], block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
@@ -174,47 +176,50 @@ class Volume(Declared, Fold):
         state[0] += int(np.count_nonzero(block))
 
     def merge(self, one: list[int], other: list[int]) -> list[int]:
-        """The voxels of both."""
+        """Return the sum of two counts."""
         return [one[0] + other[0]]
 
     def finish(self, state: list[int]) -> Mapping[str, Any]:
-        """How many voxels there are."""
+        """Return the number of voxels."""
         return {"voxels": state[0]}
 
     def state_bytes(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
-        """Bytes of a number."""
+        """Return the bytes of a number."""
         return 64
 
 
 Sum = tuple[int, Fraction]
-"""How many voxels, and their sum."""
+"""Number of voxels, and their sum."""
 
 Sums = list[Sum]
-"""Slice by slice."""
+"""Sums of the slices."""
 
 
 @op("profile")
 class Profile(Declared, Fold):
-    """Compute the mean of each slice; NaN and infinities are left out."""
+    """Compute the mean of each slice; NaN and infinities are left out.
+
+    The result goes into the report; the voxels stay.
+    """
 
     def init(self, spec: Spec) -> Sums:
-        """No voxels."""
+        """Return sums of no voxels."""
         return [(0, Fraction(0))] * spec.planes
 
     def step(self, state: Sums, block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
-        """Take in the voxels of some rows of a plane."""
+        """Add the voxels of some rows of a plane."""
         state[z] = _added(state[z], _summed(block))
 
     def merge(self, one: Sums, other: Sums) -> Sums:
-        """The voxels of both."""
+        """Return the sums of both, slice by slice."""
         return list(map(_added, one, other))
 
     def finish(self, state: Sums) -> Mapping[str, Any]:
-        """The means, slice by slice; None where a slice has no finite voxel."""
+        """Return the means, slice by slice; None where a slice has no finite voxel."""
         return {"mean": [plain(_rounded(total / n)) if n else None for n, total in state]}
 
     def state_bytes(self, spec: Spec) -> int:
-        """Bytes of the slices' sums, those of floats being long numbers, and of what adds up."""
+        """Return the bytes of the slices' sums, long numbers for floats, and of the adder."""
         return spec.planes * 1024 + empty_sums().nbytes
 
 

@@ -1,4 +1,4 @@
-"""Ops that replace each voxel through a table by its value."""
+"""Ops that replace each voxel by the entry of a table at its value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -32,10 +32,10 @@ DTYPE_OR_SAME = or_word(DTYPE, "same", "dtype or same")
 
 @op("lut", example="lut table.npy")
 class Lut(FromFile):
-    """Replace each voxel v of uint8 or uint16 by entry v of a table.
+    """Replace each voxel v of uint8 or uint16 by entry v of a table (lookup table).
 
-    Voxels beyond the table's end get its last entry. Entries are rounded half to even and
-    saturated; NaN becomes 0 in an integer. The file is read once, when the op is put into a chain.
+    Voxels beyond the table's end get its last entry. Entries are rounded half to even and saturated
+    in integers, where NaN becomes 0. The file is read once, when the op is put into a chain.
     """
 
     file: str = param(FILE, "a row of numbers: .npy, or .txt with white space between them")
@@ -61,7 +61,7 @@ class Lut(FromFile):
         return replace(spec, dtype=self._given(spec.dtype))
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - both are read together
-        """The tables, and the entries that they are made of."""
+        """Return the bytes of the tables, and of their entries."""
         tables = sum(tabulate_bytes(taken, self._given(taken)) for taken in _TAKEN)
         return tables + 8 * _MOST_ENTRIES
 
@@ -88,12 +88,12 @@ class Lut(FromFile):
 
 @dataclass(frozen=True)
 class Equalization(Counting):
-    """Finds what makes the grey values of a volume evenly common."""
+    """The fold that computes the table of a histogram equalisation."""
 
     word: ClassVar[str] = "equalization"
 
     def finish(self, state: Counts) -> Mapping[str, Any]:
-        """The dtype, and the new value of each of its values, least first."""
+        """Return the dtype, and the new value of each of its values in ascending order."""
         ranks = np.cumsum(state.histogram).astype(np.float64)
         first = ranks[np.flatnonzero(ranks)[0]]
         values = bin_values(state.dtype).astype(np.float64)
@@ -105,26 +105,26 @@ class Equalization(Counting):
 
 @op("equalize")
 class Equalize(Declared, Op):
-    """Equalize the histogram of the whole volume; the dtype stays.
+    """Equalize the histogram of the whole volume (histogram equalisation); the dtype stays.
 
-    A voxel becomes its rank among all voxels, spread over the dtype's range: the least voxel its
-    least value, the greatest its greatest. The dtype stays; it must have up to 16 bits, so that
-    each value is counted. A volume of one grey value stays as it is.
+    A voxel becomes its rank among all voxels, scaled to the dtype's range: the least voxel becomes
+    the least value, the greatest voxel the greatest. The op takes integers of up to 16 bits, whose
+    values are counted exactly. A volume of one grey value stays as it is.
     """
 
     @property
     def needs(self) -> Fold:
-        """What counts the voxels."""
+        """The fold that counts the voxels."""
         return Equalization()
 
     def settle(self, found: Mapping[str, Any]) -> Op:
-        """The table that was found, as an op."""
+        """Return the op that applies the table."""
         dtype = np.dtype(found["dtype"])
         places = pattern_values(dtype).astype(np.intp) - np.iinfo(dtype).min
         return Mapped(self.word, str(dtype), np.array(found["table"], dtype)[places].tobytes())
 
     def infer(self, spec: Spec) -> Spec:
-        """The same."""
+        """Return the spec of the input. Raises PlanError for a dtype of more than 16 bits."""
         if not is_exact(spec.dtype):
             raise PlanError(
                 f"equalize takes integers of up to 16 bits, not {spec.dtype}: rescale first, as in "
@@ -133,11 +133,11 @@ class Equalize(Declared, Op):
         return spec
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:  # noqa: ARG002 - the contract's
-        """Not before it is settled."""
-        raise RuntimeError("'equalize' can't be applied before it is settled: what is its table?")
+        """Raise RuntimeError: the table must be computed first."""
+        raise RuntimeError("'equalize' can't be applied before the volume's table is known")
 
     def warm(self, spec: Spec) -> None:
-        """Compile the kernel, which any table takes."""
+        """Compile the kernel, which is the same for any table."""
         Mapped(self.word, str(spec.dtype), pattern_values(spec.dtype).tobytes()).warm(spec)
 
 
@@ -148,9 +148,9 @@ class Mapped(Op):
     Parameters
     ----------
     text
-        What it is called.
+        Spelling of the op that it stands for.
     dtype
-        Of the voxels and the table.
+        Dtype of the voxels and the table.
     table
         Bytes of the new values, in the order of `hoaconv.kernels.lookup.pattern_values`.
     """
@@ -162,7 +162,7 @@ class Mapped(Op):
     table: bytes
 
     def infer(self, spec: Spec) -> Spec:
-        """The same, if the table is for its dtype."""
+        """Return the spec of the input. Raises PlanError if the table is for another dtype."""
         if spec.dtype != self.dtype:
             raise PlanError(f"the table of {self.text} is for {self.dtype}, not {spec.dtype}")
         return spec
@@ -172,7 +172,7 @@ class Mapped(Op):
         return np.frombuffer(self.table, self.dtype).copy()  # kernels want it to be writable
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
-        """The table, as an array."""
+        """Return the bytes of the table as an array."""
         return len(self.table)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:

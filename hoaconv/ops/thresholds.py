@@ -1,7 +1,8 @@
-"""Where a histogram divides into dark and bright, by what others have published.
+"""Histogram-based thresholds: Otsu, Li, moment-preserving.
 
-Each takes the values that occur, ascending, and how many voxels have each, as float64, of at least
-two values. It returns the index of the greatest value that is still dark; some value is bright.
+Each method takes the values that occur, at least two in ascending order, and their numbers of
+voxels, both float64. It returns the index of the greatest value of the dark class; the bright class
+isn't empty.
 """
 
 from math import log, sqrt
@@ -15,7 +16,7 @@ Flat = np.ndarray[tuple[int], np.dtype[Any]]
 
 
 def otsu(values: Flat, counts: Flat) -> int:
-    """The division with the most variance between its classes; of equal ones the darkest.
+    """Return the division of the greatest variance between classes; the darkest of equal ones.
 
     N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on
     Systems, Man, and Cybernetics 9 (1979), 62-66, equation 18.
@@ -30,18 +31,19 @@ def otsu(values: Flat, counts: Flat) -> int:
 
 
 def li(values: Flat, counts: Flat) -> int:
-    """Return the index of the greatest value that `li_level` leaves dark."""
+    """Return the index of the greatest value up to `li_level`."""
     level = li_level(values, counts)
     return min(max(int(np.searchsorted(values, level, side="right")), 1), values.size - 1) - 1
 
 
 def li_level(values: Flat, counts: Flat) -> float:
-    """Return the threshold of the least cross entropy that is found from the mean on.
+    """Return the threshold of minimum cross entropy that is found from the mean on.
 
     C. H. Li and P. K. S. Tam, "An iterative algorithm for minimum cross entropy thresholding",
     Pattern Recognition Letters 19 (1998), 771-776: t' = (b - f) / (ln b - ln f), where b and f are
-    the means of the voxels up to t and above it, counted from the least value. Repeated until it
-    moves by no more than half the least difference of two values, as ``skimage.threshold_li`` does.
+    the means of the voxels up to t and above it, counted from the least value. It is repeated until
+    t moves by no more than half the least difference of two values, as in
+    ``skimage.filters.threshold_li``.
     """
     counted = values - values[0]
     numbers, sums = np.cumsum(counts), np.cumsum(counts * counted)
@@ -57,11 +59,12 @@ def li_level(values: Flat, counts: Flat) -> float:
 
 
 def moments(values: Flat, counts: Flat) -> int:
-    """The division that keeps the first three moments if all dark, and all bright, became equal.
+    """Return the division that preserves the first three moments of the grey values.
 
     W.-H. Tsai, "Moment-preserving thresholding: a new approach", Computer Vision, Graphics, and
-    Image Processing 29 (1985), 377-393. With the skewness g the share of dark voxels comes to
-    (1 + g / sqrt(g**2 + 4)) / 2; the value whose share is closest is taken.
+    Image Processing 29 (1985), 377-393: the moments stay if all dark voxels take one value, and all
+    bright voxels another. With the skewness g the share of dark voxels is (1 + g / sqrt(g**2 + 4))
+    / 2; the value with the closest share is taken.
     """
     centred = values - np.average(values, weights=counts)
     centred /= np.abs(centred).max()
@@ -73,4 +76,4 @@ def moments(values: Flat, counts: Flat) -> int:
 
 
 METHODS = {"otsu": otsu, "li": li, "moments": moments}
-"""By the words of the op `threshold`."""
+"""Methods by the words of the op `threshold`."""

@@ -46,7 +46,7 @@ def test_every_op_and_parameter_has_help(word):
 def test_a_row_has_name_kind_default_and_help():
     rows = describe("gaussian")
     assert [row.name for row in rows] == ["sigma", "mode", "cval", "truncate"]
-    assert rows[3] == Parameter("truncate", "number", "4", "how many sigmas the weights reach")
+    assert rows[3] == Parameter("truncate", "number", "4", "radius of the weights in sigmas")
     assert rows[0].default == ""
 
 

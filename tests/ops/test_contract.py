@@ -260,7 +260,7 @@ def test_what_is_not_settled_can_be_warmed_but_not_applied(text):
         spec = Spec((3, 4, 5), dtype)
         op.warm(spec)
         assert op.work(spec) >= 0
-        with pytest.raises(RuntimeError, match="can't be applied before it is settled"):
+        with pytest.raises(RuntimeError, match="can't be applied before the volume's"):
             op.apply(noise(spec.shape, dtype, 1), (slice(None),) * 3, np.empty(spec.shape))
 
 

@@ -140,6 +140,25 @@ def test_a_cell_that_is_run_again_replaces_its_op() -> None:
     assert str(parse_op("mine-e 3")) == "mine-e"
 
 
+def test_in_a_notebook_a_renamed_function_takes_the_word() -> None:
+    def first(block):
+        """One."""
+        return block
+
+    def second(block):
+        """Two."""
+        return block
+
+    first.__module__ = second.__module__ = "__main__"
+    op("mine-e")(first)
+    op("mine-e")(second)
+    assert summary("mine-e") == "Two."
+    first.__module__ = second.__module__ = __name__
+    op("mine-i")(first)
+    with pytest.raises(SpellingError, match=r"two ops are called mine-i: .*first of .*second of"):
+        op("mine-i")(second)
+
+
 def volumes():
     shapes = st.tuples(st.integers(1, 20), st.integers(1, 9), st.integers(1, 9))
     return st.tuples(shapes, st.sampled_from(["uint8", "int16", "float32"]), st.integers(0, 99))
@@ -209,20 +228,51 @@ def unannotated(block, a): ...
 def reserved(block, halo: float): ...
 def wrong_default(block, a: int = 1.5): ...
 def any_number(block, *a: float): ...
+def without_name(block, a: float, /): ...
+def without_block(): ...
 
 
 @pytest.mark.parametrize(
     ("function", "words"),
     [
         (unannotated, "the parameter a needs an annotation"),
-        (reserved, "the parameter halo can't be declared by this name"),
+        (reserved, "the parameter halo can't have this name, which every op has"),
         (wrong_default, "a should be a whole number, not its default 1.5"),
-        (any_number, "the parameter a can't be declared"),
+        (any_number, "the parameter a should be one that is passed by its name"),
+        (without_name, "the parameter a should be one that is passed by its name"),
+        (without_block, "should take a block, and takes nothing"),
     ],
 )
 def test_a_function_whose_parameters_can_not_be_spelled_is_refused(function, words) -> None:
     with pytest.raises(SpellingError, match=words):
         op("mine-g")(function)
+    assert "mine-g" not in OPS
+
+
+def test_parameters_that_must_be_given_come_first() -> None:
+    @op("mine-j")
+    def mine(block, a: int = 1, *, b: int):
+        """Add."""
+        return block + np.int16(a + b)
+
+    made = parse_op("mine-j 5")
+    assert made == mine(b=5)
+    volume = np.ones((1, 1, 1), np.int16)
+    assert result(made, volume).item() == 7
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"dtype": "uint64"}, "mine-g: dtype should be one of uint8, .* not 'uint64'"),
+        ({"depth": (1, 2)}, "mine-g: depth should be one whole number, or three"),
+        ({"depth": -1}, "mine-g: depth should be a whole number, 0 or more, not -1"),
+        ({"work": -1}, "mine-g: work should be a whole number, 0 or more, not -1"),
+    ],
+)
+def test_what_is_declared_of_a_function_is_checked(given, words) -> None:
+    with pytest.raises(SpellingError, match=words):
+        op("mine-g", **given)(lambda block: block)
     assert "mine-g" not in OPS
 
 
@@ -235,6 +285,7 @@ def test_what_can_not_be_declared_is_refused() -> None:
         ({"word": "mine-g"}, Plain, "declare size as a parameter"),
         ({"word": "mine-g", "depth": 1}, Plain, "for a function; a class defines"),
         ({"word": "mine-g"}, int, "should derive from Declared and Op"),
+        ({"word": unannotated}, Plain, r"write @op\('name'\): an op's name should be a word"),
     ):
         with pytest.raises(SpellingError, match=words):
             op(**arguments)(declared)

@@ -1,4 +1,4 @@
-"""Ops that need a number which only the whole volume can tell, and the fold that finds it."""
+"""Ops with parameters that a value of the whole volume replaces, such as a percentile."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ from hoaconv.ops.measure import Counting, Counts, percentile, plain
 from hoaconv.ops.parameters import Declared
 from hoaconv.ops.thresholds import METHODS, li_level
 
-__all__ = ["CONSTANT", "GreyValues", "Sought"]
+__all__ = ["CONSTANT", "Deferred", "GreyValues"]
 
 CONSTANT = "constant"
-"""Stands among the values that were found where all voxels but NaN have one finite value."""
+"""Key among the values of a volume whose voxels, NaN aside, have one finite value."""
 
 
 @dataclass(frozen=True)
 class GreyValues(Counting):
-    """Finds grey values in the counts of all voxels.
+    """A fold that computes grey values, such as thresholds, from the histogram of a volume.
 
-    Exact for integers of up to 16 bits. For other dtypes a percentile errs by less than 1/128 of
-    itself, and a threshold is that of the volume with each voxel, as float32, cut to its first 8
-    significant bits. NaN is left out, and by thresholds infinities too.
+    Exact for integers of up to 16 bits. For other dtypes a percentile has a relative error of less
+    than 1/128, and a threshold is that of the voxels as float32, cut to their first 8 significant
+    bits. NaN is left out; thresholds leave out infinities too.
 
     Parameters
     ----------
@@ -39,10 +39,10 @@ class GreyValues(Counting):
     words: tuple[str, ...]
 
     def finish(self, state: Counts) -> Mapping[str, Any]:
-        """The value of each word. Raises PlanError if no voxel has one."""
+        """Return the value of each word. Raises PlanError if every voxel is NaN."""
         if state.number == 0:
             raise PlanError(f"{' and '.join(self.words)} can't be found: every voxel is NaN")
-        found = {word: plain(_find(word, state)) for word in self.words}
+        found = {word: plain(_value(word, state)) for word in self.words}
         return found | ({CONSTANT: 1} if _is_constant(state) else {})
 
     def __str__(self) -> str:
@@ -50,14 +50,14 @@ class GreyValues(Counting):
 
 
 def _is_constant(state: Counts) -> bool:
-    """Whether all voxels but NaN have one finite value: exactly, also where bins are wide."""
+    """Return True if all voxels but NaN have one finite value: exact, also for wide bins."""
     if is_exact(state.dtype):
         return int((state.histogram > 0).sum()) == 1
     least, greatest = state.extremes
     return bool(least == greatest and isfinite(least))
 
 
-def _find(word: str, state: Counts) -> float:
+def _value(word: str, state: Counts) -> float:
     if word not in METHODS:
         return percentile(state, float(word.removeprefix("p")))
     values, counts, ends = state.occurring
@@ -72,37 +72,38 @@ def _find(word: str, state: Counts) -> float:
     return min(max(end, least), greatest)  # the last bin may go on beyond the last voxel
 
 
-class Sought(Declared, Op):
-    """An op some of whose numbers may be words, which the whole volume gives a value.
+class Deferred(Declared, Op):
+    """An op with parameters that are numbers, or words for values of the whole volume.
 
-    `sought` names these parameters. Until they are settled the op can't be applied.
+    `deferred` names these parameters. A sweep computes the values first; `settle` puts them in
+    place of the words. Before, the op can't be applied.
     """
 
-    sought: ClassVar[tuple[str, ...]]
+    deferred: ClassVar[tuple[str, ...]]
 
     @property
     def _words(self) -> dict[str, str]:
         """The words that still stand for numbers, by parameter."""
-        values = {name: getattr(self, name) for name in self.sought}
+        values = {name: getattr(self, name) for name in self.deferred}
         return {name: value for name, value in values.items() if isinstance(value, str)}
 
     @property
     def needs(self) -> Fold | None:
-        """What finds the values of the words, if there are any."""
+        """The fold that computes the values of the words; None if there are no words."""
         words = tuple(dict.fromkeys(self._words.values()))
-        return self.finder(words) if words else None
+        return self.fold_for(words) if words else None
 
-    def finder(self, words: tuple[str, ...]) -> Fold:
-        """The fold whose value has a number for each word."""
+    def fold_for(self, words: tuple[str, ...]) -> Fold:
+        """Return the fold whose value has a number for each word."""
         return GreyValues(words)
 
     def settle(self, found: Mapping[str, Any]) -> Self:
-        """The op with numbers for words.
+        """Return the op with numbers in place of words.
 
         Raises
         ------
         PlanError
-            If it can't be done with what was found.
+            If a value is missing, or the op can't take it.
         """
         words = self._words
         missing = [word for word in words.values() if found[word] is None]
@@ -123,14 +124,14 @@ class Sought(Declared, Op):
         """Write the result for ``block[core]`` into `out`."""
         if self._words:
             words = " and ".join(self._words.values())
-            raise RuntimeError(f"'{self}' can't be applied before it is settled: what is {words}?")
+            raise RuntimeError(f"'{self}' can't be applied before the volume's {words} is known")
         self.write(block[core], out)
 
     @abstractmethod
     def write(self, voxels: Slab, out: Slab) -> None:
-        """Write the result for `voxels` into `out`, all numbers being known."""
+        """Write the result for `voxels` into `out`; all parameters are numbers."""
 
     def warm(self, spec: Spec) -> None:
-        """Compile the kernels; which numbers there will be makes no difference."""
-        settled = replace(self, **{name: float(i) for i, name in enumerate(self.sought)})
-        super(Sought, settled).warm(spec)
+        """Compile the kernels, which are the same for any numbers."""
+        settled = replace(self, **{name: float(i) for i, name in enumerate(self.deferred)})
+        super(Deferred, settled).warm(spec)

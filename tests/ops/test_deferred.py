@@ -8,8 +8,8 @@ import pytest
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.histogram import is_exact
+from hoaconv.ops.deferred import GreyValues
 from hoaconv.ops.pointwise import Between, Clip, Normalize, Rescale, Threshold
-from hoaconv.ops.sought import GreyValues
 from hoaconv.ops.thresholds import METHODS, li_level
 
 pytestmark = pytest.mark.one_python
