@@ -27,10 +27,10 @@ from hoaconv.ops.declare import (
     kind_of,
 )
 from hoaconv.ops.geometry import AXES, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
-from hoaconv.ops.median import PERCENTAGE, Median, Percentile
 from hoaconv.ops.operands import OPERAND, VOLUME
+from hoaconv.ops.ordinal import PERCENTAGE, Median, Percentile
 from hoaconv.ops.pointwise import BOUND, THRESHOLD, Cast, Clip, Rescale, Threshold
-from hoaconv.ops.projection import METHOD
+from hoaconv.ops.projections import METHOD
 from hoaconv.ops.sampling import ORDER, Bin, Resize
 from hoaconv.ops.sharpen import HIGH_SIGMA
 from hoaconv.ops.smooth import Gaussian
