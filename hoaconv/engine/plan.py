@@ -83,8 +83,8 @@ def _shared(
     if id(node) not in seen:
         inputs = tuple(_shared(needed, known, seen) for needed in node.inputs)
         part = node.part
-        # Ops are values, the others are not.
-        same = part if isinstance(part, Op | Resample | Scan) else id(part)
+        # Ops and joins are values, the others are not.
+        same = part if isinstance(part, Op | Resample | Scan | Join) else id(part)
         seen[id(node)] = known.setdefault((same, tuple(map(id, inputs))), Node(part, inputs))
     return seen[id(node)]
 

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 from hoaconv.engine import machine, stop
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, Hold, Join, Op, Sink, Source, Writer
+from hoaconv.engine.contract import Fold, Hold, Join, Sink, Source, Writer
+from hoaconv.engine.informed import Informed
 from hoaconv.engine.lower import Running, Tap, lower
 from hoaconv.engine.pace import pull
 from hoaconv.engine.passes.infer import infer
-from hoaconv.engine.passes.measure import settled
+from hoaconv.engine.passes.measure import settled, wanted
 from hoaconv.engine.passes.sample import sample_of
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import PATIENCE, Pool
@@ -38,6 +39,8 @@ class Outcome:
         of the folds that its planes went through.
     folds
         Values of all folds, in the plan's order.
+    drawn
+        The pictures of the same folds; None for a fold that draws none.
     pictures
         By the sink, and by name, what these folds have drawn.
     found
@@ -53,6 +56,7 @@ class Outcome:
 
     outputs: Mapping[Sink, Mapping[str, Any]]
     folds: tuple[Mapping[str, Any], ...]
+    drawn: tuple[Plane | None, ...]
     pictures: Mapping[Sink, Mapping[str, Plane]]
     found: Mapping[str, Mapping[str, Any]]
     intervals: Mapping[str, Intervals]
@@ -106,9 +110,11 @@ def run(
             clear_frames(error.__traceback__)  # they hold planes until the error is forgotten
             machine.trim_malloc()
             raise
+    told = [place for place in sorted(work.values) if not work.seeks(place)]
     outcome = Outcome(
         outputs,
-        tuple(value for place, value in sorted(work.values.items()) if not work.seeks(place)),
+        tuple(work.values[place] for place in told),
+        tuple(work.drawn.get(place) for place in told),
         work.pictures,
         work.found,
         work.intervals,
@@ -148,7 +154,7 @@ class _Run:
         self.pool = Pool(schedule.limits.workers)
         self.values: dict[Place, Mapping[str, Any]] = {}
         self.pictures: dict[Sink, Mapping[str, Plane]] = {}
-        self._drawn: dict[Place, Plane] = {}
+        self.drawn: dict[Place, Plane] = {}
         self.found: dict[str, Mapping[str, Any]] = {}
         self.intervals: dict[str, Intervals] = {}
         self._schedule, self._on_plane = schedule, on_plane
@@ -177,7 +183,7 @@ class _Run:
             names = dict(zip(taps, fold_names(tuple(taps.values())), strict=True))
             folds = {names[tap]: self.values[tap] for tap in taps}
             made[sink] = {**self._writers[place].close(nearest), "folds": folds}
-            self.pictures[sink] = {names[t]: self._drawn[t] for t in taps if t in self._drawn}
+            self.pictures[sink] = {names[t]: self.drawn[t] for t in taps if t in self.drawn}
         return made
 
     def releases(self) -> list[Callable[[], None]]:
@@ -229,7 +235,7 @@ class _Run:
             fold = cast(Fold, sweep.stages[i].part)
             self.values[k, i] = fold.finish(state)
             if (drawn := fold.draw(state)) is not None:
-                self._drawn[k, i] = drawn
+                self.drawn[k, i] = drawn
             if (sought := self.seeks((k, i))) is not None:
                 groups[sought].append(i)
         for sought, places in groups.items():
@@ -288,9 +294,9 @@ def warm(plan: Plan) -> None:
     (draft,) = Schedule.draft(plan, Limits(budget=0, workers=1)).sweeps
     draft = infer(draft)
     for stage in draft.stages:
-        if isinstance(stage.part, Source | Join):
-            continue
         stop.raise_if_asked()
-        stage.part.warm(draft.spec_in(stage))
-        if isinstance(stage.part, Op) and stage.part.needs:
-            stage.part.needs.warm(draft.spec_in(stage))
+        for place, fold in wanted(stage):
+            fold.warm(draft.spec_of(draft.stages[place]))
+        part = stage.part.op if isinstance(stage.part, Informed) else stage.part
+        if not isinstance(part, Source | Join):
+            part.warm(draft.spec_in(stage))
