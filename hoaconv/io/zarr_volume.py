@@ -7,6 +7,7 @@ a layer decode its chunks together, into one slab, and then take their planes fr
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +16,7 @@ from weakref import finalize
 
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Decode, Source
-from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.spec import Plane, Slab, Spec
 from hoaconv.io.zarr_array import Piece, ZarrArray
 from hoaconv.io.zarr_store import find_array
@@ -218,6 +219,35 @@ class ZarrVolume(Source):
         step *= self.spacing[0]
         return ZarrVolume(self._array, [self._planes[z] for z in planes], step)
 
+    @property
+    def levels(self) -> tuple["ZarrVolume", ...]:
+        """The volumes of all levels of the image, level 0 first; of some planes, or no image, none.
+
+        Where `at` has set another voxel size than the image tells, that of the other levels is as
+        many times another.
+
+        Raises
+        ------
+        SourceError
+            If the array of a level can't be opened.
+        """
+        paths = self._array.stored.levels if isinstance(self._planes, range) else ()
+        return tuple(self if path == self.path else self._beside(path) for path in paths)
+
+    def _beside(self, path: Path) -> "ZarrVolume":
+        """Return another level of the image."""
+        level, own = open_zarr(path), self._array.stored.geometry
+        if own is None or self.geometry == own:
+            return level
+        factors = [new / old for new, old in zip(self.geometry.edges, own.edges, strict=True)]
+        return level.at(
+            replace(
+                self.geometry,
+                edges=_times(level.geometry.edges, factors),
+                origin=_times(level.geometry.origin, factors),
+            )
+        )
+
     @cached_property
     def _layers(self) -> tuple[tuple[int, ...], ...]:
         """Planes that are wanted one after the other and lie in the same chunks."""
@@ -242,6 +272,11 @@ class ZarrVolume(Source):
 
     def __repr__(self) -> str:
         return f"ZarrVolume({str(self.path)!r}: {self.spec})"
+
+
+def _times(lengths: Lengths, factors: Sequence[float]) -> Lengths:
+    z, y, x = (length * factor for length, factor in zip(lengths, factors, strict=True))
+    return (z, y, x)
 
 
 def open_zarr(path: Path) -> ZarrVolume:
