@@ -4,32 +4,33 @@ Nothing is decoded by building one. Ops are added with ``|``, by methods, or by 
 `Volume.compute` and slicing run a sweep and give a NumPy array.
 """
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
-from hoaconv.chains import chained, open_others, teller, warm_up
-from hoaconv.engine import machine
+from hoaconv.chains import chained, open_others
 from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Source, Zip
-from hoaconv.engine.geometry import Geometry, Lengths
-from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.run import run
-from hoaconv.engine.schedule import Limits
-from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
+from hoaconv.io.zarr_volume import ZarrVolume
 from hoaconv.job.arrays import ArraySink
+from hoaconv.job.html import rows_of, table
 from hoaconv.job.indexing import box_of, indices_of
+from hoaconv.job.measured import Measured
+from hoaconv.job.methods import method_of, names
+from hoaconv.job.operators import Comparison
+from hoaconv.job.planned import Planned
+from hoaconv.job.reductions import Reducible
+from hoaconv.job.running import run_plan
+from hoaconv.job.scalar import Scalar, is_number
 from hoaconv.ops import Crop
-from hoaconv.ops.catalogue import catalogue, lookup
+from hoaconv.ops.catalogue import lookup
+from hoaconv.ops.declare import Subject
 from hoaconv.ops.elementwise import WithNumber, WithVolume
 from hoaconv.ops.overlap import MapOverlap
 from hoaconv.ops.spelling import parse_ops
-from hoaconv.options import take_budget, take_workers
-from hoaconv.report import Watcher
 
 __all__ = ["Volume"]
 
@@ -37,7 +38,7 @@ Step = Op | Resample | Scan | Zip | Fold
 
 
 @dataclass(frozen=True)
-class Volume:
+class Volume(Reducible, Comparison["Volume"], Subject):
     """A 3-D volume that is computed when it is asked for; axes are z, y, x.
 
     Made by `hoaconv.open`. A volume is a value: ``volume | op`` gives another one.
@@ -55,72 +56,29 @@ class Volume:
     (2, 3, 4)
     """
 
-    plan: Plan
-    spec: Spec
-    notes: tuple[str, ...] = ()
+    __repr__ = Planned.__repr__
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Voxels along z, y and x."""
-        return self.spec.shape
+    def levels(self) -> tuple["Volume", ...]:
+        """Volumes of all levels of an OME-Zarr image, level 0 first; of anything else itself alone.
 
-    @property
-    def ndim(self) -> int:
-        """3."""
-        return 3
+        Each has its own voxel size and origin. Headers are read, no voxel is decoded. Behind an op,
+        or of some of the planes, there is no other level.
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of a voxel."""
-        return self.spec.dtype
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all voxels, decoded."""
-        return self.spec.nbytes
-
-    @property
-    def geometry(self) -> Geometry:
-        """Size and place of the voxels, and where that comes from."""
-        return self.spec.geometry
-
-    @property
-    def voxel_size(self) -> Lengths | None:
-        """Edge of a voxel (z, y, x), in `unit`; None where it is unknown."""
-        return self.geometry.voxel_size
-
-    @property
-    def unit(self) -> str | None:
-        """Unit of `voxel_size`, such as ``micrometer``; None where it is unknown."""
-        return self.geometry.unit
-
-    @property
-    def origin(self) -> Lengths:
-        """Centre of the first voxel (z, y, x), in `unit`."""
-        return self.geometry.origin
-
-    def __repr__(self) -> str:
-        return f"Volume({self._told()})"
-
-    def _told(self) -> str:
-        words = [str(self.spec)]
-        if self.voxel_size:
-            edges = [f"{edge:g}" for edge in self.voxel_size]
-            words.append(f"{edges[0] if len(set(edges)) == 1 else ' x '.join(edges)} {self.unit}")
-        chain = [str(node.part) for node in self.plan.nodes() if not isinstance(node.part, Source)]
-        return ", ".join(words) + (f": {' | '.join(chain)}" if chain else "")
+        Raises
+        ------
+        SourceError
+            If a level can't be opened.
+        """
+        (end,) = self.plan.ends
+        found = end.part.levels if isinstance(end.part, ZarrVolume) else ()
+        own = (
+            self if level is end.part else Volume(Plan.read(level), level.spec) for level in found
+        )
+        return tuple(own) or (self,)
 
     def _repr_html_(self) -> str:
-        size = " &times; ".join(f"{e:g}" for e in self.voxel_size) if self.voxel_size else "unknown"
-        rows = {
-            "shape (z, y, x)": " &times; ".join(map(str, self.shape)),
-            "dtype": str(self.dtype),
-            "voxel size": f"{size} {self.unit or ''} ({self.geometry.told_by})",
-            "in memory": f"{self.nbytes / 1e6:.3g} MB",
-            "from": _escaped(str(self.plan)),
-        }
-        cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
-        return f"<table>{cells}</table>"
+        return table(rows_of(self))
 
     def __or__(self, step: "Volume | Step | str | Any") -> "Volume":
         """Go on with an op, or ops in one text; of two volumes, the bitwise or.
@@ -153,21 +111,26 @@ class Volume:
             )
         return replace(self, plan=self.plan | cast(Op, step), spec=step.infer(self.spec))
 
-    def __getattr__(self, name: str) -> Callable[..., "Volume"]:
+    def applied(self, step: Any) -> Any:
+        """Return what an op makes of the volume, or, of a fold, what it measures.
+
+        ``volume | fold`` only lets the planes flow through the fold, for a report to tell.
+        """
+        return Measured(self, step) if isinstance(step, Fold) else self | step
+
+    def _filtered(self, word: str, values: Sequence[Any], named: dict[str, Any]) -> "Volume":
+        step: Step = cast(Any, lookup(word))(*values, **named)
+        return self | step
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         """Ops as methods: ``volume.gaussian(1.5)``; ``-`` in a word is ``_``."""
-        word = name.replace("_", "-")
-        if name.startswith("_") or word not in catalogue():
+        found = None if name.startswith("_") else method_of(self, name)
+        if found is None:
             raise AttributeError(f"a volume has no attribute {name!r}, and there is no such op")
-
-        def add(*values: Any, **named: Any) -> Volume:
-            step: Step = cast(Any, lookup(word))(*values, **named)
-            return self | step
-
-        add.__name__, add.__doc__ = name, lookup(word).__doc__
-        return add
+        return found
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *(word.replace("-", "_") for word in catalogue())]
+        return [*super().__dir__(), *names()]
 
     def map_overlap(
         self,
@@ -216,14 +179,8 @@ class Volume:
         SourceError
             If a voxel can't be read.
         """
-        machine.share_malloc_arena()  # before any thread begins: an arena, once made, stays
-        threads, watcher, sink = take_workers(workers), _Warner(), ArraySink()
-        machine.begin(threads)
-        plan = self.plan | sink
-        warm_up(plan, watcher)
-        made = schedule(plan, Limits(take_budget(budget), threads))
-        with teller(watcher, self.spec, made) as tell:
-            run(made, tell)
+        sink = ArraySink()
+        run_plan(self.plan | sink, self.spec, budget, workers)
         return sink.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -264,67 +221,20 @@ class Volume:
         return replace(self, plan=plan, spec=spec), start - first
 
     def _with(self, other: Any, name: str, *, swapped: bool = False) -> "Volume":
-        """Combine with a number or another volume by a NumPy function."""
+        """Combine with a number, a scalar or another volume by a NumPy function."""
         if isinstance(other, Volume):
             join = WithVolume(name)
             spec = join.infer(self.spec, other.spec)
             return replace(self, plan=(self.plan & other.plan) | cast(Join, join), spec=spec)
-        if not isinstance(other, int | float | np.number) or not np.isfinite(other):
+        if isinstance(other, Scalar):
+            plan, spec = other.informs(self, name, swapped=swapped)
+            return replace(self, plan=plan, spec=spec)
+        if not is_number(other):
             return NotImplemented  # type: ignore[no-any-return] # Python then asks the other operand
         return self | WithNumber(name, float(other), swapped)
-
-    def __add__(self, other: Any) -> "Volume":
-        return self._with(other, "add")
-
-    def __radd__(self, other: Any) -> "Volume":
-        return self._with(other, "add")
-
-    def __sub__(self, other: Any) -> "Volume":
-        return self._with(other, "subtract")
-
-    def __rsub__(self, other: Any) -> "Volume":
-        return self._with(other, "subtract", swapped=True)
-
-    def __mul__(self, other: Any) -> "Volume":
-        return self._with(other, "multiply")
-
-    def __rmul__(self, other: Any) -> "Volume":
-        return self._with(other, "multiply")
-
-    def __truediv__(self, other: Any) -> "Volume":
-        return self._with(other, "divide")
-
-    def __rtruediv__(self, other: Any) -> "Volume":
-        return self._with(other, "divide", swapped=True)
-
-    def __gt__(self, other: Any) -> "Volume":
-        return self._with(other, "greater")
-
-    def __ge__(self, other: Any) -> "Volume":
-        return self._with(other, "greater_equal")
-
-    def __lt__(self, other: Any) -> "Volume":
-        return self._with(other, "less")
-
-    def __le__(self, other: Any) -> "Volume":
-        return self._with(other, "less_equal")
 
     def __and__(self, other: Any) -> "Volume":
         return self._with(other, "bitwise_and") if isinstance(other, Volume) else NotImplemented
 
     def __xor__(self, other: Any) -> "Volume":
         return self._with(other, "bitwise_xor") if isinstance(other, Volume) else NotImplemented
-
-    __array_ufunc__ = None
-    """NumPy leaves operators of its arrays with a volume to the volume."""
-
-
-class _Warner(Watcher):
-    """Tells notes as Python's warnings."""
-
-    def note(self, text: str) -> None:
-        warnings.warn(text, stacklevel=2)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -5,10 +5,12 @@ the docs. A field names its kind; the kind takes a Python value or its spelling,
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
+from inspect import Signature, signature
 from math import inf, isfinite, isnan
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 
@@ -29,6 +31,7 @@ __all__ = [
     "WHOLE",
     "Declared",
     "Kind",
+    "Subject",
     "choice",
     "kind_of",
     "number_or",
@@ -197,14 +200,29 @@ def kind_of(parameter: "Field[Any]") -> Kind:
     return kind
 
 
+class Subject(ABC):
+    """A volume, which an op or fold is applied to when it is called with it."""
+
+    @abstractmethod
+    def applied(self, step: Any) -> Any:
+        """Return what an op makes of the volume, or what a fold measures of it."""
+
+
 @dataclass(frozen=True)
 class Declared:
     """An op's parameters, brought to the form of their kinds, so that equal means equal.
 
-    An op or fold is this and one of the contract: ``class Gaussian(Declared, Op)``.
+    An op or fold is this and one of the contract: ``class Gaussian(Declared, Op)``. Called with a
+    volume before its parameters it is applied to that: ``Gaussian(volume, 1.5)``.
     """
 
     word: ClassVar[str]
+
+    def __new__(cls, *values: Any, **named: Any) -> Self:
+        """Return a new op, or, with a volume as the first value, the op applied to that."""
+        if values and isinstance(values[0], Subject):
+            return cast(Self, values[0].applied(cls(*values[1:], **named)))
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for parameter in fields(self):
@@ -236,6 +254,9 @@ def register(example: str) -> Callable[[D], D]:
         if op.word in OPS:
             raise ValueError(f"two ops are called {op.word}")
         OPS[op.word] = op
+        # Else Python would show the signature of `Declared.__new__`.
+        own = list(signature(op.__init__).parameters.values())[1:]
+        op.__signature__ = Signature(own)  # type: ignore[attr-defined]
         EXAMPLES[op.word] = example
         return op
 
