@@ -117,9 +117,10 @@ def _add_exactly(
             _add_at(sums[cell], place, mantissa, sign)
             if squared:
                 high, low = mantissa >> np.uint64(27), mantissa & np.uint64((1 << 27) - 1)
-                _add_at(squares[cell], 2 * place, low * low, np.int64(1))
-                _add_at(squares[cell], 2 * place + 27, np.uint64(2) * high * low, np.int64(1))
                 _add_at(squares[cell], 2 * place + 54, high * high, np.int64(1))
+                if low:  # never of a dtype of up to 26 significant bits
+                    _add_at(squares[cell], 2 * place, low * low, np.int64(1))
+                    _add_at(squares[cell], 2 * place + 27, np.uint64(2) * high * low, np.int64(1))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

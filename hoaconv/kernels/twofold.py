@@ -41,14 +41,14 @@ def _add_pairs(flat: Any, step: int, shape: Any, sums: Any, odd: Any) -> None:
     for y in range(ny):
         row = flat[y * step : y * step + nx]
         for x in range(nx):
-            value, cell = np.float64(row[x]), sums[y * nx + x]
+            value, c = np.float64(row[x]), y * nx + x
             if not np.isfinite(value):
-                odd[y * nx + x] += value
+                odd[c] += value
                 continue
-            cell[0], cell[1] = _added(cell[0], cell[1], value, 0.0)
+            sums[c, 0], sums[c, 1] = _added(sums[c, 0], sums[c, 1], value, 0.0)
             if squared:
                 square, rest = _product(value, value)
-                cell[2], cell[3] = _added(cell[2], cell[3], square, rest)
+                sums[c, 2], sums[c, 3] = _added(sums[c, 2], sums[c, 3], square, rest)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
