@@ -198,8 +198,8 @@ class Volume(Reducible, Comparison["Volume"], Subject):
             return np.asarray(np.empty(self.shape, self.dtype)[indices])
         (planes, z), (rows, y), (columns, x) = boxes
         narrowed, before = self._narrowed(planes.start, planes.stop)
-        ends = (range(before, before + len(planes)), rows, columns)
-        box = Crop(",".join(f"{end.start}:{end.stop}" for end in ends))
+        depth = (before, before + len(planes))
+        box = Crop((depth, (rows.start, rows.stop), (columns.start, columns.stop)))
         return np.asarray((narrowed | box).compute()[z, y, x])
 
     def _narrowed(self, start: int, stop: int) -> tuple["Volume", int]:

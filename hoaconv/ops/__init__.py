@@ -32,9 +32,9 @@ _HOMES = {
 }
 """Classes by their module."""
 
-_MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
+MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-__all__ = list(_MODULES)
+__all__ = list(MODULES)
 
 
 _WORDS = """
@@ -54,12 +54,12 @@ They aren't in `__all__`: some would hide functions of Python.
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(import_module(f"hoaconv.ops.{_MODULES[name]}"), name)
+    if name in MODULES:
+        return getattr(import_module(f"hoaconv.ops.{MODULES[name]}"), name)
     if name in FUNCTIONS:
         return import_module("hoaconv.job.functions").function(name)
     raise AttributeError(f"module 'hoaconv.ops' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*_MODULES, *FUNCTIONS])
+    return sorted([*MODULES, *FUNCTIONS])

@@ -1,5 +1,6 @@
 """Ops as functions and methods: what they take, and what help shows of them."""
 
+import ast
 import subprocess
 import sys
 from inspect import signature
@@ -15,6 +16,7 @@ import hoaconv as hc
 from hoaconv import ops
 from hoaconv.engine.contract import Fold
 from hoaconv.job.methods import names
+from hoaconv.job.stub import stub
 from hoaconv.ops.catalogue import catalogue
 
 ARRAY = np.random.default_rng(0).integers(0, 60000, (12, 13, 14)).astype(np.uint16)
@@ -96,3 +98,21 @@ def test_importing_the_door_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['hoaconv', 'hoaconv.ops']"
+
+
+def test_the_stub_is_that_of_the_catalogue() -> None:
+    stub_file = Path(ops.__file__).with_suffix(".pyi")
+    assert stub_file.read_text(encoding="utf-8") == stub()
+
+
+def test_the_stub_has_every_name_of_the_module() -> None:
+    tree = ast.parse(stub())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    imported = {
+        alias.asname
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert functions == set(ops.FUNCTIONS)
+    assert {name for name in imported if name and not name.startswith("_")} == set(ops.MODULES)
