@@ -255,11 +255,15 @@ class _Run:
     def _taps_before(self, place: Place) -> dict[Place, Fold]:
         """The folds that a stage's planes went through, from the source on."""
         k, i = place
-        stage = self._schedule.sweeps[k].stages[i]
+        sweep = self._schedule.sweeps[k]
         found: dict[Place, Fold] = {}
-        for before in [stage.after] if stage.after else [(k, j) for j in stage.inputs]:
-            found |= self._taps_before(before)
-        return found | {place: stage.part} if isinstance(stage.part, Fold) else found
+        for j in sorted(sweep.before(i) | {i}):
+            stage = sweep.stages[j]
+            if stage.after:
+                found |= self._taps_before(stage.after)
+            if isinstance(stage.part, Fold):
+                found[k, j] = stage.part
+        return found
 
     def abort(self, error: BaseException) -> None:
         """Remove what waits, then what was written, the latest first; tell if it is gone."""

@@ -7,7 +7,8 @@ import numpy as np
 
 from hoaconv.engine.contract import Source
 from hoaconv.engine.geometry import Geometry, Lengths
-from hoaconv.engine.plan import Plan
+from hoaconv.engine.informed import Informed
+from hoaconv.engine.plan import Node, Plan
 from hoaconv.engine.spec import Spec
 
 __all__ = ["Planned"]
@@ -82,5 +83,28 @@ class Planned:
             edges = [f"{edge:g}" for edge in self.voxel_size]
             size = edges[0] if len(set(edges)) == 1 else " x ".join(edges)
             words.append(f"{size} {self.unit or 'voxels'}")
-        chain = [str(node.part) for node in self.plan.nodes() if not isinstance(node.part, Source)]
-        return ", ".join(words) + (f": {' | '.join(chain)}" if chain else "")
+        return ", ".join(words) + (f": {self.chain}" if self.chain else "")
+
+    @property
+    def chain(self) -> str:
+        """The ops in one line; the beginning of a long one is left out."""
+        texts: dict[int, str] = {}
+        for node in self.plan.nodes():
+            texts[id(node)] = _text(node, [texts[id(before)] for before in node.inputs])
+        return texts[id(self.plan.ends[0])]
+
+
+LONGEST = 200
+"""Characters of a chain that are shown."""
+
+
+def _text(node: Node, before: list[str]) -> str:
+    """Return the ops up to a node, given those up to its inputs."""
+    if isinstance(node.part, Source):
+        return ""
+    if isinstance(node.part, Informed):
+        before = before[:1]  # the others only tell a value, which the op names
+    if len(before) > 1:
+        before = [" & ".join(f"({text or 'source'})" for text in before)]
+    text = " | ".join(filter(None, (*before, str(node.part))))
+    return text if len(text) <= LONGEST else f"...{text[-LONGEST:]}"

@@ -39,7 +39,20 @@ class Reducible(Planned):
     @overload
     def min(self, axis: Size, *options: Any, **named: Any) -> Self: ...
     def min(self, axis: Axes | Size | None = None, *options: Any, **named: Any) -> Any:
-        """Return the minimum along axes, or of all voxels; with a size apply the op `min`."""
+        """Return the minimum along axes, or of all voxels; with a size apply the op `min`.
+
+        Parameters
+        ----------
+        axis
+            Names of axes, such as ``"z"`` or ``("y", "x")``; without any the whole volume is
+            reduced. A size in voxels applies the op `min`, a filter, which takes `options`.
+
+        Returns
+        -------
+        Scalar, Measured or Volume
+            A scalar of the whole volume; a plane (y, x), (z, x) or (z, y), or a profile, of
+            the volume's dtype; or the filtered volume. Nothing is computed yet.
+        """
         return self._reduced("min", axis, *options, **named)
 
     @overload
@@ -49,7 +62,20 @@ class Reducible(Planned):
     @overload
     def max(self, axis: Size, *options: Any, **named: Any) -> Self: ...
     def max(self, axis: Axes | Size | None = None, *options: Any, **named: Any) -> Any:
-        """Return the maximum along axes, or of all voxels; with a size apply the op `max`."""
+        """Return the maximum along axes, or of all voxels; with a size apply the op `max`.
+
+        Parameters
+        ----------
+        axis
+            Names of axes, such as ``"z"`` or ``("y", "x")``; without any the whole volume is
+            reduced. A size in voxels applies the op `max`, a filter, which takes `options`.
+
+        Returns
+        -------
+        Scalar, Measured or Volume
+            A scalar of the whole volume; a plane (y, x), (z, x) or (z, y), or a profile, of
+            the volume's dtype; or the filtered volume. Nothing is computed yet.
+        """
         return self._reduced("max", axis, *options, **named)
 
     @overload
@@ -59,7 +85,20 @@ class Reducible(Planned):
     @overload
     def std(self, axis: Size, *options: Any, **named: Any) -> Self: ...
     def std(self, axis: Axes | Size | None = None, *options: Any, **named: Any) -> Any:
-        """Return the standard deviation along axes, or of all voxels; with a size the op `std`."""
+        """Return the standard deviation along axes, or of all voxels; with a size the op `std`.
+
+        Parameters
+        ----------
+        axis
+            Names of axes, such as ``"z"`` or ``("y", "x")``; without any the whole volume is
+            reduced. A size in voxels applies the op `std`, a filter, which takes `options`.
+
+        Returns
+        -------
+        Scalar, Measured or Volume
+            A scalar of the whole volume; a plane (y, x), (z, x) or (z, y), or a profile, of
+            float64; or the filtered volume. Nothing is computed yet.
+        """
         return self._reduced("std", axis, *options, **named)
 
     @overload
@@ -67,7 +106,20 @@ class Reducible(Planned):
     @overload
     def mean(self, axis: Axes) -> Measured: ...
     def mean(self, axis: Axes | None = None) -> Any:
-        """Return the mean along axes, or of all voxels."""
+        """Return the mean along axes, or of all voxels.
+
+        Parameters
+        ----------
+        axis
+            Names of axes, such as ``"z"`` or ``("y", "x")``; without any the whole volume is
+            reduced.
+
+        Returns
+        -------
+        Scalar or Measured
+            A scalar of the whole volume; or a plane (y, x), (z, x) or (z, y), or a profile, of
+            float64. Nothing is computed yet.
+        """
         return self._reduced("mean", axis)
 
     @overload
@@ -75,7 +127,21 @@ class Reducible(Planned):
     @overload
     def sum(self, axis: Axes) -> Measured: ...
     def sum(self, axis: Axes | None = None) -> Any:
-        """Return the sum along axes, or of all voxels."""
+        """Return the sum along axes, or of all voxels.
+
+        Parameters
+        ----------
+        axis
+            Names of axes, such as ``"z"`` or ``("y", "x")``; without any the whole volume is
+            reduced.
+
+        Returns
+        -------
+        Scalar or Measured
+            A scalar of the whole volume; or a plane (y, x), (z, x) or (z, y), or a profile, of
+            int64 or uint64 of integers,
+            float64 of floats. Nothing is computed yet.
+        """
         return self._reduced("sum", axis)
 
     @overload
@@ -85,7 +151,24 @@ class Reducible(Planned):
     def percentile(self, percentile: float, *options: Any, **named: Any) -> Any:
         """Return a percentile of all voxels; with a size apply the op `percentile`.
 
-        Exact for integers of up to 16 bits, and within 1/128 of itself otherwise. NaN is left out.
+        It is the least voxel that so many per cent of the voxels don't exceed: exactly so for
+        integers of up to 16 bits, within 1/128 of itself otherwise. NaN is left out.
+
+        Parameters
+        ----------
+        percentile
+            A number in 0..100.
+        options
+            A size in voxels and the other parameters of the op `percentile`, a filter.
+
+        Returns
+        -------
+        Scalar or Volume
+
+        Raises
+        ------
+        SpellingError
+            If `percentile` is no number in 0..100.
         """
         if options or named:
             return self._filtered("percentile", (percentile, *options), named)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Add, Box, InMemory, Keep, Most, Shelf, SubtractMost, Total, box_sum
 
+from hoaconv.engine.combine import Combine
 from hoaconv.engine.contract import Op
 from hoaconv.engine.informed import Informed
 from hoaconv.engine.passes import schedule
@@ -135,6 +136,18 @@ def test_what_the_op_cannot_take_is_refused() -> None:
     plan = Plan.read(InMemory(VOLUME)) & Plan.read(InMemory(OTHER))
     with pytest.raises(PlanError, match="no"):
         schedule(plan | Informed(Refuses(), (Fixed(),)) | Keep(), PLENTY)
+
+
+def test_branches_that_part_and_meet_many_times_are_planned_at_once() -> None:
+    sink = Shelf()
+    stream, whole = Plan.read(InMemory(OTHER)), OTHER
+    for _ in range(40):
+        stream = informed(stream, stream) & stream | Combine(np.subtract)
+        whole = whole + max(0, whole.max()) - whole
+    made = schedule(stream | sink, PLENTY)
+    assert len(made.sweeps) == 41
+    run(made)
+    assert np.array_equal(sink.volume, whole)
 
 
 steps = st.recursive(

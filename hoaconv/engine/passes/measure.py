@@ -100,14 +100,14 @@ def measure(draft: Schedule) -> Schedule:
 
 def _questions(main: Sweep) -> dict[int, tuple[Question, ...]]:
     """Return what each op needs to know; the same fold behind the same stage is one question."""
-    keys: dict[tuple[int, Fold, str], str] = {}
+    chains, keys = _chains(main), dict[tuple[int, Fold, str], str]()
     found: dict[int, tuple[Question, ...]] = {}
     for i, stage in enumerate(main.stages):
         asked = []
         for place, fold in wanted(stage):
             # An op's own question is named by the op, as reports have it.
-            ends = (i, "") if isinstance(stage.part, Op) else (place, str(fold))
-            text = " | ".join(filter(None, (_chain(main, ends[0]), ends[1])))
+            own = isinstance(stage.part, Op)
+            text = chains[i] if own else " | ".join(filter(None, (chains[place], str(fold))))
             same = [key for (_, _, other), key in keys.items() if other == text]
             key = keys.setdefault(
                 (place, fold, text), f"{text} ({len(same) + 1})" if same else text
@@ -129,13 +129,20 @@ def _waiting(main: Sweep, questions: Mapping[int, tuple[Question, ...]]) -> Swee
     return main.with_stages(tuple(stages))
 
 
-def _chain(main: Sweep, i: int) -> str:
-    """How a stage's planes are made, from the source on, folds and sinks aside."""
-    stage = main.stages[i]
-    inputs = stage.inputs[:1] if isinstance(stage.part, Informed) else stage.inputs
-    before = " & ".join(filter(None, (_chain(main, j) for j in inputs)))
-    own = "" if isinstance(stage.part, Source | Fold | Sink) else str(stage.part)
-    return " | ".join(filter(None, (before, own)))
+def _chains(main: Sweep) -> list[str]:
+    """Return how the planes of each stage are made, from the source on, folds and sinks aside."""
+    chains: list[str] = []
+    for stage in main.stages:
+        inputs = stage.inputs[:1] if isinstance(stage.part, Informed) else stage.inputs
+        before = " & ".join(filter(None, (chains[j] for j in inputs)))
+        own = "" if isinstance(stage.part, Source | Fold | Sink) else str(stage.part)
+        # Branches that part and meet again and again would double the text each time.
+        chains.append(" | ".join(filter(None, (before, own)))[-LONGEST:])
+    return chains
+
+
+LONGEST = 10_000
+"""Characters of a chain, of which the last are kept."""
 
 
 def _rounds(main: Sweep, questions: Mapping[int, tuple[Question, ...]]) -> list[int]:
