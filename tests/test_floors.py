@@ -1,6 +1,7 @@
 """The floors of docs/design.md: imports go down only, no cycles, no long files."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +170,16 @@ def test_files_are_short_and_well_named(path: Path) -> None:
 
 LATE = {"__main__", "convert", "demo"}
 """The verbs, which load what they work with when they are called: help doesn't wait for it."""
+
+
+DOORS = {"__init__", "ops"}
+"""Packages whose names are loaded when they are asked for, wherever they lie."""
+
+
+def test_only_doors_load_modules_by_name() -> None:
+    own = re.compile(r'import_module\((f?"hoaconv|_HOMES)')
+    loaders = {name_of(path) for path in FILES if own.search(path.read_text(encoding="utf-8"))}
+    assert loaders == DOORS
 
 
 def test_help_loads_neither_kernels_nor_codecs() -> None:

@@ -248,7 +248,10 @@ class Fold(ABC):
     word: ClassVar[str]
 
     shared: ClassVar[bool] = False
-    """Whether all threads change one state: each then touches the rows of its own band alone."""
+    """Whether all threads change one state, which then gets the planes in order.
+
+    Each touches the rows of its own band alone, or holds a lock meanwhile.
+    """
 
     draws: ClassVar[bool] = False
     """Whether it also makes a picture."""

@@ -15,7 +15,7 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.options import take_budget, take_workers
 from hoaconv.report import Watcher
 
-__all__ = ["Told", "run_folds", "run_plan"]
+__all__ = ["Told", "run_folds", "run_plan", "told_by"]
 
 Told = tuple[Mapping[str, Any], Plane | None]
 """The value of a fold, and the picture that it has drawn."""
@@ -43,10 +43,14 @@ def run_plan(plan: Plan, spec: Spec, budget: str | int | None, workers: int | No
 def run_folds(
     plan: Plan, spec: Spec, budget: str | int | None, workers: int | None
 ) -> tuple[Told, ...]:
-    """Run a plan all of whose ends are folds; return the values of these, in their order."""
-    outcome = run_plan(plan, spec, budget, workers)
+    """Run a plan all of whose ends are folds; return what these tell, in their order."""
+    return told_by(plan, run_plan(plan, spec, budget, workers))
+
+
+def told_by(plan: Plan, outcome: Outcome) -> tuple[Told, ...]:
+    """Return what the folds at the ends of a plan tell; other ends are passed over."""
     folds = [id(node) for node in plan.nodes() if isinstance(node.part, Fold)]
-    places = [folds.index(id(end)) for end in plan.ends]
+    places = [folds.index(id(end)) for end in plan.ends if isinstance(end.part, Fold)]
     return tuple((outcome.folds[i], outcome.drawn[i]) for i in places)
 
 
