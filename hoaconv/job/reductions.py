@@ -191,8 +191,10 @@ class Reducible(Planned):
             return Scalar.of(self, Totals(), method)
         if axes is not None:
             return Measured(self, Reduction(method, axes))
-        if method not in catalogue():
-            raise SpellingError(f"{method} takes axes by their names z, y and x, not {axis!r}")
+        if method not in catalogue() or _is_words(axis):
+            raise SpellingError(
+                f"{method} takes axes by their names z, y and x, each once, not {axis!r}"
+            )
         return self._filtered(method, values, named)
 
 
@@ -208,6 +210,12 @@ def _percentile(q: Any) -> str:
     except ValueError:
         raise SpellingError(f"a percentile is one number in 0..100, not {q!r}") from None
     return f"p{spell_number(number)}"
+
+
+def _is_words(value: Any) -> bool:
+    """Whether a value is a word or several, and so no size."""
+    words = value if isinstance(value, tuple | list) else [value]
+    return any(isinstance(word, str) and word.isalpha() for word in words)
 
 
 def _axes(value: Any) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import Add, Box, InMemory, Keep, Most, Shelf, SubtractMost, Total, box_sum
+from in_memory import Add, Box, Desk, InMemory, Keep, Most, Shelf, SubtractMost, Total, box_sum
 
 from hoaconv.engine.combine import Combine
 from hoaconv.engine.contract import Op
@@ -148,6 +148,23 @@ def test_branches_that_part_and_meet_many_times_are_planned_at_once() -> None:
     assert len(made.sweeps) == 41
     run(made)
     assert np.array_equal(sink.volume, whole)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 4), st.floats(0, 1), st.integers(1, 3))
+def test_every_budget_that_fits_gives_the_same_planes(radius, share, workers) -> None:
+    sink, box = Shelf(), Box((radius, 1, 1))
+    smooth = Plan.read(InMemory(VOLUME)) | box
+    other = Plan.read(InMemory(OTHER)) | Box((1, 1, 1))
+    plan = informed(smooth | Box((radius, 0, 0)), smooth, other) | sink
+    most = schedule(plan, Limits(1 << 40, workers, 0, Desk()))
+    budget = int(most.least + share * (most.projected - most.least))
+    made = schedule(plan, Limits(budget, workers, 0, Desk()))
+    assert made.projected <= budget
+    run(made)
+    whole = box_sum(VOLUME, box.radius)
+    want = box_sum(whole, (radius, 0, 0)) + whole.max() + box_sum(OTHER, (1, 1, 1)).max()
+    assert np.array_equal(sink.volume, want)
 
 
 steps = st.recursive(

@@ -127,6 +127,13 @@ def test_a_scalar_of_another_volume_of_another_shape() -> None:
     assert sorted(told.reads) == list(range(20))
 
 
+def test_scalars_of_volumes_of_unlike_shapes_are_found_together() -> None:
+    told, small = Counted(), np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    scalar = hc.open(told).max() / hc.open(small).max() - ops.li(hc.open(small))
+    assert float(scalar) == ARRAY.max() / 23.0 - float(ops.li(small))
+    assert sorted(told.reads) == list(range(20))
+
+
 def test_scalars_of_a_volume_share_a_sweep() -> None:
     told = Counted()
     volume = hc.open(told)
