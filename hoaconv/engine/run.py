@@ -328,4 +328,4 @@ def warm(plan: Plan) -> None:
     (draft,) = Schedule.draft(plan, Limits(budget=0, workers=1)).sweeps
     for kind, at in require(infer(draft)).asked:
         stop.raise_if_asked()
-        kind.warm(at.part, at.taken)
+        kind.warm(at.part, at.inputs or (at.given,))

@@ -46,6 +46,8 @@ class StoredArray:
         What the image around it is called; None where there is none, or it has no name.
     labels
         Names of the image's label images.
+    levels
+        Folders of all arrays of the image, level 0 first; none where there is no image.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class StoredArray:
     geometry: Geometry | None = None
     image_name: str | None = None
     labels: tuple[str, ...] = ()
+    levels: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
     """The array, with what an image around it tells."""
     labels: tuple[str, ...] = ()
+    levels: tuple[Path, ...] = ()
     root, image, level = path, None, ""
     for folder in path.absolute().parents:
         if not _is_node(folder):
@@ -167,6 +171,7 @@ def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
         for candidate in _read(folder).images:
             if image is None and inside in _levels(folder, candidate):
                 image, level, labels = candidate, inside, _labels(folder)
+                levels = tuple(folder / name for name in _levels(folder, candidate))
     name = path.absolute().relative_to(root.absolute().parent).as_posix()
     axes = _axes_of(image) if image else _own_axes(array, node.attributes)
     size = from_ome_zarr(image, level) if image else None
@@ -180,6 +185,7 @@ def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
         size,
         title if isinstance(title, str) and title else None,
         labels,
+        levels,
     )
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 from hoaconv.engine.contract import LayeredSource
-from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.io.address import Addressed
 from hoaconv.io.zarr_array import Piece, ZarrArray
@@ -122,11 +123,45 @@ class ZarrVolume(Addressed, LayeredSource):
         chosen._take(planes)
         return chosen
 
+    @property
+    def levels(self) -> tuple["ZarrVolume", ...]:
+        """The volumes of all levels of the image, level 0 first; of some planes, or no image, none.
+
+        Where `at` has set another voxel size than the image tells, that of the other levels is as
+        many times another.
+
+        Raises
+        ------
+        SourceError
+            If the array of a level can't be opened.
+        """
+        paths = self._array.stored.levels if isinstance(self._planes, range) else ()
+        return tuple(self if path == self.path else self._beside(path) for path in paths)
+
+    def _beside(self, path: Path) -> "ZarrVolume":
+        """Return another level of the image."""
+        level, own = open_zarr(path), self._array.stored.geometry
+        if own is None or self.geometry == own:
+            return level
+        factors = [new / old for new, old in zip(self.geometry.edges, own.edges, strict=True)]
+        return level.at(
+            replace(
+                self.geometry,
+                edges=_times(level.geometry.edges, factors),
+                origin=_times(level.geometry.origin, factors),
+            )
+        )
+
     def __str__(self) -> str:
         return self._array.stored.name
 
     def __repr__(self) -> str:
         return f"ZarrVolume({str(self.path)!r}: {self.spec})"
+
+
+def _times(lengths: Lengths, factors: Sequence[float]) -> Lengths:
+    z, y, x = (length * factor for length, factor in zip(lengths, factors, strict=True))
+    return (z, y, x)
 
 
 def open_zarr(path: Path) -> ZarrVolume:

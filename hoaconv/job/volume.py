@@ -4,25 +4,32 @@ Nothing is decoded by building one. Ops are added with ``|``, by methods, or by 
 `Volume.compute` and slicing run a sweep and give a NumPy array.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast, overload
 
 import numpy as np
 
 from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Source, Zip
-from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.plan import Plan
-from hoaconv.engine.spec import Spec
+from hoaconv.io.zarr_volume import ZarrVolume
 from hoaconv.job.chain import behind, open_operands, spec_at
+from hoaconv.job.html import rows_of, table
 from hoaconv.job.indexing import box_of, indices_of
 from hoaconv.job.job import Job
+from hoaconv.job.measured import Measured
+from hoaconv.job.methods import method_of, names
+from hoaconv.job.operators import Comparison
 from hoaconv.job.options import OmeZarr
+from hoaconv.job.planned import Planned
+from hoaconv.job.reductions import Reducible
+from hoaconv.job.scalar import Scalar, is_number
 from hoaconv.job.target import Branch, InMemory
 from hoaconv.ops import Crop
-from hoaconv.ops.catalogue import catalogue, lookup
+from hoaconv.ops.catalogue import lookup
 from hoaconv.ops.elementwise import WithNumber, WithVolume
 from hoaconv.ops.overlap import MapOverlap
+from hoaconv.ops.parameters import Subject
 from hoaconv.ops.spelling import parse_ops
 
 __all__ = ["Volume"]
@@ -31,7 +38,7 @@ Step = Op | Resample | Scan | Zip | Fold
 
 
 @dataclass(frozen=True)
-class Volume:
+class Volume(Reducible, Comparison["Volume"], Subject):
     """A 3-D volume that is computed when it is asked for; axes are z, y, x.
 
     Made by `hoaconv.open`. A volume is a value: ``volume | op`` gives another one.
@@ -49,72 +56,29 @@ class Volume:
     (2, 3, 4)
     """
 
-    plan: Plan
-    spec: Spec
-    notes: tuple[str, ...] = ()
+    __repr__ = Planned.__repr__
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Voxels along z, y and x."""
-        return self.spec.shape
+    def levels(self) -> tuple["Volume", ...]:
+        """Volumes of all levels of an OME-Zarr image, level 0 first; of anything else itself alone.
 
-    @property
-    def ndim(self) -> int:
-        """3."""
-        return 3
+        Each has its own voxel size and origin. Headers are read, no voxel is decoded. Behind an op,
+        or of some of the planes, there is no other level.
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of a voxel."""
-        return self.spec.dtype
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all voxels, decoded."""
-        return self.spec.nbytes
-
-    @property
-    def geometry(self) -> Geometry:
-        """Size and place of the voxels, and where that comes from."""
-        return self.spec.geometry
-
-    @property
-    def voxel_size(self) -> Lengths | None:
-        """Edge of a voxel (z, y, x), in `unit`; None where it is unknown."""
-        return self.geometry.voxel_size
-
-    @property
-    def unit(self) -> str | None:
-        """Unit of `voxel_size`, such as ``micrometer``; None where it is unknown."""
-        return self.geometry.unit
-
-    @property
-    def origin(self) -> Lengths:
-        """Centre of the first voxel (z, y, x), in `unit`."""
-        return self.geometry.origin
-
-    def __repr__(self) -> str:
-        return f"Volume({self._told()})"
-
-    def _told(self) -> str:
-        words = [str(self.spec)]
-        if self.voxel_size:
-            edges = [f"{edge:g}" for edge in self.voxel_size]
-            words.append(f"{edges[0] if len(set(edges)) == 1 else ' x '.join(edges)} {self.unit}")
-        chain = [str(node.part) for node in self.plan.nodes() if not isinstance(node.part, Source)]
-        return ", ".join(words) + (f": {' | '.join(chain)}" if chain else "")
+        Raises
+        ------
+        SourceError
+            If a level can't be opened.
+        """
+        (end,) = self.plan.ends
+        found = end.part.levels if isinstance(end.part, ZarrVolume) else ()
+        own = (
+            self if level is end.part else Volume(Plan.read(level), level.spec) for level in found
+        )
+        return tuple(own) or (self,)
 
     def _repr_html_(self) -> str:
-        size = " &times; ".join(f"{e:g}" for e in self.voxel_size) if self.voxel_size else "unknown"
-        rows = {
-            "shape (z, y, x)": " &times; ".join(map(str, self.shape)),
-            "dtype": str(self.dtype),
-            "voxel size": f"{size} {self.unit or ''} ({self.geometry.told_by})",
-            "in memory": f"{self.nbytes / 1e6:.3g} MB",
-            "from": _escaped(str(self.plan)),
-        }
-        cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
-        return f"<table>{cells}</table>"
+        return table(rows_of(self))
 
     @overload
     def __or__(self, step: OmeZarr) -> Job: ...
@@ -124,6 +88,8 @@ class Volume:
 
     def __or__(self, step: Any) -> Any:
         """Go on with an op, or ops in one text; of two volumes, the bitwise or.
+
+        With an `OmeZarr` it makes the job that writes the volume.
 
         Raises
         ------
@@ -142,25 +108,29 @@ class Volume:
         return made
 
     def _then(self, step: Any) -> "Volume":
-        operands = open_operands([(step,)])
-        plan = behind(self.plan, (step,), operands)
+        plan = behind(self.plan, (step,), open_operands([(step,)]))
         return replace(self, plan=plan, spec=spec_at(plan))
 
-    def __getattr__(self, name: str) -> Callable[..., "Volume"]:
+    def applied(self, step: Any) -> Any:
+        """Return what an op makes of the volume, or, of a fold, what it measures.
+
+        ``volume | fold`` only lets the planes flow through the fold, for a report to tell.
+        """
+        return Measured(self, step) if isinstance(step, Fold) else self | step
+
+    def _filtered(self, word: str, values: Sequence[Any], named: dict[str, Any]) -> "Volume":
+        step: Step = cast(Any, lookup(word))(*values, **named)
+        return self | step
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         """Ops as methods: ``volume.gaussian(1.5)``; ``-`` in a word is ``_``."""
-        word = name.replace("_", "-")
-        if name.startswith("_") or word not in catalogue():
+        found = None if name.startswith("_") else method_of(self, name)
+        if found is None:
             raise AttributeError(f"a volume has no attribute {name!r}, and there is no such op")
-
-        def add(*values: Any, **named: Any) -> Volume:
-            step: Step = cast(Any, lookup(word))(*values, **named)
-            return self | step
-
-        add.__name__, add.__doc__ = name, lookup(word).__doc__
-        return add
+        return found
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *(word.replace("-", "_") for word in catalogue())]
+        return [*super().__dir__(), *names()]
 
     def map_overlap(
         self,
@@ -228,8 +198,8 @@ class Volume:
             return np.asarray(np.empty(self.shape, self.dtype)[indices])
         (planes, z), (rows, y), (columns, x) = boxes
         narrowed, before = self._narrowed(planes.start, planes.stop)
-        ends = (range(before, before + len(planes)), rows, columns)
-        box = Crop(",".join(f"{end.start}:{end.stop}" for end in ends))
+        depth = (before, before + len(planes))
+        box = Crop((depth, (rows.start, rows.stop), (columns.start, columns.stop)))
         return np.asarray((narrowed | box).compute()[z, y, x])
 
     def _narrowed(self, start: int, stop: int) -> tuple["Volume", int]:
@@ -251,60 +221,20 @@ class Volume:
         return replace(self, plan=plan, spec=spec), start - first
 
     def _with(self, other: Any, name: str, *, swapped: bool = False) -> "Volume":
-        """Combine with a number or another volume by a NumPy function."""
+        """Combine with a number, a scalar or another volume by a NumPy function."""
         if isinstance(other, Volume):
             join = WithVolume(name)
             spec = join.infer(self.spec, other.spec)
             return replace(self, plan=(self.plan & other.plan) | cast(Join, join), spec=spec)
-        if not isinstance(other, int | float | np.number) or not np.isfinite(other):
+        if isinstance(other, Scalar):
+            plan, spec = other.informs(self, name, swapped=swapped)
+            return replace(self, plan=plan, spec=spec)
+        if not is_number(other):
             return NotImplemented  # type: ignore[no-any-return] # Python then asks the other operand
         return self | WithNumber(name, float(other), swapped)
-
-    def __add__(self, other: Any) -> "Volume":
-        return self._with(other, "add")
-
-    def __radd__(self, other: Any) -> "Volume":
-        return self._with(other, "add")
-
-    def __sub__(self, other: Any) -> "Volume":
-        return self._with(other, "subtract")
-
-    def __rsub__(self, other: Any) -> "Volume":
-        return self._with(other, "subtract", swapped=True)
-
-    def __mul__(self, other: Any) -> "Volume":
-        return self._with(other, "multiply")
-
-    def __rmul__(self, other: Any) -> "Volume":
-        return self._with(other, "multiply")
-
-    def __truediv__(self, other: Any) -> "Volume":
-        return self._with(other, "divide")
-
-    def __rtruediv__(self, other: Any) -> "Volume":
-        return self._with(other, "divide", swapped=True)
-
-    def __gt__(self, other: Any) -> "Volume":
-        return self._with(other, "greater")
-
-    def __ge__(self, other: Any) -> "Volume":
-        return self._with(other, "greater_equal")
-
-    def __lt__(self, other: Any) -> "Volume":
-        return self._with(other, "less")
-
-    def __le__(self, other: Any) -> "Volume":
-        return self._with(other, "less_equal")
 
     def __and__(self, other: Any) -> "Volume":
         return self._with(other, "bitwise_and") if isinstance(other, Volume) else NotImplemented
 
     def __xor__(self, other: Any) -> "Volume":
         return self._with(other, "bitwise_xor") if isinstance(other, Volume) else NotImplemented
-
-    __array_ufunc__ = None
-    """NumPy leaves operators of its arrays with a volume to the volume."""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,7 +1,9 @@
 """The catalogue of ops: one small class an op, one file a family.
 
-The classes can be imported from here: ``from hoaconv.ops import Gaussian``. They are loaded when
-they are asked for, since kernels take a while to import.
+The classes can be imported from here, as in ``from hoaconv.ops import Gaussian``, and the functions
+that apply them to a volume, an array or a path, as in ``ops.gaussian("slices/", 1.5)``. Both are
+loaded when they are asked for, since kernels take a while to import. Like `hoaconv` itself this
+module is a door: the functions lie in `hoaconv.job.functions`, above the ops.
 """
 
 from importlib import import_module
@@ -15,12 +17,12 @@ _HOMES = {
     "geometry": "Crop Flip Pad Rotate90 TransposeXY",
     "local": "Std Uniform",
     "measure": "Histogram Percentiles",
-    "median": "Median Percentile",
     "morphology": "Blackhat Close Dilate Erode Gradient Open Tophat",
     "objects": "FillHoles RemoveSmall",
     "operands": "Mask Where",
+    "ordinal": "Median Percentile",
     "pointwise": "Between Cast Clip Normalize Rescale Threshold",
-    "projection": "Projection",
+    "projections": "Projection",
     "rank": "Max Min",
     "sampling": "Bin Resize",
     "sharpen": "DifferenceOfGaussians Unsharp",
@@ -30,16 +32,34 @@ _HOMES = {
 }
 """Classes by their module."""
 
-_MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
+MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-__all__ = list(_MODULES)
+__all__ = list(MODULES)
+
+
+_WORDS = """
+    abs add between bilateral bin blackhat cast clip close convolve crop dilate divide dog equalize
+    erode exp fill_holes flip gamma gaussian gradient gradient_magnitude histogram invert laplace li
+    log lut mask max mean median min moments multiply non_max_suppression normalize open otsu pad
+    percentile percentiles profile projection remove_small rescale resize rotate90 sobel sqrt square
+    stats std structure_tensor subtract sum threshold tophat transpose_xy uniform unsharp volume
+    where
+"""
+
+FUNCTIONS = _WORDS.split()
+"""Functions of a volume: all words of the catalogue, thresholds and reductions.
+
+They aren't in `__all__`: some would hide functions of Python.
+"""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(import_module(f"hoaconv.ops.{_MODULES[name]}"), name)
+    if name in MODULES:
+        return getattr(import_module(f"hoaconv.ops.{MODULES[name]}"), name)
+    if name in FUNCTIONS:
+        return import_module("hoaconv.job.functions").function(name)
     raise AttributeError(f"module 'hoaconv.ops' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(_MODULES)
+    return sorted([*MODULES, *FUNCTIONS])

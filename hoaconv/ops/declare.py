@@ -7,6 +7,7 @@ catalogue under its word.
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
+from inspect import Signature, signature
 from typing import (
     Any,
     Concatenate,
@@ -143,6 +144,9 @@ def _enter(declared: type[Declared], example: str) -> None:
         raise SpellingError(
             f"two ops are called {word}: {_described(other)} and {_described(declared)}; rename one"
         )
+    # Else Python would show the signature of `Declared.__new__`.
+    own = list(signature(declared.__init__).parameters.values())[1:]
+    declared.__signature__ = Signature(own)  # type: ignore[attr-defined]
     needed = (p.name.upper() for p in parameters(declared) if p.default is MISSING)
     OPS[word], EXAMPLES[word] = declared, example or " ".join([word, *needed])
 

@@ -1,6 +1,8 @@
-"""What operators of volumes do: a voxel with a number, or with the voxel of another volume."""
+"""Operators of volumes: each voxel with a number, with a value of a volume, or with a voxel."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -8,12 +10,34 @@ import numpy as np
 from hoaconv.engine.contract import Core, Join, Op
 from hoaconv.engine.spec import Plane, Slab, Spec
 from hoaconv.errors import PlanError
-from hoaconv.kernels.pointwise import combine, compute, compute_bytes
+from hoaconv.kernels.pointwise import at_least, at_most, combine, compute, compute_bytes
+from hoaconv.ops.terms import Term, evaluate, spelled
 
-__all__ = ["WithNumber", "WithVolume"]
+__all__ = ["WithNumber", "WithScalar", "WithVolume"]
 
 _COMPARING = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
 _BITWISE = ("bitwise_and", "bitwise_or", "bitwise_xor")
+
+
+_TURNED = {
+    "greater": "less",
+    "greater_equal": "less_equal",
+    "less": "greater",
+    "less_equal": "greater_equal",
+}
+"""The comparison that holds with its operands swapped."""
+
+
+def _compare(voxels: Slab, out: Slab, name: str, value: float) -> None:
+    """Compare voxels with a number, exactly and in their own dtype, which is many times faster.
+
+    The number is rounded to the next value of the dtype on the side that changes no answer.
+    """
+    bound = (at_most if name in ("greater", "less_equal") else at_least)(value, voxels.dtype)
+    if bound is None:  # the number lies beyond all values of the dtype
+        out[...] = name in ("greater", "less")
+    else:
+        getattr(np, name)(voxels, bound, out=out.view(np.bool_))
 
 
 def _result(name: str, spec: Spec) -> Spec:
@@ -32,7 +56,7 @@ class WithNumber(Op):
     name
         The function's name in NumPy.
     number
-        A finite number.
+        Any number.
     swapped
         Whether the number is the first operand: ``5 - volume``.
     """
@@ -52,6 +76,11 @@ class WithNumber(Op):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the function of ``block[core]`` into `out`."""
+        if self.name in _TURNED and not isnan(self.number):
+            _compare(
+                block[core], out, _TURNED[self.name] if self.swapped else self.name, self.number
+            )
+            return
         with np.errstate(all="ignore"):  # what is divided by 0 is infinite or NaN
             compute(block[core], out, self._change)
 
@@ -61,6 +90,52 @@ class WithNumber(Op):
 
     def __str__(self) -> str:
         return f"{self.name} {self.number:g}{' swapped' if self.swapped else ''}"
+
+
+@dataclass(frozen=True)
+class WithScalar(Op):
+    """Each voxel and a number that folds find first; see `WithNumber`.
+
+    Attributes
+    ----------
+    name, swapped
+        As of `WithNumber`.
+    term
+        The number, in terms of the folds' values.
+    """
+
+    name: str
+    term: Term
+    swapped: bool = False
+    word = "with-scalar"
+
+    def infer(self, spec: Spec) -> Spec:
+        """As the class says."""
+        return _result(self.name, spec)
+
+    def work(self, spec: Spec) -> int:
+        """Some rows as float64."""
+        return compute_bytes(spec.shape[2])
+
+    def settle(self, *found: Mapping[str, Any]) -> WithNumber:
+        """Return the op with a number, given the values of all folds in their order.
+
+        Raises
+        ------
+        PlanError
+            If a fold has found none.
+        """
+        return WithNumber(self.name, float(evaluate(self.term, found)), self.swapped)
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:  # noqa: ARG002 - the contract
+        """Raise RuntimeError: `settle` comes first."""
+        raise RuntimeError(f"'{self}' can't be applied before its number is found")
+
+    def warm(self, spec: Spec) -> None:
+        """Nothing is compiled."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {spelled(self.term)}{' swapped' if self.swapped else ''}"
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ The same fields are the Python arguments, the words on the command line, the hel
 the docs.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 from hoaconv.errors import SpellingError
 from hoaconv.ops.kinds import Kind
 
-__all__ = ["Declared", "kind_of", "param", "parameters"]
+__all__ = ["Declared", "Subject", "kind_of", "param", "parameters"]
 
 
 def param(kind: Kind, help: str, *, default: Any = MISSING) -> Any:
@@ -29,12 +30,21 @@ def parameters(op: "Declared | type[Declared]") -> "tuple[Field[Any], ...]":
     return tuple(f for f in fields(op) if "kind" in f.metadata)
 
 
+class Subject(ABC):
+    """A volume, which an op or fold is applied to when it is called with it."""
+
+    @abstractmethod
+    def applied(self, step: Any) -> Any:
+        """Return what an op makes of the volume, or what a fold measures of it."""
+
+
 @dataclass(frozen=True)
 class Declared:
     """Base of ops and folds whose fields are parameters: ``class Gaussian(Declared, Op)``.
 
-    Values are converted to the form of their kinds, so equal ops compare equal however they were
-    written. `str` returns the spelling.
+    Called with a volume before its parameters, an op is applied to that:
+    ``Gaussian(volume, 1.5)``. Values are converted to the form of their kinds, so equal ops compare
+    equal however they were written. `str` returns the spelling.
 
     Raises
     ------
@@ -43,6 +53,12 @@ class Declared:
     """
 
     word: ClassVar[str]
+
+    def __new__(cls, *values: Any, **named: Any) -> Self:
+        """Return a new op, or, with a volume as the first value, the op applied to that."""
+        if values and isinstance(values[0], Subject):
+            return cast(Self, values[0].applied(cls(*values[1:], **named)))
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for parameter in parameters(self):

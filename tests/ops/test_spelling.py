@@ -27,11 +27,11 @@ from hoaconv.ops.kinds import (
     SIZES,
     WHOLE,
 )
-from hoaconv.ops.median import Median, Percentile
 from hoaconv.ops.operands import OPERAND, VOLUME
+from hoaconv.ops.ordinal import Median, Percentile
 from hoaconv.ops.parameters import kind_of, parameters
 from hoaconv.ops.pointwise import BOUND, THRESHOLD, Cast, Clip, Rescale, Threshold
-from hoaconv.ops.projection import METHOD
+from hoaconv.ops.projections import METHOD
 from hoaconv.ops.sampling import ORDER, Bin, Resize
 from hoaconv.ops.sharpen import HIGH_SIGMA
 from hoaconv.ops.smooth import Gaussian

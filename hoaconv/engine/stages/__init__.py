@@ -5,6 +5,7 @@ derive one from `Kind` that answers for them, and `register` that.
 """
 
 from hoaconv.engine.stages.fold import FoldKind
+from hoaconv.engine.stages.informed import InformedKind
 from hoaconv.engine.stages.join import JoinKind
 from hoaconv.engine.stages.kind import Counts, Kind, Share, kind_of, register
 from hoaconv.engine.stages.op import OpKind
@@ -31,7 +32,7 @@ __all__ = [
 
 _KINDS = (
     *(SourceKind, LayeredKind, OpKind, ResampleKind, ScanKind, JoinKind),
-    *(FoldKind, SinkKind, HoldKind),
+    *(FoldKind, SinkKind, HoldKind, InformedKind),
 )
 
 for _kind in _KINDS:

@@ -56,6 +56,6 @@ class FoldKind(Kind[Fold]):
             trial.found[at.stage.finds] = at.part.finish(state)
         return seconds, plane
 
-    def warm(self, part: Fold, spec: Spec) -> None:
+    def warm(self, part: Fold, inputs: tuple[Spec, ...]) -> None:
         """Compile the fold's kernels."""
-        part.warm(spec)
+        part.warm(inputs[0])

@@ -64,10 +64,10 @@ class Fused(Op):
 
 @dataclass(frozen=True)
 class Unbound(Op):
-    """An op that waits for the value that an earlier sweep will find; all else is known."""
+    """An op that waits for values that an earlier sweep will find; all else is known."""
 
     op: Op
-    sought: str
+    sought: tuple[str, ...]
 
     @property
     def halo(self) -> tuple[int, int, int]:

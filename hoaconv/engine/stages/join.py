@@ -20,6 +20,7 @@ class JoinKind(Kind[Join]):
 
     name = Join.kind
     takes_all = True
+    is_value = True
 
     def infer(self, part: Join, inputs: tuple[Spec, ...]) -> Spec:
         """Return the join's result."""

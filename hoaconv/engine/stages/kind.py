@@ -108,17 +108,17 @@ class Kind(ABC, Generic[P]):
         """Return the ops that it applies to each band, one after the other; else none."""
         return ()
 
-    def needs(self, part: P) -> Fold | None:  # noqa: ARG002 - as above
-        """Return the fold of all planes that must be known before it can run; None if none."""
-        return None
+    def asks(self, part: P) -> tuple[tuple[int, Fold], ...]:  # noqa: ARG002 - as above
+        """Return the folds whose values it needs before it can run.
 
-    def unbound(self, part: P, sought: str) -> Part:
-        """Return the part that waits for the value of the fold that it `needs`."""
+        Each comes with the number of the input that it measures. Inputs from the second on that
+        are measured are read for nothing else.
+        """
+        return ()
+
+    def unbound(self, part: P, sought: tuple[str, ...]) -> Part:
+        """Return the part that waits for the values of the folds that it `asks` for."""
         raise PlanError(f"{part} waits for no value such as {sought}")
-
-    def sought(self, part: P) -> str | None:  # noqa: ARG002 - as above
-        """Return the name of the value that an unbound part waits for; None if none."""
-        return None
 
     def bound(self, part: P, found: Found) -> Part:  # noqa: ARG002 - as above
         """Return the part with the values that it waited for."""
@@ -229,8 +229,8 @@ class Kind(ABC, Generic[P]):
     def trial(self, at: At[P], planes: list[Plane], trial: Trial) -> Tried:
         """Return the seconds of one thread for a plane, and a plane such as it gives."""
 
-    def warm(self, part: P, spec: Spec) -> None:
-        """Compile, or load, the kernels that planes of this spec meet."""
+    def warm(self, part: P, inputs: tuple[Spec, ...]) -> None:
+        """Compile, or load, the kernels that planes of these inputs meet."""
 
 
 def register(kind: Kind[Any]) -> None:

@@ -58,23 +58,21 @@ class OpKind(Kind[Op]):
         """Return the ops that are joined to one, or the op."""
         return part.ops if isinstance(part, Fused) else (part,)
 
-    def needs(self, part: Op) -> Fold | None:
-        """Return the fold that the op needs."""
-        return part.needs
+    def asks(self, part: Op) -> tuple[tuple[int, Fold], ...]:
+        """Return the fold that the op needs, of its own input."""
+        return () if part.needs is None else ((0, part.needs),)
 
-    def unbound(self, part: Op, sought: str) -> Part:
+    def unbound(self, part: Op, sought: tuple[str, ...]) -> Part:
         """Return the op that waits."""
         return Unbound(part, sought)
-
-    def sought(self, part: Op) -> str | None:
-        """Return the name of the value that an unbound op waits for."""
-        return part.sought if isinstance(part, Unbound) else None
 
     def bound(self, part: Op, found: Found) -> Op:
         """Return the op with its value; of joined ops, each with its own."""
         if isinstance(part, Fused):
             return Fused(tuple(self.bound(op, found) for op in part.ops))
-        return part.op.settle(found[part.sought]) if isinstance(part, Unbound) else part
+        if isinstance(part, Unbound):
+            return part.op.settle(*(found[name] for name in part.sought))
+        return part
 
     def keeps_to_z(self, part: Op, spec: Spec) -> bool:  # noqa: ARG002 - of any input
         """Return whether it has no context along z, and asks for nothing of the whole volume."""
@@ -109,11 +107,11 @@ class OpKind(Kind[Op]):
         y, x = (np.arange(n) % m for n, m in sizes)
         return seconds * shares, np.ascontiguousarray(out[np.ix_(y, x)])
 
-    def warm(self, part: Op, spec: Spec) -> None:
+    def warm(self, part: Op, inputs: tuple[Spec, ...]) -> None:
         """Compile the op's kernels, and those of the fold that it needs."""
-        part.warm(spec)
+        part.warm(inputs[0])
         if part.needs:
-            part.needs.warm(spec)
+            part.needs.warm(inputs[0])
 
 
 def live_planes(stride: int, kept: int) -> int:

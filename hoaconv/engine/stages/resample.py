@@ -74,9 +74,9 @@ class ResampleKind(Kind[Resample]):
         seconds, made = in_steps(rows, 1, partial(_rows, at, taken))
         return seconds * at.given.plane_shape[0] / rows, made
 
-    def warm(self, part: Resample, spec: Spec) -> None:
+    def warm(self, part: Resample, inputs: tuple[Spec, ...]) -> None:
         """Compile the resample's kernels."""
-        part.warm(spec)
+        part.warm(inputs[0])
 
 
 @lru_cache(maxsize=256)

@@ -58,9 +58,9 @@ class ScanKind(Kind[Scan]):
         seconds, made = in_steps(most, 1, partial(_rows, at, planes[0]))
         return seconds * at.given.plane_shape[0] / most, made
 
-    def warm(self, part: Scan, spec: Spec) -> None:
+    def warm(self, part: Scan, inputs: tuple[Spec, ...]) -> None:
         """Compile the scan's kernels."""
-        part.warm(spec)
+        part.warm(inputs[0])
 
 
 class _Follow:

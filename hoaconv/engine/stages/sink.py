@@ -71,9 +71,9 @@ class SinkKind(Kind[Sink]):
         (plane,) = planes
         return at.part.trial(at.given, plane), plane
 
-    def warm(self, part: Sink, spec: Spec) -> None:
+    def warm(self, part: Sink, inputs: tuple[Spec, ...]) -> None:
         """Compile the sink's kernels."""
-        part.warm(spec)
+        part.warm(inputs[0])
 
 
 class HoldKind(SinkKind):

@@ -5,7 +5,7 @@ import pytest
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.ops.projection import Projection
+from hoaconv.ops.projections import Projection
 
 pytestmark = pytest.mark.one_python
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 from whole import MODES, SHAPES, noise, result
 
 from hoaconv.engine.spec import DTYPES, Spec
-from hoaconv.ops.median import Median, Percentile
+from hoaconv.ops.ordinal import Median, Percentile
 
 pytestmark = pytest.mark.one_python
 

@@ -1,0 +1,147 @@
+"""What a fold measures of a volume, as a value: computed when it is asked for."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hoaconv.engine.contract import Fold
+from hoaconv.engine.spec import Plane
+from hoaconv.job.html import table
+from hoaconv.job.measuring import measured_together
+from hoaconv.job.planned import Planned
+from hoaconv.ops.reductions import Reduction
+
+__all__ = ["Measured", "Values"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A volume and the fold that measures it.
+
+    Made by functions such as `hoaconv.ops.stats` and by methods such as ``volume.max("z")``.
+
+    Attributes
+    ----------
+    volume
+        The volume; nothing of it is computed yet.
+    fold
+        The fold that takes in its planes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hoaconv
+    >>> volume = hoaconv.open(np.arange(24, dtype="uint8").reshape(2, 3, 4))
+    >>> volume.max("z")
+    Measured(max along z of 2 x 3 x 4 uint8)
+    >>> volume.sum(("y", "x")).compute().tolist(), volume.stats().compute().mean
+    ([66, 210], 11.5)
+    """
+
+    volume: Planned
+    fold: Fold
+
+    def compute(self, *, budget: str | int | None = None, workers: int | None = None) -> Any:
+        """Measure in one sweep.
+
+        Parameters
+        ----------
+        budget, workers
+            As of `hoaconv.Volume.compute`.
+
+        Returns
+        -------
+        ndarray
+            For a reduction or a projection: a plane or a profile of the axes that are left.
+        Values
+            For any other fold.
+
+        Raises
+        ------
+        BudgetError
+            If the sweep doesn't fit the budget.
+        SourceError
+            If a voxel can't be read.
+        """
+        ((value, picture),) = measured_together([(self.volume, self.fold)], budget, workers)
+        return self.result(value, picture)
+
+    def result(self, value: Mapping[str, Any], picture: Plane | None) -> Any:
+        """Return what the user gets for what a run has found.
+
+        Parameters
+        ----------
+        value
+            The value of the fold, as in `hoaconv.engine.run.Outcome.folds`.
+        picture : (y, x) array or None
+            Its picture, as in ``Outcome.drawn``.
+        """
+        if picture is None:
+            return Values(value)
+        return picture.reshape(value["shape"]) if isinstance(self.fold, Reduction) else picture
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if not self.fold.draws:
+            raise TypeError(f"'{self.fold}' makes several values, no array; take one of compute()")
+        return np.asarray(self.compute(), dtype)
+
+    def __repr__(self) -> str:
+        return f"Measured({self.fold} of {self.volume.summary})"
+
+    def _repr_html_(self) -> str:
+        return table({"measures": str(self.fold), "of": self.volume.summary})
+
+
+class Values(Mapping[str, Any]):
+    """The values of a fold, as attributes and as items; lists are NumPy arrays.
+
+    A value that no voxel has is None, and NaN in an array.
+
+    Examples
+    --------
+    >>> values = Values({"mean": 2.5, "percentiles": {"50": 2}})
+    >>> values.mean, values["mean"], values.percentiles["50"]
+    (2.5, 2.5, 2)
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = {name: _taken(value) for name, value in values.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._values:
+            raise AttributeError(f"there is no value {name!r}; there are {', '.join(self)}")
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(name for name in self if name.isidentifier())]
+
+    def __repr__(self) -> str:
+        return f"Values({', '.join(f'{name}={_short(value)}' for name, value in self.items())})"
+
+    def _repr_html_(self) -> str:
+        return table({name: _short(value) for name, value in self.items()})
+
+
+def _taken(value: Any) -> Any:
+    """Return a value as Python has it: JSON spells infinities, and has lists for arrays."""
+    if isinstance(value, Mapping):
+        return Values(value)
+    if isinstance(value, list):
+        numbers = [np.nan if number is None else _taken(number) for number in value]
+        return np.array(numbers, None if numbers else float)
+    return float(value) if value in ("Infinity", "-Infinity", "NaN") else value
+
+
+def _short(value: Any) -> str:
+    return f"{value.size} numbers" if isinstance(value, np.ndarray) else repr(value)

@@ -1,0 +1,97 @@
+"""Arithmetic on values that folds will find: written down now, evaluated when they are known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hoaconv.errors import PlanError
+
+__all__ = ["Calculation", "Term", "Value", "evaluate", "number", "shifted", "spelled"]
+
+Found = Sequence[Mapping[str, Any]]
+"""The values of several folds."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """The value that the fold at `place` of several finds under `name`."""
+
+    place: int
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """A NumPy function, by its name, of two terms."""
+
+    function: str
+    one: "Term"
+    other: "Term"
+
+    def __str__(self) -> str:
+        return f"{spelled(self.one)} {_SIGNS[self.function]} {spelled(self.other)}"
+
+
+Term = float | Value | Calculation
+"""A number, or what becomes one."""
+
+_SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+
+
+def spelled(term: Term) -> str:
+    """Return the text of a term, in brackets if it is calculated.
+
+    Examples
+    --------
+    >>> spelled(Calculation("add", Calculation("multiply", Value(0, "otsu"), 0.5), 3.0))
+    '((otsu * 0.5) + 3)'
+    """
+    if isinstance(term, Calculation):
+        return f"({term})"
+    return f"{term:g}" if isinstance(term, int | float) else str(term)
+
+
+def shifted(term: Term, by: int) -> Term:
+    """Return the term for folds that stand `by` places further on."""
+    if isinstance(term, Value):
+        return Value(term.place + by, term.name)
+    if isinstance(term, Calculation):
+        return Calculation(term.function, shifted(term.one, by), shifted(term.other, by))
+    return term
+
+
+def evaluate(term: Term, found: Found) -> float | int:
+    """Return the number that a term is once all folds have found their values.
+
+    A value is as the fold has it; what is calculated is so in float64.
+
+    Raises
+    ------
+    PlanError
+        If a fold has found no value, since no voxel has one.
+    """
+    if isinstance(term, Value):
+        return number(term.name, found[term.place][term.name])
+    if isinstance(term, Calculation):
+        one, other = (np.float64(evaluate(part, found)) for part in (term.one, term.other))
+        with np.errstate(all="ignore"):  # what is divided by 0 is infinite or NaN
+            return float(getattr(np, term.function)(one, other))
+    return term
+
+
+def number(name: str, value: float | int | str | None) -> float | int:
+    """Return a value of a fold as a number; infinities and NaN are spelled there, as in JSON.
+
+    Raises
+    ------
+    PlanError
+        If there is none.
+    """
+    if value is None:
+        raise PlanError(f"the volume has no {name}: no voxel is a finite number")
+    return float(value) if isinstance(value, str) else value

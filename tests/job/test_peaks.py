@@ -1,0 +1,58 @@
+"""What scalars, reductions and masks hold stays below what was projected; a process each."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [
+    pytest.mark.one_python,
+    pytest.mark.skipif(sys.platform != "linux", reason="peaks are told by Linux"),
+]
+
+CODE = """
+import json, sys
+import numpy as np
+import hoaconv as hc
+from hoaconv import ops
+from hoaconv.job import running
+
+plain, told = running.run, []
+
+
+def run(made, tell):
+    outcome = plain(made, tell)
+    told.append((made.projected, outcome.measured, made.limits.budget))
+    return outcome
+
+
+running.run = run
+plane = np.random.default_rng(0).integers(0, 60000, (1500, 2000)).astype(sys.argv[1])
+volume = hc.open(np.broadcast_to(plane, (40, *plane.shape)))
+smooth = volume.gaussian(2)
+eval(sys.argv[2]).compute(budget=sys.argv[3], workers=2)
+print(json.dumps(told))
+"""
+
+CASES = [
+    ("uint16", "smooth > ops.otsu(smooth)", "1GiB"),
+    ("uint8", "volume > 0.5 * smooth.max() + ops.li(smooth)", "1GiB"),
+    ("float32", "smooth.std('z')", "1GiB"),
+    ("float64", "volume.std('y')", "1GiB"),
+    ("float32", "volume.mean(('z', 'x'))", "400MiB"),
+    ("uint16", "smooth.std('z')", "600MiB"),
+    ("uint16", "smooth.max() - smooth.min()", "400MiB"),
+]
+
+
+@pytest.mark.parametrize(("dtype", "what", "budget"), CASES)
+def test_measured_is_at_most_projected(dtype, what, budget) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CODE, dtype, what, budget],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ((projected, measured, allowed),) = json.loads(done.stdout)
+    assert measured <= projected <= allowed
