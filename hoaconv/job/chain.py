@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Op, Scan, Sink, Source, Step, Zip
-from hoaconv.engine.plan import Node, Plan
+from hoaconv.engine.contract import Op, Scan, Source, Step, Zip
+from hoaconv.engine.passes.prescan import LONGEST
+from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages import kind_of
 from hoaconv.errors import SpellingError
@@ -25,6 +26,7 @@ __all__ = [
     "sources_of",
     "spec_at",
     "spelled",
+    "spelled_chains",
     "steps_of",
 ]
 
@@ -144,10 +146,24 @@ def steps_of(plan: Plan) -> tuple[Any, ...]:
 def spelled(plan: Plan) -> str:
     """Return the ops of a plan's only end as one text; branches are joined by ``&``."""
     (end,) = plan.ends
-    return _spelled(end)
+    return spelled_chains(plan, folds=True)[id(end)]
 
 
-def _spelled(node: Node) -> str:
-    before = " & ".join(filter(None, map(_spelled, node.inputs)))
-    own = "" if isinstance(node.part, Source | Sink) else str(node.part)
-    return " | ".join(filter(None, (before, own)))
+def spelled_chains(plan: Plan, *, folds: bool) -> dict[int, str]:
+    """Return how the planes of each node are made, by its id, as the prescan spells it.
+
+    Parameters
+    ----------
+    folds
+        Whether folds on the way are told too.
+    """
+    texts: dict[int, str] = {}
+    for node in plan.nodes():
+        kind = kind_of(node.part)
+        asked = {number for number, _ in kind.asks(node.part) if number}
+        inputs = (n for number, n in enumerate(node.inputs) if number not in asked)
+        before = " & ".join(filter(None, (texts[id(n)] for n in inputs)))
+        own = str(node.part) if folds and kind.measures else kind.spelled(node.part)
+        # Branches that part and meet again and again would double the text each time.
+        texts[id(node)] = " | ".join(filter(None, (before, own)))[-LONGEST:]
+    return texts

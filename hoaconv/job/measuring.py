@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hoaconv.engine.contract import Fold
+from hoaconv.engine.run import fold_names
 from hoaconv.engine.spec import Plane
 from hoaconv.job.job import Job
 from hoaconv.job.planned import Planned
@@ -27,9 +28,12 @@ def measured_together(
     SourceError
         If a voxel can't be read.
     """
-    branches = (Branch(f"{i}", volume, fold, _both) for i, (volume, fold) in enumerate(asked))
+    names = fold_names([fold for _, fold in asked])
+    branches = (
+        Branch(name, volume, fold, _both) for name, (volume, fold) in zip(names, asked, strict=True)
+    )
     report = Job(tuple(branches)).run(budget=budget, workers=workers)
-    return [report[f"{i}"] for i in range(len(asked))]
+    return [report[name] for name in names]
 
 
 def _both(value: Mapping[str, Any], picture: Plane | None) -> Told:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hoaconv.engine.contract import Fold, Op, Sink, Source
+from hoaconv.engine.contract import Op
 from hoaconv.engine.plan import Node, Plan
 from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.opened import check_regular
+from hoaconv.job.chain import spelled_chains
 from hoaconv.units import did_you_mean
 
 __all__ = ["Earlier", "bind", "chains_that_need", "read_earlier"]
@@ -71,36 +72,30 @@ def bind(plan: Plan, earlier: Earlier | None) -> Plan:
     if earlier is None:
         return plan
     made: dict[int, Node] = {}
+    chains = spelled_chains(plan, folds=False)
     for node in plan.nodes():
         inputs = tuple(made[id(needed)] for needed in node.inputs)
-        made[id(node)] = Node(_bound(node, earlier.found), inputs)
+        made[id(node)] = Node(_bound(node, chains[id(node)], earlier.found), inputs)
     return Plan(tuple(made[id(end)] for end in plan.ends))
 
 
 def chains_that_need(plan: Plan) -> dict[str, Op]:
     """Return the ops that need a value of the whole volume, by the chain up to each."""
+    chains = spelled_chains(plan, folds=False)
     return {
-        _chain(node): node.part
+        chains[id(node)]: node.part
         for node in plan.nodes()
         if isinstance(node.part, Op) and node.part.needs is not None
     }
 
 
-def _bound(node: Node, found: Found) -> Any:
+def _bound(node: Node, chain: str, found: Found) -> Any:
     op = node.part
     if not isinstance(op, Op) or op.needs is None:
         return op
-    chain = _chain(node)
     if chain not in found:
         held = ", ".join(f"'{key}'" for key in found) or "none"
         raise SpellingError(
             f"the report has no value for '{chain}'{did_you_mean(chain, found)}; it has: {held}"
         )
     return op.settle(found[chain])
-
-
-def _chain(node: Node) -> str:
-    """Return how a node's planes are made, from the source on, without folds and sinks."""
-    before = " & ".join(filter(None, map(_chain, node.inputs)))
-    own = "" if isinstance(node.part, Source | Fold | Sink) else str(node.part)
-    return " | ".join(filter(None, (before, own)))

@@ -5,6 +5,7 @@ The file is made anew by::
     python -c "from hoaconv.job.stub import stub; print(stub(), end='')" > hoaconv/ops/__init__.pyi
 """
 
+import re
 from inspect import Parameter, Signature, formatannotation, signature
 
 from hoaconv import ops
@@ -67,8 +68,10 @@ def _parameters(shown: Signature) -> list[str]:
 
 def _parameter(parameter: Parameter) -> str:
     kept = formatannotation(parameter.annotation).replace("typing.", "")
+    kept = re.sub(r"hoaconv\.[\w.]+", "Any", kept)  # a type of the op's own module
     # Whatever an op takes may be spelled as on the command line.
-    taken = kept if "str" in kept else f"{kept} | str"
+    most = kept.removesuffix(" | None")
+    taken = kept if "str" in kept else f"{most} | str{kept.removeprefix(most)}"
     text = f"{parameter.name}: {taken}"
     return text if parameter.default is Parameter.empty else f"{text} = ..."
 

@@ -75,19 +75,17 @@ def between(source: Any, /, lo: float | str, hi: float | str) -> _Volume: ...
 def bilateral(
     source: Any,
     /,
-    sigma: hoaconv.ops.kinds.Triple[float] | str,
+    sigma: float | tuple[float, float, float] | str,
     sigma_color: float | str,
     truncate: float | str = ...,
     mode: str = ...,
     cval: float | str = ...,
 ) -> _Volume: ...
-def bin(
-    source: Any, /, factor: hoaconv.ops.kinds.Triple[int] | str, method: str = ...
-) -> _Volume: ...
+def bin(source: Any, /, factor: int | tuple[int, int, int] | str, method: str = ...) -> _Volume: ...
 def blackhat(
     source: Any,
     /,
-    radius: hoaconv.ops.kinds.Triple[int] | str,
+    radius: int | tuple[int, int, int] | str,
     footprint: str = ...,
     mode: str = ...,
     cval: float | str = ...,
@@ -97,7 +95,7 @@ def clip(source: Any, /, lo: float | str, hi: float | str) -> _Volume: ...
 def close(
     source: Any,
     /,
-    radius: hoaconv.ops.kinds.Triple[int] | str,
+    radius: int | tuple[int, int, int] | str,
     footprint: str = ...,
     mode: str = ...,
     cval: float | str = ...,
@@ -108,7 +106,7 @@ def convolve(
     weights: str,
     mode: str = ...,
     cval: float | str = ...,
-    numbers: hoaconv.ops.files.Numbers | None | str = ...,
+    numbers: Any | str | None = ...,
 ) -> _Volume: ...
 def crop(
     source: Any,
@@ -118,7 +116,7 @@ def crop(
 def dilate(
     source: Any,
     /,
-    radius: hoaconv.ops.kinds.Triple[int] | str,
+    radius: int | tuple[int, int, int] | str,
     footprint: str = ...,
     mode: str = ...,
     cval: float | str = ...,
@@ -127,7 +125,7 @@ def divide(source: Any, /, value: float | str) -> _Volume: ...
 def dog(
     source: Any,
     /,
-    low_sigma: hoaconv.ops.kinds.Triple[float] | str,
+    low_sigma: float | tuple[float, float, float] | str,
     high_sigma: float | str | tuple[float, float, float] = ...,
     mode: str = ...,
     cval: float | str = ...,
@@ -137,7 +135,7 @@ def equalize(source: Any, /) -> _Volume: ...
 def erode(
     source: Any,
     /,
-    radius: hoaconv.ops.kinds.Triple[int] | str,
+    radius: int | tuple[int, int, int] | str,
     footprint: str = ...,
     mode: str = ...,
     cval: float | str = ...,
@@ -149,7 +147,7 @@ def gamma(source: Any, /, value: float | str) -> _Volume: ...
 def gaussian(
     source: Any,
     /,
-    sigma: hoaconv.ops.kinds.Triple[float] | str,
+    sigma: float | tuple[float, float, float] | str,
     mode: str = ...,
     cval: float | str = ...,
     truncate: float | str = ...,
@@ -157,7 +155,7 @@ def gaussian(
 def gradient(
     source: Any,
     /,
-    radius: hoaconv.ops.kinds.Triple[int] | str,
+    radius: int | tuple[int, int, int] | str,
     footprint: str = ...,
     mode: str = ...,
     cval: float | str = ...,
@@ -165,7 +163,7 @@ def gradient(
 def gradient_magnitude(
     source: Any,
     /,
-    sigma: hoaconv.ops.kinds.Triple[float] | str,
+    sigma: float | tuple[float, float, float] | str,
     mode: str = ...,
     cval: float | str = ...,
     truncate: float | str = ...,
@@ -178,11 +176,7 @@ def laplace(source: Any, /, mode: str = ..., cval: float | str = ...) -> _Volume
 def li(source: Any, /) -> _Scalar: ...
 def log(source: Any, /) -> _Volume: ...
 def lut(
-    source: Any,
-    /,
-    file: str,
-    dtype: str = ...,
-    numbers: hoaconv.ops.files.Numbers | None | str = ...,
+    source: Any, /, file: str, dtype: str = ..., numbers: Any | str | None = ...
 ) -> _Volume: ...
 def mask(source: Any, /, other: str, outside: float | str = ...) -> _Volume: ...
 @overload
@@ -198,11 +192,7 @@ def mean(source: Any, /, axis: None = None) -> _Scalar: ...
 @overload
 def mean(source: Any, /, axis: str | tuple[str, ...]) -> _Measured: ...
 def median(
-    source: Any,
-    /,
-    size: hoaconv.ops.kinds.Triple[int] | str,
-    mode: str = ...,
-    cval: float | str = ...,
+    source: Any, /, size: int | tuple[int, int, int] | str, mode: str = ..., cval: float | str = ...
 ) -> _Volume: ...
 @overload
 def min(source: Any, /, axis: None = None) -> _Scalar: ...
@@ -217,7 +207,7 @@ def multiply(source: Any, /, value: float | str) -> _Volume: ...
 def non_max_suppression(
     source: Any,
     /,
-    sigma: hoaconv.ops.kinds.Triple[float] | str,
+    sigma: float | tuple[float, float, float] | str,
     mode: str = ...,
     truncate: float | str = ...,
 ) -> _Volume: ...
@@ -225,19 +215,13 @@ def normalize(source: Any, /, mean: float | str = ..., std: float | str = ...) -
 def open(
     source: Any,
     /,
-    radius: hoaconv.ops.kinds.Triple[int] | str,
+    radius: int | tuple[int, int, int] | str,
     footprint: str = ...,
     mode: str = ...,
     cval: float | str = ...,
 ) -> _Volume: ...
 def otsu(source: Any, /) -> _Scalar: ...
-def pad(
-    source: Any,
-    /,
-    width: hoaconv.ops.geometry.Widths | str,
-    mode: str = ...,
-    cval: float | str = ...,
-) -> _Volume: ...
+def pad(source: Any, /, width: Any | str, mode: str = ..., cval: float | str = ...) -> _Volume: ...
 @overload
 def percentile(source: Any, /, percentile: float) -> _Scalar: ...
 @overload
@@ -250,7 +234,7 @@ def projection(source: Any, /, method: str) -> _Measured: ...
 def remove_small(source: Any, /, volume: int | str, connectivity: int | str = ...) -> _Volume: ...
 def rescale(source: Any, /, lo: float | str, hi: float | str, dtype: str = ...) -> _Volume: ...
 def resize(
-    source: Any, /, factor: hoaconv.ops.kinds.Triple[float] | str, order: int | str = ...
+    source: Any, /, factor: float | tuple[float, float, float] | str, order: int | str = ...
 ) -> _Volume: ...
 def rotate90(source: Any, /, k: int | str = ...) -> _Volume: ...
 def sobel(source: Any, /, axis: str = ..., mode: str = ...) -> _Volume: ...
@@ -268,9 +252,9 @@ def std(
 def structure_tensor(
     source: Any,
     /,
-    sigma: hoaconv.ops.kinds.Triple[float] | str,
+    sigma: float | tuple[float, float, float] | str,
     output: str = ...,
-    gradient_sigma: hoaconv.ops.kinds.Triple[float] | str = ...,
+    gradient_sigma: float | tuple[float, float, float] | str = ...,
     mode: str = ...,
     truncate: float | str = ...,
 ) -> _Volume: ...
@@ -283,23 +267,19 @@ def threshold(source: Any, /, value: float | str) -> _Volume: ...
 def tophat(
     source: Any,
     /,
-    radius: hoaconv.ops.kinds.Triple[int] | str,
+    radius: int | tuple[int, int, int] | str,
     footprint: str = ...,
     mode: str = ...,
     cval: float | str = ...,
 ) -> _Volume: ...
 def transpose_xy(source: Any, /) -> _Volume: ...
 def uniform(
-    source: Any,
-    /,
-    size: hoaconv.ops.kinds.Triple[int] | str,
-    mode: str = ...,
-    cval: float | str = ...,
+    source: Any, /, size: int | tuple[int, int, int] | str, mode: str = ..., cval: float | str = ...
 ) -> _Volume: ...
 def unsharp(
     source: Any,
     /,
-    sigma: hoaconv.ops.kinds.Triple[float] | str,
+    sigma: float | tuple[float, float, float] | str,
     amount: float | str = ...,
     mode: str = ...,
     cval: float | str = ...,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from inspect import Signature, signature
+from types import GenericAlias
 from typing import (
     Any,
     Concatenate,
@@ -16,12 +17,14 @@ from typing import (
     TypeVar,
     cast,
     dataclass_transform,
+    get_args,
+    get_origin,
     overload,
 )
 
 from hoaconv.errors import SpellingError
 from hoaconv.ops.function import WORK, BlockOp, Depth, class_of
-from hoaconv.ops.kinds import WORD
+from hoaconv.ops.kinds import WORD, Triple
 from hoaconv.ops.parameters import Declared, param, parameters
 
 __all__ = ["EXAMPLES", "OPS", "abstract_op", "op"]
@@ -146,9 +149,18 @@ def _enter(declared: type[Declared], example: str) -> None:
         )
     # Else Python would show the signature of `Declared.__new__`.
     own = list(signature(declared.__init__).parameters.values())[1:]
-    declared.__signature__ = Signature(own)  # type: ignore[attr-defined]
+    taken = [p.replace(annotation=_taken(p.annotation)) for p in own]
+    declared.__signature__ = Signature(taken)  # type: ignore[attr-defined]
     needed = (p.name.upper() for p in parameters(declared) if p.default is MISSING)
     OPS[word], EXAMPLES[word] = declared, example or " ".join([word, *needed])
+
+
+def _taken(annotation: Any) -> Any:
+    """Return the type of what a parameter takes, which for three values may be one."""
+    if get_origin(annotation) is not Triple:
+        return annotation
+    (kind,) = get_args(annotation)
+    return kind | GenericAlias(tuple, (kind,) * 3)
 
 
 def _home(declared: type[Declared]) -> tuple[str, str]:

@@ -16,13 +16,13 @@ import json, sys
 import numpy as np
 import hoaconv as hc
 from hoaconv import ops
-from hoaconv.job import running
+from hoaconv.job import execute as running
 
 plain, told = running.run, []
 
 
-def run(made, tell):
-    outcome = plain(made, tell)
+def run(made, *rest):
+    outcome = plain(made, *rest)
     told.append((made.projected, outcome.measured, made.limits.budget))
     return outcome
 

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pytest
-from hoaconv.cli import app
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invoking import run
@@ -26,6 +25,7 @@ from hoaconv.ops.kinds import NUMBER, bounded
 from hoaconv.ops.own import load_ops
 from hoaconv.ops.parameters import Declared
 from hoaconv.ops.spelling import parse_op
+from hoaconv.terminal.app import app
 
 pytestmark = pytest.mark.one_python
 
