@@ -36,7 +36,7 @@ class Measured:
     >>> volume = hoaconv.open(np.arange(24, dtype="uint8").reshape(2, 3, 4))
     >>> volume.max("z")
     Measured(max along z of 2 x 3 x 4 uint8)
-    >>> volume.sum(("y", "x")).compute().tolist(), volume.stats().compute().mean
+    >>> volume.sum(("y", "x")).compute().tolist(), hoaconv.ops.stats(volume).compute().mean
     ([66, 210], 11.5)
     """
 

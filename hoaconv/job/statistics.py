@@ -17,8 +17,7 @@ from hoaconv.job.plots import Plot
 from hoaconv.job.progress import display
 from hoaconv.job.resolve import Resolved, resolve
 from hoaconv.job.statistics_report import Statistics
-from hoaconv.job.target import Branch
-from hoaconv.job.volume import Volume
+from hoaconv.job.target import Branch, VolumeLike
 from hoaconv.job.watching import Watcher
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.ops.deferred import CONSTANT
@@ -35,7 +34,7 @@ _OF_THE_SAMPLE = {"n", "min", "max", "sum", CONSTANT, *SHARED}
 
 
 def measure(
-    volume: Volume,
+    volume: VolumeLike,
     *,
     sample: int | None = None,
     running: Running | None = None,

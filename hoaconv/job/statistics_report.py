@@ -93,6 +93,14 @@ class Statistics:
         """Whether all slices were measured."""
         return self.slices_measured == self.slices
 
+    def __getattr__(self, name: str) -> Any:
+        """Return a number by its name: ``mean``, ``p50``, ``otsu``."""
+        groups = ("stats", "percentiles", "thresholds")
+        for group in groups if not name.startswith("_") and name not in groups else ():
+            if name in getattr(self, group):
+                return getattr(self, group)[name]
+        raise AttributeError(f"there is no number {name!r}")
+
     def describe(self) -> dict[str, Any]:
         """All of it, as JSON takes it."""
         return asdict(self)

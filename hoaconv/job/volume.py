@@ -20,10 +20,12 @@ from hoaconv.job.job import Job
 from hoaconv.job.measured import Measured
 from hoaconv.job.methods import method_of, names
 from hoaconv.job.operators import Comparison
-from hoaconv.job.options import OmeZarr
+from hoaconv.job.options import OmeZarr, Running, Values
 from hoaconv.job.planned import Planned
 from hoaconv.job.reductions import Reducible
 from hoaconv.job.scalar import Scalar, is_number
+from hoaconv.job.statistics import measure
+from hoaconv.job.statistics_report import Statistics
 from hoaconv.job.target import Branch, InMemory
 from hoaconv.ops import Crop
 from hoaconv.ops.catalogue import lookup
@@ -182,6 +184,39 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         job = Job((Branch("array", self, InMemory()),))
         computed: np.ndarray[Any, Any] = job.run(budget=budget, workers=workers)["array"]
         return computed
+
+    def stats(
+        self,
+        *,
+        sample: int | None = None,
+        budget: str | int | None = None,
+        workers: int | None = None,
+    ) -> Statistics:
+        """Measure the volume in one sweep: range, mean, percentiles, thresholds, histogram.
+
+        Parameters
+        ----------
+        sample
+            Slices to measure, drawn at random along z; by default all.
+        budget, workers
+            As of `compute`.
+
+        Returns
+        -------
+        Statistics
+            ``.mean``, ``.std``, ``.p50``, ``.otsu`` and so on are its numbers.
+
+        Raises
+        ------
+        SpellingError
+            If an op of the volume measures itself.
+        BudgetError
+            If the sweep doesn't fit the budget.
+        SourceError
+            If a voxel can't be read.
+        """
+        running = Running(budget=budget, workers=workers)
+        return measure(self, sample=Values(sample=sample).sample, running=running)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         computed = self.compute()

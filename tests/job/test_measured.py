@@ -138,12 +138,12 @@ def test_a_measurement_is_a_value_that_shows_itself() -> None:
     assert "<table>" in volume.max("z")._repr_html_()
     assert np.array_equal(np.asarray(volume.max("z")), ARRAY.max(0))
     with pytest.raises(TypeError, match="no array"):
-        np.asarray(volume.stats())
+        np.asarray(ops.stats(volume))
 
 
 def test_what_is_tapped_on_the_way_is_not_mistaken_for_the_result() -> None:
     tapped = hc.open(ARRAY) | "stats | projection max | add 1"
-    assert tapped.stats().compute().min == ARRAY.min() + 1
+    assert ops.stats(tapped).compute().min == ARRAY.min() + 1
     assert np.array_equal(tapped.min("z").compute(), ARRAY.min(0) + 1)
     assert float(tapped.max()) == ARRAY.max() + 1
 

@@ -301,3 +301,17 @@ def test_an_op_that_there_is_not_is_no_attribute() -> None:
     with pytest.raises(TypeError):
         volume + "text"
     assert reduce(operator.add, [volume, 1, np.int64(2)]).shape == volume.shape
+
+
+def test_statistics_of_a_volume_are_those_of_the_verb(tmp_path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", ARRAY)
+    made, verb = hc.open(ARRAY).stats(workers=1), hc.stats(tmp_path / "a.tif")
+    assert made.stats == verb.stats
+    assert (made.mean, made.p50, made.otsu) == (
+        verb.stats["mean"],
+        verb.percentiles["p50"],
+        verb.thresholds["otsu"],
+    )
+    assert made.min == ARRAY.min()
+    with pytest.raises(AttributeError, match="no number 'middle'"):
+        _ = made.middle

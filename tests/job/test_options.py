@@ -1,0 +1,57 @@
+"""Options are declared once: verbs, the command line and kernels agree with the declarations."""
+
+from dataclasses import fields
+from inspect import Parameter, signature
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hoaconv import api
+from hoaconv.errors import SpellingError
+from hoaconv.job.declared import MAX_CELL, METHODS, options_of
+from hoaconv.job.options import OmeZarr, Reading, Running
+from hoaconv.kernels import downsample
+from hoaconv.terminal.app import GROUPS
+
+
+@pytest.mark.parametrize("verb", ["stack_to_omezarr", "plan", "stats"])
+def test_a_verb_has_the_options_that_are_declared_with_their_defaults(verb) -> None:
+    declared = {
+        f.name: f.default for group in GROUPS[verb] for f in fields(group) if "option" in f.metadata
+    }
+    taken = {
+        name: p.default
+        for name, p in signature(getattr(api, verb)).parameters.items()
+        if p.kind is Parameter.KEYWORD_ONLY and name != "watcher"
+    }
+    assert taken == declared
+
+
+def test_an_option_is_declared_in_one_group_of_a_verb() -> None:
+    for groups in GROUPS.values():
+        names = [name for group in groups for name in options_of(group)]
+        assert len(names) == len(set(names))
+
+
+def test_methods_and_cells_are_those_of_the_kernels() -> None:
+    assert set(downsample.METHODS) == set(METHODS)
+    assert downsample.MAX_CELL == MAX_CELL
+
+
+@given(chunks=st.one_of(st.integers(1, 99), st.tuples(*[st.integers(1, 99)] * 3)))
+def test_equal_options_are_equal_however_they_are_written(chunks) -> None:
+    text = ",".join(map(str, chunks)) if isinstance(chunks, tuple) else str(chunks)
+    one = OmeZarr("o.zarr", chunks=chunks, shards="none")
+    assert one == OmeZarr("o.zarr", chunks=text, shards="none")
+    assert one == OmeZarr("o.zarr", chunks=np.array(chunks), shards="none")
+    assert hash(one) == hash(OmeZarr("o.zarr", chunks=text, shards="none"))
+
+
+def test_what_is_given_is_what_is_not_the_default() -> None:
+    assert Reading(range="3:9", reduce=2).given() == {"range": "3:9", "reduce": 2}
+    assert Running().given() == {}
+    assert Running(budget="1GiB").budget == 1 << 30
+    with pytest.raises(SpellingError, match="not a size in bytes"):
+        Running(budget="a lot")
