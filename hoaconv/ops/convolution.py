@@ -10,7 +10,7 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError
-from hoaconv.kernels.convolve import Taps, convolve, convolve_bytes, taps_of
+from hoaconv.kernels.convolve import Stencil, convolve, convolve_bytes, stencil
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import FINITE, Declared, param, register
 from hoaconv.ops.table import file_of, unreadable
@@ -36,26 +36,26 @@ class Convolve(Declared, Op):
     cval: float = param(FINITE, "the value there, for mode=constant", 0.0)
 
     @cached_property
-    def _taps(self) -> Taps:
-        return taps_of(_read(Path(self.weights)))
+    def _stencil(self) -> Stencil:
+        return stencil(_read(Path(self.weights)))
 
     @property
     def halo(self) -> tuple[int, int, int]:
         """Half the array."""
-        return self._taps.radii
+        return self._stencil.radii
 
     def infer(self, spec: Spec) -> Spec:
         """The same. Raises PlanError, before the run, if the file holds no weights."""
-        _ = self._taps
+        _ = self._stencil
         return spec
 
     def work(self, spec: Spec) -> int:
         """A row for each of the array's, and the weights."""
-        return convolve_bytes(spec.shape, spec.dtype, self._taps)
+        return convolve_bytes(spec.shape, spec.dtype, self._stencil)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Convolve ``block[core]`` into `out`."""
-        convolve(block, core, out, self._taps, self.mode, self.cval)
+        convolve(block, core, out, self._stencil, self.mode, self.cval)
 
 
 def _read(file: Path) -> np.ndarray[Any, Any]:

@@ -13,14 +13,10 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.kernels.gaussian import Weights, gaussian_radius, gaussian_weights
-from hoaconv.kernels.gradient import (
-    ALL_AXES,
-    derivative_weights,
-    gradient,
-    gradient_bytes,
-    laplace,
-)
+from hoaconv.kernels.gaussian import derivative_weights, gaussian_radius, gaussian_weights
+from hoaconv.kernels.gradient import MAGNITUDE, gradient, gradient_bytes
+from hoaconv.kernels.laplace import laplace
+from hoaconv.kernels.types import Weights
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import FINITE, NUMBER, PER_AXIS, Declared, choice, param, register
@@ -77,7 +73,7 @@ class _Gradient(Declared, Derived):
 
     @abstractmethod
     def weights(self) -> tuple[Weights, Weights, int]:
-        """Smoothing and deriving weights for z, y, x; the axis, or ALL_AXES."""
+        """Smoothing and deriving weights for z, y, x; the axis, or MAGNITUDE."""
 
     @property
     @abstractmethod
@@ -137,7 +133,7 @@ class GradientMagnitude(_Gradient):
             derivative_weights(sigma, smoothing)
             for sigma, smoothing in zip(self._sigmas, (z, y, x), strict=True)
         )
-        return (z, y, x), (dz, dy, dx), ALL_AXES
+        return (z, y, x), (dz, dy, dx), MAGNITUDE
 
 
 @register("sobel")
@@ -170,5 +166,5 @@ class Sobel(_Gradient):
         """1, 2, 1 and -1, 0, 1."""
         smoothing: np.ndarray[Any, Any] = np.array([2.0, 1.0])
         deriving: np.ndarray[Any, Any] = np.array([0.0, 1.0])
-        axis = ALL_AXES if self.axis == "all" else "zyx".index(self.axis)
+        axis = MAGNITUDE if self.axis == "all" else "zyx".index(self.axis)
         return (smoothing,) * 3, (deriving,) * 3, axis

@@ -11,7 +11,7 @@ import numpy as np
 from hoaconv.engine.contract import Lengths, Resample
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
-from hoaconv.kernels.geometry import MODES, pad, pad_index, turn
+from hoaconv.kernels.rearrange import NUMPY_MODES, copy_transposed, pad, pad_indices
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.ops.boundary import boundary
 from hoaconv.ops.declare import NUMBER, Declared, Kind, param, register
@@ -227,7 +227,7 @@ class Rotate90(_PlaneByPlane):
         """Copy rows of the turned plane."""
         view = np.rot90(planes[0], self.k)[rows]
         if self.k % 2:
-            turn(view, out)
+            copy_transposed(view, out)
         else:
             out[...] = view
 
@@ -250,7 +250,7 @@ class TransposeXY(_PlaneByPlane):
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
         """Copy columns into rows."""
-        turn(planes[0].T[rows], out)
+        copy_transposed(planes[0].T[rows], out)
 
 
 @register("pad 1,2,2")
@@ -266,7 +266,7 @@ class Pad(Declared, Resample):
     width: int | tuple[Any, ...] = param(
         WIDTHS, "voxels on both sides, or BEFORE:AFTER, of each axis"
     )
-    mode: str = param(boundary(*sorted(MODES)), "what they are", "constant")
+    mode: str = param(boundary(*sorted(NUMPY_MODES)), "what they are", "constant")
     cval: float = param(NUMBER, "their value, for mode=constant; rounded and saturated", 0.0)
 
     @property
@@ -281,7 +281,7 @@ class Pad(Declared, Resample):
         return replace(spec, shape=(z, y, x))
 
     def _index(self, spec: Spec, axis: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        return pad_index(spec.shape[axis], *self._widths[axis], self.mode)
+        return pad_indices(spec.shape[axis], *self._widths[axis], self.mode)
 
     def reach(self, spec: Spec, z: int) -> range:
         """From the first plane that is still wanted to the last that was; none for a constant."""
@@ -322,7 +322,7 @@ def _swapped(lengths: Lengths) -> Lengths:
 @lru_cache(maxsize=8)
 def _ends(n: int, before: int, after: int, mode: str) -> tuple[list[int], list[int]]:
     """The first plane that a padded axis still wants at each place, and the end of those it had."""
-    taken = pad_index(n, before, after, mode)
+    taken = pad_indices(n, before, after, mode)
     wanted = np.where(taken < 0, n, taken)
     starts = np.minimum.accumulate(wanted[::-1])[::-1]
     return starts.tolist(), np.maximum.accumulate(taken + 1).tolist()

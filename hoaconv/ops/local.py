@@ -9,13 +9,13 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.kernels.deviation import deviation, deviation_bytes
+from hoaconv.kernels.deviation import std_filter, std_filter_bytes
+from hoaconv.kernels.types import Triple
 from hoaconv.kernels.uniform import (
-    MOST_VOXELS,
-    Sizes,
-    exact_deviation,
-    uniform,
-    uniform_bytes,
+    MAX_VOXELS,
+    integer_std_filter,
+    uniform_filter,
+    uniform_filter_bytes,
 )
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.boundary import BOUNDARY
@@ -34,13 +34,13 @@ class _Windowed(Declared, Op):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if prod(self.sizes) > MOST_VOXELS:
+        if prod(self.sizes) > MAX_VOXELS:
             raise SpellingError(
-                f"{self.word}: a window has at most {MOST_VOXELS} voxels, not {prod(self.sizes)}"
+                f"{self.word}: a window has at most {MAX_VOXELS} voxels, not {prod(self.sizes)}"
             )
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> Triple:
         """(z, y, x)."""
         return self.size if isinstance(self.size, tuple) else (self.size,) * 3
 
@@ -68,11 +68,11 @@ class Uniform(_Windowed):
 
     def work(self, spec: Spec) -> int:
         """Sums along z of some rows, and a few rows more."""
-        return uniform_bytes(spec.shape, spec.dtype, self.sizes)
+        return uniform_filter_bytes(spec.shape, spec.dtype, self.sizes)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the means around ``block[core]`` into `out`."""
-        uniform(block, core, out, self.sizes, self.mode, self.cval)
+        uniform_filter(block, core, out, self.sizes, self.mode, self.cval)
 
 
 @register("std 3")
@@ -99,10 +99,10 @@ class Std(_Windowed):
     def work(self, spec: Spec) -> int:
         """Sums along z of some rows, and a few rows more."""
         if self._is_exact(spec.dtype):
-            return uniform_bytes(spec.shape, spec.dtype, self.sizes, 2)
-        return deviation_bytes(spec.shape, self.sizes)
+            return uniform_filter_bytes(spec.shape, spec.dtype, self.sizes, 2)
+        return std_filter_bytes(spec.shape, self.sizes)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the standard deviations around ``block[core]`` into `out`."""
-        deviate = exact_deviation if self._is_exact(block.dtype) else deviation
+        deviate = integer_std_filter if self._is_exact(block.dtype) else std_filter
         deviate(block, core, out, self.sizes, self.mode, self.cval)

@@ -8,7 +8,7 @@ import numpy as np
 from hoaconv.engine.contract import Join, Zip
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
-from hoaconv.kernels.pointwise import combine, compute_bytes
+from hoaconv.kernels.pointwise import apply_binary, apply_unary_bytes
 from hoaconv.ops.declare import FINITE, Declared, Kind, param, register, spell_number
 
 __all__ = ["OPERAND", "VOLUME", "Arithmetic", "Mask", "Where"]
@@ -67,12 +67,12 @@ class Arithmetic(Join):
 
     def work(self, *specs: Spec) -> int:
         """Some rows of each volume as float64."""
-        return 2 * compute_bytes(specs[0].shape[2])
+        return 2 * apply_unary_bytes(specs[0].shape[2])
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
         """Compute into `out`."""
         with np.errstate(all="ignore"):  # what is divided by 0 is infinite or NaN
-            combine(planes[0], planes[1], out, self.function)
+            apply_binary(planes[0], planes[1], out, self.function)
 
     def __str__(self) -> str:
         return self.spelled

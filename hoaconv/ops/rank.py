@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.kernels.extrema import box_bytes, box_extreme
+from hoaconv.kernels.extrema import box_extremum, box_extremum_bytes
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import NUMBER, SIZES, Declared, param, register
 
@@ -40,11 +40,11 @@ class _Extreme(Declared, Op):
 
     def work(self, spec: Spec) -> int:
         """Rows of all planes, as many as the box is high, and a few more."""
-        return box_bytes(spec.shape, spec.dtype, self._sizes)
+        return box_extremum_bytes(spec.shape, spec.dtype, self._sizes)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the extremes around ``block[core]`` into `out`."""
-        box_extreme(block, core, out, self._sizes, self.greatest, self.mode, self.cval)
+        box_extremum(block, core, out, self._sizes, self.greatest, self.mode, self.cval)
 
 
 @register("min 3")

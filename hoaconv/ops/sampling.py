@@ -10,7 +10,7 @@ from hoaconv.engine.contract import Lengths, Resample
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
 from hoaconv.kernels.downsample import MAX_CELL, METHODS, downsample, downsample_bytes
-from hoaconv.kernels.interpolate import Places, interpolate, interpolate_bytes, places
+from hoaconv.kernels.interpolate import Neighbours, interpolate, interpolate_bytes, neighbours
 from hoaconv.ops.declare import PER_AXIS, SIZES, Declared, Kind, choice, param, register
 
 __all__ = ["Bin", "Resize"]
@@ -120,13 +120,13 @@ class Resize(Declared, Resample):
         z, y, x = (max(1, round(n * f)) for n, f in zip(spec.shape, self.factors, strict=True))
         return replace(spec, shape=(z, y, x))
 
-    def _places(self, spec: Spec, axis: int, wanted: slice | None = None) -> Places:
+    def _neighbours(self, spec: Spec, axis: int, wanted: slice | None = None) -> Neighbours:
         count = self.infer(spec).shape[axis]
-        return places(spec.shape[axis], count, self.order, wanted or slice(0, count))
+        return neighbours(spec.shape[axis], count, self.order, wanted or slice(0, count))
 
     def reach(self, spec: Spec, z: int) -> range:
         """The planes on both sides, or the one plane that lies there."""
-        at = self._places(spec, 0, slice(z, z + 1))
+        at = self._neighbours(spec, 0, slice(z, z + 1))
         return range(int(at.first[0]), int(at.second[0]) + 1)
 
     def chooses(self, spec: Spec) -> range | None:
@@ -146,12 +146,12 @@ class Resize(Declared, Resample):
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:
         """Interpolate some rows."""
-        along, across = self._places(spec, 1, rows), self._places(spec, 2)
+        along, across = self._neighbours(spec, 1, rows), self._neighbours(spec, 2)
         if self.order == 0:
             for y, row in zip(along.first, out, strict=True):
                 np.take(planes[0][y], across.first, out=row, mode="clip")
             return
-        weight = self._places(spec, 0, slice(z, z + 1)).weight[0]
+        weight = self._neighbours(spec, 0, slice(z, z + 1)).weight[0]
         interpolate((planes[0], planes[-1]), float(weight), along, across, out)
 
     def warm(self, spec: Spec) -> None:

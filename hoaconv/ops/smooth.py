@@ -7,12 +7,8 @@ from typing import ClassVar
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.kernels.gaussian import (
-    gaussian_radius,
-    gaussian_weights,
-    smooth,
-    smooth_bytes,
-)
+from hoaconv.kernels.gaussian import gaussian_radius, gaussian_weights
+from hoaconv.kernels.separable import convolve_separable, convolve_separable_bytes
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import NUMBER, PER_AXIS, Declared, param, register
 
@@ -80,9 +76,9 @@ class Gaussian(Declared, Op):
 
     def work(self, spec: Spec) -> int:
         """Rows already smoothed along z, as many as the weights reach over, and a few more."""
-        return smooth_bytes(spec.shape, spec.dtype, self.halo)
+        return convolve_separable_bytes(spec.shape, spec.dtype, self.halo)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Smooth ``block[core]`` into `out`."""
         z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in self._sigmas)
-        smooth(block, core, out, (z, y, x), self.mode, self.cval)
+        convolve_separable(block, core, out, (z, y, x), self.mode, self.cval)

@@ -13,8 +13,8 @@ from hoaconv.engine.contract import Core, Fold, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.histogram import bin_values, is_exact
-from hoaconv.kernels.lookup import look_up, pattern_values, tabulate, tabulate_bytes
-from hoaconv.kernels.rows import Flat
+from hoaconv.kernels.lookup import apply_table, pattern_values, tabulate, tabulate_bytes
+from hoaconv.kernels.types import Vector
 from hoaconv.ops.declare import DTYPE, Declared, Kind, param, register
 from hoaconv.ops.measure import Counting, Counts
 
@@ -66,7 +66,7 @@ class Lut(Declared, Op):
     dtype: str = param(DTYPE_OR_SAME, "dtype of the result", "same")
 
     @cached_property
-    def _tables(self) -> Mapping[np.dtype[Any], Flat]:
+    def _tables(self) -> Mapping[np.dtype[Any], Vector]:
         """The whole table for each dtype that is taken."""
         entries = _read(Path(self.file))
 
@@ -90,7 +90,7 @@ class Lut(Declared, Op):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the entries of ``block[core]`` into `out`."""
-        look_up(block[core], out, self._tables[block.dtype])
+        apply_table(block[core], out, self._tables[block.dtype])
 
 
 def unreadable(word: str, file: Path, what: str, error: Exception) -> PlanError:
@@ -99,7 +99,7 @@ def unreadable(word: str, file: Path, what: str, error: Exception) -> PlanError:
     return PlanError(f"{word}: {file} can't be read as {what}: {reason}")
 
 
-def _read(file: Path) -> Flat:
+def _read(file: Path) -> Vector:
     """The numbers in a file, as float64."""
     try:
         if file.suffix == ".npy":
@@ -200,7 +200,7 @@ class Mapped(Op):
         return spec
 
     @cached_property
-    def _entries(self) -> Flat:
+    def _entries(self) -> Vector:
         return np.frombuffer(self.table, self.dtype).copy()  # kernels want it to be writable
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
@@ -209,7 +209,7 @@ class Mapped(Op):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the new values of ``block[core]`` into `out`."""
-        look_up(block[core], out, self._entries)
+        apply_table(block[core], out, self._entries)
 
     def __str__(self) -> str:
         return self.text

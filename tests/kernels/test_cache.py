@@ -1,4 +1,4 @@
-"""Compiled kernels: no place for them, a full disk, damaged files; a run goes on."""
+"""Runs continue without a cache folder, with a full disk and with damaged kernel files."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ PACKAGE = Path(hoaconv.__file__).parent
 
 @pytest.fixture
 def command(tmp_path):
-    """A conversion in a process of its own, by a copy of the package with a cache of its own."""
+    """Return a function that runs a conversion by a copy of the package with its own cache."""
     left_out = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PACKAGE, tmp_path / "lib" / "hoaconv", ignore=left_out)
     (tmp_path / "in").mkdir()
@@ -89,7 +89,7 @@ def test_a_process_that_may_not_compile_is_told(command) -> None:
 
 
 def test_memory_that_has_run_out_is_no_damaged_kernel(monkeypatch) -> None:
-    """Kernels on disk are left alone then, and nobody is told that they can't be read."""
+    """Kernels on disk are not removed, and no note says that they are damaged."""
 
     def too_much(_):
         raise MemoryError
