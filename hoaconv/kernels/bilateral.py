@@ -104,6 +104,7 @@ def _bilateral_filter(
     limits: Any,
     workspace: Any,
 ) -> None:
+    """Compute row by row; `scale` scales differences of grey values for a power of 2."""
     lo, hi, outside = limits
     line, centre, norms, sums = workspace
     wz, wy, wx = weights

@@ -72,6 +72,7 @@ def _std_filter(
     cval: float,
     workspace: Any,
 ) -> None:
+    """Compute row by row: columns along z, their union along y, and the union of these along x."""
     ring, line, windows, offsets = workspace
     nz, ny, nx = shape
     rx, voxels = size[2] // 2, size[0] * size[1] * size[2]

@@ -83,6 +83,7 @@ def minimum(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -
 def _write_extrema(
     largest: bool, planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane
 ) -> None:
+    """Write the maximum of each cell if `largest`, else the minimum."""
     cells = _Cells.of(planes, count, fy, fx, out)
     extrema = np.empty(cells.shape[1], out.dtype)
     _extrema(
@@ -193,6 +194,7 @@ def _mean(
     out: Any,
     out_step: int,
 ) -> None:
+    """Write the means, computed in float64, row of cells by row of cells."""
     count, fy, fx = cell
     sums, means = workspace
     (ny, nx), (lo, hi) = shape, limits
@@ -263,6 +265,7 @@ def _extrema(
     out: Any,
     out_step: int,
 ) -> None:
+    """Write the extrema, row of cells by row of cells."""
     count, fy, fx = cell
     ny, nx = shape
     for row in range(0, ny, fy):
@@ -291,6 +294,7 @@ def _exceeds(voxel: Any, extremum: Any, largest: bool) -> Any:
 def _mode(
     planes: Any, shape: Any, step: int, cell: Any, voxels: Any, out: Any, out_step: int
 ) -> None:
+    """Write the modes; `voxels` holds the voxels of one cell."""
     count, fy, fx = cell
     ny, nx = shape
     for row in range(0, ny, fy):

@@ -70,6 +70,7 @@ def take_totals(sums: Array) -> tuple[Fraction, Fraction]:
 def _accumulate(
     source: FlatRows, shape: Any, limits: Any, sums: Any, counts: Any, extremes: Any
 ) -> None:
+    """Add the voxels of a block, as `accumulate`."""
     ny, nx = shape
     lo, hi = extremes
     low_limit, high_limit = limits

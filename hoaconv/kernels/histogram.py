@@ -128,6 +128,7 @@ class BinCounts:
 
 
 def _lane_count(dtype: np.dtype[Any]) -> int:
+    """Return the number of lanes of the 32-bit counts."""
     return 2 if is_exact(dtype) and dtype.itemsize == 2 else 4
 
 
@@ -201,6 +202,7 @@ def _count_exact(flat: Any, step: int, shape: Any, sign: Any, lanes: Any) -> Non
 
 @kernel
 def _count_truncated(flat: Any, step: int, shape: Any, lanes: Any, extremes: Any) -> None:
+    """Count the voxels of a block in four lanes, and update its extremes."""
     ny, nx = shape
     lo, hi = extremes
     for y in range(ny):

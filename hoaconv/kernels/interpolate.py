@@ -99,6 +99,7 @@ def interpolate_bytes(shape: tuple[int, int], out_shape: tuple[int, int]) -> int
 def _interpolate(
     planes: Any, weight: Any, rows: Any, columns: Any, workspace: Any, limits: Any, out: Any
 ) -> None:
+    """Interpolate row by row; `planes` and `out` are pairs of a flat view and its y step."""
     first_plane, second_plane = planes
     first, second, row_weight = rows
     line, other, row = workspace
@@ -116,6 +117,7 @@ def _interpolate(
 
 @kernel
 def _interpolate_rows(plane: Any, first: int, second: int, weight: Any, line: Any) -> None:
+    """Write the interpolation between two rows of a plane."""
     flat, step = plane
     n = line.size
     a, b = flat[first * step : first * step + n], flat[second * step : second * step + n]
@@ -130,6 +132,7 @@ def _interpolate_rows(plane: Any, first: int, second: int, weight: Any, line: An
 
 @kernel
 def _interpolate_columns(line: Any, columns: Any, row: Any) -> None:
+    """Write the interpolation between the voxels of a row."""
     first, second, weights = columns
     for x in range(row.size):
         weight = weights[x]

@@ -16,5 +16,5 @@ def kernel(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile a function into each kernel that calls it."""
+    """Compile a function into each kernel that calls it, which saves the cost of calls."""
     return cast(Function, njit(inline="always")(function))

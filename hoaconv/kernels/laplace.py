@@ -41,6 +41,7 @@ def laplace(block: Slab, core: Core, out: Slab, mode: str, cval: float) -> None:
 def _laplace(
     source: FlatRows, target: FlatRows, shape: Any, maps: IndexMaps, cval: Any, sums: Any
 ) -> None:
+    """Compute row by row; `sums` holds the sums along z and y."""
     z_map, y_map, x_map = maps
     nz, ny, nx = shape
     real = sums.dtype.type
@@ -65,6 +66,7 @@ def _laplace(
 
 @kernel
 def _add_row(source: FlatRows, z: int, y: int, cval: Any, sums: Any) -> None:
+    """Add a row of the block, or `cval` for a row outside."""
     if OUTSIDE in (z, y):
         for x in range(sums.size):
             sums[x] += cval

@@ -56,6 +56,7 @@ def linear_bytes(nx: int) -> int:
 def _linear(
     source: FlatRows, target: FlatRows, shape: Any, terms: Any, limits: Any, row: Any
 ) -> None:
+    """Compute row by row, as `linear`."""
     lo, span, gain, base = terms
     nz, ny, nx = shape
     for z in range(nz):
@@ -119,6 +120,7 @@ def apply_unary_bytes(nx: int) -> int:
 
 
 def _rows_per_chunk(nx: int) -> int:
+    """Return the rows of `nx` columns that are computed together."""
     return max(1, CHUNK // nx)
 
 

@@ -68,6 +68,7 @@ def sort_by_key_bytes(dtype: np.dtype[Any], n: int) -> int:
 
 
 def _digit_bits(dtype: np.dtype[Any]) -> int:
+    """Return the bits of a digit of keys of this dtype."""
     return 8 if dtype.itemsize == 2 else _DIGIT_BITS
 
 

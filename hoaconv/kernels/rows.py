@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from hoaconv.kernels.jit import kernel
+from hoaconv.kernels.jit import inlined
 from hoaconv.kernels.types import Array, FlatRows
 
 __all__ = ["flat_rows", "row_view"]
@@ -58,7 +58,7 @@ def _step(slab: Array, axis: int) -> int:
     return -1 if rest else step
 
 
-@kernel
+@inlined
 def row_view(rows: FlatRows, z: int, y: int, n: int) -> Any:
     """Return a view of the first `n` voxels of row `y` of plane `z`."""
     flat, z_step, y_step = rows

@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import overload
 
 from hoaconv.kernels.boundary import OUTSIDE, index_maps, index_maps_bytes, pad_ends
-from hoaconv.kernels.jit import kernel
+from hoaconv.kernels.jit import inlined, kernel
 from hoaconv.kernels.rounding import compute_dtype, dtype_range, store_row
 from hoaconv.kernels.rows import flat_rows, row_view
 from hoaconv.kernels.types import Core, FlatRows, IndexMaps, Slab, Triple, Vector, Weights
@@ -96,6 +96,7 @@ class _Workspace(NamedTuple):
 
 
 def _workspace(nx: int, real: np.dtype[Any], radii: Triple) -> _Workspace:
+    """Return the buffers for rows of `nx` voxels."""
     return _Workspace(
         np.empty((2 * radii[1] + 1) * nx, real),
         np.empty(nx + 2 * radii[2], real),
@@ -114,6 +115,7 @@ def _convolve_separable(
     limits: Any,
     workspace: Any,
 ) -> None:
+    """Compute row by row: along z into the ring, along y into the line, then along x."""
     wz, wy, wx = weights
     lo, hi, cval = limits
     ring, line, sums, offsets = workspace
@@ -190,7 +192,7 @@ def convolve_z_antisymmetric(
     _antisymmetric_sum_outside(source[0], offsets, weights, cval, sums)
 
 
-@kernel
+@inlined
 def _column_offsets(
     source: FlatRows, maps: IndexMaps, z: int, y: int, span: int, offsets: Any
 ) -> bool:
@@ -205,14 +207,14 @@ def _column_offsets(
     return complete
 
 
-@kernel
+@inlined
 def ring_offsets(y: int, span: int, nx: int, offsets: Any) -> None:
     """Write the offsets of the `span` rows of a ring, oldest first; row `y` is the newest."""
     for k in range(span):
         offsets[k] = (y + 1 + k) % span * nx
 
 
-@kernel
+@inlined
 def convolve_x(line: Any, weights: Any, offsets: Any, sums: Any) -> None:
     """Convolve a row along x with symmetric weights; `line` also holds what is beyond its ends."""
     for k in range(2 * weights.size - 1):
@@ -254,6 +256,7 @@ def _symmetric_sum_outside(flat: Any, offsets: Any, weights: Any, cval: Any, sum
 
 @kernel
 def _add_three_pairs(flat: Any, offsets: Any, radius: int, k: int, weights: Any, sums: Any) -> None:
+    """Add the weighted pairs of rows at the distances k, k + 1 and k + 2."""
     n = sums.size
     l1, l2, l3 = offsets[radius - k], offsets[radius - k - 1], offsets[radius - k - 2]
     r1, r2, r3 = offsets[radius + k], offsets[radius + k + 1], offsets[radius + k + 2]
@@ -268,6 +271,7 @@ def _add_three_pairs(flat: Any, offsets: Any, radius: int, k: int, weights: Any,
 
 @kernel
 def _add_pair(flat: Any, left: int, right: int, weight: Any, sums: Any) -> None:
+    """Add the weighted sum of the rows at the offsets `left` and `right`."""
     a, b = flat[left : left + sums.size], flat[right : right + sums.size]
     for x in range(sums.size):
         sums[x] += weight * _pair_sum(a[x], b[x], weight)

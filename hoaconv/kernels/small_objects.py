@@ -103,6 +103,7 @@ def start_labelling(shape: Triple, limit: int, connectivity: int, *, holes: bool
 def _start(
     shape: Triple, limit: int, connectivity: int, *, holes: bool, index: np.dtype[Any]
 ) -> Labelling:
+    """Return the state with tables of dtype `index`."""
     nz, ny, nx = shape
     bits, nodes, path = _sizes(shape, limit)
     return Labelling(
@@ -146,6 +147,7 @@ def _index_dtype(shape: Triple, limit: int) -> np.dtype[Any]:
 
 
 def _steps(connectivity: int) -> Array:
+    """Return the offsets (connectivity, 3) from a voxel to its neighbours."""
     around = np.indices((3, 3, 3)).reshape(3, -1).T - 1
     axes = np.abs(around).sum(axis=1)
     return np.asarray(around[(axes > 0) & (axes <= CONNECTIVITIES.index(connectivity) + 1)])

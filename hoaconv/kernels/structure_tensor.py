@@ -287,6 +287,7 @@ def _eigenvalues(tensor: Any) -> tuple[float, float]:
 
 @kernel
 def _coherence(tensor: Any) -> float:
+    """Return (l1 - l3) / (l1 + l3)."""
     largest, smallest = _eigenvalues(tensor)
     return (largest - smallest) / (largest + smallest)
 

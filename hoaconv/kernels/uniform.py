@@ -267,6 +267,7 @@ def _sum_x(row: Any, x_map: Any, size: int, lines: Any, sums: Any) -> None:
 
 @kernel
 def _count_inside(indices: Any) -> int:
+    """Return the number of indices that are not `OUTSIDE`."""
     inside = 0
     for index in indices:
         inside += index != OUTSIDE
@@ -284,6 +285,7 @@ def _add_outside(columns: int, voxels: int, inside: Any, fill: Any, totals: Any)
 
 @kernel
 def _mean(voxels: int, totals: Any) -> None:
+    """Replace sums by means."""
     for x in range(totals.size):
         totals[x] /= voxels
 

@@ -39,7 +39,7 @@ def test_any_voxels_are_summed_exactly(block):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_least_and_the_greatest_floats(dtype):
+def test_the_smallest_and_the_largest_floats(dtype):
     info = np.finfo(dtype)
     values = [info.smallest_subnormal, info.tiny, info.max, -info.max, info.eps, -info.tiny]
     block = np.array([values], dtype)

@@ -95,7 +95,7 @@ def test_a_box_of_any_size_is_scipys(shape, dtype, size, maximum, mode, seed):
     st.sampled_from(MODES),
     st.integers(0, 99),
 )
-def test_a_ball_and_a_cross_are_scipys(shape, dtype, radii, footprint, maximum, mode, seed):
+def test_ball_and_cross_are_scipys(shape, dtype, radii, footprint, maximum, mode, seed):
     volume = noise(shape, dtype, seed)
     got = whole(footprint_extremum, volume, radii, footprint, maximum, mode, 7)
     want = FILTERS[maximum](volume, footprint=mask(radii, footprint), mode=mode, cval=7)
@@ -103,7 +103,7 @@ def test_a_ball_and_a_cross_are_scipys(shape, dtype, radii, footprint, maximum, 
 
 
 @pytest.mark.parametrize("radii", [(3, 3, 3), (5, 5, 5), (6, 14, 14), (0, 13, 13), (9, 6, 18)])
-def test_a_ball_holds_the_voxels_that_lie_just_on_it(radii):
+def test_a_ball_contains_the_voxels_on_its_surface(radii):
     volume = np.zeros([2 * r + 1 for r in radii], np.uint8)
     volume[radii] = 1
     got = whole(footprint_extremum, volume, radii, "ball", True, "constant", 0)

@@ -32,6 +32,6 @@ def test_each_row_is_where_the_steps_say(cut):
 
 
 @pytest.mark.parametrize("cut", [np.s_[:, :, ::2], np.s_[:, :, ::-1], np.s_[:, ::-1], np.s_[::-1]])
-def test_refuses_what_does_not_lie_in_order(cut):
+def test_rows_that_are_not_contiguous_are_refused(cut):
     with pytest.raises(ValueError, match="contiguous and in order"):
         flat_rows(np.zeros((4, 6, 8), np.uint16)[cut])

@@ -57,5 +57,5 @@ def test_a_median_takes_few_exchanges(size, most):
     assert len(network(size, size[0] * size[1] * size[2] // 2).exchanges) <= most
 
 
-def test_the_least_voxel_takes_one_exchange_a_row_and_one_for_each_doubling_along_x():
+def test_the_minimum_takes_one_exchange_per_row_and_one_per_doubling_along_x():
     assert len(network((9, 4, 8), 0).exchanges) == (4 - 1) + 3

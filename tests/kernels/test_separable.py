@@ -13,7 +13,7 @@ pytestmark = pytest.mark.one_python
 
 
 def noise(shape, dtype, seed=0):
-    """Values over the whole range of an integer dtype, or around zero."""
+    """Return values of the whole range of an integer dtype, or around zero."""
     rng = np.random.default_rng(seed)
     if np.dtype(dtype).kind == "f":
         return rng.normal(0, 1000, shape).astype(dtype)
@@ -49,14 +49,16 @@ def assert_near(got, exact):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_is_scipys_for_every_dtype(dtype):
+def test_result_is_scipys_for_every_dtype(dtype):
     volume = noise((9, 14, 40), dtype)
     assert_near(whole(volume, (1.5, 1.5, 1.5)), oracle(volume, (1.5, 1.5, 1.5)))
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 7, 33), (5, 2, 3), (20, 21, 22)])
-def test_is_scipys_for_every_mode_even_where_the_weights_reach_over_the_whole_volume(shape, mode):
+def test_result_is_scipys_for_every_mode_even_where_the_weights_reach_over_the_whole_volume(
+    shape, mode
+):
     volume = noise(shape, np.uint16)
     got = whole(volume, (2, 1.2, 3), mode, cval=70000.5)
     assert_near(got, oracle(volume, (2, 1.2, 3), mode, cval=70000.5))
@@ -98,7 +100,7 @@ def test_nan_spreads_as_far_as_the_weights_reach():
     np.testing.assert_array_equal(got, expected)
 
 
-def test_takes_and_gives_cuts_of_larger_arrays_and_touches_nothing_else():
+def test_block_and_out_may_be_parts_of_larger_arrays():
     volume = noise((8, 20, 30), np.uint16)
     padded = np.full((9, 25, 64), 7, np.uint16)
     out = padded[:8, 2:22, 3:33]
