@@ -124,7 +124,8 @@ def load_padded_row(
         line[:] = cval
         return
     nx = line.size - 2 * radius
-    voxels, middle = row_view(source, plane, row, nx), line[radius : radius + nx]
+    voxels = row_view(source, plane, row, nx)
+    middle = line[radius : radius + nx]
     for x in range(nx):
         middle[x] = voxels[x]
     pad_ends(line, maps[2], radius, nx, cval)

@@ -73,6 +73,7 @@ def convolve(block: Slab, core: Core, out: Slab, stencil: Stencil, mode: str, cv
         flat_rows(out),
         out.shape,
         index_maps(block.shape, core, stencil.radii, mode),
+        stencil.radii,
         stencil.positions,
         stencil.weights.astype(real),
         (real.type(lo), real.type(hi), real.type(cval)),
@@ -97,6 +98,7 @@ def _convolve(
     target: FlatRows,
     shape: Any,
     maps: IndexMaps,
+    radii: Any,
     positions: Any,
     weights: Any,
     limits: Any,
@@ -107,7 +109,7 @@ def _convolve(
     """Compute row by row; `rings` holds the rows of each plane of the window."""
     lo, hi, cval = limits
     nz, ny, nx = shape
-    span, line = rings.shape[1], rings.shape[2]
+    span = 2 * radii[1] + 1
     for z in range(nz):
         for y in range(ny + span - 1):
             for k in range(len(rings)):
@@ -116,9 +118,10 @@ def _convolve(
                 continue
             for i in range(offsets.size):
                 slot = (y + 1 + positions[i, 1]) % span
-                offsets[i] = (positions[i, 0] * span + slot) * line + positions[i, 2]
+                offsets[i] = (positions[i, 0] * span + slot) * rings.shape[2] + positions[i, 2]
             _weighted_sum(rings.ravel(), offsets, weights, sums)
-            store_row(sums, lo, hi, row_view(target, z, y - span + 1, nx))
+            row = row_view(target, z, y - span + 1, nx)
+            store_row(sums, lo, hi, row)
 
 
 @kernel

@@ -15,7 +15,6 @@ import numpy as np
 from hoaconv.kernels.boundary import OUTSIDE, index_maps, index_maps_bytes, pad_ends
 from hoaconv.kernels.jit import kernel
 from hoaconv.kernels.rows import flat_rows, row_view
-from hoaconv.kernels.separable import ring_offsets
 from hoaconv.kernels.types import Array, Core, FlatRows, IndexMaps, Slab, Triple, Vector
 
 __all__ = ["std_filter", "std_filter_bytes"]
@@ -84,7 +83,8 @@ def _std_filter(
             _column_moments(source, planes, maps[1][y], cval, columns[0], columns[1])
             if y < size[1] - 1:
                 continue
-            ring_offsets(y, size[1], nx, offsets)
+            for k in range(size[1]):
+                offsets[k] = (y + 1 + k) % size[1] * nx
             middle = line[:, rx : rx + nx]
             _combine(ring, offsets[: size[1]], size[0], middle[0], middle[1])
             pad_ends(line[0], maps[2], rx, nx, cval)

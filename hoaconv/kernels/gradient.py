@@ -15,10 +15,8 @@ from hoaconv.kernels.rounding import compute_dtype
 from hoaconv.kernels.rows import flat_rows, row_view
 from hoaconv.kernels.separable import (
     antisymmetric_sum,
-    convolve_x,
     convolve_z,
     convolve_z_antisymmetric,
-    ring_offsets,
     symmetric_sum,
     weight_radii,
 )
@@ -145,18 +143,19 @@ def _component(
     """Write the component along `axis` of the row whose window ends with row `y` of the rings."""
     nx, span, rx = component.size, 2 * smoothing[1].size - 1, smoothing[2].size - 1
     ring, middle = rings[1 if axis == 0 else 0], line[rx : rx + nx]
-    ring_offsets(y, span, nx, offsets)
+    for k in range(span):
+        offsets[k] = (y + 1 + k) % span * nx
     if axis == 1:
         antisymmetric_sum(ring, offsets, derivative[1], middle)
     else:
         symmetric_sum(ring, offsets, smoothing[1], middle)
     pad_ends(line, maps[2], rx, nx, cval)
+    for k in range(2 * rx + 1):
+        offsets[k] = k
     if axis == 2:
-        for k in range(2 * rx + 1):
-            offsets[k] = k
         antisymmetric_sum(line, offsets, derivative[2], component)
     else:
-        convolve_x(line, smoothing[2], offsets, component)
+        symmetric_sum(line, offsets, smoothing[2], component)
 
 
 @kernel

@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import overload
 
 from hoaconv.kernels.boundary import OUTSIDE, index_maps, index_maps_bytes, pad_ends
-from hoaconv.kernels.jit import inlined, kernel
+from hoaconv.kernels.jit import kernel
 from hoaconv.kernels.rounding import compute_dtype, dtype_range, store_row
 from hoaconv.kernels.rows import flat_rows, row_view
 from hoaconv.kernels.types import Core, FlatRows, IndexMaps, Slab, Triple, Vector, Weights
@@ -22,10 +22,8 @@ __all__ = [
     "antisymmetric_sum",
     "convolve_separable",
     "convolve_separable_bytes",
-    "convolve_x",
     "convolve_z",
     "convolve_z_antisymmetric",
-    "ring_offsets",
     "symmetric_sum",
     "weight_radii",
 ]
@@ -127,11 +125,15 @@ def _convolve_separable(
             convolve_z(source, maps, z, y, wz, cval, offsets, ring[slot : slot + nx])
             if y < span - 1:
                 continue
-            ring_offsets(y, span, nx, offsets)
+            for k in range(span):
+                offsets[k] = (y + 1 + k) % span * nx
             symmetric_sum(ring, offsets, wy, line[rx : rx + nx])
             pad_ends(line, maps[2], rx, nx, cval)
-            convolve_x(line, wx, offsets, sums)
-            store_row(sums, lo, hi, row_view(target, z, y - span + 1, nx))
+            for k in range(2 * rx + 1):
+                offsets[k] = k
+            symmetric_sum(line, offsets, wx, sums)
+            row = row_view(target, z, y - span + 1, nx)
+            store_row(sums, lo, hi, row)
 
 
 @kernel
@@ -165,12 +167,20 @@ def convolve_z(
     sums : float array (x,)
         Takes the result.
     """
-    if maps[1][y] == OUTSIDE:
+    flat, z_step, y_step = source
+    z_map, y_map, _ = maps
+    if y_map[y] == OUTSIDE:
         sums[:] = cval
-    elif _column_offsets(source, maps, z, y, 2 * weights.size - 1, offsets):
-        symmetric_sum(source[0], offsets, weights, sums)
+        return
+    complete = True
+    for k in range(2 * weights.size - 1):
+        plane = z_map[z + k]
+        offsets[k] = OUTSIDE if plane == OUTSIDE else plane * z_step + y_map[y] * y_step
+        complete &= plane != OUTSIDE
+    if complete:
+        symmetric_sum(flat, offsets, weights, sums)
     else:
-        _symmetric_sum_outside(source[0], offsets, weights, cval, sums)
+        _symmetric_sum_outside(flat, offsets, weights, cval, sums)
 
 
 @kernel
@@ -185,41 +195,15 @@ def convolve_z_antisymmetric(
     sums: Any,
 ) -> None:
     """Convolve one row along z with antisymmetric weights. Parameters as for `convolve_z`."""
-    if maps[1][y] == OUTSIDE:
+    flat, z_step, y_step = source
+    z_map, y_map, _ = maps
+    if y_map[y] == OUTSIDE:
         sums[:] = cval
         return
-    _column_offsets(source, maps, z, y, 2 * weights.size - 1, offsets)
-    _antisymmetric_sum_outside(source[0], offsets, weights, cval, sums)
-
-
-@inlined
-def _column_offsets(
-    source: FlatRows, maps: IndexMaps, z: int, y: int, span: int, offsets: Any
-) -> bool:
-    """Write the offset of row `y` in each plane of the window; return whether all planes exist."""
-    _, z_step, y_step = source
-    z_map, y_map, _ = maps
-    complete = True
-    for k in range(span):
+    for k in range(2 * weights.size - 1):
         plane = z_map[z + k]
         offsets[k] = OUTSIDE if plane == OUTSIDE else plane * z_step + y_map[y] * y_step
-        complete &= plane != OUTSIDE
-    return complete
-
-
-@inlined
-def ring_offsets(y: int, span: int, nx: int, offsets: Any) -> None:
-    """Write the offsets of the `span` rows of a ring, oldest first; row `y` is the newest."""
-    for k in range(span):
-        offsets[k] = (y + 1 + k) % span * nx
-
-
-@inlined
-def convolve_x(line: Any, weights: Any, offsets: Any, sums: Any) -> None:
-    """Convolve a row along x with symmetric weights; `line` also holds what is beyond its ends."""
-    for k in range(2 * weights.size - 1):
-        offsets[k] = k
-    symmetric_sum(line, offsets, weights, sums)
+    _antisymmetric_sum_outside(flat, offsets, weights, cval, sums)
 
 
 @kernel

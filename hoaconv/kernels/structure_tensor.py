@@ -16,7 +16,7 @@ from hoaconv.kernels.gradient import gradient_row
 from hoaconv.kernels.jit import kernel
 from hoaconv.kernels.rounding import compute_dtype
 from hoaconv.kernels.rows import flat_rows, row_view
-from hoaconv.kernels.separable import convolve_x, symmetric_sum, weight_radii
+from hoaconv.kernels.separable import symmetric_sum, weight_radii
 from hoaconv.kernels.types import Array, Core, FlatRows, IndexMaps, Slab, Triple, Vector, Weights
 
 __all__ = ["OUTPUTS", "structure_tensor", "structure_tensor_bytes"]
@@ -242,7 +242,9 @@ def _smooth_y_and_x(workspace: Any, z: int, y: int, maps: IndexMaps, outer: Any)
                 offsets[k] = ring.size - nx
         symmetric_sum(ring, offsets, outer[1], line[rx : rx + nx])
         pad_ends(line, maps[2], rx, nx, line.dtype.type(0))
-        convolve_x(line, outer[2], offsets, workspace.sums[i])
+        for k in range(2 * rx + 1):
+            offsets[k] = k
+        symmetric_sum(line, offsets, outer[2], workspace.sums[i])
 
 
 @kernel
