@@ -1,7 +1,7 @@
-"""Where numba keeps compiled kernels, and what to do where it can't.
+"""The folder in which numba keeps compiled kernels, and the ways on without it.
 
-A package in a read-only place and a home that isn't writable, a full disk, a file that was cut: all
-of that is common in containers and batch jobs, and none of it is a reason to end a run.
+Read-only packages, homes that cannot be written, full disks and damaged files are common in
+containers and batch jobs. None of them ends a run.
 """
 
 import atexit
@@ -20,16 +20,16 @@ _CONFIG: Any = numba.config
 
 
 def _probe() -> None:
-    """Stand for any kernel of this folder."""
+    """Represent any kernel of this package in a trial of its cache folder."""
 
 
 def place() -> str | None:
-    """Let numba keep kernels in a temporary folder if it finds no other place.
+    """Make numba keep kernels in a temporary folder if it finds no other one.
 
     Returns
     -------
     str or None
-        That folder, which is removed when the process ends; None where it isn't needed.
+        The temporary folder, which is removed when the process ends; None if numba has another.
     """
     if _CONFIG.DISABLE_JIT:
         return None
@@ -44,7 +44,7 @@ def place() -> str | None:
 
 
 def _dispatchers() -> Iterator[Any]:
-    """Give every kernel that is loaded."""
+    """Yield each kernel of the modules that are loaded."""
     for name, module in list(sys.modules.items()):
         if name.startswith(f"{__package__}."):
             for value in vars(module).values():
@@ -53,12 +53,18 @@ def _dispatchers() -> Iterator[Any]:
 
 
 def compiled() -> int:
-    """Return how many times a kernel was compiled, since it wasn't found on disk."""
+    """Return the number of kernels that were compiled because they were not found on disk."""
     return sum(sum(kernel.stats.cache_misses.values()) for kernel in _dispatchers())
 
 
 def reset() -> str:
-    """Forget the kernels on disk, which can't be read; return their folder."""
+    """Delete the index of the kernels on disk, so that they are compiled again.
+
+    Returns
+    -------
+    str
+        The folder of the kernels.
+    """
     folder = ""
     for kernel in _dispatchers():
         folder = kernel.stats.cache_path or folder
@@ -67,7 +73,13 @@ def reset() -> str:
 
 
 def stop_keeping() -> str:
-    """Compile kernels for this process alone from now on; return where they were kept."""
+    """Compile kernels for this process alone from now on.
+
+    Returns
+    -------
+    str
+        The folder in which kernels were kept until now.
+    """
     folder = ""
     for kernel in _dispatchers():
         folder = kernel.stats.cache_path or folder

@@ -1,157 +1,145 @@
-"""Convolution with any array of weights, row by row.
+"""Convolution with an arbitrary array of weights.
 
-Each voxel adds up its products in the order of the weights in memory, whatever the block is cut
-to. Precision is that of `hoaconv.kernels.gaussian`.
+The kernel adds the products of a voxel in the order of the weights in memory. Arithmetic is in
+`hoaconv.kernels.rounding.compute_dtype`.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from hoaconv.kernels.boundary import OUTSIDE, maps_bytes, maps_of, pad_ends
-from hoaconv.kernels.gaussian import real_of
-from hoaconv.kernels.rounding import dtype_range, store_row
-from hoaconv.kernels.rows import Flat, Planes, flat_rows
+from hoaconv.kernels.boundary import index_maps, index_maps_bytes, load_padded_row
+from hoaconv.kernels.jit import kernel
+from hoaconv.kernels.rounding import compute_dtype, dtype_range, store_row
+from hoaconv.kernels.rows import flat_rows, row_view
+from hoaconv.kernels.types import Array, Core, FlatRows, IndexMaps, Slab, Triple, Vector
 
-__all__ = ["Taps", "convolve", "convolve_bytes", "taps_of"]
-
-Slab = np.ndarray[Any, np.dtype[Any]]
-Core = tuple[slice, slice, slice]
+__all__ = ["Stencil", "convolve", "convolve_bytes", "stencil"]
 
 
-class Taps(NamedTuple):
-    """What a voxel is made of: weights, and where (z, y, x) in its neighbourhood each one is."""
+class Stencil(NamedTuple):
+    """The nonzero weights of a convolution, and their positions."""
 
-    radii: tuple[int, int, int]
-    places: Slab
-    weights: Flat
+    radii: Triple
+    """Radii (z, y, x) of the window."""
+    positions: Array
+    """Indices (n, 3) into the window: z, y and x of each weight."""
+    weights: Vector
+    """The weights (n,), float64."""
 
 
-def taps_of(kernel: Slab) -> Taps:
-    """The weights of a (z, y, x) array that aren't 0, mirrored as convolution has it.
+def stencil(weights: Slab) -> Stencil:
+    """Return the stencil of a convolution, in which the weights are mirrored along each axis.
 
-    Centred as scipy.ndimage.convolve does with origin=0: of an even size, the voxel has one
-    neighbour more behind it than before it.
+    The centre is that of scipy.ndimage.convolve with ``origin=0``: along an axis of even size the
+    window has one voxel more on the side of the higher indices.
 
     Parameters
     ----------
-    kernel : (z, y, x) array
-        Of finite real numbers.
+    weights : array (z, y, x)
+        Finite real numbers.
     """
-    # An even size is an odd one whose first weight is 0.
-    odd = np.pad(kernel[::-1, ::-1, ::-1], [(1 - n % 2, 0) for n in kernel.shape])
+    # A leading weight of 0 makes an even size odd.
+    odd = np.pad(weights[::-1, ::-1, ::-1], [(1 - n % 2, 0) for n in weights.shape])
     z, y, x = (n // 2 for n in odd.shape)
-    places = np.argwhere(odd != 0)
-    return Taps((z, y, x), places, np.ascontiguousarray(odd[tuple(places.T)], np.float64))
+    positions = np.argwhere(odd != 0)
+    values = np.ascontiguousarray(odd[tuple(positions.T)], np.float64)
+    return Stencil((z, y, x), positions, values)
 
 
-def convolve(block: Slab, core: Core, out: Slab, taps: Taps, mode: str, cval: float) -> None:
-    """Convolve ``block[core]`` into `out`.
+def convolve(block: Slab, core: Core, out: Slab, stencil: Stencil, mode: str, cval: float) -> None:
+    """Convolve ``block[core]`` with the weights of a stencil.
 
     Parameters
     ----------
-    block : (z, y, x) array
-        The core and the taps' radii of context, as in `hoaconv.kernels.gaussian.smooth`.
+    block : array (z, y, x)
+        The core and its context, of the radii of the stencil.
     core : (z, y, x) slices
         The part to compute.
-    out : (z, y, x) array of block's dtype
-        Of the core's shape. Integers are rounded half to even and saturated.
-    taps
-        As `taps_of` makes them of the kernel.
-    mode : str
-        What lies beyond the block's ends: one of `hoaconv.kernels.boundary.MODES`.
+    out : array (z, y, x) of the dtype of `block`
+        Takes the result, in the shape of the core. Integers are rounded half to even and saturated.
+    stencil : Stencil
+        The weights, as the function `stencil` returns them.
+    mode : one of `hoaconv.kernels.boundary.MODES`
+        Defines the voxels beyond the ends of the block.
     cval : float
-        The value outside, for mode ``constant``.
+        Value of the voxels outside, for mode ``constant``.
     """
-    real, nx = real_of(block.dtype), block.shape[2]
-    rz, ry, rx = taps.radii
-    maps = maps_of(block.shape, core, taps.radii, mode)
+    real, nx = compute_dtype(block.dtype), block.shape[2]
+    rz, ry, rx = stencil.radii
     lo, hi = dtype_range(block.dtype)
     _convolve(
         flat_rows(block),
         flat_rows(out),
         out.shape,
-        maps,
-        taps.radii,
-        taps.places,
-        taps.weights.astype(real),
+        index_maps(block.shape, core, stencil.radii, mode),
+        stencil.radii,
+        stencil.positions,
+        stencil.weights.astype(real),
         (real.type(lo), real.type(hi), real.type(cval)),
         np.empty((2 * rz + 1, 2 * ry + 1, nx + 2 * rx), real),
         np.empty(nx, real),
-        np.empty(taps.weights.size, np.int64),
+        np.empty(stencil.weights.size, np.int64),
     )
 
 
-def convolve_bytes(shape: tuple[int, int, int], dtype: np.dtype[Any], taps: Taps) -> int:
-    """Bytes that `convolve` allocates for a block of this shape and dtype."""
-    rz, ry, rx = taps.radii
-    item = real_of(dtype).itemsize
+def convolve_bytes(shape: Triple, dtype: np.dtype[Any], stencil: Stencil) -> int:
+    """Return the bytes that `convolve` allocates for a block of this shape and dtype."""
+    rz, ry, rx = stencil.radii
+    item = compute_dtype(dtype).itemsize
     rows = (2 * rz + 1) * (2 * ry + 1) * (shape[2] + 2 * rx) + shape[2]
-    return rows * item + taps.weights.size * (8 + item) + maps_bytes(shape, taps.radii)
+    weights = stencil.weights.size * (8 + item)
+    return rows * item + weights + index_maps_bytes(shape, stencil.radii)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _convolve(
-    source: Planes,
-    target: Planes,
+    source: FlatRows,
+    target: FlatRows,
     shape: Any,
-    maps: Any,
+    maps: IndexMaps,
     radii: Any,
-    places: Any,
+    positions: Any,
     weights: Any,
     limits: Any,
     rings: Any,
     sums: Any,
-    at: Any,
+    offsets: Any,
 ) -> None:
-    """For each plane: a ring of rows of each plane that it needs; for each row, all taps."""
-    flat, z_step, y_step = target
+    """Compute row by row; `rings` holds the rows of each plane of the window."""
     lo, hi, cval = limits
     nz, ny, nx = shape
-    turn = 2 * radii[1] + 1
+    span = 2 * radii[1] + 1
     for z in range(nz):
-        for y in range(ny + turn - 1):
+        for y in range(ny + span - 1):
             for k in range(len(rings)):
-                _row(source, maps, z + k, y, radii[2], cval, rings[k, y % turn])
-            if y < turn - 1:
+                load_padded_row(source, maps, z + k, y, cval, rings[k, y % span])
+            if y < span - 1:
                 continue
-            for t in range(at.size):
-                slot = (y + 1 + places[t, 1]) % turn
-                at[t] = (places[t, 0] * turn + slot) * rings.shape[2] + places[t, 2]
-            _weigh_taps(rings.ravel(), at, weights, sums)
-            begin = z * z_step + (y - turn + 1) * y_step
-            store_row(sums, lo, hi, flat[begin : begin + nx])
+            for i in range(offsets.size):
+                slot = (y + 1 + positions[i, 1]) % span
+                offsets[i] = (positions[i, 0] * span + slot) * rings.shape[2] + positions[i, 2]
+            _weighted_sum(rings.ravel(), offsets, weights, sums)
+            row = row_view(target, z, y - span + 1, nx)
+            store_row(sums, lo, hi, row)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _row(source: Planes, maps: Any, z: int, y: int, radius: int, cval: Any, line: Any) -> None:
-    """A row with what lies beyond its ends."""
-    flat, z_step, y_step = source
-    plane, row, nx = maps[0][z], maps[1][y], line.size - 2 * radius
-    if OUTSIDE in (plane, row):
-        line[:] = cval
-        return
-    begin, middle = plane * z_step + row * y_step, line[radius : radius + nx]
-    voxels = flat[begin : begin + nx]
-    for x in range(nx):
-        middle[x] = voxels[x]
-    pad_ends(line, maps[2], radius, nx, cval)
+@kernel
+def _weighted_sum(flat: Any, offsets: Any, weights: Any, sums: Any) -> None:
+    """Write the sum of each weight times its row.
 
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _weigh_taps(flat: Any, at: Any, weights: Any, sums: Any) -> None:
-    """Sum of each weight times its row; four go in one sweep, as sums are costly to load."""
+    Four rows are added in one loop, so that a sum is loaded and stored a fourth as often.
+    """
     n = sums.size
     sums[:] = 0
-    fours = at.size // 4 * 4
-    for t in range(0, fours, 4):
-        a, b = flat[at[t] : at[t] + n], flat[at[t + 1] : at[t + 1] + n]
-        c, d = flat[at[t + 2] : at[t + 2] + n], flat[at[t + 3] : at[t + 3] + n]
-        wa, wb, wc, wd = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
+    fours = offsets.size // 4 * 4
+    for i in range(0, fours, 4):
+        a, b = flat[offsets[i] : offsets[i] + n], flat[offsets[i + 1] : offsets[i + 1] + n]
+        c, d = flat[offsets[i + 2] : offsets[i + 2] + n], flat[offsets[i + 3] : offsets[i + 3] + n]
+        wa, wb, wc, wd = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
         for x in range(n):
             sums[x] = (((sums[x] + wa * a[x]) + wb * b[x]) + wc * c[x]) + wd * d[x]
-    for t in range(fours, at.size):
-        row, weight = flat[at[t] : at[t] + n], weights[t]
+    for i in range(fours, offsets.size):
+        row, weight = flat[offsets[i] : offsets[i] + n], weights[i]
         for x in range(n):
             sums[x] += weight * row[x]

@@ -1,10 +1,10 @@
-"""Planes to the plane of the next level: one voxel for each cell of z * y * x factors.
+"""Downsampling of planes: one voxel for each cell of z * y * x voxels.
 
-A cell at an odd edge has fewer voxels, and only those count. Two steps a row: the rows of a cell
-are joined voxel by voxel, which vectorises over x, then neighbours along x are joined.
+A cell at the end of an odd axis has fewer voxels, and only those count. The kernel first joins the
+rows of a cell voxel by voxel, in loops that are vectorised over x, then neighbours along x.
 
-The same as `tensorstore.downsample` for every integer dtype. Floats differ from it in the last
-bits: here a mean adds in float64 (TensorStore: float32 for float32).
+For integer dtypes the results are those of `tensorstore.downsample`. Means of floats differ in the
+last bits: they are added in float64 here, and in float32 by TensorStore for float32.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numba import njit
 
+from hoaconv.kernels.jit import kernel
 from hoaconv.kernels.rounding import dtype_range, store_row
-from hoaconv.kernels.rows import Flat, flat_rows
+from hoaconv.kernels.rows import flat_rows
+from hoaconv.kernels.types import Plane, Vector
 
 __all__ = [
     "MAX_CELL",
@@ -30,40 +31,39 @@ __all__ = [
 ]
 
 MAX_CELL = 1 << 15
-"""Most voxels in a cell: so many 16-bit ones still sum exactly in 32 bits."""
+"""Voxels of the largest cell: 32 bits hold the sum of so many 16-bit voxels exactly."""
 
-Plane = np.ndarray[Any, np.dtype[Any]]
 Method = Callable[[Sequence[Plane], int, int, int, Plane], None]
 
 
 def mean(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> None:
-    """Average each cell; integers exactly, rounded half to even. NaN spreads.
+    """Write the mean of each cell; exact and rounded half to even for integers, NaN with any NaN.
 
     Parameters
     ----------
-    planes : (y, x) arrays of one shape and dtype
-        The planes of a cell. Fewer may exist at the volume's end: then any plane fills the rest.
-        Rows ``r0 * fy`` to ``r1 * fy`` suffice for rows r0 to r1 of the result.
+    planes : arrays (y, x) of one shape and dtype
+        The planes of a cell. At the end of a volume any plane may take the place of missing ones.
+        Rows ``r0 * fy`` to ``r1 * fy`` suffice for the rows r0 to r1 of the result.
     count : int
-        How many of the planes, from the first, exist and count.
+        The number of planes, from the first one on, that exist and count.
     fy, fx : int
         Rows and columns of a cell.
-    out : (ceil(y / fy), ceil(x / fx)) array of the planes' dtype
+    out : array (ceil(y / fy), ceil(x / fx)) of the dtype of the planes
         Takes the result.
 
     Raises
     ------
     ValueError
-        If the shapes don't match, or a cell has more than `MAX_CELL` voxels.
+        If the shapes or dtypes do not match, or a cell has more than `MAX_CELL` voxels.
     """
     cells = _Cells.of(planes, count, fy, fx, out)
-    scratch = np.empty(cells.shape[1], _sum_dtype(out.dtype)), np.empty(out.shape[1])
+    workspace = np.empty(cells.shape[1], _sum_dtype(out.dtype)), np.empty(out.shape[1])
     _mean(
         cells.planes,
         cells.shape,
         cells.step,
         cells.cell,
-        scratch,
+        workspace,
         dtype_range(out.dtype),
         cells.out,
         cells.out_step,
@@ -71,29 +71,37 @@ def mean(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> N
 
 
 def maximum(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> None:
-    """Greatest voxel of each cell; NaN spreads. Parameters as for `mean`."""
-    _most(True, planes, count, fy, fx, out)
+    """Write the maximum of each cell; NaN with any NaN. Parameters as for `mean`."""
+    _write_extrema(True, planes, count, fy, fx, out)
 
 
 def minimum(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> None:
-    """Least voxel of each cell; NaN spreads. Parameters as for `mean`."""
-    _most(False, planes, count, fy, fx, out)
+    """Write the minimum of each cell; NaN with any NaN. Parameters as for `mean`."""
+    _write_extrema(False, planes, count, fy, fx, out)
 
 
-def _most(
-    greatest: bool, planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane
+def _write_extrema(
+    largest: bool, planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane
 ) -> None:
+    """Write the maximum of each cell if `largest`, else the minimum."""
     cells = _Cells.of(planes, count, fy, fx, out)
-    best = np.empty(cells.shape[1], out.dtype)
-    _extreme(
-        cells.planes, cells.shape, cells.step, cells.cell, greatest, best, cells.out, cells.out_step
+    extrema = np.empty(cells.shape[1], out.dtype)
+    _extrema(
+        cells.planes,
+        cells.shape,
+        cells.step,
+        cells.cell,
+        largest,
+        extrema,
+        cells.out,
+        cells.out_step,
     )
 
 
 def mode(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> None:
-    """Most frequent voxel of each cell, of several the least. Parameters as for `mean`.
+    """Write the mode of each cell, the smallest of several. Parameters as for `mean`.
 
-    A NaN equals nothing, so it wins only where a cell holds nothing else.
+    NaN equals no value, so the mode is NaN only for cells that contain nothing else.
     """
     cells = _Cells.of(planes, count, fy, fx, out)
     voxels = np.empty(count * fy * fx, out.dtype)
@@ -101,7 +109,7 @@ def mode(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> N
 
 
 def nearest(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> None:
-    """First voxel of each cell. Parameters as for `mean`."""
+    """Write the first voxel of each cell. Parameters as for `mean`."""
     _check(planes, count, fy, fx, out)
     out[...] = planes[0][::fy, ::fx]
 
@@ -109,52 +117,60 @@ def nearest(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -
 METHODS: Mapping[str, Method] = MappingProxyType(
     {"mean": mean, "mode": mode, "max": maximum, "min": minimum, "nearest": nearest}
 )
-"""Every way to make one voxel of a cell, by its word."""
+"""The methods of downsampling by name."""
 
 
 def downsample(
     method: str, planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane
 ) -> None:
-    """Run the method of a word of `METHODS`; parameters as for `mean`."""
+    """Downsample by the method of a name in `METHODS`. Other parameters as for `mean`."""
     METHODS[method](planes, count, fy, fx, out)
 
 
 def downsample_bytes(nx: int, dtype: np.dtype[Any]) -> int:
-    """Bytes that a call holds for planes of `nx` columns, the most that any method takes."""
+    """Return an upper bound, for all methods, of the bytes allocated for planes of `nx` columns."""
     sums = nx * (_sum_dtype(dtype).itemsize + 8)
     return max(sums, MAX_CELL * dtype.itemsize)
 
 
 def _sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What sums up to `MAX_CELL` voxels exactly; float64 for floats."""
+    """Return a dtype that holds the sum of `MAX_CELL` integers exactly; float64 for floats."""
     if dtype.kind == "f":
         return np.dtype(np.float64)
     return np.dtype(np.int32 if dtype.itemsize <= 2 else np.int64)
 
 
 class _Cells(NamedTuple):
-    """The parameters of `mean`, checked, as the kernels take them."""
+    """The arguments of a kernel."""
 
-    planes: tuple[Flat, ...]
+    planes: tuple[Vector, ...]
+    """Flat views of the planes."""
     shape: tuple[int, int]
+    """Shape (y, x) of a plane."""
     step: int
+    """Elements between two rows of a plane."""
     cell: tuple[int, int, int]
-    out: Flat
+    """Planes, rows and columns of a cell."""
+    out: Vector
+    """Flat view of the result."""
     out_step: int
+    """Elements between two rows of the result."""
 
     @classmethod
     def of(cls, planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> Self:
+        """Check the parameters of `mean`, and return them as kernels take them."""
         _check(planes, count, fy, fx, out)
         rows = [flat_rows(plane) for plane in planes]
         ny, nx = planes[0].shape
         if len({y_step for _, _, y_step in rows}) > 1:
             raise ValueError("all planes must have the same step between rows")
         flat, _, out_step = flat_rows(out)
-        flats = tuple(one for one, _, _ in rows)
+        flats = tuple(plane for plane, _, _ in rows)
         return cls(flats, (ny, nx), rows[0][2], (count, fy, fx), flat, out_step)
 
 
 def _check(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> None:
+    """Raise ValueError if the parameters of `mean` do not match."""
     shape = planes[0].shape
     if any(plane.shape != shape or plane.dtype != out.dtype for plane in planes):
         raise ValueError(f"all planes must have shape {shape} and dtype {out.dtype}")
@@ -167,45 +183,54 @@ def _check(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) ->
         raise ValueError(f"planes of {shape} become {expected}, but out is {out.shape}")
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _mean(
-    planes: Any, shape: Any, step: int, cell: Any, scratch: Any, limits: Any, out: Any, to: int
+    planes: Any,
+    shape: Any,
+    step: int,
+    cell: Any,
+    workspace: Any,
+    limits: Any,
+    out: Any,
+    out_step: int,
 ) -> None:
+    """Write the means, computed in float64, row of cells by row of cells."""
     count, fy, fx = cell
-    sums, cells = scratch
+    sums, means = workspace
     (ny, nx), (lo, hi) = shape, limits
     for row in range(0, ny, fy):
         rows = min(fy, ny - row)
         _sum_rows(planes, step, row, rows, count, sums)
-        _sum_columns(sums, fx, cells)
-        _divide(cells[: nx // fx], count * rows * fx)
+        _sum_columns(sums, fx, means)
+        _divide(means[: nx // fx], count * rows * fx)
         if nx % fx:
-            _divide(cells[nx // fx :], count * rows * (nx % fx))
-        begin = row // fy * to
-        store_row(cells, lo, hi, out[begin : begin + cells.size])
+            _divide(means[nx // fx :], count * rows * (nx % fx))
+        begin = row // fy * out_step
+        store_row(means, lo, hi, out[begin : begin + means.size])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _sum_rows(planes: Any, step: int, row: int, rows: int, count: int, sums: Any) -> None:
-    """Add up the rows of a cell, two at a time where there are two."""
+    """Write the sums of the rows of a cell, which are added in pairs."""
     n = sums.size
     sums[:] = 0
     for p in range(count):
         plane = planes[p]
         for r in range(row, row + rows - 1, 2):
-            one = plane[r * step : r * step + n]
-            other = plane[(r + 1) * step : (r + 1) * step + n]
+            a = plane[r * step : r * step + n]
+            b = plane[(r + 1) * step : (r + 1) * step + n]
             for x in range(n):
-                sums[x] += sums.dtype.type(one[x]) + sums.dtype.type(other[x])
+                sums[x] += sums.dtype.type(a[x]) + sums.dtype.type(b[x])
         if rows % 2:
             last = (row + rows - 1) * step
-            one = plane[last : last + n]
+            a = plane[last : last + n]
             for x in range(n):
-                sums[x] += sums.dtype.type(one[x])
+                sums[x] += sums.dtype.type(a[x])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _sum_columns(sums: Any, fx: int, cells: Any) -> None:
+    """Write the sums of `fx` neighbours along x."""
     whole = sums.size // fx
     if fx == 1:
         for x in range(whole):
@@ -220,19 +245,27 @@ def _sum_columns(sums: Any, fx: int, cells: Any) -> None:
         cells[whole] = sums[whole * fx :].sum()
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _divide(cells: Any, n: int) -> None:
-    """Divide sums of less than 2**47 by n, so exactly that a tie stays one and no other comes."""
+    """Divide sums below 2**47 by `n`, so precisely that exactly the true ties are ties."""
     if n & (n - 1) == 0:
         cells *= 1.0 / n
     else:
         cells /= n
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _extreme(
-    planes: Any, shape: Any, step: int, cell: Any, greatest: bool, best: Any, out: Any, to: int
+@kernel
+def _extrema(
+    planes: Any,
+    shape: Any,
+    step: int,
+    cell: Any,
+    largest: bool,
+    extrema: Any,
+    out: Any,
+    out_step: int,
 ) -> None:
+    """Write the extrema, row of cells by row of cells."""
     count, fy, fx = cell
     ny, nx = shape
     for row in range(0, ny, fy):
@@ -242,23 +275,26 @@ def _extreme(
                 line = plane[r * step : r * step + nx]
                 first = p == 0 and r == row
                 for x in range(nx):
-                    wins = first or _beats(line[x], best[x], greatest)
-                    best[x] = line[x] if wins else best[x]
+                    replaces = first or _exceeds(line[x], extrema[x], largest)
+                    extrema[x] = line[x] if replaces else extrema[x]
         for x in range(0, nx, fx):
-            top = best[x]
+            extremum = extrema[x]
             for k in range(x + 1, min(x + fx, nx)):
-                top = best[k] if _beats(best[k], top, greatest) else top
-            out[row // fy * to + x // fx] = top
+                extremum = extrema[k] if _exceeds(extrema[k], extremum, largest) else extremum
+            out[row // fy * out_step + x // fx] = extremum
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _beats(one: Any, other: Any, greatest: bool) -> Any:
-    """Whether a voxel replaces the best so far; NaN beats all."""
-    return (one > other if greatest else one < other) or np.isnan(one)
+@kernel
+def _exceeds(voxel: Any, extremum: Any, largest: bool) -> Any:
+    """Return whether a voxel replaces the extremum so far; NaN replaces any."""
+    return (voxel > extremum if largest else voxel < extremum) or np.isnan(voxel)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _mode(planes: Any, shape: Any, step: int, cell: Any, voxels: Any, out: Any, to: int) -> None:
+@kernel
+def _mode(
+    planes: Any, shape: Any, step: int, cell: Any, voxels: Any, out: Any, out_step: int
+) -> None:
+    """Write the modes; `voxels` holds the voxels of one cell."""
     count, fy, fx = cell
     ny, nx = shape
     for row in range(0, ny, fy):
@@ -269,12 +305,12 @@ def _mode(planes: Any, shape: Any, step: int, cell: Any, voxels: Any, out: Any, 
                 for r in range(row, min(row + fy, ny)):
                     for k in range(x, min(x + fx, nx)):
                         n = _insert(voxels, n, plane[r * step + k])
-            out[row // fy * to + x // fx] = _longest_run(voxels, n)
+            out[row // fy * out_step + x // fx] = _most_frequent(voxels, n)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _insert(voxels: Any, n: int, voxel: Any) -> int:
-    """Put a voxel in its place among the first n, which are sorted, NaN last; return n + 1."""
+    """Insert a voxel into the first `n`, which are sorted with NaN last; return ``n + 1``."""
     k = n
     while k > 0 and (voxels[k - 1] > voxel or np.isnan(voxels[k - 1])):
         voxels[k] = voxels[k - 1]
@@ -283,11 +319,12 @@ def _insert(voxels: Any, n: int, voxel: Any) -> int:
     return n + 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _longest_run(voxels: Any, n: int) -> Any:
-    best, most, run = voxels[0], 1, 1
+@kernel
+def _most_frequent(voxels: Any, n: int) -> Any:
+    """Return the value of the longest run in the first `n` voxels, which are sorted."""
+    value, longest, run = voxels[0], 1, 1
     for k in range(1, n):
         run = run + 1 if voxels[k] == voxels[k - 1] else 1
-        if run > most:
-            best, most = voxels[k], run
-    return best
+        if run > longest:
+            value, longest = voxels[k], run
+    return value

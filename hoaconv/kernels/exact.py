@@ -10,9 +10,10 @@ from math import ldexp, sqrt
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from hoaconv.kernels.rows import Flat, flat_rows
+from hoaconv.kernels.jit import kernel
+from hoaconv.kernels.rows import flat_rows
+from hoaconv.kernels.types import Vector
 
 __all__ = ["add_exactly", "add_whole", "carry", "deviations", "limb_counts", "round_sums"]
 
@@ -43,7 +44,7 @@ def limb_counts(dtype: np.dtype[Any]) -> tuple[int, int]:
     return most // 32 + 3, (2 * most + 54) // 32 + 3
 
 
-def add_whole(block: Cells, across: tuple[int, int], sums: Flat, squares: Flat) -> None:
+def add_whole(block: Cells, across: tuple[int, int], sums: Vector, squares: Vector) -> None:
     """Add the voxels of a block of integers to cells, and their squares.
 
     Parameters
@@ -57,7 +58,7 @@ def add_whole(block: Cells, across: tuple[int, int], sums: Flat, squares: Flat) 
     _add_whole(flat, step, block.shape, across, sums, squares)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _add_whole(flat: Any, step: int, shape: Any, across: Any, sums: Any, squares: Any) -> None:
     ny, nx = shape
     squared = squares.size > 0
@@ -71,7 +72,7 @@ def _add_whole(flat: Any, step: int, shape: Any, across: Any, sums: Any, squares
 
 
 def add_exactly(
-    block: Cells, across: tuple[int, int], sums: Cells, squares: Cells, odd: Flat
+    block: Cells, across: tuple[int, int], sums: Cells, squares: Cells, odd: Vector
 ) -> None:
     """Add the voxels of a block to cells, and their squares.
 
@@ -91,7 +92,7 @@ def add_exactly(
     _add_exactly(flat, step, block.shape, across, first, sums, squares, odd)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _add_exactly(
     flat: Any, step: int, shape: Any, across: Any, first: int, sums: Any, squares: Any, odd: Any
 ) -> None:
@@ -123,7 +124,7 @@ def _add_exactly(
                     _add_at(squares[cell], 2 * place + 27, np.uint64(2) * high * low, np.int64(1))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _add_at(limbs: Any, place: Any, value: Any, sign: Any) -> None:
     """Add a whole number below 2**55, shifted by `place` bits."""
     mask = np.uint64(0xFFFFFFFF)
@@ -135,7 +136,7 @@ def _add_at(limbs: Any, place: Any, value: Any, sign: Any) -> None:
     limbs[i + 2] += sign * np.int64(high >> np.uint64(32))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def carry(cells: Any) -> None:
     """Bring all limbs but the last of each cell into 0..2**32 - 1; the sums stay."""
     for c in range(cells.shape[0]):
@@ -146,13 +147,13 @@ def carry(cells: Any) -> None:
             limbs[i + 1] += over
 
 
-def round_sums(sums: Cells, dtype: np.dtype[Any], out: Flat) -> None:
+def round_sums(sums: Cells, dtype: np.dtype[Any], out: Vector) -> None:
     """Write the nearest float64 of each cell's sum into `out`; the cells are used up."""
     first, _ = _range(dtype)
     _round_sums(sums, first - _UNIT, out)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _round_sums(sums: Any, unit: int, out: Any) -> None:
     carry(sums)
     for c in range(sums.shape[0]):
@@ -165,7 +166,7 @@ def _round_sums(sums: Any, unit: int, out: Any) -> None:
         out[c] = sign * _rounded(limbs, unit)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _rounded(limbs: Any, unit: int) -> float:
     """Round a sum that isn't negative, once: the bits below the first 64 only decide a tie."""
     top = limbs.size - 1
@@ -190,7 +191,7 @@ def _rounded(limbs: Any, unit: int) -> float:
     return ldexp(np.float64(word), 32 * top + width - 64 + unit)
 
 
-def deviations(sums: Cells, squares: Cells, dtype: np.dtype[Any], number: int, out: Flat) -> None:
+def deviations(sums: Cells, squares: Cells, dtype: np.dtype[Any], number: int, out: Vector) -> None:
     """Write the standard deviation of each cell's `number` voxels into `out`.
 
     What is under the root, ``number * squares - sums**2``, is exact. The cells are used up.
@@ -205,7 +206,7 @@ def deviations(sums: Cells, squares: Cells, dtype: np.dtype[Any], number: int, o
         out[c] = ldexp(sqrt(spread >> 2 * shift) / number, shift + first - _UNIT)
 
 
-def _whole(limbs: Flat) -> int:
+def _whole(limbs: Vector) -> int:
     """Return the sum in limbs that are carried; only the last may be below 0."""
     low = int.from_bytes(limbs[:-1].astype("<u4").tobytes(), "little")
     return low + (int(limbs[-1]) << 32 * (limbs.size - 1))

@@ -1,163 +1,180 @@
-"""Each voxel by itself: a linear map with a change of dtype, a comparison, a clip, a function."""
+"""Pointwise functions: linear maps, casts, comparisons, clipping, and arbitrary functions."""
 
 from collections.abc import Callable
 from math import ceil, floor
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from hoaconv.kernels.jit import kernel
 from hoaconv.kernels.rounding import dtype_range, store_row
-from hoaconv.kernels.rows import Planes, flat_rows
+from hoaconv.kernels.rows import flat_rows, row_view
+from hoaconv.kernels.types import Array, FlatRows, Plane, Slab
 
 __all__ = [
     "above",
+    "apply_binary",
+    "apply_unary",
+    "apply_unary_bytes",
     "at_least",
     "at_most",
     "clip",
-    "compute",
-    "compute_bytes",
     "linear",
     "linear_bytes",
-    "store",
-    "subtract",
+    "store_rounded",
+    "subtract_saturated",
     "within",
     "within_bytes",
 ]
 
 CHUNK = 1 << 14
-"""Voxels that `compute` handles at once: as float64 they stay in cache."""
-
-Slab = np.ndarray[Any, np.dtype[Any]]
-Plane = np.ndarray[tuple[int, int], np.dtype[Any]]
+"""Voxels that are computed together: as float64 they stay in the cache of a core."""
 
 
 def linear(block: Slab, out: Slab, lo: float, span: float, gain: float, base: float) -> None:
-    """Write ``(block - lo) * gain / span + base`` into `out`, computed in float64.
+    """Write ``(block - lo) * gain / span + base``, computed in float64.
 
     Parameters
     ----------
-    block, out : (z, y, x) arrays
-        Of one shape and any dtype. Into an integer `out` values are rounded half to even and
-        saturated, and NaN becomes 0.
+    block, out : arrays (z, y, x) of any dtypes
+        An integer `out` takes values rounded half to even and saturated, and 0 for NaN.
     lo, span, gain, base : float
-        With 0, 1, 1, 0 this is a cast, exact for every integer of up to 32 bits. A `base` of -0.0
-        adds nothing and keeps the sign of a zero.
+        The values 0, 1, 1, 0 give a cast, which is exact for integers of up to 32 bits. A `base` of
+        -0.0 keeps the sign of a zero.
     """
-    least, greatest = dtype_range(out.dtype)
+    limits = dtype_range(out.dtype)
     row = np.empty(block.shape[2])
-    terms = (lo, span, gain, base, least, greatest)
-    _linear(flat_rows(block), flat_rows(out), block.shape, terms, row)
+    _linear(flat_rows(block), flat_rows(out), block.shape, (lo, span, gain, base), limits, row)
 
 
 def linear_bytes(nx: int) -> int:
-    """Bytes that `linear` allocates for blocks of `nx` columns."""
+    """Return the bytes that `linear` allocates for blocks of `nx` columns."""
     return nx * 8
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _linear(source: Planes, target: Planes, shape: Any, terms: Any, row: Any) -> None:
-    flat, z_step, y_step = source
-    into, z_next, y_next = target
-    lo, span, gain, base, least, greatest = terms
+@kernel
+def _linear(
+    source: FlatRows, target: FlatRows, shape: Any, terms: Any, limits: Any, row: Any
+) -> None:
+    """Compute row by row, as `linear`."""
+    lo, span, gain, base = terms
     nz, ny, nx = shape
     for z in range(nz):
         for y in range(ny):
-            voxels = flat[z * z_step + y * y_step : z * z_step + y * y_step + nx]
+            voxels = row_view(source, z, y, nx)
             for x in range(nx):
                 row[x] = (np.float64(voxels[x]) - lo) * gain / span + base
-            begin = z * z_next + y * y_next
-            store_row(row, least, greatest, into[begin : begin + nx])
+            store_row(row, limits[0], limits[1], row_view(target, z, y, nx))
 
 
-def compute(block: Slab, out: Slab, change: Callable[[Slab], None]) -> None:
-    """Write what `change` makes of the voxels as float64 into `out`, some rows at a time.
+def apply_unary(block: Slab, out: Slab, function: Callable[[Plane], None]) -> None:
+    """Write a function of each voxel, some rows at a time.
 
-    `change` works in place, voxel by voxel, and knows nothing of where they lie. NumPy computes
-    as fast as a kernel here, so there is nothing to compile.
+    NumPy computes as fast as a compiled kernel here.
+
+    Parameters
+    ----------
+    block, out : arrays (z, y, x)
+        Results are stored by `store_rounded`.
+    function : callable
+        Replaces the values of a float64 array by its results, independently of their positions.
     """
     nz, ny, nx = block.shape
-    size = _rows(nx)
-    room = np.empty((min(size, ny), nx))
+    size = _rows_per_chunk(nx)
+    workspace = np.empty((min(size, ny), nx))
     for z in range(nz):
         for y in range(0, ny, size):
             rows = slice(y, min(y + size, ny))
-            real = room[: rows.stop - y]
-            np.copyto(real, block[z, rows])
-            change(real)
-            store(real, out[z, rows])
+            values = workspace[: rows.stop - y]
+            np.copyto(values, block[z, rows])
+            function(values)
+            store_rounded(values, out[z, rows])
 
 
-def combine(one: Plane, other: Plane, out: Plane, function: np.ufunc) -> None:
-    """Write a function of two planes' voxels as float64 into `out`, some rows at a time.
+def apply_binary(a: Plane, b: Plane, out: Plane, function: np.ufunc) -> None:
+    """Write a function of the voxels of two planes, some rows at a time.
 
-    More rows at once are no faster: what is computed lies in a core's cache.
+    More rows at a time are not faster: the values stay in the cache of a core.
+
+    Parameters
+    ----------
+    a, b, out : arrays (y, x)
+        Results are stored by `store_rounded`.
+    function : numpy.ufunc
+        Takes two float64 arrays.
     """
     ny, nx = out.shape
-    size = _rows(nx)
+    size = _rows_per_chunk(nx)
     first, second = (np.empty((min(size, ny), nx)) for _ in range(2))
     for y in range(0, ny, size):
         rows = slice(y, min(y + size, ny))
-        real, given = first[: rows.stop - y], second[: rows.stop - y]
-        np.copyto(real, one[rows])
-        np.copyto(given, other[rows])
-        store(function(real, given, out=real), out[rows])
+        left, right = first[: rows.stop - y], second[: rows.stop - y]
+        np.copyto(left, a[rows])
+        np.copyto(right, b[rows])
+        store_rounded(function(left, right, out=left), out[rows])
 
 
-def compute_bytes(nx: int) -> int:
-    """Bytes that `compute` allocates for blocks of `nx` columns, a mask for NaN included."""
-    return 9 * _rows(nx) * nx
+def apply_unary_bytes(nx: int) -> int:
+    """Return the bytes that `apply_unary` allocates for `nx` columns, with those of a NaN mask."""
+    return 9 * _rows_per_chunk(nx) * nx
 
 
-def _rows(nx: int) -> int:
+def _rows_per_chunk(nx: int) -> int:
+    """Return the rows of `nx` columns that are computed together."""
     return max(1, CHUNK // nx)
 
 
-def store(real: Slab, out: Slab) -> None:
-    """Write float64 into `out` of any dtype; `real` is changed on the way.
+def store_rounded(values: Array, out: Array) -> None:
+    """Write float64 values into an array of any dtype; `values` is overwritten.
 
-    Into an integer `out` values are rounded half to even and saturated, and NaN becomes 0.
+    An integer `out` takes values rounded half to even and saturated, and 0 for NaN.
     """
     if out.dtype.kind != "f":
-        np.copyto(real, 0.0, where=np.isnan(real))
-        np.clip(np.rint(real, out=real), *dtype_range(out.dtype), out=real)
-    with np.errstate(over="ignore"):  # what a narrower float can't hold is infinite there
-        np.copyto(out, real, casting="unsafe")
+        np.copyto(values, 0.0, where=np.isnan(values))
+        np.clip(np.rint(values, out=values), *dtype_range(out.dtype), out=values)
+    with np.errstate(over="ignore"):  # values beyond the range of float32 become infinite
+        np.copyto(out, values, casting="unsafe")
 
 
-def subtract(voxels: Slab, others: Slab) -> None:
-    """Subtract `others` from `voxels` (z, y, x) of the same dtype, where they are; saturated."""
-    if voxels.dtype.kind == "f":
-        with np.errstate(all="ignore"):  # infinity less itself is NaN
-            np.subtract(voxels, others, out=voxels)
+def subtract_saturated(a: Slab, b: Slab) -> None:
+    """Replace `a` by ``a - b``, saturated. Both are arrays (z, y, x) of one dtype."""
+    if a.dtype.kind == "f":
+        with np.errstate(all="ignore"):  # the difference of two infinities is NaN
+            np.subtract(a, b, out=a)
         return
-    info = np.iinfo(voxels.dtype)
-    ends = voxels.dtype.type(info.min), voxels.dtype.type(info.max)
-    _subtract(flat_rows(voxels), flat_rows(others), voxels.shape, ends)
+    info = np.iinfo(a.dtype)
+    limits = a.dtype.type(info.min), a.dtype.type(info.max)
+    _subtract_saturated(flat_rows(a), flat_rows(b), a.shape, limits)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _subtract(target: Planes, source: Planes, shape: Any, ends: Any) -> None:
-    """In the voxels' own dtype: a difference that it can't hold has wrapped to the wrong sign."""
-    flat, z_step, y_step = target
-    given, z_next, y_next = source
-    least, most = ends
+@kernel
+def _subtract_saturated(target: FlatRows, source: FlatRows, shape: Any, limits: Any) -> None:
+    """Subtract in the dtype of the voxels: the sign shows whether the difference has wrapped."""
+    lo, hi = limits
     nz, ny, nx = shape
     for z in range(nz):
         for y in range(ny):
-            ones = flat[z * z_step + y * y_step :][:nx]
-            others = given[z * z_next + y * y_next :][:nx]
+            a, b = row_view(target, z, y, nx), row_view(source, z, y, nx)
             for x in range(nx):
-                less = ones.dtype.type(ones[x] - others[x])
-                up = less if less >= 0 else most
-                down = least if less >= 0 else less
-                ones[x] = up if ones[x] >= others[x] else down
+                difference = a.dtype.type(a[x] - b[x])
+                positive = difference if difference >= 0 else hi
+                negative = lo if difference >= 0 else difference
+                a[x] = positive if a[x] >= b[x] else negative
 
 
 def above(block: Slab, out: Slab, value: float) -> None:
-    """Write 1 into `out` (uint8) where a voxel is greater than `value`, else 0; NaN gives 0.
+    """Write 1 where a voxel is greater than `value`, and 0 elsewhere, also for NaN.
 
-    NumPy compares as fast as memory gives, so there is nothing to compile.
+    NumPy compares at the speed of memory.
+
+    Parameters
+    ----------
+    block : array (z, y, x)
+        Of any dtype.
+    out : uint8 array (z, y, x)
+        Takes the result.
+    value : float
+        The comparison is exact for every dtype.
     """
     bound = at_most(value, block.dtype)
     if bound is None:
@@ -167,32 +184,45 @@ def above(block: Slab, out: Slab, value: float) -> None:
 
 
 def within(block: Slab, out: Slab, lo: float, hi: float) -> None:
-    """Write 1 into `out` (uint8) where a voxel lies in lo..hi, ends included; NaN gives 0."""
+    """Write 1 where a voxel is in the closed interval from `lo` to `hi`, and 0 elsewhere.
+
+    Parameters
+    ----------
+    block : array (z, y, x)
+        Of any dtype. NaN is not in the interval.
+    out : uint8 array (z, y, x)
+        Takes the result.
+    lo, hi : float
+        The comparison is exact for every dtype.
+    """
     least, greatest = at_least(lo, block.dtype), at_most(hi, block.dtype)
     if least is None or greatest is None:
         out[...] = 0
         return
     _, ny, nx = block.shape
-    size = _rows(nx)
-    for plane, given in zip(block, out.view(np.bool_), strict=True):
+    size = _rows_per_chunk(nx)
+    for plane, inside in zip(block, out.view(np.bool_), strict=True):
         for y in range(0, ny, size):
             rows = slice(y, y + size)
-            np.greater_equal(plane[rows], least, out=given[rows])
-            np.logical_and(given[rows], plane[rows] <= greatest, out=given[rows])
+            np.greater_equal(plane[rows], least, out=inside[rows])
+            np.logical_and(inside[rows], plane[rows] <= greatest, out=inside[rows])
 
 
 def within_bytes(nx: int) -> int:
-    """Bytes that `within` allocates for blocks of `nx` columns."""
-    return _rows(nx) * nx
+    """Return the bytes that `within` allocates for blocks of `nx` columns."""
+    return _rows_per_chunk(nx) * nx
 
 
 def clip(block: Slab, out: Slab, lo: float, hi: float) -> None:
-    """Hold voxels within lo..hi, where the dtype must have a value; NaN stays NaN."""
+    """Write the voxels, clipped to lo..hi; NaN stays NaN.
+
+    `block` and `out` are arrays (z, y, x) of one dtype, which must have a value in lo..hi.
+    """
     np.clip(block, at_least(lo, block.dtype), at_most(hi, block.dtype), out=out)
 
 
 def at_most(value: float, dtype: np.dtype[Any]) -> np.generic | None:
-    """Greatest value of the dtype that is not greater than `value`; None if all are.
+    """Return the greatest value of a dtype that is not above `value`, or None if all are.
 
     Examples
     --------
@@ -200,21 +230,21 @@ def at_most(value: float, dtype: np.dtype[Any]) -> np.generic | None:
     (np.uint8(2), np.int8(127))
     """
     if dtype.kind == "f":
-        return -_float_from(-value, dtype)
+        return -_float_at_least(-value, dtype)
     least, greatest = dtype_range(dtype)
     return None if value < least else dtype.type(floor(min(value, greatest)))
 
 
 def at_least(value: float, dtype: np.dtype[Any]) -> np.generic | None:
-    """Least value of the dtype that is not less than `value`; None if all are."""
+    """Return the least value of a dtype that is not below `value`, or None if all are."""
     if dtype.kind == "f":
-        return _float_from(value, dtype)
+        return _float_at_least(value, dtype)
     least, greatest = dtype_range(dtype)
     return None if value > greatest else dtype.type(ceil(max(value, least)))
 
 
-def _float_from(value: float, dtype: np.dtype[Any]) -> np.floating[Any]:
-    """Least float of the dtype that is not less than `value`."""
+def _float_at_least(value: float, dtype: np.dtype[Any]) -> np.floating[Any]:
+    """Return the least value of a float dtype that is not below `value`."""
     with np.errstate(over="ignore"):
-        near: np.floating[Any] = dtype.type(value)
-        return near if float(near) >= value else np.nextafter(near, dtype.type(np.inf))
+        nearest: np.floating[Any] = dtype.type(value)
+        return nearest if float(nearest) >= value else np.nextafter(nearest, dtype.type(np.inf))

@@ -1,4 +1,7 @@
-"""How a computed value becomes a voxel: rounded half to even and saturated, never wrapped."""
+"""The precision of arithmetic, and the rounding of its results to voxels.
+
+Results are rounded half to even and saturated, never wrapped.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +10,24 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-__all__ = ["dtype_range", "store_row"]
+__all__ = ["compute_dtype", "dtype_range", "store_row"]
+
+
+def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which voxels of `dtype` are computed.
+
+    Returns
+    -------
+    numpy.dtype
+        float32 for float32 and integers of up to 16 bits, whose rounding errors are then a few
+        hundredths of a 16-bit grey value; float64 for the other dtypes.
+    """
+    narrow = dtype.itemsize <= 2 or dtype == np.float32
+    return np.dtype(np.float32 if narrow else np.float64)
 
 
 def dtype_range(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """Least and greatest value of an integer dtype; of a float one, minus and plus infinity.
+    """Return the minimum and maximum of an integer dtype, or the infinities for a float dtype.
 
     Examples
     --------
@@ -24,17 +40,23 @@ def dtype_range(dtype: np.dtype[Any]) -> tuple[float, float]:
 
 
 def store_row(row: Any, lo: Any, hi: Any, out: Any) -> None:
-    """Write the floats of `row` into `out`: rounded half to even and held within lo..hi.
+    """Write a row of floats as voxels. Only compiled kernels can call this function.
 
-    Only for use inside kernels. `lo` and `hi` have the dtype of `row`, and are what `dtype_range`
-    gives for the dtype of `out`. Into a float `out` values go as they are; into an integer one
-    NaN becomes 0.
+    Parameters
+    ----------
+    row : float array (x,)
+        Computed values.
+    lo, hi : scalars of the dtype of `row`
+        `dtype_range` of the dtype of `out`.
+    out : array (x,)
+        Takes the voxels. An integer `out` takes values rounded half to even and clipped to lo..hi,
+        and 0 for NaN. A float `out` takes the values unchanged.
     """
     raise NotImplementedError("store_row works inside compiled kernels only")
 
 
 @overload(store_row, strict=False)
-def _store_row(row: Any, lo: Any, hi: Any, out: Any) -> Callable[..., None]:  # noqa: ARG001
+def _overload_store_row(row: Any, lo: Any, hi: Any, out: Any) -> Callable[..., None]:  # noqa: ARG001
     if isinstance(out.dtype, types.Float):
         return _store_float
     # The narrow integer converts in vector registers; float64 holds every 32-bit value.
@@ -46,17 +68,17 @@ def _store_float(row: Any, lo: Any, hi: Any, out: Any) -> None:  # noqa: ARG001
         out[x] = row[x]
 
 
-def _store_narrow(row: Any, lo: Any, hi: Any, out: Any) -> None:
-    for x in range(out.size):
-        value = np.rint(row[x])
-        value = lo if value < lo else value
-        value = hi if value > hi else value
-        out[x] = np.int32(row.dtype.type(0) if np.isnan(value) else value)
+def _store_integer(integer: Any) -> Callable[..., None]:
+    """Return the function that rounds floats to `integer`, which holds every voxel."""
+
+    def store(row: Any, lo: Any, hi: Any, out: Any) -> None:
+        for x in range(out.size):
+            value = np.rint(row[x])
+            value = lo if value < lo else value
+            value = hi if value > hi else value
+            out[x] = integer(row.dtype.type(0) if np.isnan(value) else value)
+
+    return store
 
 
-def _store_wide(row: Any, lo: Any, hi: Any, out: Any) -> None:
-    for x in range(out.size):
-        value = np.rint(row[x])
-        value = lo if value < lo else value
-        value = hi if value > hi else value
-        out[x] = np.int64(row.dtype.type(0) if np.isnan(value) else value)
+_store_narrow, _store_wide = _store_integer(np.int32), _store_integer(np.int64)

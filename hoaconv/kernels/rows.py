@@ -1,9 +1,9 @@
-"""Arrays as their contiguous rows, so that one compiled kernel serves every cut of them.
+"""Flat views of arrays whose rows are contiguous.
 
-Numba compiles a kernel again for each memory layout, and vectorises no loop over a row whose
-stride it doesn't know. A band of a slab, or a plane inside a padded layer, is neither C-contiguous
-nor strange: its rows are contiguous, only the steps between them differ. So kernels take a flat
-view of the memory and the step between rows.
+Numba compiles a kernel again for each memory layout, and it does not vectorise a loop over a row of
+unknown stride. A band of a slab, or a plane inside a padded layer, is not C-contiguous, but its
+rows are. Kernels therefore take a flat view of the memory and the steps between planes and rows:
+one compiled kernel serves all of them.
 """
 
 from typing import Any
@@ -11,25 +11,32 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-__all__ = ["Flat", "Planes", "flat_rows"]
+from hoaconv.kernels.jit import inlined
+from hoaconv.kernels.types import Array, FlatRows
 
-Flat = np.ndarray[tuple[int], np.dtype[Any]]
-"""A contiguous 1-D view."""
-
-Planes = tuple[Flat, int, int]
-"""A flat view, and how many elements lie between two planes and between two rows."""
+__all__ = ["flat_rows", "row_view"]
 
 
-def flat_rows(array: np.ndarray[Any, Any]) -> Planes:
-    """The memory of a (z, y, x) or (y, x) array as one flat view, and its z and y steps.
+def flat_rows(array: Array) -> FlatRows:
+    """Return a flat view of the memory of an array, and the steps between its planes and rows.
 
-    Row (z, y) is ``flat[z * z_step + y * y_step :][:nx]``. Nothing is copied; the flat view also
-    spans what lies between the rows, which a kernel must leave alone.
+    Parameters
+    ----------
+    array : array (z, y, x) or (y, x)
+        Its rows are contiguous and in ascending order in memory.
+
+    Returns
+    -------
+    flat : array (n,)
+        A view of the memory from the first voxel to the last one, including what lies between the
+        rows. Row (z, y) is ``flat[z * z_step + y * y_step :][:nx]``; see `row_view`.
+    z_step, y_step : int
+        Elements between two planes and between two rows.
 
     Raises
     ------
     ValueError
-        If the voxels of a row don't lie side by side in memory.
+        If the voxels of a row are not contiguous, or rows or planes are in descending order.
     """
     slab = array if array.ndim == 3 else array[np.newaxis]
     item = slab.itemsize
@@ -43,9 +50,17 @@ def flat_rows(array: np.ndarray[Any, Any]) -> Planes:
     return as_strided(slab, (extent,), (item,)), steps[0], steps[1]
 
 
-def _step(slab: np.ndarray[Any, Any], axis: int) -> int:
-    """Elements from one index to the next along `axis`; -1 if that is no whole number."""
+def _step(slab: Array, axis: int) -> int:
+    """Return the elements between two indices along `axis`, or -1 if they are no whole number."""
     if slab.shape[axis] == 1:
         return 0
     step, rest = divmod(slab.strides[axis], slab.itemsize)
     return -1 if rest else step
+
+
+@inlined
+def row_view(rows: FlatRows, z: int, y: int, n: int) -> Any:
+    """Return a view of the first `n` voxels of row `y` of plane `z`."""
+    flat, z_step, y_step = rows
+    begin = z * z_step + y * y_step
+    return flat[begin : begin + n]

@@ -1,44 +1,40 @@
-"""Voxels and what smoothing took from them."""
+"""Unsharp masking: add the difference between a plane and its smoothed copy to the plane."""
 
 from typing import Any
 
-import numpy as np
-from numba import njit
-
+from hoaconv.kernels.jit import kernel
 from hoaconv.kernels.rounding import dtype_range, store_row
-from hoaconv.kernels.rows import Planes, flat_rows
+from hoaconv.kernels.rows import flat_rows, row_view
+from hoaconv.kernels.types import FlatRows, Plane
 
 __all__ = ["sharpen"]
 
-Plane = np.ndarray[Any, np.dtype[Any]]
 
-
-def sharpen(plane: Plane, smooth: Plane, amount: float, out: Plane) -> None:
-    """Write ``plane + amount * (plane - smooth)`` into `out`, in the precision of `smooth`.
+def sharpen(plane: Plane, smoothed: Plane, amount: float, out: Plane) -> None:
+    """Write ``plane + amount * (plane - smoothed)``, computed in the dtype of `smoothed`.
 
     Parameters
     ----------
-    plane, out : (y, x) arrays of one dtype
+    plane, out : arrays (y, x) of one dtype
         Integers are rounded half to even and saturated.
-    smooth : (y, x) float array
-        Its rows are overwritten.
+    smoothed : float array (y, x)
+        Is overwritten.
     amount : float
-        Of the difference.
+        Factor of the difference.
     """
-    real = smooth.dtype.type
+    real = smoothed.dtype.type
     limits = tuple(real(limit) for limit in dtype_range(out.dtype))
-    _sharpen(flat_rows(plane), flat_rows(smooth), flat_rows(out), out.shape, real(amount), limits)
+    _sharpen(flat_rows(plane), flat_rows(smoothed), flat_rows(out), out.shape, real(amount), limits)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _sharpen(
-    source: Planes, smooth: Planes, target: Planes, shape: Any, amount: Any, limits: Any
+    source: FlatRows, smoothed: FlatRows, target: FlatRows, shape: Any, amount: Any, limits: Any
 ) -> None:
     ny, nx = shape
     for y in range(ny):
-        row = source[0][y * source[2] :][:nx]
-        soft = smooth[0][y * smooth[2] :][:nx]
+        row, values = row_view(source, 0, y, nx), row_view(smoothed, 0, y, nx)
         for x in range(nx):
-            voxel = soft.dtype.type(row[x])
-            soft[x] = voxel + amount * (voxel - soft[x])
-        store_row(soft, limits[0], limits[1], target[0][y * target[2] :][:nx])
+            voxel = values.dtype.type(row[x])
+            values[x] = voxel + amount * (voxel - values[x])
+        store_row(values, limits[0], limits[1], row_view(target, 0, y, nx))

@@ -8,9 +8,10 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from hoaconv.kernels.rows import Flat, flat_rows
+from hoaconv.kernels.jit import kernel
+from hoaconv.kernels.rows import flat_rows
+from hoaconv.kernels.types import Vector
 
 __all__ = ["add_pairs", "pair_deviations"]
 
@@ -18,7 +19,7 @@ Pairs = np.ndarray[Any, np.dtype[np.float64]]
 """(cells, 2) or (cells, 4): a sum and its error, then the sum of squares and its error."""
 
 
-def add_pairs(block: Pairs, sums: Pairs, odd: Flat) -> None:
+def add_pairs(block: Pairs, sums: Pairs, odd: Vector) -> None:
     """Add each voxel of a block to a cell of its own.
 
     Parameters
@@ -34,7 +35,7 @@ def add_pairs(block: Pairs, sums: Pairs, odd: Flat) -> None:
     _add_pairs(flat, step, block.shape, sums, odd)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _add_pairs(flat: Any, step: int, shape: Any, sums: Any, odd: Any) -> None:
     ny, nx = shape
     squared = sums.shape[1] > 2
@@ -51,7 +52,7 @@ def _add_pairs(flat: Any, step: int, shape: Any, sums: Any, odd: Any) -> None:
                 sums[c, 2], sums[c, 3] = _added(sums[c, 2], sums[c, 3], square, rest)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def pair_deviations(sums: Any, number: float, out: Any) -> None:
     """Write the standard deviation of each cell's `number` voxels into `out`."""
     for c in range(out.size):
@@ -65,7 +66,7 @@ def pair_deviations(sums: Any, number: float, out: Any) -> None:
         out[c] = sqrt(max(spread + tail, 0.0)) / number
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _added(high: Any, low: Any, value: Any, rest: Any) -> Any:
     """Add two pairs."""
     total = high + value
@@ -75,7 +76,7 @@ def _added(high: Any, low: Any, value: Any, rest: Any) -> Any:
     return made, error - (made - total)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _product(one: Any, other: Any) -> Any:
     """Return the product of two floats as a pair, which is exact."""
     made = one * other
@@ -84,7 +85,7 @@ def _product(one: Any, other: Any) -> Any:
     return made, ((a * c - made) + a * d + b * c) + b * d
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _halves(value: Any) -> Any:
     """Return the first 26 bits of a float, and the rest."""
     spread = 134217729.0 * value

@@ -14,10 +14,10 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.kernels.histogram import is_exact
-from hoaconv.kernels.lookup import look_up, tabulate, tabulate_bytes
-from hoaconv.kernels.pointwise import compute, compute_bytes, linear, linear_bytes
+from hoaconv.kernels.lookup import apply_table, tabulate, tabulate_bytes
+from hoaconv.kernels.pointwise import apply_unary, apply_unary_bytes, linear, linear_bytes
 from hoaconv.kernels.rounding import dtype_range
-from hoaconv.kernels.rows import Flat
+from hoaconv.kernels.types import Vector
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import POSITIVE
 from hoaconv.ops.operands import DIVISOR, OPERAND, VolumeArithmetic
@@ -176,15 +176,15 @@ class _Curve(Declared, Op):
         """Return the bytes of the table, or of some rows as float64."""
         if is_exact(spec.dtype):
             return tabulate_bytes(spec.dtype, self.infer(spec).dtype)
-        return compute_bytes(spec.shape[2])
+        return apply_unary_bytes(spec.shape[2])
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the function of ``block[core]`` into `out`."""
         if is_exact(block.dtype):
-            look_up(block[core], out, _table(self, block.dtype, out.dtype))
+            apply_table(block[core], out, _table(self, block.dtype, out.dtype))
         else:
             with np.errstate(all="ignore"):  # infinities and NaN are what the docstrings promise
-                compute(block[core], out, partial(self.change, dtype=block.dtype))
+                apply_unary(block[core], out, partial(self.change, dtype=block.dtype))
 
 
 class _RealCurve(_Curve):
@@ -196,7 +196,7 @@ class _RealCurve(_Curve):
 
 
 @lru_cache(maxsize=8)
-def _table(curve: _Curve, taken: np.dtype[Any], given: np.dtype[Any]) -> Flat:
+def _table(curve: _Curve, taken: np.dtype[Any], given: np.dtype[Any]) -> Vector:
     with np.errstate(all="ignore"):
         return tabulate(partial(curve.change, dtype=taken), taken, given)
 

@@ -18,8 +18,8 @@ from hoaconv.kernels.exact import (
     round_sums,
 )
 from hoaconv.kernels.rounding import dtype_range
-from hoaconv.kernels.rows import Flat
 from hoaconv.kernels.twofold import add_pairs, pair_deviations
+from hoaconv.kernels.types import Vector
 
 __all__ = ["Cells", "Exact", "Extremes", "Twofold", "Whole"]
 
@@ -35,7 +35,7 @@ class Cells(ABC):
         """Take in a block; its first voxel belongs to cell `first`."""
 
     @abstractmethod
-    def values(self, method: str, number: int, out: Flat) -> None:
+    def values(self, method: str, number: int, out: Vector) -> None:
         """Write the cells' values into `out`; each cell has seen `number` voxels."""
 
     @abstractmethod
@@ -74,7 +74,7 @@ class Extremes(Cells):
                 cell = first + y * across[0]
                 self._cells[cell] = self._pick(self._cells[cell], self._pick.reduce(row))
 
-    def values(self, method: str, number: int, out: Flat) -> None:  # noqa: ARG002 - the contract
+    def values(self, method: str, number: int, out: Vector) -> None:  # noqa: ARG002 - the contract
         """Write the cells; a zero has no sign, since it would tell the order."""
         np.add(self._cells, self._cells.dtype.type(0), out=out)
 
@@ -103,7 +103,7 @@ class Whole(Cells):
         """Take in a block."""
         add_whole(block, across, self._sums[first:], self._squares[first:])
 
-    def values(self, method: str, number: int, out: Flat) -> None:
+    def values(self, method: str, number: int, out: Vector) -> None:
         """Write sums, means or standard deviations, some cells at a time."""
         for begin in range(0, out.size, _CHUNK):
             part = slice(begin, begin + _CHUNK)
@@ -114,7 +114,7 @@ class Whole(Cells):
             else:
                 self._deviations(part, number, out[part])
 
-    def _deviations(self, part: slice, number: int, out: Flat) -> None:
+    def _deviations(self, part: slice, number: int, out: Vector) -> None:
         """Write standard deviations: squares about the whole number that is nearest to the mean.
 
         These are exact: the int64 arithmetic wraps around, and the result is one that int64 holds.
@@ -164,7 +164,7 @@ class Exact(Cells):
         carry(sums)
         carry(squares)
 
-    def values(self, method: str, number: int, out: Flat) -> None:
+    def values(self, method: str, number: int, out: Vector) -> None:
         """Write sums, means or standard deviations; sums are rounded once."""
         if method == "std":
             deviations(self._sums, self._squares, self._dtype, number, out)
@@ -206,7 +206,7 @@ class Twofold(Cells):
         cells = slice(first, first + block.size)
         add_pairs(block, self._sums[cells], self._odd[cells])
 
-    def values(self, method: str, number: int, out: Flat) -> None:
+    def values(self, method: str, number: int, out: Vector) -> None:
         """Write sums, means or standard deviations."""
         if method == "std":
             pair_deviations(self._sums, float(number), out)
@@ -225,7 +225,7 @@ class Twofold(Cells):
         self._odd += other._odd
 
 
-def _finish(method: str, number: int, odd: Flat, out: Flat) -> None:
+def _finish(method: str, number: int, odd: Vector, out: Vector) -> None:
     """Divide sums for a mean, and let NaN and infinities show as NumPy's functions do."""
     with np.errstate(invalid="ignore"):  # an infinity less itself is NaN
         np.copyto(out, np.nan if method == "std" else odd, where=odd != 0)

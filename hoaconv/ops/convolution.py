@@ -8,7 +8,7 @@ import numpy as np
 from hoaconv.engine.contract import Core
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.kernels.convolve import Taps, convolve, convolve_bytes, taps_of
+from hoaconv.kernels.convolve import Stencil, convolve, convolve_bytes, stencil
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import op
 from hoaconv.ops.files import FromFile, Numbers, file_of, unreadable
@@ -35,21 +35,21 @@ class Convolve(FromFile):
     cval: float = param(FINITE, "value beyond the ends, for mode=constant", default=0.0)
 
     @cached_property
-    def _taps(self) -> Taps:
-        return taps_of(self.content.array)
+    def _stencil(self) -> Stencil:
+        return stencil(self.content.array)
 
     @property
     def halo(self) -> tuple[int, int, int]:
         """Half the array (z, y, x). Raises PlanError before the op is resolved."""
-        return self._taps.radii
+        return self._stencil.radii
 
     def work(self, spec: Spec) -> int:
         """Return the bytes of a row for each row of the weights, and of the weights."""
-        return convolve_bytes(spec.shape, spec.dtype, self._taps) + len(self.content.data)
+        return convolve_bytes(spec.shape, spec.dtype, self._stencil) + len(self.content.data)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Convolve ``block[core]`` into `out`."""
-        convolve(block, core, out, self._taps, self.mode, self.cval)
+        convolve(block, core, out, self._stencil, self.mode, self.cval)
 
     def read(self) -> Numbers:
         """Read the weights (z, y, x)."""

@@ -12,14 +12,10 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.kernels.gaussian import Weights, gaussian_radius, gaussian_weights
-from hoaconv.kernels.gradient import (
-    ALL_AXES,
-    derivative_weights,
-    gradient,
-    gradient_bytes,
-    laplace,
-)
+from hoaconv.kernels.gaussian import derivative_weights, gaussian_radius, gaussian_weights
+from hoaconv.kernels.gradient import MAGNITUDE, gradient, gradient_bytes
+from hoaconv.kernels.laplace import laplace
+from hoaconv.kernels.types import Weights
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import op
@@ -79,7 +75,7 @@ class _Gradient(Declared, Derived):
 
     @abstractmethod
     def weights(self) -> tuple[Weights, Weights, int]:
-        """Return smoothing and derivative weights for z, y, x, and the axis, or ALL_AXES."""
+        """Return smoothing and derivative weights for z, y, x, and the axis, or MAGNITUDE."""
 
     @property
     @abstractmethod
@@ -133,7 +129,7 @@ class GradientMagnitude(_Gradient):
             derivative_weights(sigma, smoothing)
             for sigma, smoothing in zip(self.sigma, (z, y, x), strict=True)
         )
-        return (z, y, x), (dz, dy, dx), ALL_AXES
+        return (z, y, x), (dz, dy, dx), MAGNITUDE
 
 
 @op("sobel")
@@ -165,5 +161,5 @@ class Sobel(_Gradient):
         """Return 1, 2, 1 and -1, 0, 1."""
         smoothing: np.ndarray[Any, Any] = np.array([2.0, 1.0])
         deriving: np.ndarray[Any, Any] = np.array([0.0, 1.0])
-        axis = ALL_AXES if self.axis == "all" else "zyx".index(self.axis)
+        axis = MAGNITUDE if self.axis == "all" else "zyx".index(self.axis)
         return (smoothing,) * 3, (deriving,) * 3, axis

@@ -2,11 +2,11 @@
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.kernels.bilateral import bilateral, bilateral_bytes
-from hoaconv.kernels.edges import thin_edges, thin_edges_bytes
-from hoaconv.kernels.gaussian import Weights, gaussian_radius, gaussian_weights
-from hoaconv.kernels.gradient import derivative_weights
-from hoaconv.kernels.tensor import OUTPUTS, structure_tensor, structure_tensor_bytes
+from hoaconv.kernels.bilateral import bilateral_filter, bilateral_filter_bytes
+from hoaconv.kernels.gaussian import derivative_weights, gaussian_radius, gaussian_weights
+from hoaconv.kernels.non_max_suppression import suppress_non_maxima, suppress_non_maxima_bytes
+from hoaconv.kernels.structure_tensor import OUTPUTS, structure_tensor, structure_tensor_bytes
+from hoaconv.kernels.types import Weights
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import op
 from hoaconv.ops.derivative import Derived, check_derivable
@@ -71,12 +71,12 @@ class Bilateral(Declared, Op):
 
     def work(self, spec: Spec) -> int:
         """Return the bytes of a few rows."""
-        return bilateral_bytes(spec.shape, spec.dtype, self.halo)
+        return bilateral_filter_bytes(spec.shape, spec.dtype, self.halo)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Smooth ``block[core]`` into `out`."""
         z, y, x = (half / half[0] for half in _weights(self.sigma, self.truncate))
-        bilateral(block, core, out, (z, y, x), self.sigma_color, self.mode, self.cval)
+        bilateral_filter(block, core, out, (z, y, x), self.sigma_color, self.mode, self.cval)
 
 
 @op("non-max-suppression", example="non-max-suppression 1.5")
@@ -111,13 +111,13 @@ class NonMaxSuppression(Declared, Derived):
 
     def work(self, spec: Spec) -> int:
         """Return the bytes of rows of the gradient, of all planes."""
-        return thin_edges_bytes(spec.shape, spec.dtype, _radii(self.sigma, self.truncate))
+        return suppress_non_maxima_bytes(spec.shape, spec.dtype, _radii(self.sigma, self.truncate))
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the thin edges in ``block[core]`` into `out`."""
         smoothing = _weights(self.sigma, self.truncate)
         deriving = _deriving(self.sigma, smoothing)
-        thin_edges(block, core, out, smoothing, deriving, self.mode)
+        suppress_non_maxima(block, core, out, smoothing, deriving, self.mode)
 
 
 @op("structure-tensor", example="structure-tensor 2")

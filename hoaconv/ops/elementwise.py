@@ -10,7 +10,13 @@ import numpy as np
 from hoaconv.engine.contract import Core, Join, Op
 from hoaconv.engine.spec import Plane, Slab, Spec
 from hoaconv.errors import PlanError
-from hoaconv.kernels.pointwise import at_least, at_most, combine, compute, compute_bytes
+from hoaconv.kernels.pointwise import (
+    apply_binary,
+    apply_unary,
+    apply_unary_bytes,
+    at_least,
+    at_most,
+)
 from hoaconv.ops.terms import Term, evaluate, spelled
 
 __all__ = ["WithNumber", "WithScalar", "WithVolume"]
@@ -72,7 +78,7 @@ class WithNumber(Op):
 
     def work(self, spec: Spec) -> int:
         """Some rows as float64."""
-        return compute_bytes(spec.shape[2])
+        return apply_unary_bytes(spec.shape[2])
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the function of ``block[core]`` into `out`."""
@@ -82,7 +88,7 @@ class WithNumber(Op):
             )
             return
         with np.errstate(all="ignore"):  # what is divided by 0 is infinite or NaN
-            compute(block[core], out, self._change)
+            apply_unary(block[core], out, self._change)
 
     def _change(self, real: Slab) -> None:
         one, other = (self.number, real) if self.swapped else (real, self.number)
@@ -115,7 +121,7 @@ class WithScalar(Op):
 
     def work(self, spec: Spec) -> int:
         """Some rows as float64."""
-        return compute_bytes(spec.shape[2])
+        return apply_unary_bytes(spec.shape[2])
 
     def settle(self, *found: Mapping[str, Any]) -> WithNumber:
         """Return the op with a number, given the values of all folds in their order.
@@ -161,7 +167,7 @@ class WithVolume(Join):
 
     def work(self, *specs: Spec) -> int:
         """Some rows of each volume as float64."""
-        return 0 if self.name in _BITWISE else 2 * compute_bytes(specs[0].shape[2])
+        return 0 if self.name in _BITWISE else 2 * apply_unary_bytes(specs[0].shape[2])
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
         """Compute into `out`."""
@@ -170,7 +176,7 @@ class WithVolume(Join):
             function(*planes, out=out)
             return
         with np.errstate(all="ignore"):
-            combine(planes[0], planes[1], out, function)
+            apply_binary(planes[0], planes[1], out, function)
 
     def __str__(self) -> str:
         return self.name

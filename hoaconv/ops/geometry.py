@@ -11,7 +11,7 @@ import numpy as np
 from hoaconv.engine.contract import Resample
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
-from hoaconv.kernels.geometry import MODES, pad, pad_index, turn
+from hoaconv.kernels.rearrange import NUMPY_MODES, copy_transposed, pad, pad_indices
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.ops.boundary import boundary
 from hoaconv.ops.declare import op
@@ -225,7 +225,7 @@ class Rotate90(_PlaneByPlane):
         """Copy rows of the rotated plane."""
         view = np.rot90(planes[0], self.k)[rows]
         if self.k % 2:
-            turn(view, out)
+            copy_transposed(view, out)
         else:
             out[...] = view
 
@@ -243,7 +243,7 @@ class TransposeXY(_PlaneByPlane):
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
         """Copy columns into rows."""
-        turn(planes[0].T[rows], out)
+        copy_transposed(planes[0].T[rows], out)
 
 
 @op("pad", example="pad 1,2,2")
@@ -255,7 +255,9 @@ class Pad(Declared, Resample):
     """
 
     width: Widths = param(WIDTHS, "voxels on both sides, or BEFORE:AFTER, of each axis")
-    mode: str = param(boundary(*sorted(MODES)), "values of the added voxels", default="constant")
+    mode: str = param(
+        boundary(*sorted(NUMPY_MODES)), "values of the added voxels", default="constant"
+    )
     cval: float = param(NUMBER, "value, for mode=constant; rounded and saturated", default=0.0)
 
     def infer(self, spec: Spec) -> Spec:
@@ -266,7 +268,7 @@ class Pad(Declared, Resample):
         return replace(spec, shape=(z, y, x), geometry=geometry)
 
     def _index(self, spec: Spec, axis: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        return pad_index(spec.shape[axis], *self.width[axis], self.mode)
+        return pad_indices(spec.shape[axis], *self.width[axis], self.mode)
 
     def reach(self, spec: Spec, z: int) -> range:
         """Return the planes from the first still needed to the last that was; maybe none."""
@@ -301,7 +303,7 @@ def _transposed(spec: Spec) -> Spec:
 @lru_cache(maxsize=8)
 def _ends(n: int, before: int, after: int, mode: str) -> tuple[list[int], list[int]]:
     """Return the first plane that is still needed at each place, and the end of those before."""
-    taken = pad_index(n, before, after, mode)
+    taken = pad_indices(n, before, after, mode)
     wanted = np.where(taken < 0, n, taken)
     starts = np.minimum.accumulate(wanted[::-1])[::-1]
     return starts.tolist(), np.maximum.accumulate(taken + 1).tolist()

@@ -6,12 +6,12 @@ import numpy as np
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.kernels.deviation import deviation, deviation_bytes
+from hoaconv.kernels.deviation import std_filter, std_filter_bytes
 from hoaconv.kernels.uniform import (
-    MOST_VOXELS,
-    exact_deviation,
-    uniform,
-    uniform_bytes,
+    MAX_VOXELS,
+    integer_std_filter,
+    uniform_filter,
+    uniform_filter_bytes,
 )
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.boundary import BOUNDARY
@@ -22,7 +22,7 @@ from hoaconv.ops.parameters import Declared, param
 __all__ = ["Std", "Uniform"]
 
 
-_WINDOW = window(MOST_VOXELS)
+_WINDOW = window(MAX_VOXELS)
 
 
 class _Windowed(Declared, Op):
@@ -59,11 +59,11 @@ class Uniform(_Windowed):
 
     def work(self, spec: Spec) -> int:
         """Return the bytes of sums along z of some rows, and of a few rows more."""
-        return uniform_bytes(spec.shape, spec.dtype, self.size)
+        return uniform_filter_bytes(spec.shape, spec.dtype, self.size)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the means around ``block[core]`` into `out`."""
-        uniform(block, core, out, self.size, self.mode, self.cval)
+        uniform_filter(block, core, out, self.size, self.mode, self.cval)
 
 
 @op("std", example="std 3")
@@ -93,10 +93,10 @@ class Std(_Windowed):
     def work(self, spec: Spec) -> int:
         """Return the bytes of sums along z of some rows, and of a few rows more."""
         if self._is_exact(spec.dtype):
-            return uniform_bytes(spec.shape, spec.dtype, self.size, 2)
-        return deviation_bytes(spec.shape, self.size)
+            return uniform_filter_bytes(spec.shape, spec.dtype, self.size, 2)
+        return std_filter_bytes(spec.shape, self.size)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the standard deviations around ``block[core]`` into `out`."""
-        deviate = exact_deviation if self._is_exact(block.dtype) else deviation
+        deviate = integer_std_filter if self._is_exact(block.dtype) else std_filter
         deviate(block, core, out, self.size, self.mode, self.cval)

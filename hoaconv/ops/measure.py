@@ -13,14 +13,14 @@ from hoaconv.errors import SpellingError
 from hoaconv.kernels.histogram import (
     NAN_BIN,
     ZERO_BINS,
-    Bins,
+    BinCounts,
     bin_ends,
     bin_values,
-    count,
-    count_keys,
+    count_exact,
+    count_truncated,
     is_exact,
 )
-from hoaconv.kernels.rows import Flat
+from hoaconv.kernels.types import Vector
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import PERCENTAGES, WHOLE, spell_number
 from hoaconv.ops.parameters import Declared, param
@@ -40,7 +40,7 @@ class Counts:
     """
 
     dtype: np.dtype[Any]
-    bins: Bins
+    bins: BinCounts
     extremes: np.ndarray[tuple[int], np.dtype[np.float64]]
 
     @property
@@ -57,7 +57,7 @@ class Counts:
         return int(self.histogram.sum())
 
     @property
-    def occurring(self) -> tuple[Flat, Flat, Flat]:
+    def occurring(self) -> tuple[Vector, Vector, Vector]:
         """Finite values, ascending, their numbers of voxels, and the greatest value of each bin.
 
         All are float64. A value stands for its bin: it is the bin's end next to zero.
@@ -82,14 +82,14 @@ class Counting(Fold):
 
     def init(self, spec: Spec) -> Counts:
         """Return counts of no voxels."""
-        return Counts(spec.dtype, Bins(spec.dtype), np.array([np.inf, -np.inf]))
+        return Counts(spec.dtype, BinCounts(spec.dtype), np.array([np.inf, -np.inf]))
 
     def step(self, state: Counts, block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
         """Count the voxels of some rows of a plane."""
         if is_exact(state.dtype):
-            count(block, state.bins)
+            count_exact(block, state.bins)
         else:
-            count_keys(block, state.bins, state.extremes)
+            count_truncated(block, state.bins, state.extremes)
 
     def merge(self, one: Counts, other: Counts) -> Counts:
         """Return the sum of two counts as a state of its own."""
@@ -102,7 +102,7 @@ class Counting(Fold):
 
     def state_bytes(self, spec: Spec) -> int:
         """Return the bytes of the bins."""
-        return Bins.nbytes(spec.dtype) + 16
+        return BinCounts.nbytes(spec.dtype) + 16
 
 
 _NUMBERS = {"n", "count", "nan", "zeros", "saturated"}

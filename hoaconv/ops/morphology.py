@@ -13,12 +13,12 @@ from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.kernels.extrema import (
     FOOTPRINTS,
-    box_bytes,
-    box_extreme,
-    footprint_bytes,
-    footprint_extreme,
+    box_extremum,
+    box_extremum_bytes,
+    footprint_extremum,
+    footprint_extremum_bytes,
 )
-from hoaconv.kernels.pointwise import subtract
+from hoaconv.kernels.pointwise import subtract_saturated
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import abstract_op, op
 from hoaconv.ops.kinds import NUMBER, RADII, Triple, choice
@@ -55,8 +55,8 @@ class _Morphology(Declared, Op):
     def work(self, spec: Spec) -> int:
         """Return the bytes of rows of all planes that the footprint spans, and of a few more."""
         if self.footprint == "box":
-            return box_bytes(spec.shape, spec.dtype, self._size)
-        return footprint_bytes(spec.shape, spec.dtype, self.radius)
+            return box_extremum_bytes(spec.shape, spec.dtype, self._size)
+        return footprint_extremum_bytes(spec.shape, spec.dtype, self.radius)
 
     def _least(self, block: Slab, core: Core, out: Slab) -> None:
         self._extreme(block, core, out, False)
@@ -66,9 +66,9 @@ class _Morphology(Declared, Op):
 
     def _extreme(self, block: Slab, core: Core, out: Slab, greatest: bool) -> None:
         if self.footprint == "box":
-            box_extreme(block, core, out, self._size, greatest, self.mode, self.cval)
+            box_extremum(block, core, out, self._size, greatest, self.mode, self.cval)
         else:
-            footprint_extreme(
+            footprint_extremum(
                 block, core, out, self.radius, self.footprint, greatest, self.mode, self.cval
             )
 
@@ -195,7 +195,7 @@ class Tophat(_Double):
         opened = _room(block, core)
         self._opened(block, core, opened)
         out[...] = block[core]
-        subtract(out, opened)
+        subtract_saturated(out, opened)
 
 
 @op("blackhat", example="blackhat 3")
@@ -208,7 +208,7 @@ class Blackhat(_Double):
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the closing of ``block[core]`` minus the input into `out`."""
         self._closed(block, core, out)
-        subtract(out, block[core])
+        subtract_saturated(out, block[core])
 
 
 @op("gradient", example="gradient 1")
@@ -227,4 +227,4 @@ class Gradient(_Morphology):
         eroded = _room(block, core)
         self._least(block, core, eroded)
         self._greatest(block, core, out)
-        subtract(out, eroded)
+        subtract_saturated(out, eroded)

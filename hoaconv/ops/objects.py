@@ -10,15 +10,15 @@ import numpy as np
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Scan, Scanner
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.kernels.objects import (
+from hoaconv.kernels.small_objects import (
     CONNECTIVITIES,
-    Tracks,
-    finish,
-    follow,
-    give,
-    track,
-    track_bytes,
-    warm,
+    Labelling,
+    compile_labelling,
+    flush,
+    label_plane,
+    labelling_bytes,
+    start_labelling,
+    write_plane,
 )
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import NUMBER, Kind
@@ -67,16 +67,16 @@ class _SmallObjects(Declared, Scan):
 
     def state_bytes(self, spec: Spec) -> int:
         """Return the bytes of waiting planes, a bit per voxel, and of the objects' tables."""
-        return track_bytes(spec.shape, self.volume)
+        return labelling_bytes(spec.shape, self.volume)
 
     def open(self, spec: Spec, buffers: Buffers) -> Scanner:
         """Begin; the planes that it gives come from `buffers`."""
-        tracks = track(spec.shape, self.volume, self.connectivity, holes=self.holes)
-        return _Follower(tracks, spec.plane_shape, buffers)
+        state = start_labelling(spec.shape, self.volume, self.connectivity, holes=self.holes)
+        return _Labeller(state, spec.plane_shape, buffers)
 
     def warm(self, spec: Spec) -> None:
         """Compile the kernels."""
-        warm(spec.shape, self.volume, spec.dtype)
+        compile_labelling(spec.shape, self.volume, spec.dtype)
 
 
 @op("remove-small", example="remove-small 50")
@@ -111,22 +111,22 @@ class FillHoles(_SmallObjects):
     )
 
 
-class _Follower(Scanner):
+class _Labeller(Scanner):
     """A scanner that counts planes; the kernels label the objects."""
 
-    def __init__(self, tracks: Tracks, shape: tuple[int, int], buffers: Buffers) -> None:
-        self._tracks, self._shape, self._buffers = tracks, shape, buffers
+    def __init__(self, state: Labelling, shape: tuple[int, int], buffers: Buffers) -> None:
+        self._state, self._shape, self._buffers = state, shape, buffers
         self._taken = self._given = 0
 
     def take(self, plane: Plane) -> Iterator[Plane]:
         """Label the objects of the next plane."""
-        undecided = follow(self._tracks, plane, self._taken, self._given)
+        undecided = label_plane(self._state, plane, self._taken, self._given)
         self._taken += 1
         return self._give(undecided)
 
     def end(self) -> Iterator[Plane]:
         """Decide the objects that reach the last plane."""
-        finish(self._tracks, self._given)
+        flush(self._state, self._given)
         return self._give(self._taken)
 
     def _give(self, stop: int) -> Iterator[Plane]:
@@ -135,5 +135,5 @@ class _Follower(Scanner):
 
     def _plane(self, z: int) -> Plane:
         out = self._buffers.take(self._shape, np.uint8)
-        give(self._tracks, z, out)
+        write_plane(self._state, z, out)
         return out

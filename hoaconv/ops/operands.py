@@ -13,7 +13,7 @@ import numpy as np
 from hoaconv.engine.contract import Join, Zip
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
-from hoaconv.kernels.pointwise import combine, compute_bytes
+from hoaconv.kernels.pointwise import apply_binary, apply_unary_bytes
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import FINITE, Kind, spell_number
 from hoaconv.ops.parameters import Declared, param
@@ -120,13 +120,13 @@ class VolumeArithmetic(_WithVolumes):
 
     def work(self, *specs: Spec) -> int:
         """Some rows of each volume as float64."""
-        return 2 * compute_bytes(specs[0].shape[2])
+        return 2 * apply_unary_bytes(specs[0].shape[2])
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
         """Compute into `out`; a division by 0 gives an infinity or NaN, saturated in integers."""
         function: np.ufunc = getattr(np, self.operation)
         with np.errstate(all="ignore"):
-            combine(planes[0], planes[1], out, function)
+            apply_binary(planes[0], planes[1], out, function)
 
     def __str__(self) -> str:
         return f"{self.operation} {self.other}"

@@ -8,8 +8,8 @@ import numpy as np
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.kernels.median import select, select_bytes
-from hoaconv.kernels.ordinal import slide, slide_bytes
+from hoaconv.kernels.rank_histogram import histogram_rank_filter, histogram_rank_filter_bytes
+from hoaconv.kernels.rank_network import network_rank_filter, network_rank_filter_bytes
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import FINITE, PERCENTAGE, Triple, window
@@ -55,12 +55,12 @@ class _Ranked(Declared, Op):
     def work(self, spec: Spec) -> int:
         """Return the bytes of rows that windows span and of the network, or of a sorted tile."""
         if self._slides(spec.dtype):
-            return slide_bytes(spec.shape, spec.dtype, self.size)
-        return select_bytes(spec.shape, spec.dtype, self.size, self.rank)
+            return histogram_rank_filter_bytes(spec.shape, spec.dtype, self.size)
+        return network_rank_filter_bytes(spec.shape, spec.dtype, self.size, self.rank)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the ranked voxels of the windows around ``block[core]`` into `out`."""
-        ranked = slide if self._slides(block.dtype) else select
+        ranked = histogram_rank_filter if self._slides(block.dtype) else network_rank_filter
         ranked(block, core, out, self.size, self.rank, self.mode, self.cval)
 
 

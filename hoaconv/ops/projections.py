@@ -9,7 +9,7 @@ import numpy as np
 from hoaconv.engine.contract import Fold
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.kernels.rounding import dtype_range
-from hoaconv.kernels.running import run_on
+from hoaconv.kernels.welford import welford_update
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import choice
@@ -73,7 +73,7 @@ class Projection(Declared, Fold):
         state.numbers[rows] += 1
         values = state.values[rows]
         if self.method == "std":
-            run_on(block, int(state.numbers[y]), values, state.spreads[rows])
+            welford_update(block, int(state.numbers[y]), values, state.spreads[rows])
         else:
             with np.errstate(all="ignore"):  # infinities and NaN are numpy's
                 _JOINS[self.method](values, block, out=values)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.kernels.extrema import box_bytes, box_extreme
+from hoaconv.kernels.extrema import box_extremum, box_extremum_bytes
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import abstract_op, op
 from hoaconv.ops.kinds import NUMBER, SIZES, Triple
@@ -39,11 +39,11 @@ class _Extreme(Declared, Op):
 
     def work(self, spec: Spec) -> int:
         """Return the bytes of rows of all planes, as many as the box is high, and of a few more."""
-        return box_bytes(spec.shape, spec.dtype, self.size)
+        return box_extremum_bytes(spec.shape, spec.dtype, self.size)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the extremes around ``block[core]`` into `out`."""
-        box_extreme(block, core, out, self.size, self.greatest, self.mode, self.cval)
+        box_extremum(block, core, out, self.size, self.greatest, self.mode, self.cval)
 
 
 @op("min", example="min 3")

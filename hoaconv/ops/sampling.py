@@ -8,7 +8,7 @@ import numpy as np
 from hoaconv.engine.contract import Resample
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.kernels.downsample import MAX_CELL, METHODS, downsample, downsample_bytes
-from hoaconv.kernels.interpolate import Places, interpolate, interpolate_bytes, places
+from hoaconv.kernels.interpolate import Neighbours, interpolate, interpolate_bytes, neighbours
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import POSITIVE, Kind, Triple, choice, per_axis, window
 from hoaconv.ops.parameters import Declared, param
@@ -94,13 +94,13 @@ class Resize(Declared, Resample):
         fewer = [n / count for n, count in zip(spec.shape, (z, y, x), strict=True)]
         return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(fewer))
 
-    def _places(self, spec: Spec, axis: int, wanted: slice | None = None) -> Places:
+    def _neighbours(self, spec: Spec, axis: int, wanted: slice | None = None) -> Neighbours:
         count = self.infer(spec).shape[axis]
-        return places(spec.shape[axis], count, self.order, wanted or slice(0, count))
+        return neighbours(spec.shape[axis], count, self.order, wanted or slice(0, count))
 
     def reach(self, spec: Spec, z: int) -> range:
         """Return the planes on both sides, or the nearest plane."""
-        at = self._places(spec, 0, slice(z, z + 1))
+        at = self._neighbours(spec, 0, slice(z, z + 1))
         return range(int(at.first[0]), int(at.second[0]) + 1)
 
     def chooses(self, spec: Spec) -> range | None:
@@ -114,12 +114,12 @@ class Resize(Declared, Resample):
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:
         """Interpolate some rows."""
-        along, across = self._places(spec, 1, rows), self._places(spec, 2)
+        along, across = self._neighbours(spec, 1, rows), self._neighbours(spec, 2)
         if self.order == 0:
             for y, row in zip(along.first, out, strict=True):
                 np.take(planes[0][y], across.first, out=row, mode="clip")
             return
-        weight = self._places(spec, 0, slice(z, z + 1)).weight[0]
+        weight = self._neighbours(spec, 0, slice(z, z + 1)).weight[0]
         interpolate((planes[0], planes[-1]), float(weight), along, across, out)
 
     def warm(self, spec: Spec) -> None:

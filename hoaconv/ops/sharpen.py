@@ -7,13 +7,9 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.kernels.gaussian import (
-    gaussian_radius,
-    gaussian_weights,
-    real_of,
-    smooth,
-    smooth_bytes,
-)
+from hoaconv.kernels.gaussian import gaussian_radius, gaussian_weights
+from hoaconv.kernels.rounding import compute_dtype
+from hoaconv.kernels.separable import convolve_separable, convolve_separable_bytes
 from hoaconv.kernels.sharpen import sharpen
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.boundary import BOUNDARY
@@ -41,12 +37,12 @@ class _Smoothing(Declared, Op):
 
     def _smooth(self, block: Slab, core: Core, sigmas: Sigmas, out: Slab) -> None:
         z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in sigmas)
-        smooth(block, core, out, (z, y, x), self.mode, self.cval)
+        convolve_separable(block, core, out, (z, y, x), self.mode, self.cval)
 
     def work(self, spec: Spec) -> int:
         """Return the bytes that smoothing allocates, and those of two smoothed planes."""
-        planes = 2 * spec.shape[1] * spec.shape[2] * real_of(spec.dtype).itemsize
-        return smooth_bytes(spec.shape, spec.dtype, self.halo) + planes
+        planes = 2 * spec.shape[1] * spec.shape[2] * compute_dtype(spec.dtype).itemsize
+        return convolve_separable_bytes(spec.shape, spec.dtype, self.halo) + planes
 
 
 @op("dog", example="dog 1")
@@ -96,7 +92,7 @@ class DifferenceOfGaussians(_Smoothing):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the differences at ``block[core]`` into `out`."""
-        both = np.empty((2, 1, *out.shape[1:]), real_of(block.dtype))
+        both = np.empty((2, 1, *out.shape[1:]), compute_dtype(block.dtype))
         with np.errstate(invalid="ignore", over="ignore"):
             for z, plane in zip(range(*core[0].indices(len(block))), out, strict=True):
                 for sigmas, made in zip(self._sigmas, both, strict=True):
@@ -128,7 +124,7 @@ class Unsharp(_Smoothing):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Sharpen ``block[core]`` into `out`."""
-        smoothed = np.empty((1, *out.shape[1:]), real_of(block.dtype))
+        smoothed = np.empty((1, *out.shape[1:]), compute_dtype(block.dtype))
         for z, plane in zip(range(*core[0].indices(len(block))), out, strict=True):
             self._smooth(block, (slice(z, z + 1), *core[1:]), self.sigma, smoothed)
             sharpen(block[z][core[1:]], smoothed[0], self.amount, plane)

@@ -2,12 +2,8 @@
 
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.kernels.gaussian import (
-    gaussian_radius,
-    gaussian_weights,
-    smooth,
-    smooth_bytes,
-)
+from hoaconv.kernels.gaussian import gaussian_radius, gaussian_weights
+from hoaconv.kernels.separable import convolve_separable, convolve_separable_bytes
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import FINITE, NUMBER, SIGMAS, Triple, bounded
@@ -43,9 +39,9 @@ class Gaussian(Declared, Op):
 
     def work(self, spec: Spec) -> int:
         """Return the bytes of rows smoothed along z that the weights span, and of a few more."""
-        return smooth_bytes(spec.shape, spec.dtype, self.halo)
+        return convolve_separable_bytes(spec.shape, spec.dtype, self.halo)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Smooth ``block[core]`` into `out`."""
         z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in self.sigma)
-        smooth(block, core, out, (z, y, x), self.mode, self.cval)
+        convolve_separable(block, core, out, (z, y, x), self.mode, self.cval)

@@ -10,10 +10,10 @@ import numpy as np
 
 from hoaconv.engine.contract import Fold
 from hoaconv.engine.spec import Plane, Spec
+from hoaconv.kernels.exact_sums import MAX_VOXELS, accumulate, empty_sums, take_totals
 from hoaconv.kernels.histogram import bin_values, is_exact
 from hoaconv.kernels.rounding import dtype_range
-from hoaconv.kernels.rows import Flat
-from hoaconv.kernels.sums import MOST_VOXELS, add_up, empty_sums, totals
+from hoaconv.kernels.types import Vector
 from hoaconv.ops.declare import op
 from hoaconv.ops.measure import Counting, Counts, plain
 from hoaconv.ops.parameters import Declared
@@ -30,8 +30,8 @@ class Tally:
     """
 
     dtype: np.dtype[Any]
-    counts: Flat = field(default_factory=lambda: np.zeros(4, np.int64))
-    edge: Flat = field(default_factory=lambda: np.array([np.inf, -np.inf]))
+    counts: Vector = field(default_factory=lambda: np.zeros(4, np.int64))
+    edge: Vector = field(default_factory=lambda: np.array([np.inf, -np.inf]))
     sums: Plane = field(default_factory=empty_sums)
     waiting: int = 0
     total: Fraction = Fraction(0)
@@ -45,17 +45,17 @@ class Tally:
 
     def add(self, block: Plane) -> None:
         """Add the voxels of a block."""
-        rows = max(1, MOST_VOXELS // block.shape[1])
+        rows = max(1, MAX_VOXELS // block.shape[1])
         for y in range(0, block.shape[0], rows):
             part = block[y : y + rows]
-            if self.waiting + part.size > MOST_VOXELS:
+            if self.waiting + part.size > MAX_VOXELS:
                 self.settle()
-            add_up(part, _saturated(self.dtype), self.sums, self.counts, self.edge)
+            accumulate(part, _saturated(self.dtype), self.sums, self.counts, self.edge)
             self.waiting += part.size
 
     def settle(self) -> None:
         """Update the exact sums."""
-        total, squares = totals(self.sums)
+        total, squares = take_totals(self.sums)
         self.total, self.squares, self.waiting = self.total + total, self.squares + squares, 0
 
     def merged(self, other: "Tally") -> "Tally":

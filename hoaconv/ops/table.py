@@ -12,8 +12,8 @@ from hoaconv.engine.contract import Core, Fold, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.kernels.histogram import bin_values, is_exact
-from hoaconv.kernels.lookup import look_up, pattern_values, tabulate, tabulate_bytes
-from hoaconv.kernels.rows import Flat
+from hoaconv.kernels.lookup import apply_table, pattern_values, tabulate, tabulate_bytes
+from hoaconv.kernels.types import Vector
 from hoaconv.ops.declare import op
 from hoaconv.ops.files import FromFile, Numbers, file_of, unreadable
 from hoaconv.ops.kinds import DTYPE, or_word
@@ -42,7 +42,7 @@ class Lut(FromFile):
     dtype: str = param(DTYPE_OR_SAME, "dtype of the result", default="same")
 
     @cached_property
-    def _tables(self) -> Mapping[np.dtype[Any], Flat]:
+    def _tables(self) -> Mapping[np.dtype[Any], Vector]:
         """The whole table for each dtype that is taken."""
         entries = self.content.array
 
@@ -67,7 +67,7 @@ class Lut(FromFile):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the entries of ``block[core]`` into `out`."""
-        look_up(block[core], out, self._tables[block.dtype])
+        apply_table(block[core], out, self._tables[block.dtype])
 
     def read(self) -> Numbers:
         """Read the entries, as many as a voxel can have values."""
@@ -168,7 +168,7 @@ class Mapped(Op):
         return spec
 
     @cached_property
-    def _entries(self) -> Flat:
+    def _entries(self) -> Vector:
         return np.frombuffer(self.table, self.dtype).copy()  # kernels want it to be writable
 
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
@@ -177,7 +177,7 @@ class Mapped(Op):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the new values of ``block[core]`` into `out`."""
-        look_up(block[core], out, self._entries)
+        apply_table(block[core], out, self._entries)
 
     def __str__(self) -> str:
         return self.text

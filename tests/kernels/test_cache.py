@@ -1,4 +1,4 @@
-"""Compiled kernels: no place for them, a full disk, damaged files; a run goes on."""
+"""Runs continue without a cache folder, with a full disk and with damaged kernel files."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ PACKAGE = Path(hoaconv.__file__).parent
 
 @pytest.fixture
 def command(tmp_path):
-    """A conversion in a process of its own, by a copy of the package with a cache of its own."""
+    """Return a function that runs a conversion by a copy of the package with its own cache."""
     left_out = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PACKAGE, tmp_path / "lib" / "hoaconv", ignore=left_out)
     (tmp_path / "in").mkdir()
@@ -41,7 +41,7 @@ def command(tmp_path):
     return run
 
 
-def test_without_any_place_kernels_are_kept_for_one_run(command, tmp_path) -> None:
+def test_without_a_cache_folder_kernels_are_kept_for_one_run(command, tmp_path) -> None:
     (tmp_path / "lib" / "hoaconv" / "kernels" / "__pycache__").write_text("a file, no folder")
     done = command("o.zarr", HOME="/proc/nowhere", XDG_CACHE_HOME="/proc/nowhere")
     assert done.returncode == 0, done.stderr
@@ -49,7 +49,7 @@ def test_without_any_place_kernels_are_kept_for_one_run(command, tmp_path) -> No
     assert (tmp_path / "o.zarr" / "zarr.json").exists()
 
 
-def test_damaged_kernels_are_made_anew(command, tmp_path) -> None:
+def test_damaged_kernels_are_compiled_again(command, tmp_path) -> None:
     cache = tmp_path / "cache"
     assert command("a.zarr", NUMBA_CACHE_DIR=str(cache)).returncode == 0
     files = [file for file in cache.rglob("*") if file.suffix in (".nbi", ".nbc")]
@@ -82,14 +82,14 @@ def test_a_full_disk_of_the_cache_does_not_end_the_run(command, tmp_path) -> Non
     assert str(tmp_path / "cache") in done.stderr
 
 
-def test_a_process_that_may_not_compile_is_told(command) -> None:
+def test_disabled_compilation_is_an_error(command) -> None:
     done = command("o.zarr", NUMBA_DISABLE_JIT="1")
     assert done.returncode == 2
     assert "unset it" in done.stderr
 
 
-def test_memory_that_has_run_out_is_no_damaged_kernel(monkeypatch) -> None:
-    """Kernels on disk are left alone then, and nobody is told that they can't be read."""
+def test_a_memory_error_does_not_remove_kernels(monkeypatch) -> None:
+    """Kernels on disk are not removed, and no note says that they are damaged."""
 
     def too_much(_):
         raise MemoryError

@@ -1,4 +1,4 @@
-"""Every method against tensorstore.downsample, an independent implementation of the same rule."""
+"""All methods against tensorstore.downsample, an independent implementation."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ SOME = [np.dtype(name) for name in ("uint16", "int8", "float32")]
 
 
 def noise(shape, dtype, seed=0):
-    """Few values, so that ties and equal voxels are frequent, and both ends of the range."""
+    """Return few values, for frequent ties and equal voxels, with both ends of the range."""
     rng = np.random.default_rng(seed)
     if dtype.kind == "f":
         return rng.choice([-2.5, 0, 1.25, 3e30, 7], shape).astype(dtype)
@@ -34,7 +34,7 @@ def noise(shape, dtype, seed=0):
 
 
 def whole(method, volume, factors):
-    """Group after group of planes, as the cascade does it."""
+    """Downsample a volume group by group of planes, as the cascade does."""
     fz, fy, fx = factors
     out = np.empty([-(-n // f) for n, f in zip(volume.shape, factors, strict=True)], volume.dtype)
     for z, plane in enumerate(out):
@@ -75,7 +75,7 @@ def test_mean_of_floats_is_the_float64_mean(dtype):
     volume = np.random.default_rng(1).normal(0, 1, (4, 6, 10)).astype(dtype)
     cells = volume.astype(np.float64).reshape(2, 2, 3, 2, 5, 2).transpose(0, 2, 4, 1, 3, 5)
     exact = cells.mean(axis=(3, 4, 5))
-    # The order of the eight additions is not NumPy's, so some units in the last place of float64.
+    # NumPy adds in another order, which changes the last bits of float64.
     np.testing.assert_allclose(
         whole("mean", volume, (2, 2, 2)), exact.astype(dtype), np.finfo(dtype).eps, 1e-15
     )
@@ -135,7 +135,7 @@ def test_nan_spreads_into_its_cell_alone(method):
     assert got.sum() == 1
 
 
-def test_nan_never_wins_a_vote_against_a_value():
+def test_nan_is_the_mode_of_a_cell_of_nan_only():
     volume = np.full((2, 2, 4), np.nan, np.float32)
     volume[0, 0, 1] = 5
     np.testing.assert_array_equal(whole("mode", volume, (2, 2, 2)), [[[5, np.nan]]])
@@ -152,7 +152,7 @@ def test_nan_never_wins_a_vote_against_a_value():
         ({"planes": (np.empty((4, 4), np.uint16), np.empty((4, 8), np.uint16)[:, :4])}, "step"),
     ],
 )
-def test_says_what_does_not_fit(change, message):
+def test_parameters_that_do_not_match_are_refused(change, message):
     plane = np.empty((4, 4), np.uint16)
     right = {"planes": (plane, plane), "count": 2, "fy": 2, "fx": 2}
     given = {**right, "out": np.empty((2, 2), np.uint16), **change}
@@ -160,5 +160,5 @@ def test_says_what_does_not_fit(change, message):
         mean(**given)
 
 
-def test_holds_a_row_or_two():
+def test_allocated_bytes_are_a_row_or_two():
     assert downsample_bytes(100_000, np.dtype("uint16")) == 100_000 * 12

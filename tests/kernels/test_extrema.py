@@ -1,4 +1,4 @@
-"""Least and greatest voxels against scipy.ndimage; what it leaves open, against the docstrings."""
+"""Minimum and maximum filters against scipy.ndimage; NaN and signed zeros as documented."""
 
 from fractions import Fraction
 from itertools import product
@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from hoaconv.engine.spec import DTYPES
 from hoaconv.kernels.boundary import MODES
-from hoaconv.kernels.extrema import box_extreme, footprint_extreme
+from hoaconv.kernels.extrema import box_extremum, footprint_extremum
 
 pytestmark = pytest.mark.one_python
 
@@ -23,7 +23,7 @@ radii_of = st.tuples(*[st.integers(0, 5)] * 3)
 
 
 def noise(shape, dtype, seed):
-    """The whole range of a dtype, its ends included, infinities too."""
+    """Return values of the whole range of a dtype, with its ends and infinities."""
     rng = np.random.default_rng(seed)
     if dtype.kind == "f":
         values = rng.normal(0, 100, shape).astype(dtype)
@@ -44,7 +44,7 @@ def whole(search, volume, *parameters):
 
 
 def in_parts(search, volume, halo, stride, rows, *parameters):
-    """The same by windows of `stride` planes and bands of `rows` rows."""
+    """Apply a filter to windows of `stride` planes and bands of `rows` rows."""
     out = np.empty_like(volume)
     nz, ny, _ = volume.shape
     for z, y in product(range(0, nz, stride), range(0, ny, rows)):
@@ -60,7 +60,7 @@ def in_parts(search, volume, halo, stride, rows, *parameters):
 
 
 def mask(radii, footprint):
-    """The footprint, voxel by voxel, by its definition."""
+    """Return a footprint by its definition, voxel by voxel."""
     offsets = product(*[range(-r, r + 1) for r in radii])
     if footprint == "ball":
         shares = (map(Fraction, offset, [max(r, 1) for r in radii]) for offset in offsets)
@@ -79,10 +79,10 @@ def mask(radii, footprint):
     st.sampled_from(MODES),
     st.integers(0, 99),
 )
-def test_a_box_is_scipys_of_any_size(shape, dtype, size, greatest, mode, seed):
+def test_a_box_of_any_size_is_scipys(shape, dtype, size, maximum, mode, seed):
     volume = noise(shape, dtype, seed)
-    want = FILTERS[greatest](volume, size, mode=mode, cval=7)
-    np.testing.assert_array_equal(whole(box_extreme, volume, size, greatest, mode, 7), want)
+    want = FILTERS[maximum](volume, size, mode=mode, cval=7)
+    np.testing.assert_array_equal(whole(box_extremum, volume, size, maximum, mode, 7), want)
 
 
 @settings(max_examples=150, deadline=None)
@@ -95,24 +95,24 @@ def test_a_box_is_scipys_of_any_size(shape, dtype, size, greatest, mode, seed):
     st.sampled_from(MODES),
     st.integers(0, 99),
 )
-def test_a_ball_and_a_cross_are_scipys(shape, dtype, radii, footprint, greatest, mode, seed):
+def test_ball_and_cross_are_scipys(shape, dtype, radii, footprint, maximum, mode, seed):
     volume = noise(shape, dtype, seed)
-    got = whole(footprint_extreme, volume, radii, footprint, greatest, mode, 7)
-    want = FILTERS[greatest](volume, footprint=mask(radii, footprint), mode=mode, cval=7)
+    got = whole(footprint_extremum, volume, radii, footprint, maximum, mode, 7)
+    want = FILTERS[maximum](volume, footprint=mask(radii, footprint), mode=mode, cval=7)
     np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("radii", [(3, 3, 3), (5, 5, 5), (6, 14, 14), (0, 13, 13), (9, 6, 18)])
-def test_a_ball_holds_the_voxels_that_lie_just_on_it(radii):
+def test_a_ball_contains_the_voxels_on_its_surface(radii):
     volume = np.zeros([2 * r + 1 for r in radii], np.uint8)
     volume[radii] = 1
-    got = whole(footprint_extreme, volume, radii, "ball", True, "constant", 0)
+    got = whole(footprint_extremum, volume, radii, "ball", True, "constant", 0)
     np.testing.assert_array_equal(got, mask(radii, "ball"))
 
 
 @st.composite
 def unordered(draw):
-    """Floats among which comparing alone doesn't decide: NaN of either sign, zeros of either."""
+    """Draw floats without a total order of comparison: NaN and zeros of both signs."""
     dtype = draw(st.sampled_from(REALS))
     values = np.array([np.nan, -np.nan, 0.0, -0.0, 1, -1, np.inf, -np.inf], dtype)
     shape = draw(shapes)
@@ -132,28 +132,28 @@ def unordered(draw):
     st.integers(1, 12),
 )
 def test_nan_spreads_and_the_bits_are_those_of_the_whole_volume(
-    volume, radii, footprint, greatest, mode, stride, rows
+    volume, radii, footprint, maximum, mode, stride, rows
 ):
     if footprint == "box":
-        search, parameters = box_extreme, (tuple(2 * r + 1 for r in radii), greatest, mode, 0)
+        search, parameters = box_extremum, (tuple(2 * r + 1 for r in radii), maximum, mode, 0)
         seen = np.ones(parameters[0], bool)
     else:
-        search, parameters = footprint_extreme, (radii, footprint, greatest, mode, 0)
+        search, parameters = footprint_extremum, (radii, footprint, maximum, mode, 0)
         seen = mask(radii, footprint)
     got = whole(search, volume, *parameters)
     assert got.tobytes() == in_parts(search, volume, radii, stride, rows, *parameters).tobytes()
     spread = ndimage.maximum_filter(np.isnan(volume), footprint=seen, mode=mode, cval=0)
     np.testing.assert_array_equal(np.isnan(got), spread)
     without = np.where(np.isnan(volume), volume.dtype.type(0), volume)
-    want = FILTERS[greatest](without, footprint=seen, mode=mode, cval=0)
+    want = FILTERS[maximum](without, footprint=seen, mode=mode, cval=0)
     np.testing.assert_array_equal(got[~spread], want[~spread])
 
 
-@pytest.mark.parametrize("greatest", [False, True])
-def test_minus_zero_is_less_than_zero(greatest):
+@pytest.mark.parametrize("maximum", [False, True])
+def test_minus_zero_is_less_than_zero(maximum):
     volume = np.array([[[0.0, -0.0, 0.0]]], np.float32)
-    got = whole(box_extreme, volume, (1, 1, 3), greatest, "nearest", 0)
-    assert (np.signbit(got) == (not greatest)).all()
+    got = whole(box_extremum, volume, (1, 1, 3), maximum, "nearest", 0)
+    assert (np.signbit(got) == (not maximum)).all()
 
 
 @pytest.mark.parametrize(
@@ -170,10 +170,10 @@ def test_minus_zero_is_less_than_zero(greatest):
         ("float64", 0.1, 0.1),
     ],
 )
-def test_the_value_outside_is_rounded_and_saturated(dtype, cval, voxel):
+def test_cval_is_rounded_and_saturated(dtype, cval, voxel):
     for volume in (np.full((1, 1, 1), end, dtype) for end in (0, 100)):
-        for greatest, choose in ((False, min), (True, max)):
-            got = whole(box_extreme, volume, (1, 1, 2), greatest, "constant", cval)
+        for maximum, choose in ((False, min), (True, max)):
+            got = whole(box_extremum, volume, (1, 1, 2), maximum, "constant", cval)
             assert got.item() == choose(volume.item(), np.array(voxel, dtype).item())
-            again = whole(footprint_extreme, volume, (0, 1, 0), "cross", greatest, "constant", cval)
+            again = whole(footprint_extremum, volume, (0, 1, 0), "cross", maximum, "constant", cval)
             assert again.item() == got.item()

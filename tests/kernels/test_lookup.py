@@ -1,10 +1,10 @@
-"""A table against numpy's own indexing."""
+"""Lookup tables against numpy indexing."""
 
 import numpy as np
 import pytest
 
 from hoaconv.engine.spec import DTYPES
-from hoaconv.kernels.lookup import look_up, pattern_values, tabulate, tabulate_bytes
+from hoaconv.kernels.lookup import apply_table, pattern_values, tabulate, tabulate_bytes
 
 pytestmark = pytest.mark.one_python
 
@@ -20,14 +20,14 @@ def test_a_voxel_is_replaced_by_the_entry_of_its_value(dtype):
     values = pattern_values(dtype)
     table = (values.astype(np.float32) * 2).astype(np.float32)
     for block in (volume, volume[:2, 1:5], volume[1:2, ::1, 3:40]):
-        room = np.zeros((*block.shape[:2], block.shape[2] + 3), np.float32)
-        look_up(block, room[..., : block.shape[2]], table)
-        np.testing.assert_array_equal(room[..., :-3], block.astype(np.float32) * 2)
-        assert not room[..., -3:].any()
+        padded = np.zeros((*block.shape[:2], block.shape[2] + 3), np.float32)
+        apply_table(block, padded[..., : block.shape[2]], table)
+        np.testing.assert_array_equal(padded[..., :-3], block.astype(np.float32) * 2)
+        assert not padded[..., -3:].any()
 
 
 @pytest.mark.parametrize("dtype", SMALL, ids=str)
-def test_patterns_are_all_values_once(dtype):
+def test_pattern_values_are_all_values_once(dtype):
     values = pattern_values(dtype)
     assert values.dtype == dtype
     assert sorted(values.tolist()) == list(range(np.iinfo(dtype).min, np.iinfo(dtype).max + 1))

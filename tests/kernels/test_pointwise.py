@@ -1,10 +1,10 @@
-"""Exactness at the borders: rounding, saturation, comparisons across dtypes."""
+"""Rounding, saturation, and exact comparisons across dtypes."""
 
 import numpy as np
 import pytest
 
 from hoaconv.engine.spec import DTYPES
-from hoaconv.kernels.pointwise import above, at_least, at_most, clip, linear, subtract
+from hoaconv.kernels.pointwise import above, at_least, at_most, clip, linear, subtract_saturated
 
 pytestmark = pytest.mark.one_python
 
@@ -31,7 +31,7 @@ def test_wide_integers_are_exact_and_saturate():
     assert cast(slab([-5, 2**31 - 1], np.int32), np.uint32) == [0, 2**31 - 1]
 
 
-def test_a_float_keeps_what_is_no_number():
+def test_nan_and_infinities_stay_in_floats():
     got = cast(slab([np.nan, np.inf, 1e300], np.float64), np.float32)
     assert np.isnan(got[0])
     assert got[1:] == [np.inf, np.inf]
@@ -84,7 +84,7 @@ def test_clip_keeps_nan_and_stays_within():
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_what_is_subtracted_is_saturated(dtype):
+def test_differences_are_saturated(dtype):
     rng = np.random.default_rng(0)
     if dtype.kind == "f":
         one, other = (rng.normal(0, 9, (3, 5, 40)).astype(dtype) for _ in range(2))
@@ -94,8 +94,8 @@ def test_what_is_subtracted_is_saturated(dtype):
         ends = np.array([info.min, info.max, 0, 1, info.max // 2], dtype)
         one, other = (rng.choice(ends, (3, 5, 40)) for _ in range(2))
         want = (one.astype(np.int64) - other).clip(info.min, info.max)
-    room = np.zeros((3, 9, 40), dtype)
-    room[:, 2:7] = one
-    subtract(room[:, 2:7], other)
-    np.testing.assert_array_equal(room[:, 2:7], want)
-    assert not room[:, [0, 1, 7, 8]].any()
+    padded = np.zeros((3, 9, 40), dtype)
+    padded[:, 2:7] = one
+    subtract_saturated(padded[:, 2:7], other)
+    np.testing.assert_array_equal(padded[:, 2:7], want)
+    assert not padded[:, [0, 1, 7, 8]].any()

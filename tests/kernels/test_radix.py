@@ -1,11 +1,11 @@
-"""Labels in the order of their keys, against numpy's stable sort."""
+"""The radix sort against numpy's stable sort."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoaconv.kernels.radix import ascending, ascending_bytes
+from hoaconv.kernels.radix import sort_by_key, sort_by_key_bytes
 
 
 @given(
@@ -14,19 +14,19 @@ from hoaconv.kernels.radix import ascending, ascending_bytes
     st.integers(0, 63),
     st.integers(0, 99),
 )
-def test_labels_come_as_numpy_sorts_keys(dtype, size, bits, seed) -> None:
-    """Of a few values, or of many; of negative ones too."""
+def test_values_are_in_the_stable_order_of_their_keys(dtype, size, bits, seed) -> None:
+    """Keys have few values or many, also negative ones."""
     rng, limits = np.random.default_rng(seed), np.iinfo(dtype)
     span = rng.integers(limits.min, limits.max, size, dtype, endpoint=True)
     keys = span >> np.dtype(dtype).type(min(bits, limits.bits - 1))
-    labels = rng.integers(0, 1 << 32, size, np.uint32)
-    room = np.empty(size, np.uint64), np.empty(size, np.uint64)
+    values = rng.integers(0, 1 << 32, size, np.uint32)
+    workspace = np.empty(size, np.uint64), np.empty(size, np.uint64)
     before = keys.copy()
-    made = ascending(keys, labels, room)
-    np.testing.assert_array_equal(made, labels[np.argsort(keys, kind="stable")])
+    made = sort_by_key(keys, values, workspace)
+    np.testing.assert_array_equal(made, values[np.argsort(keys, kind="stable")])
     np.testing.assert_array_equal(keys, before)
 
 
 @pytest.mark.parametrize("dtype", ["int16", "int32", "int64"])
-def test_what_it_allocates_is_told(dtype) -> None:
-    assert ascending_bytes(np.dtype(dtype), 1000) >= (4000 if dtype == "int64" else 0)
+def test_allocated_bytes_include_the_indices_of_64_bit_keys(dtype) -> None:
+    assert sort_by_key_bytes(np.dtype(dtype), 1000) >= (4000 if dtype == "int64" else 0)

@@ -12,8 +12,8 @@ from hoaconv.errors import SpellingError
 from hoaconv.kernels.boundary import MODES
 from hoaconv.kernels.downsample import METHODS
 from hoaconv.kernels.extrema import FOOTPRINTS
-from hoaconv.kernels.objects import CONNECTIVITIES
-from hoaconv.kernels.tensor import OUTPUTS
+from hoaconv.kernels.small_objects import CONNECTIVITIES
+from hoaconv.kernels.structure_tensor import OUTPUTS
 from hoaconv.ops.catalogue import catalogue, example, usage
 from hoaconv.ops.geometry import AXES, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
 from hoaconv.ops.kinds import (

@@ -92,7 +92,7 @@ def test_a_small_spread_about_a_large_mean_is_not_lost():
 
 
 def test_more_voxels_than_sums_take_at_once(monkeypatch):
-    monkeypatch.setattr("hoaconv.ops.statistics.MOST_VOXELS", 100)
+    monkeypatch.setattr("hoaconv.ops.statistics.MAX_VOXELS", 100)
     volume = noise(np.dtype("float32"), (4, 30, 7))
     got = value(Stats(), volume)
     assert got["sum"] == fsum(volume.ravel().tolist())

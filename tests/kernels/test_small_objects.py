@@ -1,4 +1,4 @@
-"""Small objects, streamed plane by plane, against labels of the whole volume by scipy.ndimage."""
+"""Removal of small objects, plane by plane, against scipy.ndimage.label on the whole volume."""
 
 from unittest.mock import patch
 
@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hoaconv.engine.spec import DTYPES
-from hoaconv.kernels import objects
-from hoaconv.kernels.objects import CONNECTIVITIES, finish, follow, give, track, track_bytes
+from hoaconv.kernels import small_objects
+from hoaconv.kernels.small_objects import (
+    CONNECTIVITIES,
+    flush,
+    label_plane,
+    labelling_bytes,
+    start_labelling,
+    write_plane,
+)
 
 pytestmark = pytest.mark.one_python
 
@@ -22,11 +29,11 @@ shapes = st.one_of(
 volumes = st.sampled_from([1, 2, 3, 5, 9, 30, 10**4, 10**20])
 
 
-def oracle(volume, most, connectivity, *, holes):
+def oracle(volume, limit, connectivity, *, holes):
     mask = (volume == 0) if holes else (volume != 0)
     rank = CONNECTIVITIES.index(connectivity) + 1
     labels, n = ndimage.label(mask, ndimage.generate_binary_structure(3, rank))
-    small = np.bincount(labels.ravel(), minlength=n + 1) <= most
+    small = np.bincount(labels.ravel(), minlength=n + 1) <= limit
     small[0] = False
     if holes:
         faces = np.ones(volume.shape, bool)
@@ -35,20 +42,20 @@ def oracle(volume, most, connectivity, *, holes):
     return (mask & ~small[labels]) ^ holes
 
 
-def streamed(volume, most, connectivity, *, holes):
-    """As the scanner does it; planes are decided as early as they should be, at the latest."""
-    tracks = track(volume.shape, most, connectivity, holes=holes)
+def streamed(volume, limit, connectivity, *, holes):
+    """Label as the scanner does; check that planes are decided as early as promised."""
+    state = start_labelling(volume.shape, limit, connectivity, holes=holes)
     out, given = np.full(volume.shape, 7, np.uint8), 0
     for z, plane in enumerate(volume):
-        undecided = follow(tracks, plane, z, given)
+        undecided = label_plane(state, plane, z, given)
         assert given <= undecided <= z + 1
-        assert z + 1 - undecided <= most
+        assert z + 1 - undecided <= limit
         for decided in range(given, undecided):
-            give(tracks, decided, out[decided])
+            write_plane(state, decided, out[decided])
         given = undecided
-    finish(tracks, given)
+    flush(state, given)
     for decided in range(given, len(volume)):
-        give(tracks, decided, out[decided])
+        write_plane(state, decided, out[decided])
     return out
 
 
@@ -57,19 +64,21 @@ def streamed(volume, most, connectivity, *, holes):
     shape=shapes,
     share=st.sampled_from([0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]),
     seed=st.integers(0, 1 << 30),
-    most=volumes,
+    limit=volumes,
     connectivity=st.sampled_from(CONNECTIVITIES),
     holes=st.booleans(),
 )
-@example(shape=(9, 9, 9), share=0.0, seed=0, most=3, connectivity=6, holes=True)
-def test_is_what_labels_of_the_whole_volume_say(shape, share, seed, most, connectivity, holes):
+@example(shape=(9, 9, 9), share=0.0, seed=0, limit=3, connectivity=6, holes=True)
+def test_result_is_that_of_labels_of_the_whole_volume(
+    shape, share, seed, limit, connectivity, holes
+):
     volume = (np.random.default_rng(seed).random(shape) < share).astype(np.uint8)
-    got = streamed(volume, most, connectivity, holes=holes)
-    np.testing.assert_array_equal(got, oracle(volume, most, connectivity, holes=holes))
+    got = streamed(volume, limit, connectivity, holes=holes)
+    np.testing.assert_array_equal(got, oracle(volume, limit, connectivity, holes=holes))
 
 
 def spiral(n):
-    """A square spiral in a plane, one voxel wide."""
+    """Return a plane with a square spiral, one voxel wide."""
     plane = np.zeros((n, n), np.uint8)
     y, x, dy, dx = 0, 0, 0, 1
     while not plane[y, x]:
@@ -84,7 +93,7 @@ def spiral(n):
 
 
 def winding():
-    """Objects of one voxel's width that join late, wind back or go on for long."""
+    """Return volumes of objects, one voxel wide, that join late, turn back or are long."""
     comb = np.zeros((12, 5, 9), np.uint8)
     comb[:, 2, ::2], comb[-2, 2, :] = 1, 1
     coil = np.zeros((14, 11, 13), np.uint8)
@@ -110,28 +119,28 @@ def test_objects_that_wind_are_counted_to_the_voxel(name, connectivity, holes):
     _, n = ndimage.label(volume == 0 if holes else volume)
     assert n
     size = int((volume == 0).sum() if holes else volume.sum())
-    for most in (1, size // 2, size - 1, size, size + 1):
-        got = streamed(volume, most, connectivity, holes=holes)
-        np.testing.assert_array_equal(got, oracle(volume, most, connectivity, holes=holes))
+    for limit in (1, size // 2, size - 1, size, size + 1):
+        got = streamed(volume, limit, connectivity, holes=holes)
+        np.testing.assert_array_equal(got, oracle(volume, limit, connectivity, holes=holes))
 
 
-def test_tables_of_wider_integers_give_the_same():
+def test_int64_tables_give_the_same_result():
     volume = (np.random.default_rng(3).random((12, 9, 70)) < 0.3).astype(np.uint8)
-    with patch.object(objects, "_index", lambda shape, most: np.dtype(np.int64)):
-        assert track(volume.shape, 9, 6, holes=False).nodes.dtype == np.int64
+    with patch.object(small_objects, "_index_dtype", lambda shape, limit: np.dtype(np.int64)):
+        assert start_labelling(volume.shape, 9, 6, holes=False).nodes.dtype == np.int64
         got = streamed(volume, 9, 6, holes=False)
     np.testing.assert_array_equal(got, oracle(volume, 9, 6, holes=False))
 
 
-def test_tables_are_as_wide_as_counts_and_planes_need():
-    for shape, most in [((9, 40_000, 60_000), 9), ((9, 9, 9), 10**20)]:
-        wide = objects._index(shape, min(most, int(np.prod(shape)))) == np.int64
+def test_tables_are_int64_where_counts_or_planes_need_it():
+    for shape, limit in [((9, 40_000, 60_000), 9), ((9, 9, 9), 10**20)]:
+        wide = small_objects._index_dtype(shape, min(limit, int(np.prod(shape)))) == np.int64
         assert wide == (shape[1] > 9)
-    assert objects._index((2000, 2000, 2000), 2**30) == np.int64
+    assert small_objects._index_dtype((2000, 2000, 2000), 2**30) == np.int64
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_any_dtype_is_a_mask_of_what_is_not_zero(dtype):
+def test_voxels_of_any_dtype_other_than_0_are_set(dtype):
     volume = np.random.default_rng(0).integers(0, 3, (6, 7, 70)).astype(dtype) * 40
     if dtype.kind in "if":
         volume = -volume
@@ -143,15 +152,15 @@ def test_any_dtype_is_a_mask_of_what_is_not_zero(dtype):
         np.testing.assert_array_equal(got, oracle(volume, 4, 6, holes=holes))
 
 
-def test_planes_may_be_cuts_and_so_may_what_is_given():
+def test_planes_and_results_may_be_parts_of_larger_arrays():
     volume = (np.random.default_rng(1).random((5, 12, 90)) < 0.2).astype(np.uint16)
-    tracks = track((5, 10, 80), 10**6, 26, holes=False)
+    state = start_labelling((5, 10, 80), 10**6, 26, holes=False)
     for z in range(5):
-        follow(tracks, volume[z, 1:-1, 5:-5], z, 0)
-    finish(tracks, 0)
+        label_plane(state, volume[z, 1:-1, 5:-5], z, 0)
+    flush(state, 0)
     for z in range(5):
         padded = np.full((14, 100), 7, np.uint8)
-        give(tracks, z, padded[2:12, 10:90])
+        write_plane(state, z, padded[2:12, 10:90])
         want = oracle(volume[:, 1:-1, 5:-5], 10**6, 26, holes=False)[z]
         np.testing.assert_array_equal(padded[2:12, 10:90], want)
         padded[2:12, 10:90] = 7
@@ -159,10 +168,10 @@ def test_planes_may_be_cuts_and_so_may_what_is_given():
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (7, 5, 129), (40, 64, 64)])
-@pytest.mark.parametrize("most", [1, 6, 10**9])
-def test_bytes_are_those_of_the_arrays(shape, most):
+@pytest.mark.parametrize("limit", [1, 6, 10**9])
+def test_bytes_are_those_of_the_arrays(shape, limit):
     for connectivity in CONNECTIVITIES:
-        tracks = track(shape, most, connectivity, holes=True)
-        arrays = [part for part in tracks if isinstance(part, np.ndarray)]
+        state = start_labelling(shape, limit, connectivity, holes=True)
+        arrays = [part for part in state if isinstance(part, np.ndarray)]
         held = sum(array.nbytes for array in arrays)
-        assert held <= track_bytes(shape, most) <= held + 20 * 3 * 8
+        assert held <= labelling_bytes(shape, limit) <= held + 20 * 3 * 8

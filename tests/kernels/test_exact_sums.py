@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hoaconv.engine.spec import DTYPES
-from hoaconv.kernels.sums import MOST_VOXELS, add_up, empty_sums, totals
+from hoaconv.kernels.exact_sums import MAX_VOXELS, accumulate, empty_sums, take_totals
 
 pytestmark = pytest.mark.one_python
 
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 9))
 
 
-def added(*blocks, ends=(-np.inf, np.inf)):
+def added(*blocks, limits=(-np.inf, np.inf)):
     sums, counts = empty_sums(), np.zeros(4, np.int64)
-    edge = np.array([np.inf, -np.inf])
+    extremes = np.array([np.inf, -np.inf])
     for block in blocks:
-        add_up(block, ends, sums, counts, edge)
-    return sums, counts.tolist(), edge.tolist()
+        accumulate(block, limits, sums, counts, extremes)
+    return sums, counts.tolist(), extremes.tolist()
 
 
 def exactly(block, power):
@@ -30,33 +30,33 @@ def exactly(block, power):
 
 @given(st.sampled_from(DTYPES).flatmap(lambda dtype: arrays(dtype, shapes)))
 def test_any_voxels_are_summed_exactly(block):
-    sums, counts, edge = added(block)
-    assert totals(sums) == (exactly(block, 1), exactly(block, 2))
+    sums, counts, extremes = added(block)
+    assert take_totals(sums) == (exactly(block, 1), exactly(block, 2))
     assert not sums.any()
     numbers = block[~np.isnan(block)].astype(np.float64)
     assert counts[:3] == [block.size, int(np.isnan(block).sum()), int((block == 0).sum())]
-    assert edge == ([numbers.min(), numbers.max()] if numbers.size else [np.inf, -np.inf])
+    assert extremes == ([numbers.min(), numbers.max()] if numbers.size else [np.inf, -np.inf])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_least_and_the_greatest_floats(dtype):
+def test_the_smallest_and_the_largest_floats(dtype):
     info = np.finfo(dtype)
     values = [info.smallest_subnormal, info.tiny, info.max, -info.max, info.eps, -info.tiny]
     block = np.array([values], dtype)
-    assert totals(added(block, block)[0]) == (2 * exactly(block, 1), 2 * exactly(block, 2))
+    assert take_totals(added(block, block)[0]) == (2 * exactly(block, 1), 2 * exactly(block, 2))
 
 
-def test_as_many_voxels_as_allowed_do_not_overflow():
+def test_the_largest_number_of_voxels_does_not_overflow():
     block = np.full((1, 1 << 14), np.nextafter(2.0, 0))  # every bit of the mantissa is set
     sums = added(block)[0]
-    assert block.size << 11 == MOST_VOXELS
+    assert block.size << 11 == MAX_VOXELS
     repeated = sums << 11
     assert (repeated >= 0).all()
-    assert totals(repeated)[1] == (block.size << 11) * Fraction(block[0, 0]) ** 2
+    assert take_totals(repeated)[1] == (block.size << 11) * Fraction(block[0, 0]) ** 2
 
 
-def test_a_cut_of_a_plane_and_what_is_saturated():
+def test_part_of_a_plane_and_saturated_voxels():
     plane = np.arange(60, dtype=np.int32).reshape(6, 10)
-    sums, counts, edge = added(plane[1:5, 2:9], ends=(13, 47))
-    assert totals(sums)[0] == int(plane[1:5, 2:9].sum())
-    assert (counts, edge) == ([28, 0, 0, 4], [12, 48])
+    sums, counts, extremes = added(plane[1:5, 2:9], limits=(13, 47))
+    assert take_totals(sums)[0] == int(plane[1:5, 2:9].sum())
+    assert (counts, extremes) == ([28, 0, 0, 4], [12, 48])

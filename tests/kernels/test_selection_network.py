@@ -1,11 +1,11 @@
-"""Selection networks, by the 0-1 principle: right on zeros and ones, right on everything."""
+"""Selection networks by the 0-1 principle: correct for zeros and ones, correct for all values."""
 
 from itertools import product
 
 import numpy as np
 import pytest
 
-from hoaconv.kernels.selection import NOWHERE, network
+from hoaconv.kernels.selection_network import UNUSED, network
 
 pytestmark = pytest.mark.one_python
 
@@ -13,7 +13,7 @@ SIZES = [(1, 1, 1), (3, 3, 1), (1, 1, 5), (2, 1, 2), (1, 3, 3), (3, 3, 3), (2, 2
 
 
 def outcome(found, given):
-    """The network on the rows `given`, done as its table says; what isn't made is 9."""
+    """Run a network in numpy on the rows `given`; values that it does not compute are 9."""
     exchanges, (row, shift), rows = found
     wanted = given.shape[1] - 64
     held = np.full((rows, given.shape[1]), 9, given.dtype)
@@ -24,14 +24,14 @@ def outcome(found, given):
         n = wanted + extra
         a, b = held[one, near : near + n].copy(), held[other, far : far + n].copy()
         for place, made in ((lesser, np.minimum(a, b)), (greater, np.maximum(a, b))):
-            if place != NOWHERE:
+            if place != UNUSED:
                 held[place] = 9
                 held[place, :n] = made
     return held[row, shift : shift + wanted]
 
 
 def columns(size):
-    """Every way to set `size` columns to zeros and ones, each sorted along z, side by side in x."""
+    """Return all columns of zeros and ones, sorted along z, in all combinations along x."""
     z, y, x = size
     ascending = [[int(k >= z - ones) for k in range(z)] for ones in range(z + 1)]
     column = np.array(list(product(ascending, repeat=y)), np.int8).reshape(-1, y * z)
@@ -53,9 +53,9 @@ def test_every_rank_of_every_window_of_zeros_and_ones_is_right(size):
 
 @pytest.mark.parametrize(("size", "most"), [((3, 3, 3), 64), ((1, 3, 3), 15), ((5, 5, 5), 430)])
 def test_a_median_takes_few_exchanges(size, most):
-    """So few that a step that isn't shared or pruned any more would show."""
+    """A step that is no longer shared or pruned would exceed the bound."""
     assert len(network(size, size[0] * size[1] * size[2] // 2).exchanges) <= most
 
 
-def test_the_least_voxel_takes_one_exchange_a_row_and_one_for_each_doubling_along_x():
+def test_the_minimum_takes_one_exchange_per_row_and_one_per_doubling_along_x():
     assert len(network((9, 4, 8), 0).exchanges) == (4 - 1) + 3
