@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from hoaconv.engine.passes.prescan import prescan as measure
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.stages.informed import InformedKind
 from hoaconv.errors import PlanError
 
 pytestmark = pytest.mark.one_python
@@ -124,8 +126,11 @@ def test_the_pass_changes_nothing_the_second_time() -> None:
 
 
 def test_it_is_never_applied_as_it_is() -> None:
-    with pytest.raises(RuntimeError, match="before its values were found"):
-        Informed(AddFound(), (Fixed(),)).apply((VOLUME[0], OTHER[0]), VOLUME[0])
+    at = SimpleNamespace(part=Informed(AddFound(), (Fixed(),)))
+    for question in ("uses", "lower", "trial"):
+        arguments = [at, None] if question == "uses" else [at, None, None]
+        with pytest.raises(PlanError, match="before its values were"):
+            getattr(InformedKind(), question)(*arguments)
 
 
 def test_what_the_op_cannot_take_is_refused() -> None:
