@@ -4,7 +4,7 @@ from collections.abc import Callable
 from inspect import Parameter
 from typing import Any
 
-from hoaconv.job.methods import documented, names
+from hoaconv.job.methods import REDUCTIONS, documented, method_of, names
 from hoaconv.job.opening import open
 
 __all__ = ["function"]
@@ -30,6 +30,8 @@ def function(name: str) -> Callable[..., Any]:
         raise AttributeError(f"module 'hoaconv.ops' has no attribute {name!r}")
 
     def apply(source: Any, /, *values: Any, **named: Any) -> Any:
-        return getattr(open(source), name)(*values, **named)
+        volume = open(source)
+        method = None if name in REDUCTIONS else method_of(volume, name)
+        return (method or getattr(volume, name))(*values, **named)
 
     return documented(apply, name, _SOURCE)
