@@ -57,7 +57,7 @@ def test_functions_take_whatever_can_be_opened(tmp_path) -> None:
     assert ops.max(volume, "z") == volume.max("z")
 
 
-@pytest.mark.parametrize("name", ["gaussian", "gradient_magnitude", "stats", "transpose_xy"])
+@pytest.mark.parametrize("name", ["gaussian", "gradient_magnitude", "profile", "transpose_xy"])
 def test_help_is_that_of_the_op(name) -> None:
     op = catalogue()[name.replace("_", "-")]
     made = "Measured" if issubclass(op, Fold) else "Volume"
