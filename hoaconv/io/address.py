@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pickle import PicklingError
 from typing import Any, Self
 
-from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.spec import Spec
+from hoaconv.errors import SourceError
 
 __all__ = ["Address", "Addressed"]
 
@@ -50,7 +51,11 @@ class Addressed:
     """Opens the address again; set with it."""
     taken: tuple[int, ...] | None = None
     """Planes that are taken of those that the address opens; None for all."""
-    geometry: Geometry
+
+    @property
+    def spec(self) -> Spec:
+        """Shape, dtype and geometry of all planes."""
+        raise NotImplementedError
 
     def addressed(self, address: Address, opens: Callable[[Address], Any]) -> Self:
         """Return the same source, known by its address."""
@@ -76,10 +81,10 @@ class Addressed:
         return self._identity() == other._identity()
 
     def __hash__(self) -> int:
-        return id(self) if self.address is None else hash(self._identity())
+        return id(self) if self.address is None else hash(self.address)
 
     def _identity(self) -> tuple[Any, ...]:
-        return self.address, self.taken, self.geometry
+        return self.address, self.taken, self.spec
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.address is None or self.opens is None:
@@ -91,8 +96,12 @@ def _opened_again(
     opens: Callable[[Address], Any],
     address: Address,
     taken: tuple[int, ...] | None,
-    geometry: Geometry,
+    spec: Spec,
 ) -> Any:
     source = opens(address)
-    source = source if taken is None else source.choose(taken)
-    return source.at(geometry)
+    source = (source if taken is None else source.choose(taken)).at(spec.geometry)
+    if source.spec != spec:
+        raise SourceError(
+            f"{address.path} has changed: it was {spec}, and is {source.spec}; open it anew"
+        )
+    return source

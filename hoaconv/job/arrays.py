@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,16 @@ class ArraySource(LayeredSource):
     def spec(self) -> Spec:
         """Shape, dtype and geometry of all planes."""
         return replace(self._spec, geometry=self.geometry)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file or folder of a memory map, of h5py's or zarr's arrays, as far as it is known."""
+        name = getattr(self.array, "filename", None)
+        name = name or getattr(getattr(self.array, "file", None), "filename", None)
+        if name:
+            return (Path(name),)
+        root = getattr(getattr(self.array, "store", None), "root", None)
+        return () if root is None else (Path(root) / str(getattr(self.array, "path", "")) / "c",)
 
     @property
     def stored_bytes(self) -> int:

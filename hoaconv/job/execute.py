@@ -17,6 +17,7 @@ from hoaconv.job.pictures import told, write_pictures
 from hoaconv.job.prior_values import chains_that_need
 from hoaconv.job.report import Report
 from hoaconv.job.resolve import Resolved
+from hoaconv.job.target import Named
 from hoaconv.job.tracking import tracked
 from hoaconv.job.watching import Watcher
 from hoaconv.ops.advice import constant_notes
@@ -145,10 +146,17 @@ def _values(resolved: Resolved, outcome: Outcome) -> dict[str, Any]:
             made[branch.name] = resolved.arrays[i].array
         else:
             fold = resolved.folds[i]
-            value = outcome.found.get(str(fold)) or outcome.values[fold]
+            sampled = _sampled(resolved, fold)
+            value = outcome.found[sampled] if sampled else outcome.values[fold]
             present = branch.present
             made[branch.name] = present(value, outcome.drawn.get(fold)) if present else value
     return made
+
+
+def _sampled(resolved: Resolved, fold: Named) -> str | None:
+    """Return the name under which groups of a sample tell the value of a fold; else None."""
+    stages = (stage for sweep in resolved.schedule.sweeps for stage in sweep.stages)
+    return next((stage.finds for stage in stages if stage.part == fold), None)
 
 
 def _write_report(path: Path, text: str) -> None:

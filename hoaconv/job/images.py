@@ -1,5 +1,6 @@
 """Images of a job: their sinks, with names and provenance, and where their voxels come from."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -59,7 +60,7 @@ def sink_of(
     name = output.name or getattr(source, "image_name", None) or output.title
     inside = Path(output.path) / "labels"
     targets = [b.target for b in branches if isinstance(b.target, OmeZarr)]
-    labels = (t.name or "" for t in targets if t.is_label and Path(t.path).parent == inside)
+    labels = (t.name or "" for t in targets if t.is_label and _same(Path(t.path).parent, inside))
     return OmeZarrSink(
         path=Path(output.path),
         image=ImageInfo(name, output.downsample),
@@ -82,11 +83,19 @@ def sink_of(
     )
 
 
+def _same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
 def with_levels_of_image(
     label: OmeZarrSink, spec: Spec, images: Mapping[int, OmeZarrSink], branches: Sequence[Branch]
 ) -> OmeZarrSink:
     """Give a label as many levels as its image has, which is NGFF's rule."""
-    i, image = next((i, s) for i, s in images.items() if s.path == label.path.parent.parent)
+    folder = os.path.realpath(label.path.parent.parent)
+    found = [(i, s) for i, s in images.items() if os.path.realpath(s.path) == folder]
+    if not found:
+        raise SpellingError(f"{label} has no image: write one to {label.path.parent.parent} too")
+    i, image = found[0]
     made = replace(label, level_count=len(image.levels(branches[i].volume.spec)))
     try:
         made.levels(spec)
@@ -118,9 +127,18 @@ def published_text(text: str) -> str:
     return _ABSOLUTE.sub(lambda match: Path(match[0]).name, text)
 
 
+_PATHS = ("from_report", "ops_module")
+"""Options that are paths."""
+
+
 def _published(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {published_text(str(name)): _published(inner) for name, inner in value.items()}
+        return {
+            published_text(published(str(name))): (
+                published(str(inner)) if name in _PATHS else _published(inner)
+            )
+            for name, inner in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_published(inner) for inner in value]
     return published_text(value) if isinstance(value, str) else value

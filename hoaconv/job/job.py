@@ -56,6 +56,12 @@ class Job:
     given: Mapping[str, Any] = field(default_factory=dict)
     _cancelled: Event = field(default_factory=Event, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        names = [branch.name for branch in self.branches]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise SpellingError(f"two outputs are called {', '.join(twice)}; name them otherwise")
+
     @classmethod
     def of(cls, volume: VolumeLike, output: OmeZarr) -> "Job":
         """Return the job that writes one volume.
@@ -166,7 +172,12 @@ class Job:
     def __and__(self, other: "Job") -> "Job":
         if not isinstance(other, Job):
             return NotImplemented
-        return replace(self, branches=(*self.branches, *other.branches))
+        both = (*self.branches, *other.branches)
+        if Running() not in (self.running, other.running) and self.running != other.running:
+            raise SpellingError("the two jobs have limits that differ; give them to run() instead")
+        running = self.running if other.running == Running() else other.running
+        values = self.values if other.values == Values() else other.values
+        return Job(both, values, running, {**other.given, **self.given})
 
     def __repr__(self) -> str:
         outputs = ", ".join(f"{b.volume} -> {b.name}" for b in self.branches)

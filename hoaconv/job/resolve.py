@@ -118,7 +118,12 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     if made.images:
         pictures = {sink: steps_of(branches[i].volume.plan) for i, sink in made.images.items()}
         files = [file for branch in branches for file in files_of(branch)]
-        check_pictures(pictures, files)
+        try:
+            check_pictures(pictures, files)
+        except StoreError as error:
+            if not planning:
+                raise
+            refusals.append(str(error))
     plan = _together(branches, made, earlier)
     load_kernels(plan, watcher)
     limits = Limits(
@@ -209,6 +214,9 @@ def check_images(
         for src in sources:
             check_beside(Path(image.path), src)
     check_separate([Path(image.path) for image in whole])
+    labels = [os.path.realpath(image.path).casefold() for image in images if image.is_label]
+    if len(set(labels)) < len(labels):  # one folder on some file systems
+        raise StoreError("two labels have one name; name them otherwise")
     scratch_folder(running.scratch)
 
 
@@ -238,8 +246,7 @@ def _shape(branch: Branch) -> tuple[int, int, int]:
 def _advised(branches: Sequence[Branch]) -> Iterator[str]:
     """Give notes on sources and on chains that are probably not meant so."""
     for branch in branches:
-        if _is_image(branch):
-            yield from branch.volume.notes
+        yield from branch.volume.notes
     for branch in branches:
         if isinstance(branch.target, OmeZarr):
             steps = steps_of(branch.volume.plan)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hoaconv.engine.contract import LayeredSource, Source
 from hoaconv.engine.spec import Slab, Spec
@@ -38,6 +39,11 @@ class Repeated(LayeredSource):
     def stored_bytes(self) -> int:
         """Bytes of the one plane on disk."""
         return self.source.stored_bytes
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the source, which no output may replace."""
+        return tuple(getattr(self.source, "files", ()))
 
     @property
     def depth(self) -> int:

@@ -10,7 +10,7 @@ import tifffile
 import zarr
 
 import hoaconv as hc
-from hoaconv.errors import BudgetError, SpellingError, StoreError
+from hoaconv.errors import BudgetError, SourceError, SpellingError, StoreError
 from hoaconv.job.target import Branch, InMemory
 from hoaconv.job.watching import Watcher
 from hoaconv.ops import Gaussian
@@ -181,3 +181,70 @@ def test_a_chain_in_memory_is_a_job_too(slices) -> None:
     np.testing.assert_array_equal(job.run()["a"], VOLUME)
     with pytest.raises(KeyError, match="there are a"):
         job.run()["b"]
+
+
+def test_a_scalar_behind_a_scalar_is_its_own() -> None:
+    volume = hc.open((VOLUME // 500 + 50).astype("uint8"))
+    array = volume.compute()
+    shifted = array - array.min()
+    assert float((volume - volume.min()).max()) == shifted.max()
+    report = hc.store({"totals": (volume - volume.min()).max("z")}).run()
+    np.testing.assert_array_equal(report["totals"], shifted.max(0))
+
+
+def test_a_source_that_has_changed_is_another(slices, tmp_path) -> None:
+    before = hc.open(slices)
+    sent = pickle.dumps(before | hc.OmeZarr(tmp_path / "o.zarr"))
+    tifffile.imwrite(slices / "020.tif", VOLUME[0])
+    after = hc.open(slices)
+    assert before != after
+    report = hc.store({"a": before.sum("yx"), "b": after.sum("yx")}).run()
+    assert [len(report[name]) for name in "ab"] == [20, 21]
+    with pytest.raises(SourceError, match="has changed"):
+        pickle.loads(sent)
+
+
+def test_operands_are_never_replaced(slices, tmp_path) -> None:
+    flat, whole = tmp_path / "flat.zarr", tmp_path / "whole.zarr"
+    hc.stack_to_omezarr(slices, flat, range=":1")
+    with pytest.raises(StoreError, match="would be replaced"):
+        hc.stack_to_omezarr(slices, flat, ops=f"add {flat}", overwrite=True)
+    hc.stack_to_omezarr(slices, whole)
+    array = zarr.open_array(whole / "0", mode="r")
+    with pytest.raises(StoreError, match="would be replaced"):
+        (hc.open(array) | hc.OmeZarr(whole, overwrite=True)).run()
+    np.testing.assert_array_equal(level_0(whole), VOLUME)
+
+
+def test_labels_belong_to_an_image_and_take_its_options(slices, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    volume = hc.open(slices)
+    mask = volume > 9
+    image = hc.OmeZarr("a.zarr", ngff="0.4", factors=3)
+    hc.store({image: volume, f"{tmp_path}/a.zarr/labels/x/": mask}).run()
+    assert (tmp_path / "a.zarr" / "labels" / "x" / ".zattrs").is_file()
+    with pytest.raises(SpellingError, match="has no image"):
+        (mask | hc.OmeZarr("b.zarr").label("x")).plan()
+    both = {"c.zarr": volume, "c.zarr/labels/x": mask, "c.zarr/labels/X": mask}
+    with pytest.raises(StoreError, match="two labels"):
+        hc.store(both).run()
+    for outputs in ({5: volume}, {"d.zarr": volume, 5: mask}):
+        with pytest.raises(SpellingError, match="expected the path"):
+            hc.store(outputs)
+    with pytest.raises(SpellingError, match="no option"):
+        hc.store({"d.zarr": volume}, bogus=3)
+
+
+def test_two_jobs_are_one_if_nothing_is_lost(slices) -> None:
+    volume = hc.open(slices)
+    one = hc.store({"max": volume.max("z")}, budget="2GiB")
+    assert (one & hc.store({"min": volume.min("z")})).running == one.running
+    with pytest.raises(SpellingError, match="two outputs are called max"):
+        one & hc.store({"max": volume.min("z")})
+    with pytest.raises(SpellingError, match="limits that differ"):
+        one & hc.store({"min": volume.min("z")}, budget="1GiB")
+
+
+def test_notes_of_a_source_are_told_of_measurements_too(slices) -> None:
+    (slices / "003.tif").unlink()
+    assert any("missing" in note for note in hc.stats(slices, allow_gaps=True).notes)

@@ -101,7 +101,8 @@ def test_every_fold_takes_a_volume(word) -> None:
     values = {"percentiles": ("1,50",), "projection": ("mean",)}.get(word, ())
     measured = fold(volume, *values)
     assert measured == Measured(volume, fold(*values))
-    assert measured == getattr(ops, word)(volume, *values) == getattr(volume, word)(*values)
+    assert measured == getattr(ops, word)(volume, *values)
+    assert word == "stats" or measured == getattr(volume, word)(*values)  # that one is computed
     made = measured.compute()
     if fold.draws:
         assert made.shape == (30, 40)
