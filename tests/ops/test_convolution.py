@@ -131,7 +131,7 @@ def test_planning_opens_no_file(folder, monkeypatch):
             patched.setattr(place, refuse)
         with pytest.raises(AssertionError, match="was opened"):
             parse_op(f"lut {table}").resolved()
-        planned = schedule(made.plan, Limits(1 << 30, 2))
+        planned = schedule(made.plan, Limits(1 << 40, 2))
         assert planned.projected > 0
     sink = Keep()
     sent = pickle.loads(pickle.dumps([node.part for node in made.plan.nodes()[1:]]))
@@ -140,7 +140,7 @@ def test_planning_opens_no_file(folder, monkeypatch):
         file.unlink()
     for op in sent:
         plan |= op
-    run(schedule(plan | sink, Limits(1 << 30, 2)))
+    run(schedule(plan | sink, Limits(1 << 40, 2)))
     want = ndimage.convolve((255 - volume).astype(float), np.ones((3, 1, 1)) / 3)
     assert np.abs(sink.volume - want).max() <= 0.5 + 1e-4
 
