@@ -288,12 +288,15 @@ class _Run:
     def _taps_before(self, place: Place) -> dict[Place, Fold]:
         """Return the folds that a stage's planes went through, from the source on."""
         k, i = place
-        stage = self._schedule.sweeps[k].stages[i]
+        sweep = self._schedule.sweeps[k]
         found: dict[Place, Fold] = {}
-        for before in [stage.after] if stage.after else [(k, j) for j in stage.inputs]:
-            found |= self._taps_before(before)
-        measures = kind_of(stage.part).measures
-        return found | {place: cast(Fold, stage.part)} if measures else found
+        for j in sorted(sweep.before(i) | {i}):  # each stage once, however many branches lead there
+            stage = sweep.stages[j]
+            if stage.after:
+                found |= self._taps_before(stage.after)
+            if kind_of(stage.part).measures:
+                found[k, j] = cast(Fold, stage.part)
+        return found
 
     def abort(self, error: BaseException) -> None:
         """Remove what waits, then what was written, the latest first; tell if it is gone."""

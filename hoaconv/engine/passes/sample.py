@@ -126,7 +126,7 @@ def _sampled(sweep: Sweep, count: int, seed: int) -> Sweep:
     spec = sweep.spec_of(sweep.stages[source])
     if count >= spec.planes:
         return sweep
-    reach = max(_context(sweep, i) for i in range(len(sweep.stages)))
+    reach = max(_contexts(sweep))
     slices = draw(spec.planes, count, seed)
     read, place = _runs(slices, reach, spec.planes)
     stages = list(sweep.stages)
@@ -163,10 +163,13 @@ def _sources(sweep: Sweep) -> list[int]:
     return sources
 
 
-def _context(sweep: Sweep, i: int) -> int:
-    """Return the planes on each side that a stage's result depends on."""
-    stage = sweep.stages[i]
-    return stage.halo[0] + max((_context(sweep, j) for j in stage.inputs), default=0)
+def _contexts(sweep: Sweep) -> list[int]:
+    """Return the planes on each side that each stage's result depends on."""
+    contexts: list[int] = []
+    for stage in sweep.stages:
+        before = max((contexts[j] for j in stage.inputs), default=0)
+        contexts.append(stage.halo[0] + before)
+    return contexts
 
 
 def _runs(drawn: list[int], reach: int, planes: int) -> tuple[list[int], dict[int, int]]:
