@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hoaconv.engine.contract import Step
 from hoaconv.job.declared import PathLike
 from hoaconv.job.watching import Watcher
 
 if TYPE_CHECKING:
+    from hoaconv.engine.contract import Step
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.statistics_report import Statistics
@@ -20,7 +20,7 @@ def stack_to_omezarr(
     src: PathLike,
     dst: PathLike,
     *,
-    ops: str | Sequence[Step | str] = "",
+    ops: "str | Sequence[Step | str]" = "",
     ops_module: PathLike | None = None,
     label: Mapping[str, Any] | Sequence[str] = (),
     also: Mapping[str, Any] | Sequence[str] = (),
@@ -133,7 +133,7 @@ def plan(
     src: PathLike,
     dst: PathLike | None = None,
     *,
-    ops: str | Sequence[Step | str] = "",
+    ops: "str | Sequence[Step | str]" = "",
     ops_module: PathLike | None = None,
     label: Mapping[str, Any] | Sequence[str] = (),
     also: Mapping[str, Any] | Sequence[str] = (),
@@ -197,7 +197,7 @@ def plan(
 def stats(
     src: PathLike,
     *,
-    ops: str | Sequence[Step | str] = "",
+    ops: "str | Sequence[Step | str]" = "",
     ops_module: PathLike | None = None,
     range: str | slice | None = None,
     allow_gaps: bool = False,
@@ -256,7 +256,7 @@ def stats(
     >>> import hoaconv
     >>> hoaconv.stats("slices/").percentiles["p50"]  # doctest: +SKIP
     """
-    from hoaconv.job.conversion import measurement  # noqa: PLC0415 - as above
+    from hoaconv.job.measurement import measurement  # noqa: PLC0415 - as above
 
     return measurement(locals())
 

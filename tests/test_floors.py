@@ -20,7 +20,6 @@ FLOORS: dict[str, set[str]] = {
         "io.phantom",
         "io.slice_files",
         "engine.machine",
-        "engine.schedule",
         "engine.stop",
         "errors",
         "units",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pickle import PicklingError
 from typing import Any, Self
 
+from hoaconv.engine.contract import Source
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SourceError
 
@@ -40,7 +41,7 @@ class Address:
     gpu: bool = False
 
 
-class Addressed:
+class Addressed(Source):
     """A source with an address: it compares and pickles by that, the planes taken, the geometry.
 
     Without an address it is equal to itself alone, and doesn't pickle.
@@ -51,11 +52,6 @@ class Addressed:
     """Opens the address again; set with it."""
     taken: tuple[int, ...] | None = None
     """Planes that are taken of those that the address opens; None for all."""
-
-    @property
-    def spec(self) -> Spec:
-        """Shape, dtype and geometry of all planes."""
-        raise NotImplementedError
 
     def addressed(self, address: Address, opens: Callable[[Address], Any]) -> Self:
         """Return the same source, known by its address."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from pathlib import Path
 
-from hoaconv.engine.contract import Source
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane, Spec
@@ -27,7 +26,7 @@ Headers = tuple[Sequence[StoredSlice], tuple[str, ...], tuple[Geometry | None, .
 _READERS = 8  # files whose headers are read at once, which hides a file server's latency
 
 
-class Stack(Addressed, Source):
+class Stack(Addressed):
     """Slices with equal shape and dtype, whose headers have been checked.
 
     Attributes

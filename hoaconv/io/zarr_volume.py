@@ -8,7 +8,7 @@ from pathlib import Path
 from hoaconv.engine.contract import LayeredSource
 from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.spec import Slab, Spec
-from hoaconv.io.address import Addressed
+from hoaconv.io.address import Address, Addressed
 from hoaconv.io.zarr_array import Piece, ZarrArray
 from hoaconv.io.zarr_store import find_array
 
@@ -141,7 +141,14 @@ class ZarrVolume(Addressed, LayeredSource):
     def _beside(self, path: Path) -> "ZarrVolume":
         """Return another level of the image."""
         level, own = open_zarr(path), self._array.stored.geometry
-        if own is None or self.geometry == own:
+        if self.opens is not None:
+            level = level.addressed(Address(str(path), str(path)), self.opens)
+        if own is None:  # nothing tells sizes but the shapes
+            both = zip(self.spec.shape, level.spec.shape, strict=True)
+            return level.at(
+                self.geometry.coarser([round(n / m) or 1 / round(m / n) for n, m in both])
+            )
+        if self.geometry == own:
             return level
         factors = [new / old for new, old in zip(self.geometry.edges, own.edges, strict=True)]
         return level.at(

@@ -1,4 +1,4 @@
-"""A conversion's options are made a job."""
+"""The options of a conversion become a job."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +17,6 @@ from hoaconv.job.job import Job
 from hoaconv.job.options import (
     Chain,
     Labels,
-    Measuring,
     OmeZarr,
     Reading,
     Running,
@@ -25,17 +24,14 @@ from hoaconv.job.options import (
     Voxels,
 )
 from hoaconv.job.paths import take_module, take_report_path, take_source
-from hoaconv.job.plots import Plot
+from hoaconv.job.planned import Planned
 from hoaconv.job.prior_values import read_earlier
 from hoaconv.job.resolve import check_images, take_workers
-from hoaconv.job.statistics import measure
-from hoaconv.job.statistics_report import Statistics
 from hoaconv.job.target import Branch
-from hoaconv.job.volume import Volume
 from hoaconv.job.voxel_size import choose_geometry
 from hoaconv.ops.own import load_ops
 
-__all__ = ["conversion", "measurement"]
+__all__ = ["conversion", "open_planned", "ops_of"]
 
 Ops = tuple[Step, ...]
 
@@ -65,7 +61,7 @@ def conversion(options: Mapping[str, Any], *, planning: bool = False) -> Job:
     check_images(images, running, [options["src"]])
     for image in (image for image in images if not image.is_label and not planning):
         check_free(Path(image.path), overwrite=image.overwrite)  # headers may take minutes to read
-    volume = _open(options["src"], reading, voxels)
+    volume = open_planned(options["src"], reading, voxels)
     operands = open_operands(ops for _, ops in chains)
     branches = []
     for image, ops in chains:
@@ -76,44 +72,31 @@ def conversion(options: Mapping[str, Any], *, planning: bool = False) -> Job:
     return Job(tuple(branches), values, running, _given(groups, options))
 
 
-def measurement(options: Mapping[str, Any]) -> Statistics:
-    """Do what `hoaconv.stats` says; `options` are all its parameters, by name."""
-    measuring, reading = Measuring.take(options), Reading.take(options)
-    running = Running(budget=measuring.budget, workers=measuring.workers)
-    machine.begin(take_workers(running))
-    ops = _ops_of(Chain.take(options))
-    plot = None if measuring.plot is None else Plot(measuring.plot)
-    volume = _open(options["src"], reading, None)
-    plan = behind(volume.plan, ops, open_operands([ops]))
-    made = replace(volume, plan=plan, spec=spec_at(plan))
-    return measure(
-        made, sample=measuring.sample, running=running, plot=plot, progress=options["watcher"]
-    )
-
-
-def _ops_of(chain: Chain) -> Ops:
+def ops_of(chain: Chain) -> Ops:
+    """Return the ops of a chain; those of the user's own module are declared first."""
     if chain.ops_module is not None:
         load_ops(take_module(chain.ops_module))
     return parse_chain(chain.ops)
 
 
-def _open(src: PathLike, reading: Reading, voxels: Voxels | None) -> Volume:
+def open_planned(src: PathLike, reading: Reading, voxels: Voxels | None) -> Planned:
+    """Open a source; with `voxels` its notes say which voxel size is used."""
     gpu = reading.decoder == "nvimgcodec"
     if gpu:
         check_gpu()
     source = open_source(take_source(src), reading, gpu=gpu)
     if voxels is None:
-        return Volume(Plan.read(source), source.spec, source.notes)
+        return Planned(Plan.read(source), source.spec, source.notes)
     geometry, note = choose_geometry(voxels.voxel_size, voxels.unit, source)
     placed = source.at(geometry)
-    return Volume(Plan.read(placed), placed.spec, (*placed.notes, note))
+    return Planned(Plan.read(placed), placed.spec, (*placed.notes, note))
 
 
 def _chains(options: Mapping[str, Any]) -> list[tuple[OmeZarr, Ops]]:
     """Return the outputs and their ops: the main image, other images, labels."""
     labels = Labels.take(options)
     main = OmeZarr.take(options, path=options["dst"])
-    ops = _ops_of(Chain.take(options))
+    ops = ops_of(Chain.take(options))
     of_labels = _branches(labels.label, "--label")
     others = _branches(labels.also, "--also")
     return [

@@ -9,6 +9,7 @@ from typing import Any
 from hoaconv import __version__
 from hoaconv.engine import machine
 from hoaconv.engine.run import Outcome, run
+from hoaconv.engine.spec import Plane
 from hoaconv.errors import StoreError
 from hoaconv.job.chain import sources_of, spelled, steps_of
 from hoaconv.job.images import published_text
@@ -17,6 +18,7 @@ from hoaconv.job.pictures import told, write_pictures
 from hoaconv.job.prior_values import chains_that_need
 from hoaconv.job.report import Report
 from hoaconv.job.resolve import Resolved
+from hoaconv.job.run_plan import RunPlan
 from hoaconv.job.target import Named
 from hoaconv.job.tracking import tracked
 from hoaconv.job.watching import Watcher
@@ -44,7 +46,7 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
     KeyboardInterrupt
         If the run is interrupted or cancelled.
     """
-    watcher.planned(resolved.schedule)
+    watcher.planned(RunPlan(resolved.schedule, resolved.refusals))
     if resolved.images:
         machine.begin_libraries()
     spec = sources_of(resolved.plan)[0].spec
@@ -127,6 +129,7 @@ def _report(resolved: Resolved, executed: Executed) -> Report:
         found=outcome.found,
         intervals=outcome.intervals,
         notes=resolved.notes,
+        measurements=_measurements(resolved, outcome),
         values=_values(resolved, outcome),
     )
 
@@ -145,12 +148,24 @@ def _values(resolved: Resolved, outcome: Outcome) -> dict[str, Any]:
         elif i in resolved.arrays:
             made[branch.name] = resolved.arrays[i].array
         else:
-            fold = resolved.folds[i]
-            sampled = _sampled(resolved, fold)
-            value = outcome.found[sampled] if sampled else outcome.values[fold]
+            value, picture = _value(resolved, outcome, i)
             present = branch.present
-            made[branch.name] = present(value, outcome.drawn.get(fold)) if present else value
+            made[branch.name] = present(value, picture) if present else value
     return made
+
+
+def _measurements(resolved: Resolved, outcome: Outcome) -> dict[str, Any]:
+    """Return the values of the folds that are outputs of their own, by their names."""
+    names = {i: resolved.branches[i].name for i in resolved.folds}
+    return {name: _value(resolved, outcome, i)[0] for i, name in names.items()}
+
+
+def _value(resolved: Resolved, outcome: Outcome, i: int) -> tuple[Mapping[str, Any], Plane | None]:
+    """Return what the fold of a branch has found, and drawn."""
+    fold = resolved.folds[i]
+    sampled = _sampled(resolved, fold)
+    value = outcome.found[sampled] if sampled else outcome.values[fold]
+    return value, outcome.drawn.get(fold)
 
 
 def _sampled(resolved: Resolved, fold: Named) -> str | None:

@@ -51,11 +51,14 @@ def source_name(branch: Branch) -> str:
 
 
 def sink_of(
-    branch: Branch, branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None
+    branch: Branch,
+    output: OmeZarr,
+    branches: Sequence[Branch],
+    given: Mapping[str, Any],
+    scratch: Path | None,
 ) -> OmeZarrSink:
-    """Return the sink that writes a branch's image."""
-    output, source = branch.target, sources_of(branch.volume.plan)[0]
-    assert isinstance(output, OmeZarr)  # as the caller has chosen
+    """Return the sink that writes a branch's image, its `output`."""
+    source = sources_of(branch.volume.plan)[0]
     chunks, shards = output.grid()
     name = output.name or getattr(source, "image_name", None) or output.title
     inside = Path(output.path) / "labels"

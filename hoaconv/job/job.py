@@ -53,7 +53,7 @@ class Job:
     branches: tuple[Branch, ...]
     values: Values = field(default_factory=Values)
     running: Running = field(default_factory=Running)
-    given: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict, hash=False)
     _cancelled: Event = field(default_factory=Event, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -152,15 +152,17 @@ class Job:
             If the run was interrupted, or `cancel` was called.
         """
         job = self._with(budget=budget, workers=workers, scratch=scratch, report=report)
-        self._cancelled.clear()
-        with display(progress) as watcher:
-            resolved = resolve(job, watcher, planning=False)
-            return report_of(resolved, execute(resolved, watcher, self._cancelled), watcher)
+        try:
+            with display(progress) as watcher:
+                resolved = resolve(job, watcher, planning=False)
+                return report_of(resolved, execute(resolved, watcher, self._cancelled), watcher)
+        finally:
+            self._cancelled.clear()
 
     def cancel(self) -> None:
         """End a run of this job, from another thread, at the next slice; what it wrote is removed.
 
-        The run raises `KeyboardInterrupt`.
+        The run raises `KeyboardInterrupt`. Where none is running, the next one ends so.
         """
         self._cancelled.set()
 
@@ -185,6 +187,12 @@ class Job:
 
     def _repr_html_(self) -> str:
         return self.plan()._repr_html_()
+
+    def __copy__(self) -> "Job":
+        return self  # it never changes
+
+    def __deepcopy__(self, memo: Any) -> "Job":
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_cancelled"}

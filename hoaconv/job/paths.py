@@ -11,6 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
+from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
 from hoaconv.job.declared import PathLike
 
@@ -171,6 +172,8 @@ def take_report_path(path: PathLike | None) -> Path | None:
     if not os.fspath(path).lower().endswith(".json"):
         raise StoreError(f"the report {path} has to end in .json; nothing else is replaced by one")
     file = _real(Path(path))
+    if file.name in ZARR_FILES:
+        raise StoreError(f"the report {path} would replace metadata of a store; name it otherwise")
     try:
         mode = file.stat().st_mode if os.path.lexists(file) else stat.S_IFREG
         os.lstat(file.parent / file.name[:-1])  # if only to hear whether the name is too long

@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from hoaconv.engine.schedule import Schedule
 from hoaconv.job.notebook import InNotebook, in_notebook
-from hoaconv.job.watching import Progress, Watcher
+from hoaconv.job.watching import PlanShown, Progress, Watcher
 from hoaconv.units import format_bytes, format_seconds
 
 __all__ = ["display", "watcher"]
+
+ShowPlan = Callable[[PlanShown], None]
 
 LOG_SECONDS = 60.0
 WIDE = 132
@@ -25,13 +26,13 @@ _LOST = suppress(OSError, ValueError)
 
 
 @contextmanager
-def watcher(*, quiet: bool, planned: Callable[[Schedule], None] | None = None) -> Iterator[Watcher]:
+def watcher(*, quiet: bool, planned: ShowPlan | None = None) -> Iterator[Watcher]:
     """Give what fits where stderr goes: a bar on a terminal, a line a minute in a log, or nothing.
 
     Parameters
     ----------
     planned
-        Shows the schedule before the run begins.
+        Shows the plan before the run begins.
     """
     if quiet or sys.stderr is None:
         yield Watcher()
@@ -83,18 +84,18 @@ def _left(progress: Progress) -> str:
 class _Shown(Watcher):
     """Shows the schedule where that is wanted."""
 
-    def __init__(self, planned: Callable[[Schedule], None] | None) -> None:
+    def __init__(self, planned: ShowPlan | None) -> None:
         self._planned = planned
 
-    def planned(self, schedule: Schedule) -> None:
+    def planned(self, plan: PlanShown) -> None:
         if self._planned:
-            self._planned(schedule)
+            self._planned(plan)
 
 
 class _InLog(_Shown):
     """Notes at once, progress once a minute."""
 
-    def __init__(self, planned: Callable[[Schedule], None] | None) -> None:
+    def __init__(self, planned: ShowPlan | None) -> None:
         super().__init__(planned)
         self._last = monotonic()
 
@@ -111,7 +112,7 @@ class _InLog(_Shown):
 class _OnTerminal(_Shown):
     """A bar on stderr."""
 
-    def __init__(self, planned: Callable[[Schedule], None] | None) -> None:
+    def __init__(self, planned: ShowPlan | None) -> None:
         super().__init__(planned)
         self._bar = Bar(
             SpinnerColumn(),

@@ -3,8 +3,11 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from math import prod
 from pathlib import Path
 from typing import Any
+
+from rich.table import Table
 
 from hoaconv.job.tables import (
     as_edges,
@@ -50,6 +53,8 @@ class Report:
         What was measured on the way, by name.
     measured_by
         How the most memory was measured.
+    measurements
+        Values of the folds that are outputs of their own, by their names.
     values
         What was measured, computed or written, by the names of the outputs; ``report[name]``.
     found, intervals
@@ -84,6 +89,7 @@ class Report:
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     measured_by: str = ""
+    measurements: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def record(self, published: Callable[[str], str] = str) -> dict[str, Any]:
@@ -153,7 +159,33 @@ def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _text(made: Report) -> str:
-    """What was made, how long it took, what it held."""
+    """Return what was made, how long it took, what it held."""
+    rate = made.bytes_raw / made.seconds / 1e6
+    voxels = prod(made.shape) / made.seconds / 1e6
+    others = [
+        f"\n{row['path']}: {len(row['levels'])} levels of {row['ops']}" for row in made.others
+    ]
+    written = (
+        f"written  {format_bytes(made.bytes_written)} of {made.dtype} in {made.files} files, "
+        f"{_compared(made.ratio)} than the decoded slices"
+    )
+    return rendered(
+        *([_levels(made)] if made.levels else []),
+        *others,
+        *_measured_on_the_way(made),
+        f"\nread     {format_bytes(made.bytes_read)} of slices, "
+        f"{format_bytes(made.bytes_raw)} decoded",
+        *([written] if made.files else []),
+        f"time     {format_seconds(made.seconds)}, {rate:.0f} MB/s, {voxels:.1f} Mvoxel/s, "
+        f"{made.workers} workers",
+        f"memory   {format_bytes(made.projected)} projected, "
+        f"{format_bytes(made.measured)} measured{over_projection(made.measured, made.projected)}",
+        *found_lines(made.found, made.intervals),
+    )
+
+
+def _levels(made: Report) -> Table:
+    """Return the table of the main image's levels."""
     table = new_table(
         f"\n{made.output}",
         "level",
@@ -172,30 +204,13 @@ def _text(made: Report) -> str:
             as_triple(row["shards"]),
             format_bytes(row["bytes"]),
         )
-    others = [
-        f"\n{row['path']}: {len(row['levels'])} levels of {row['ops']}" for row in made.others
-    ]
-    rate = made.bytes_raw / made.seconds / 1e6
-    voxels = made.shape[0] * made.shape[1] * made.shape[2] / made.seconds / 1e6
-    return rendered(
-        table,
-        *others,
-        *_measured_on_the_way(made),
-        f"\nread     {format_bytes(made.bytes_read)} of slices, "
-        f"{format_bytes(made.bytes_raw)} decoded",
-        f"written  {format_bytes(made.bytes_written)} of {made.dtype} in {made.files} files, "
-        f"{_compared(made.ratio)} than the decoded slices",
-        f"time     {format_seconds(made.seconds)}, {rate:.0f} MB/s, {voxels:.1f} Mvoxel/s, "
-        f"{made.workers} workers",
-        f"memory   {format_bytes(made.projected)} projected, "
-        f"{format_bytes(made.measured)} measured{over_projection(made.measured, made.projected)}",
-        *found_lines(made.found, made.intervals),
-    )
+    return table
 
 
 def _measured_on_the_way(made: Report) -> Iterator[str]:
     """Give a line for each fold that was asked for, with the file of what it has drawn."""
     asked = {name: values for name, values in made.folds.items() if name in made.ops}
+    asked |= made.measurements
     rows = [("", asked)] + [(f"{Path(o['path']).name}: ", o["folds"]) for o in made.others]
     for where, folds in rows:
         for name, values in folds.items():

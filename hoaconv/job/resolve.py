@@ -115,15 +115,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     refusals += _checked(branches, job.running, planning=planning)
     notes.add(*_advised(branches))
     made = _ends(branches, job.given, job.running.scratch)
-    if made.images:
-        pictures = {sink: steps_of(branches[i].volume.plan) for i, sink in made.images.items()}
-        files = [file for branch in branches for file in files_of(branch)]
-        try:
-            check_pictures(pictures, files)
-        except StoreError as error:
-            if not planning:
-                raise
-            refusals.append(str(error))
+    refusals += _pictures_refused(branches, made.images, planning=planning)
     plan = _together(branches, made, earlier)
     load_kernels(plan, watcher)
     limits = Limits(
@@ -154,6 +146,21 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
         tuple(notes.texts),
         report,
     )
+
+
+def _pictures_refused(
+    branches: Sequence[Branch], images: Mapping[int, OmeZarrSink], *, planning: bool
+) -> Iterator[str]:
+    """Check the files that folds will draw; give why they can't be written."""
+    if not images:
+        return
+    chains = {sink: steps_of(branches[i].volume.plan) for i, sink in images.items()}
+    try:
+        check_pictures(chains, [file for branch in branches for file in files_of(branch)])
+    except StoreError as error:
+        if not planning:
+            raise
+        yield str(error)
 
 
 def take_budget(running: Running) -> int:
@@ -267,9 +274,9 @@ class _Ends:
 def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None) -> _Ends:
     """Return what stands at the end of each branch, by its number."""
     images = {
-        i: sink_of(branch, branches, given, scratch)
+        i: sink_of(branch, branch.target, branches, given, scratch)
         for i, branch in enumerate(branches)
-        if _is_image(branch)
+        if isinstance(branch.target, OmeZarr)
     }
     for i, sink in images.items():
         if sink.is_label:
@@ -297,9 +304,9 @@ def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) 
 
 
 def _scratch(images: Mapping[int, OmeZarrSink], running: Running) -> ScratchFolder | None:
-    if not images:
-        return None
-    return ScratchFolder.of(list(images.values())[-1].path, running.scratch)
+    if images:
+        return ScratchFolder.of(list(images.values())[-1].path, running.scratch)
+    return None if running.scratch is None else ScratchFolder.of(Path("job"), running.scratch)
 
 
 def _scheduled(plan: Plan, limits: Limits, *, planning: bool) -> tuple[Schedule, str | None]:

@@ -1,10 +1,9 @@
 """A run is watched: notes, the plan, and progress slice by slice."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from hoaconv.engine.schedule import Schedule
-
-__all__ = ["Place", "Progress", "Watcher"]
+__all__ = ["Place", "PlanShown", "Progress", "Watcher"]
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,20 @@ class Progress:
         return self.seconds / self.planes * (self.total - self.planes)
 
 
+class PlanShown(Protocol):
+    """A `hoaconv.RunPlan`, as far as a watcher knows it."""
+
+    def text(self, *, whole: bool = True) -> str:
+        """Return the table of the plan."""
+
+
 class Watcher:
     """Gets told what happens; this one keeps it to itself."""
 
     def note(self, text: str) -> None:
         """Something that the user should know; it may come from another thread."""
 
-    def planned(self, schedule: Schedule) -> None:
+    def planned(self, plan: PlanShown) -> None:
         """How the run will go; called before it begins."""
 
     def progress(self, progress: Progress) -> None:

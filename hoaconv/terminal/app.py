@@ -21,7 +21,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from hoaconv import __version__, api
 from hoaconv.engine import machine, stop
-from hoaconv.engine.schedule import Schedule
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
 from hoaconv.job import progress
 from hoaconv.job.declared import Option, Options, options_of
@@ -35,7 +34,7 @@ from hoaconv.job.options import (
     Values,
     Voxels,
 )
-from hoaconv.job.schedule_text import text_of_schedule
+from hoaconv.job.watching import PlanShown
 from hoaconv.terminal import demo, signals, streams
 from hoaconv.terminal.tables import show, show_json, show_next_steps, show_ops
 from hoaconv.units import did_you_mean
@@ -356,9 +355,9 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
         show_next_steps(made.source, made.output)
 
 
-def _planned(verbose: bool) -> Callable[[Schedule], None] | None:
-    """Return what shows the schedule before a run, where that is wanted."""
-    return (lambda schedule: show(text_of_schedule(schedule, whole=True))) if verbose else None
+def _planned(verbose: bool) -> Callable[[PlanShown], None] | None:
+    """Return the function that shows the plan before a run, where that is wanted."""
+    return (lambda plan: show(plan.text())) if verbose else None
 
 
 def main() -> None:

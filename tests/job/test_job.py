@@ -1,5 +1,7 @@
 """A job is a value: it compares, pickles, is planned and run, and makes several outputs at once."""
 
+import copy
+import json
 import pickle
 import threading
 import time
@@ -13,7 +15,7 @@ import hoaconv as hc
 from hoaconv.errors import BudgetError, SourceError, SpellingError, StoreError
 from hoaconv.job.target import Branch, InMemory
 from hoaconv.job.watching import Watcher
-from hoaconv.ops import Gaussian
+from hoaconv.ops import Gaussian, Stats
 
 VOLUME = np.random.default_rng(0).integers(0, 60000, (20, 33, 41)).astype("uint16")
 
@@ -248,3 +250,43 @@ def test_two_jobs_are_one_if_nothing_is_lost(slices) -> None:
 def test_notes_of_a_source_are_told_of_measurements_too(slices) -> None:
     (slices / "003.tif").unlink()
     assert any("missing" in note for note in hc.stats(slices, allow_gaps=True).notes)
+
+
+def test_a_report_tells_what_was_measured(slices, tmp_path) -> None:
+    job = hc.store({"stats": Stats(hc.open(slices))})
+    report = job.run(report=tmp_path / "r.json")
+    told = json.loads((tmp_path / "r.json").read_text())
+    assert told["measurements"]["stats"]["max"] == VOLUME.max()
+    assert f"max {VOLUME.max()}" in str(report)
+    assert "written" not in str(report)
+
+
+def test_a_cancelled_job_ends_its_next_run_alone(slices) -> None:
+    job = hc.store({"max": hc.open(slices).max("z")})
+    job.cancel()
+    with pytest.raises(KeyboardInterrupt):
+        job.run()
+    np.testing.assert_array_equal(job.run()["max"], VOLUME.max(0))
+
+
+def test_a_job_is_a_key_and_its_copy_is_itself(slices) -> None:
+    job = hc.open(VOLUME) | hc.OmeZarr("o.zarr")
+    assert copy.deepcopy(job) is copy.copy(job) is job
+    one, other = (hc.open(slices) | hc.OmeZarr("o.zarr") for _ in range(2))
+    assert {one: 1}[other] == 1
+
+
+def test_scratch_serves_jobs_that_write_nothing(tmp_path) -> None:
+    deep = hc.open(np.ones((30, 400, 400), "uint16")).gaussian(4).gaussian(4.1)
+    job = hc.store({"max": deep.max("z")})
+    least = job.plan().least
+    assert job.plan(scratch=tmp_path).least < least
+    assert job.run(scratch=tmp_path, budget=job.plan(scratch=tmp_path).least + 2**24)["max"].all()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_never_replaces_metadata(slices, tmp_path) -> None:
+    hc.stack_to_omezarr(slices, tmp_path / "a.zarr")
+    with pytest.raises(StoreError, match="metadata of a store"):
+        hc.stack_to_omezarr(slices, tmp_path / "b.zarr", report=tmp_path / "a.zarr" / "zarr.json")
+    assert hc.open(tmp_path / "a.zarr").shape == VOLUME.shape

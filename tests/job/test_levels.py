@@ -1,5 +1,7 @@
 """The levels of an OME-Zarr image as volumes."""
 
+import pickle
+
 import numpy as np
 import pytest
 import tifffile
@@ -68,3 +70,13 @@ def test_a_level_that_is_gone_is_told(tmp_path) -> None:
     volume = hc.open(image)
     with pytest.raises(SourceError, match="holds no array"):
         volume.levels  # noqa: B018
+
+
+def test_levels_without_units_scale_as_their_shapes_and_can_be_sent(tmp_path) -> None:
+    source = np.arange(16 * 20 * 24, dtype="uint16").reshape(16, 20, 24)
+    (hc.open(source) | hc.OmeZarr(tmp_path / "a.zarr", levels=3, chunks=8)).run()
+    levels = hc.open(tmp_path / "a.zarr", voxel_size=2).levels
+    assert [level.voxel_size for level in levels] == [(2,) * 3, (4,) * 3, (8,) * 3]
+    again = pickle.loads(pickle.dumps(levels[1]))
+    assert again == levels[1]
+    assert np.array_equal(again.compute(), levels[1].compute())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hoaconv.engine.contract import Fold, Part
+from hoaconv.engine.contract import Fold
 from hoaconv.engine.schedule import Sweep
 from hoaconv.engine.stages import Stage
 
@@ -19,12 +19,13 @@ def require(draft: Sweep) -> Sweep:
     return draft
 
 
-def _taps_before(draft: Sweep, i: int) -> Iterator[Part]:
-    """Return the folds and sinks that see the very planes that stage `i` takes."""
+def _taps_before(draft: Sweep, i: int) -> Iterator[Fold]:
+    """Return the folds that see the very planes that stage `i` takes."""
     (before,) = draft.stages[i].inputs
     kind, at = draft.asked[before]
     if kind.passes_on:
-        yield at.part
+        if kind.measures:
+            yield at.part
         yield from _taps_before(draft, before)
 
 

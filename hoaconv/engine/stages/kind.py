@@ -128,7 +128,7 @@ class Kind(ABC, Generic[P]):
         """Return the folds of its planes that must stand before it."""
         return ()
 
-    def serves(self, part: P, fold: Part, required: Fold) -> bool:  # noqa: ARG002 - as above
+    def serves(self, part: P, fold: Fold, required: Fold) -> bool:  # noqa: ARG002 - as above
         """Return whether a part that is there does for a required fold."""
         return fold == required
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from hoaconv.engine.contract import Economy, Fold, Hold, Sink, Use
-from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.engine.stages.kind import Kind, Share
 from hoaconv.engine.stages.passing import let_see
@@ -30,9 +29,9 @@ class SinkKind(Kind[Sink]):
         """Return the folds whose values the sink writes."""
         return part.requires(spec)
 
-    def serves(self, part: Sink, fold: Part, required: Fold) -> bool:
+    def serves(self, part: Sink, fold: Fold, required: Fold) -> bool:
         """Return whether the sink can do with a fold that is there."""
-        return isinstance(fold, Fold) and part.serves(fold, required)
+        return part.serves(fold, required)
 
     def uses(self, at: At[Sink], share: Share) -> Iterable[Use]:
         """Count what the writer holds all the time."""
