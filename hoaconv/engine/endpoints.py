@@ -252,6 +252,13 @@ class Sink(Part):
         The plane may be cut to its first rows; the answer is for a whole one.
         """
 
+    def packed_bytes(self, spec: Spec, plane: Plane) -> int:  # noqa: ARG002 - the contract
+        """Return the estimated bytes on disk of all that it writes, from a plane such as it stores.
+
+        The plane may be the first rows of one alone.
+        """
+        return 0
+
     @abstractmethod
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:
         """Return a writer; it takes its memory from `buffers` when the first plane comes."""
@@ -296,6 +303,13 @@ class Hold(Sink):
 
     def warm(self, spec: Spec) -> None:
         """Compile nothing: there are no kernels."""
+
+    def packed_bytes(self, spec: Spec, plane: Plane) -> int:  # noqa: ARG002 - the contract
+        """Return the estimated bytes on disk of all that it writes, from a plane such as it stores.
+
+        The plane may be the first rows of one alone.
+        """
+        return 0
 
     @abstractmethod
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> HoldWriter:

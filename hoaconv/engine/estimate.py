@@ -36,22 +36,30 @@ def estimate(schedule: Schedule) -> Estimate | None:
         If a slice can't be read.
     """
     trial, work = Trial(schedule.limits.workers), dict[str, float]()
+    packed: dict[int, int] = {}
     try:
         for trial.sweep, sweep in enumerate(schedule.sweeps):
             trial.ahead = sweep.ahead
-            _try_all(sweep, trial, work)
+            _try_all(sweep, trial, work, packed)
     except TooLargeError:
         return None
-    return Estimate(sum(work.values()) / schedule.limits.workers, work)
+    sizes = tuple(packed[id(sink)] for sink in schedule.sinks)
+    return Estimate(sum(work.values()) / schedule.limits.workers, work, sizes)
 
 
-def _try_all(sweep: Sweep, trial: Trial, work: dict[str, float]) -> None:
-    """Try every stage, in order; add the seconds of all its planes to its `work`."""
+def _try_all(sweep: Sweep, trial: Trial, work: dict[str, float], packed: dict[int, int]) -> None:
+    """Try every stage, in order; add the seconds of all its planes to its `work`.
+
+    Note, by the identity of a sink, how many bytes it will write.
+    """
     planes: dict[int, Plane] = {}
     for n, (kind, at) in enumerate(sweep.asked):
         stop.raise_if_asked()
         bound = replace(at, stage=replace(at.stage, part=kind.bound(at.part, trial.found)))
-        seconds, planes[n] = kind.trial(bound, [planes[i] for i in at.stage.inputs], trial)
+        taken = [planes[i] for i in at.stage.inputs]
+        seconds, planes[n] = kind.trial(bound, taken, trial)
+        if kind.is_output:
+            packed[id(at.part)] = kind.packed_bytes(bound, taken)
         for i in {i for i in planes if all(j <= n for j in sweep.readers[i])}:
             del planes[i]  # its last reader has it
         who = str(at.part)

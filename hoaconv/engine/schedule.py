@@ -214,10 +214,14 @@ class Estimate:
         Wall time.
     work
         Seconds of one thread's work, by who does it.
+    packed
+        Bytes on disk of each output, in the order of `Schedule.sinks`; from the slice that varies
+        most, so that a volume with empty parts takes less.
     """
 
     seconds: float
     work: Mapping[str, float]
+    packed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from hoaconv.io.folder import SCRATCH
 from hoaconv.io.packed import HEADER, PackedFile, pack, packing_bytes
 from hoaconv.units import format_bytes
 
-__all__ = ["OpenScratch", "ScratchFolder", "ScratchSink", "check_space"]
+__all__ = ["OpenScratch", "ScratchFolder", "ScratchSink", "check_space", "existing_folder"]
 
 PIECE_BYTES = 1 << 20
 """Rows of a plane that waits between two sweeps are packed by as many bytes, or a row."""
@@ -67,7 +67,7 @@ class ScratchFolder(Scratch):
 
     def free(self) -> int:
         """Return the bytes free on the disk where the folder is or will be."""
-        return disk_usage(_existing(self.folder)).free
+        return disk_usage(existing_folder(self.folder)).free
 
 
 class OpenScratch:
@@ -117,7 +117,7 @@ def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:
     """
     disks: dict[int, tuple[Path, int]] = {}
     for folder, nbytes in filter(itemgetter(1), needs):
-        disk = os.stat(_existing(folder)).st_dev
+        disk = os.stat(existing_folder(folder)).st_dev
         disks[disk] = (folder, disks.get(disk, (folder, 0))[1] + nbytes)
     for folder, nbytes in disks.values():
         free = ScratchFolder(folder).free()
@@ -130,7 +130,7 @@ def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:
     return None
 
 
-def _existing(folder: Path) -> Path:
+def existing_folder(folder: Path) -> Path:
     """Return the folder, or the nearest existing one around it."""
     around = (folder.absolute(), *folder.absolute().parents)
     return next(there for there in around if there.exists())

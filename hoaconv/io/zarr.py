@@ -171,10 +171,23 @@ def _open_spec(path: Path, spec: ArraySpec, workers: int) -> dict[str, Any]:
     }
 
 
-def write_nowhere(spec: ArraySpec, volume: Slab) -> None:
-    """Pack a whole array into memory, which is then let go: for a trial of how long it takes."""
+def write_nowhere(spec: ArraySpec, volume: Slab) -> int:
+    """Pack a whole array into memory, which is then let go: for a trial of how long it takes.
+
+    Returns
+    -------
+    int
+        Bytes of the packed chunks.
+    """
     opened = _open_spec(Path(), spec, workers=1) | {"kvstore": {"driver": "memory"}}
-    ts.open(opened).result().write(volume).result()
+    array = ts.open(opened, context=ts.Context()).result()
+    array.write(volume).result()
+    chunks: Any = array.kvstore
+    keys = [key for key in chunks.list().result() if not key.endswith(METADATA)]
+    return sum(len(chunks.read(key).result().value) for key in keys)
+
+
+METADATA = (b"zarr.json", b".zarray", b".zattrs")
 
 
 def _wait_for_first(begun: deque[Any]) -> None:

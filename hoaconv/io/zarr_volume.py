@@ -145,9 +145,8 @@ class ZarrVolume(Addressed, LayeredSource):
             level = level.addressed(Address(str(path), str(path)), self.opens)
         if own is None:  # nothing tells sizes but the shapes
             both = zip(self.spec.shape, level.spec.shape, strict=True)
-            return level.at(
-                self.geometry.coarser([round(n / m) or 1 / round(m / n) for n, m in both])
-            )
+            factors = [round(n / m) if n > m else 1 / round(m / n) for n, m in both]
+            return level.at(self.geometry.coarser(factors))
         if self.geometry == own:
             return level
         factors = [new / old for new, old in zip(self.geometry.edges, own.edges, strict=True)]

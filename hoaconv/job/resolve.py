@@ -11,6 +11,7 @@ from typing import Any
 
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Fold
+from hoaconv.engine.estimate import estimate
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.passes.check import check
 from hoaconv.engine.plan import Plan
@@ -41,6 +42,7 @@ from hoaconv.job.paths import (
 )
 from hoaconv.job.pictures import check_pictures
 from hoaconv.job.prior_values import Earlier, bind, read_earlier
+from hoaconv.job.space import fits_uncompressed, space_refusal
 from hoaconv.job.target import Branch, InMemory, Named, Request
 from hoaconv.job.watching import Watcher
 from hoaconv.ops.advice import advice
@@ -128,6 +130,9 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     planned, doesnt_fit = _scheduled(plan, limits, planning=planning)
     space = check_space(_scratch_needs(planned))
     refusals += [text for text in (doesnt_fit, space) if text]
+    if not planning and not refusals and not fits_uncompressed(planned):
+        machine.begin_libraries()  # a few chunks are packed
+        refusals += filter(None, [space_refusal(planned, estimate(planned))])
     if refusals and not planning:
         raise StoreError(refusals[0])
     source = source_name(branches[-1])

@@ -10,6 +10,7 @@ from hoaconv.engine.estimate import estimate
 from hoaconv.engine.schedule import Schedule
 from hoaconv.job.resolve import Resolved
 from hoaconv.job.schedule_text import text_of_schedule
+from hoaconv.job.space import space_refusal
 from hoaconv.job.tables import html_of
 from hoaconv.pyramid.sink import OmeZarr
 
@@ -35,8 +36,10 @@ class RunPlan:
     def of(cls, resolved: Resolved) -> "RunPlan":
         """Return the plan of a resolved job, with an estimate of its time."""
         machine.begin_libraries()  # a few chunks are packed
-        made = resolved.schedule
-        return cls(replace(made, estimate=estimate(made)), resolved.refusals)
+        made, guess = resolved.schedule, estimate(resolved.schedule)
+        full = space_refusal(made, guess)
+        refusals = (*resolved.refusals, full) if full else resolved.refusals
+        return cls(replace(made, estimate=guess), refusals)
 
     @property
     def can_run(self) -> bool:

@@ -20,7 +20,7 @@ def text_of_schedule(made: Schedule, refusals: Sequence[str] = (), *, whole: boo
         f"smallest budget that fits {format_bytes(made.least)}",
         f"reads     {format_bytes(made.bytes_read)} of slices, "
         f"writes {format_bytes(made.bytes_raw)} before compression, and the levels below, "
-        f"in at most {made.files} files",
+        f"in at most {made.files} files{_packed(made)}",
         *_estimated(made),
         *(f"\nit can't run here: {refusal}" for refusal in refusals),
         *(f"why       {note}" for note in made.notes),
@@ -30,6 +30,12 @@ def text_of_schedule(made: Schedule, refusals: Sequence[str] = (), *, whole: boo
         many = f" {number} of {len(made.sweeps)}" if len(made.sweeps) > 1 else ""
         tables += ["", *_sweep_tables(sweep, many)]
     return rendered(*head, *tables)
+
+
+def _packed(made: Schedule) -> str:
+    """Return the estimated bytes on disk, if there are any."""
+    nbytes = sum(made.estimate.packed) if made.estimate else 0
+    return f"; about {format_bytes(nbytes)} on disk" if nbytes else ""
 
 
 def _estimated(made: Schedule) -> Iterator[str]:

@@ -26,7 +26,7 @@ from hoaconv.pyramid.cascade import Cascade
 from hoaconv.pyramid.layers import Layers, Spilled
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
-from hoaconv.pyramid.trial import trial_seconds
+from hoaconv.pyramid.trial import packed_bytes, trial_seconds
 
 __all__ = ["OmeZarr", "record"]
 
@@ -148,6 +148,14 @@ class OmeZarr(Sink):
     def trial(self, spec: Spec, plane: Plane) -> float:
         """Return the seconds to copy and downsample a plane, and to pack its share of chunks."""
         return trial_seconds(self.arrays(spec)[0], self.levels(spec), self.image.method, plane)
+
+    def raw_bytes(self, spec: Spec) -> int:
+        """Return the bytes of all levels before compression: the most that chunks take."""
+        return sum(prod(level.shape) for level in self.levels(spec)) * spec.dtype.itemsize
+
+    def packed_bytes(self, spec: Spec, plane: Plane) -> int:
+        """Return the estimated bytes of all levels on disk."""
+        return packed_bytes(self.arrays(spec)[0], self.levels(spec), plane)
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "OmeZarrWriter":
         """Claim the folder. Raise StoreError where that isn't possible."""

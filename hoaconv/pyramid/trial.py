@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
+from math import isqrt, prod
 from time import perf_counter, process_time
 
 import numpy as np
@@ -13,10 +13,11 @@ from hoaconv.io.zarr import write_nowhere
 from hoaconv.kernels.downsample import downsample
 from hoaconv.pyramid.levels import Level
 
-__all__ = ["trial_seconds"]
+__all__ = ["packed_bytes", "trial_seconds"]
 
 CHUNKS = 3
 SAMPLE_VOXELS = 1 << 23
+SAMPLE_EDGE = 1 << 11
 
 LONG = 3.0
 """Seconds: a trial that would take longer is made of a sixteenth."""
@@ -42,6 +43,21 @@ def trial_seconds(array: ArraySpec, levels: Sequence[Level], method: str, plane:
         each = _packing(array, sample)
     voxels = sum(prod(level.shape) for level in levels) / array.shape[0]
     return each * voxels + _downsampling(levels, method, plane)
+
+
+def packed_bytes(array: ArraySpec, levels: Sequence[Level], plane: Plane) -> int:
+    """Return the estimated bytes of the packed chunks of all levels, from one plane.
+
+    Flat chunks of the plane are packed, as large as the array's chunks; chunks made of shifted
+    copies of one plane would pack better than real ones. The levels from 1 on are taken to pack as
+    level 0 does.
+    """
+    rows, columns = (min(n, SAMPLE_EDGE) for n in plane.shape)
+    edge = max(1, isqrt(prod(array.chunks)))
+    chunks = (1, min(rows, edge), min(columns, edge))
+    alone = replace(array, shape=(1, rows, columns), chunks=chunks, shards=None)
+    nbytes = write_nowhere(alone, np.ascontiguousarray(plane[None, :rows, :columns]))
+    return int(nbytes / (rows * columns) * sum(prod(level.shape) for level in levels))
 
 
 def _packing(array: ArraySpec, sample: Slab) -> float:

@@ -229,6 +229,10 @@ class Kind(ABC, Generic[P]):
     def trial(self, at: At[P], planes: list[Plane], trial: Trial) -> Tried:
         """Return the seconds of one thread for a plane, and a plane such as it gives."""
 
+    def packed_bytes(self, at: At[P], planes: list[Plane]) -> int:  # noqa: ARG002 - as above
+        """Return the estimated bytes on disk of all that stays of it when the run is over."""
+        return 0
+
     def warm(self, part: P, inputs: tuple[Spec, ...]) -> None:
         """Compile, or load, the kernels that planes of these inputs meet."""
 

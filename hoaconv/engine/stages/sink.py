@@ -70,6 +70,11 @@ class SinkKind(Kind[Sink]):
         (plane,) = planes
         return at.part.trial(at.given, plane), plane
 
+    def packed_bytes(self, at: At[Sink], planes: list[Plane]) -> int:
+        """Ask the sink."""
+        (plane,) = planes
+        return at.part.packed_bytes(at.taken, plane)
+
     def warm(self, part: Sink, inputs: tuple[Spec, ...]) -> None:
         """Compile the sink's kernels."""
         part.warm(inputs[0])
