@@ -1,5 +1,6 @@
 """Arrays at both ends of a sweep: planes from any array, planes into a NumPy array."""
 
+import mmap
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -115,6 +116,7 @@ class ArraySource(LayeredSource):
         start, stop = planes[0], planes[-1] + 1
         slab = self._slab(start, stop, piece[0])
         out[...] = slab if len(planes) == len(slab) else slab[[z - start for z in planes]]
+        _unload(self.array)
 
     def _slab(self, start: int, stop: int, rows: slice) -> Slab:
         """Return rows of some of the array's planes, as a NumPy array."""
@@ -139,6 +141,16 @@ class ArraySource(LayeredSource):
 
     def __str__(self) -> str:
         return f"{type(self.array).__module__.partition('.')[0]} array"
+
+
+def _unload(array: Any) -> None:
+    """Give the pages of a memory map back: they would count as memory that the process holds.
+
+    The file's contents stay in the system's cache. Of a copy-on-write map the pages are the data.
+    """
+    pages: Any = getattr(array, "_mmap", None) if isinstance(array, np.memmap) else None
+    if hasattr(pages, "madvise") and array.mode != "c":
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 def _chunk_length(array: Any, axis: int) -> int:

@@ -56,3 +56,30 @@ def test_measured_is_at_most_projected(dtype, what, budget) -> None:
     )
     ((projected, measured, allowed),) = json.loads(done.stdout)
     assert measured <= projected <= allowed
+
+
+MAPPED = """
+import sys
+import numpy as np
+import hoaconv as hc
+
+mapped = np.memmap(sys.argv[1], "uint8", "w+", shape=(200, 1000, 1000))
+mapped[:] = 7
+mapped.flush()
+del mapped
+mapped = np.memmap(sys.argv[1], "uint8", "r", shape=(200, 1000, 1000))
+made = hc.store({"max": hc.open(mapped).max("z")}).run(workers=2)
+assert (made["max"] == 7).all()
+print(made.projected, made.measured)
+private = np.memmap(sys.argv[1], "uint8", "c", shape=(200, 1000, 1000))
+private[3] = 9
+assert (hc.open(private).max("z").compute() == 9).all() and (private[3] == 9).all()
+"""
+
+
+def test_pages_of_a_memory_map_are_given_back(tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MAPPED, tmp_path / "v"], capture_output=True, text=True, check=True
+    )
+    projected, measured = map(int, done.stdout.split())
+    assert measured <= projected
