@@ -16,7 +16,7 @@ from .trials import Done, Group, Try, Unexpected
 
 __all__ = ["GROUP"]
 
-SETTINGS = {"chunks": 8, "shards": "none", "exact": True, "compressor": "lz4"}
+SETTINGS = {"chunks": 8, "shards": "none", "compressor": "lz4"}
 
 
 def _volume(rng: np.random.Generator, dtype: str, shape: tuple[int, ...], how: str) -> np.ndarray:
