@@ -1,7 +1,7 @@
 """The errors that hoaconv raises on purpose.
 
-Each message says what was found, what was expected and what to do. Each leaf also is
-the standard library's class that a caller would expect to catch.
+Each message says what was found, what was expected and what to do. Each concrete class is also a
+subclass of the standard exception that a caller would expect to catch.
 """
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
 
 
 class HoaconvError(Exception):
-    """What all errors of hoaconv are."""
+    """Base class of all errors of hoaconv."""
 
 
 class SpellingError(HoaconvError, ValueError):
@@ -23,11 +23,11 @@ class SpellingError(HoaconvError, ValueError):
 
 
 class SourceError(HoaconvError, OSError):
-    """A slice or stack that can't be read as asked; the message names the file."""
+    """A slice or stack that can't be read as requested; the message names the file."""
 
 
 class PlanError(HoaconvError, ValueError):
-    """Stages that don't go together: shapes, dtypes, plane counts."""
+    """Stages that don't fit together: shapes, dtypes, plane counts."""
 
 
 class BudgetError(PlanError):

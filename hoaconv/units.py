@@ -1,4 +1,4 @@
-"""Bytes, seconds, triples and ranges as people write them, and back."""
+"""Conversion of bytes, seconds, triples and ranges from and to text for people."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ _BYTES = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kmgtp]?)(i?)(b?)\s*", re.IGNO
 
 
 def parse_bytes(text: str | int) -> int:
-    """Bytes from ``"4GiB"``, ``"500MB"``, ``"1.5T"`` or a plain number.
+    """Return the bytes of ``"4GiB"``, ``"500MB"``, ``"1.5T"`` or a plain number.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def parse_bytes(text: str | int) -> int:
 
 
 def format_bytes(size: float) -> str:
-    """Bytes for people, in powers of 1000 with three digits.
+    """Return bytes as text, in powers of 1000 with three digits.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def format_bytes(size: float) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """A duration for people.
+    """Return a duration as text.
 
     Examples
     --------
@@ -78,12 +78,12 @@ def format_seconds(seconds: float) -> str:
 
 
 def parse_triple(text: str | float | Sequence[float], what: str) -> tuple[float, float, float]:
-    """Three numbers, z,y,x, from ``"64"``, ``"32,64,64"``, a number or a sequence.
+    """Return three numbers (z, y, x) from ``"64"``, ``"32,64,64"``, a number or a sequence.
 
     Raises
     ------
     SpellingError
-        If it isn't one number or three, naming `what` was being read.
+        If it isn't one positive number or three; `what` is the name of the value in the message.
 
     Examples
     --------
@@ -106,16 +106,16 @@ def parse_triple(text: str | float | Sequence[float], what: str) -> tuple[float,
 def _parts(text: str | float | Sequence[float]) -> Iterable[str | float]:
     if isinstance(text, str):
         return text.split(",")
-    return text if isinstance(text, Iterable) else [text]  # numpy's numbers too
+    return text if isinstance(text, Iterable) else [text]  # a number, numpy's included
 
 
 def parse_whole_triple(text: str | int | Sequence[int], what: str) -> tuple[int, int, int]:
-    """Three whole numbers, z,y,x; see `parse_triple`.
+    """Return three whole numbers (z, y, x); see `parse_triple`.
 
     Raises
     ------
     SpellingError
-        Also for a fraction.
+        If `parse_triple` raises it, or a number isn't whole.
     """
     values = parse_triple(text, what)
     if any(v != int(v) for v in values):
@@ -125,7 +125,7 @@ def parse_whole_triple(text: str | int | Sequence[int], what: str) -> tuple[int,
 
 
 def parse_range(text: str | slice) -> slice:
-    """Slices to take, as Python's slices count: ``"100:200:2"``, ``":50"``.
+    """Return the slice that text such as ``"100:200:2"`` or ``":50"`` means in Python.
 
     Raises
     ------
@@ -150,6 +150,6 @@ def parse_range(text: str | slice) -> slice:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'gaussian'?"`` where a known word is near, else nothing."""
+    """Return ``"; did you mean 'gaussian'?"`` if a known word is similar, else an empty text."""
     near = get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

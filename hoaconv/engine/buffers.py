@@ -1,7 +1,7 @@
-"""Arrays whose memory is used again as soon as nobody refers to them.
+"""Arrays whose memory is reused as soon as nothing refers to them.
 
-A fresh plane of 100 MB costs 25 000 page faults; a used one costs none. And since memory
-comes back when the last view dies, what is held is what the streams hold, to the byte.
+A new plane of 100 MB costs 25 000 page faults; a reused one costs none. Since memory returns to the
+pool when the last view dies, the memory in use is exactly that of the planes that streams hold.
 """
 
 import weakref
@@ -17,9 +17,9 @@ __all__ = ["Buffers"]
 
 
 class Buffers:
-    """Hands out uninitialised arrays and takes their memory back by itself.
+    """A pool of memory for uninitialised arrays, whose memory returns to it automatically.
 
-    Memory is kept by size; `held` is what the pool has ever needed at once, size by size.
+    Free memory is kept by size. `held` is the sum over sizes of the most bytes in use at once.
     """
 
     def __init__(self) -> None:
@@ -30,9 +30,10 @@ class Buffers:
     def take(
         self, shape: tuple[int, ...], dtype: DTypeLike, room: tuple[int, ...] = ()
     ) -> np.ndarray[Any, Any]:
-        """Return a C-contiguous array with arbitrary contents; its last view returns the memory.
+        """Return a C-contiguous array of this shape and dtype with arbitrary contents.
 
-        Arrays of varying shapes share memory if each is given the `room` of the largest.
+        Its memory returns to the pool when its last view dies. Arrays of different shapes can
+        reuse the same memory if each gets the shape of the largest as `room`.
         """
         dtype = np.dtype(dtype)
         nbytes = prod(room or shape) * dtype.itemsize
@@ -41,14 +42,14 @@ class Buffers:
             memory = free.pop()
         except IndexError:
             memory = self._allocate(nbytes)
-        # numpy lets a view of a view refer to the array that owns the memory. Here that is a
-        # memoryview, so every view refers to `root`, and `root` lives as long as any of them.
+        # In numpy, a view of a view refers to the array that owns the memory. Here a memoryview
+        # owns it, so every view refers to `root`, and `root` lives as long as any of them.
         root = np.frombuffer(memory, dtype, prod(shape))
         weakref.finalize(root, free.append, memory).atexit = False
         return root.reshape(shape)
 
     def clear(self) -> None:
-        """Let go of all memory that nobody uses."""
+        """Release all memory that no array uses."""
         self._free.clear()
 
     def _allocate(self, nbytes: int) -> memoryview:

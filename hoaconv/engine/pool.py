@@ -1,8 +1,8 @@
 """The one pool of threads that does all the work of a run.
 
-Two kinds of work. `submit` starts something that is wanted later: decoding ahead. `map` is
-wanted now: its items go before everything submitted, and the caller works on them too, so
-that it never waits behind a decode that takes seconds.
+There are two kinds of work. `submit` starts work whose result is needed later, such as decoding
+ahead. `map` does work that is needed now: its items come before all submitted work, and the caller
+works on them too, so that it never waits for a decode that takes seconds.
 """
 
 from collections import deque
@@ -19,22 +19,22 @@ from hoaconv.engine import stop
 __all__ = ["PATIENCE", "Pool", "in_threads"]
 
 PATIENCE = 5.0
-"""Seconds that work which has failed waits for slices that are being read."""
+"""Seconds that a failed run waits for threads that are reading slices."""
 
 T = TypeVar("T")
 U = TypeVar("U")
 
 
 class Pool:
-    """`workers` threads, and the caller's own while it waits in `map`.
+    """A pool of `workers` threads; the calling thread works too while it waits in `map`.
 
     Attributes
     ----------
     busy
         Seconds of work done, by label, summed over threads.
     waited
-        Seconds for which somebody waited: the one who asked, for work that he had submitted, by
-        its label; the workers, all together, for ``work``.
+        Seconds of waiting. Each label holds the time that callers waited for submitted work of
+        this label; ``work`` holds the time that workers waited for work, summed over threads.
     """
 
     def __init__(self, workers: int) -> None:
@@ -53,7 +53,13 @@ class Pool:
             thread.start()
 
     def submit(self, label: str, function: Callable[..., T], *args: Any) -> "Future[T]":
-        """Start ``function(*args)`` when a worker has nothing more urgent to do."""
+        """Start ``function(*args)`` when a worker has nothing more urgent to do; return its future.
+
+        Raises
+        ------
+        RuntimeError
+            If the pool is closed.
+        """
         future: Future[T] = _Awaited(self, label)
         with self._changed:
             if self._closed:
@@ -67,8 +73,8 @@ class Pool:
     def map(self, label: str, function: Callable[[T], object], items: Iterable[T]) -> None:
         """Call `function` with every item, on all threads and this one; return when all is done.
 
-        The first exception is raised here, after the calls under way have ended; so is a wish to
-        stop, which the main thread asks for before each item.
+        The first exception is raised here, after the calls under way have ended. The main thread
+        checks for a request to stop before each item; KeyboardInterrupt is then raised here.
         """
         batch = _Batch(function, items)
         work = partial(self.timed, label, batch.work)
@@ -79,13 +85,13 @@ class Pool:
         batch.wait()
 
     def close(self, patience: float | None = None) -> None:
-        """Drop what hasn't begun, wait for what has, end the threads.
+        """Drop work that hasn't begun, wait for work that has, end the threads.
 
         Parameters
         ----------
         patience
-            Seconds to wait at the most: a thread that reads from a disk that doesn't answer is
-            left behind. By default there is no limit.
+            Seconds to wait at most, for all threads together. A thread that still waits for a disk
+            is then abandoned. None, the default, is no limit.
         """
         with self._changed:
             self._closed = True
@@ -109,7 +115,7 @@ class Pool:
             pass
 
     def _work_once(self) -> bool:
-        # A function of its own: a local that outlived the task would keep its planes alive.
+        # This is a separate function, so that no local variable keeps a task's planes alive.
         with self._changed:
             while not (self._now or self._later):
                 if self._closed:
@@ -122,7 +128,7 @@ class Pool:
         return True
 
     def timed(self, label: str, function: Callable[[], T]) -> T:
-        """Call `function` here and now; add the seconds it took to ``busy[label]``."""
+        """Call `function` in this thread; add its seconds to ``busy[label]``; return its result."""
         start = perf_counter()
         try:
             return function()
@@ -149,17 +155,17 @@ class Pool:
 def in_threads(
     label: str, function: Callable[[T], U], items: Iterable[T], threads: int
 ) -> "list[U]":
-    """Call `function` with every item, on so many threads of its own; the results, in order.
+    """Call `function` with every item in new threads; return the results in order.
 
-    A wish to stop is heard meanwhile. A thread that reads from a disk that doesn't answer is left
-    behind then: the pool of `concurrent.futures` would wait for it for ever.
+    A request to stop takes effect meanwhile. A thread that waits for a disk is then abandoned; the
+    pool of `concurrent.futures` would wait for it for ever.
     """
     pool = Pool(threads)
     try:
         begun = [pool.submit(label, function, item) for item in items]
         results = []
         for future in begun:
-            stop.raise_if_asked()  # results that are there already are not waited for
+            stop.raise_if_asked()  # needed here, since a finished result isn't waited for
             results.append(future.result())
     except BaseException:
         pool.close(PATIENCE)
@@ -169,7 +175,7 @@ def in_threads(
 
 
 class _Awaited(Future[T]):
-    """A future that tells its pool how long it was waited for."""
+    """A future that reports to its pool how long callers waited for it."""
 
     def __init__(self, pool: Pool, label: str) -> None:
         super().__init__()
@@ -193,12 +199,12 @@ class _Awaited(Future[T]):
 def _settle(future: "Future[T]", function: Callable[..., T], args: tuple[Any, ...]) -> None:
     try:
         future.set_result(function(*args))
-    except BaseException as error:  # whatever it is, it belongs to the one who waits
+    except BaseException as error:  # any exception is raised again in the thread that waits
         future.set_exception(error)
 
 
 class _Batch:
-    """Items that several threads work off together."""
+    """A batch of items that several threads process together."""
 
     def __init__(self, function: Callable[[T], object], items: Iterable[T]) -> None:
         self._function: Callable[[Any], object] | None = function
@@ -213,20 +219,20 @@ class _Batch:
         return len(self._items)
 
     def work(self) -> None:
-        """Take items until none is left."""
+        """Process items until none is left."""
         while self._work_once():
             pass
 
     def _work_once(self) -> bool:
         with self._lock:
-            if stop.is_due():  # in the main thread alone, whose own batch this is
+            if stop.is_due():  # true only in the main thread, which works on its own batches only
                 self._items.clear()
             if not self._items or self._function is None:
                 return False
             item, function = self._items.popleft(), self._function
             self._running += 1
         error = _error_of(function, item)
-        del function, item  # whoever waits may want their memory at once
+        del function, item  # the thread that waits may need their memory at once
         with self._lock:
             self._running -= 1
             if error is not None:
@@ -237,7 +243,10 @@ class _Batch:
         return True
 
     def wait(self) -> None:
-        """Wait for the others; forget the function, since a late helper may still hold this."""
+        """Wait for the other threads; raise the first error, or KeyboardInterrupt if asked to stop.
+
+        Drop the function, since a late thread may still refer to this batch.
+        """
         with self._lock:
             while self._running:
                 self._ended.wait(stop.POLL_SECONDS)
@@ -250,6 +259,6 @@ class _Batch:
 def _error_of(function: Callable[[Any], object], item: Any) -> BaseException | None:
     try:
         function(item)
-    except BaseException as error:  # raised again where the batch was asked for
+    except BaseException as error:  # raised again in the thread that started the batch
         return error
     return None

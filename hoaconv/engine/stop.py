@@ -1,9 +1,9 @@
-"""A signal asks a run to stop; the run stops where nothing is lost.
+"""Requests to stop a run: a signal makes one, and the run stops at a safe point.
 
-A signal handler that raises may be called within a finalizer or a callback of a library, where
-Python drops the exception and the signal is lost. So the command line only takes a note, here (see
-`hoaconv.signals`), and the thread that runs the sweep asks for it wherever it waits, between planes
-and between their bands.
+A signal handler may be called within a finalizer or a callback of a library. If it raised an
+exception there, Python would drop it and the signal would be lost. So the command line only records
+the request in this module (see `hoaconv.terminal.signals`). The thread that runs the sweep checks
+for it whenever it waits, between planes, and between bands of planes.
 """
 
 import threading
@@ -13,7 +13,7 @@ from time import monotonic
 __all__ = ["ask", "asked", "forget", "is_due", "is_raised", "raise_if_asked", "wait"]
 
 POLL_SECONDS = 0.2
-"""A wait asks as often whether to go on."""
+"""Seconds between two checks for a request to stop, during a wait."""
 
 
 class _Wish:
@@ -23,12 +23,12 @@ class _Wish:
 
 
 def ask(number: int) -> float | None:
-    """Ask the run to stop, from the thread that hears signals.
+    """Ask the run to stop; the thread that receives signals calls this.
 
     Returns
     -------
     float or None
-        Seconds since the first time it was asked; None if this is the first.
+        Seconds since the first request; None if this is the first.
     """
     if _Wish.number is not None:
         return monotonic() - _Wish.since
@@ -37,22 +37,22 @@ def ask(number: int) -> float | None:
 
 
 def asked() -> int | None:
-    """Return the number of the signal that asked the run to stop; None if none did."""
+    """Return the number of the signal that asked the run to stop; None if there was none."""
     return _Wish.number
 
 
 def is_raised() -> bool:
-    """Return whether the run has been told: it is cleaning up, or has ended."""
+    """Return True if the run has been interrupted: it is cleaning up, or has ended."""
     return _Wish.is_raised
 
 
 def forget() -> None:
-    """Begin anew, as if nobody had asked."""
+    """Discard any request to stop."""
     _Wish.number, _Wish.is_raised = None, False
 
 
 def is_due() -> bool:
-    """Return whether `raise_if_asked` would raise, here and now."""
+    """Return True if `raise_if_asked` would raise in this thread now."""
     if _Wish.number is None or _Wish.is_raised:
         return False
     return threading.current_thread() is threading.main_thread()
@@ -61,7 +61,7 @@ def is_due() -> bool:
 def raise_if_asked() -> None:
     """Raise KeyboardInterrupt, once, in the main thread, if the run was asked to stop.
 
-    Once, so that nothing disturbs the cleaning up.
+    It raises only once, so that nothing disturbs the cleaning up.
     """
     if is_due():
         _Wish.is_raised = True
@@ -69,6 +69,9 @@ def raise_if_asked() -> None:
 
 
 def wait(is_done: Callable[[float], object]) -> None:
-    """Wait until `is_done`, which itself waits for the seconds it is given at the most."""
+    """Call `is_done` until it returns true; between calls, raise as `raise_if_asked` does.
+
+    `is_done` gets a number of seconds and waits for so long at most.
+    """
     while not is_done(POLL_SECONDS):
         raise_if_asked()

@@ -1,8 +1,8 @@
-"""Combinators on iterators: lazy, of any element, and holding what their names say.
+"""Lazy combinators on iterators of any elements; each states which elements it holds.
 
-Planes weigh 100 MB, so a hidden reference is a bug. ``for x in xs: yield f(x)`` is one: `x`
-stays alive while the consumer works, and while the next element is made. Hence `map` is
-Python's own, which keeps nothing, and the others let go of an element before they yield.
+A plane takes 100 MB, so a hidden reference is a bug. ``for x in xs: yield f(x)`` has one: `x`
+stays alive while the consumer works, and while the next element is made. So `map` is Python's
+own, which keeps nothing, and the others drop their reference to an element before they yield it.
 """
 
 from collections import deque
@@ -30,18 +30,18 @@ __all__ = [
 T = TypeVar("T")
 S = TypeVar("S")
 
-map = map  # noqa: PLW0127 - Python's own holds nothing: part of this vocabulary
+map = map  # noqa: PLW0127 - Python's own holds nothing, so this module exports it
 
 
 class Window(NamedTuple):
-    """Consecutive elements, and which of them are the core."""
+    """Consecutive elements, and the slice of them that is the core."""
 
     items: tuple[Any, ...]
     core: slice
 
 
 def initialize(depth: int, function: Callable[[int], T]) -> Iterator[T]:
-    """A stream of ``function(0)`` to ``function(depth - 1)``, each made when it is taken.
+    """Return a stream of ``function(0)`` to ``function(depth - 1)``, each made when it is taken.
 
     Examples
     --------
@@ -52,11 +52,11 @@ def initialize(depth: int, function: Callable[[int], T]) -> Iterator[T]:
 
 
 def windowed(items: Iterable[T], w: int, s: int, p: int = 0) -> Iterator[Window]:
-    """Windows of `w` elements that advance by `s`, the first one beginning `p` early.
+    """Yield windows of `w` elements that advance by `s`; each begins `p` before its core.
 
-    The cores, `s` elements each, partition the stream. A window that would reach over either
-    end is shorter there; nothing is padded. Holds the elements that the next window shares with
-    the last one: w - s of them.
+    The cores, `s` elements each, partition the stream. A window that would extend beyond either
+    end is shorter there; nothing is padded. It holds the w - s elements that the next window shares
+    with the last one.
 
     Examples
     --------
@@ -90,10 +90,10 @@ def _fill(held: deque[T], source: Iterator[T], size: int) -> None:
 
 
 def gather(items: Iterable[T], ranges: Iterable[range]) -> Iterator[tuple[T, ...] | None]:
-    """For each range the elements in it, and None before each element that is taken for it.
+    """Yield the elements of each range as a tuple, and None before each element that is taken.
 
-    The ranges' ends never go back. Elements that lie in none are dropped at once; those behind the
-    last range are never taken. Holds the elements of the range at hand.
+    The starts and stops of the ranges never decrease. Elements in no range are dropped at once;
+    those after the last range are never taken. It holds the elements of the current range.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def gather(items: Iterable[T], ranges: Iterable[range]) -> Iterator[tuple[T, ...
 
 
 def drain(items: Iterable[object]) -> Iterator[None]:
-    """Take every element and forget it; None before each. Holds nothing."""
+    """Take and drop every element; yield None before each. It holds nothing."""
     source, end = iter(items), object()
     yield None
     while next(source, end) is not end:
@@ -124,7 +124,7 @@ def drain(items: Iterable[object]) -> Iterator[None]:
 
 
 def flatten(groups: Iterable[Iterable[T]]) -> Iterator[T]:
-    """Elements of the groups, one by one. Holds what is left of the group at hand.
+    """Yield the elements of the groups, one by one. It holds the rest of the current group.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def flatten(groups: Iterable[Iterable[T]]) -> Iterator[T]:
 
 
 def fold(function: Callable[[S, T], S], state: S, items: Iterable[T]) -> S:
-    """Take in every element; holds the state.
+    """Return the state after ``state = function(state, item)`` for every item; hold the state.
 
     Examples
     --------
@@ -154,12 +154,12 @@ def fold(function: Callable[[S, T], S], state: S, items: Iterable[T]) -> S:
 
 
 def zip(*streams: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    """Tuples of one element from each stream. Holds nothing.
+    """Yield tuples of one element from each stream. It holds nothing.
 
     Raises
     ------
     PlanError
-        When one stream ends before another: nothing is dropped in silence.
+        If one stream ends before another: no element is dropped silently.
 
     Examples
     --------
@@ -180,9 +180,9 @@ def zip(*streams: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def tee(items: Iterable[T], n: int) -> tuple[Iterator[T], ...]:
-    """`n` streams of the same elements. Holds those that some stream has yet to take.
+    """Return `n` streams of the same elements. They hold those that some stream hasn't taken yet.
 
-    A stream that is dropped takes no more.
+    A stream without references holds no elements.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def tee(items: Iterable[T], n: int) -> tuple[Iterator[T], ...]:
 
 
 class _Branch(Iterator[T]):
-    """One stream of a tee; forgotten by the others when nobody refers to it."""
+    """One stream of a tee; the others refer to it weakly, so that it can be freed."""
 
     def __init__(self, source: Iterator[T], branches: "WeakSet[_Branch[T]]") -> None:
         self._source, self._branches = source, branches
@@ -211,10 +211,10 @@ class _Branch(Iterator[T]):
 
 
 def ahead(futures: Iterable["Future[T]"], n: int) -> Iterator[T]:
-    """Results in order, with `n` futures begun beyond the one at hand. Holds those `n`.
+    """Yield results in order, with `n` futures begun after the current one. It holds those `n`.
 
-    `futures` is lazy: taking a future from it starts the work. What nobody waits for any more is
-    cancelled.
+    `futures` is lazy: taking a future from it starts the work. When this stream ends or is closed,
+    futures whose results weren't taken are cancelled.
 
     Examples
     --------

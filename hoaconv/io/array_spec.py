@@ -1,6 +1,6 @@
-"""What a zarr array is to be: shape, chunks, shards, metadata; what writing it holds.
+"""Specification of a zarr array to write: shape, chunks, shards, metadata, memory for writing.
 
-zarr v3 (sharded or not) and v2, as in https://zarr-specs.readthedocs.io.
+It covers zarr v3 (sharded or not) and v2, as in https://zarr-specs.readthedocs.io.
 """
 
 from collections.abc import Iterator
@@ -18,24 +18,24 @@ from hoaconv.io.zarr_memory import packing_bytes
 __all__ = ["ArraySpec", "regions"]
 
 WRITE_BYTES = 1 << 22
-"""Chunks of fewer bytes are written several at a time, so that Python is called less often."""
+"""Smaller chunks are written several in one call, so that Python is called less often."""
 
 PIECE_BYTES = 1 << 26
-"""A layer that waits in scratch comes back by as many bytes, or by one shard or chunk."""
+"""Bytes of a layer in scratch that are read back at once; at least one shard or chunk is read."""
 
 
 @dataclass(frozen=True)
 class ArraySpec:
     """One array of a store: shape, chunks and shards are (z, y, x), in voxels.
 
-    `shards` is None where every chunk is an object of its own. Chunks and shards are cut to
-    what the array needs.
+    `shards` is None if every chunk is an object of its own. Chunks are cut to the array's shape,
+    and shards to the whole chunks that cover it.
 
     Raises
     ------
     SpellingError
-        For plain zstd in zarr v2: tensorstore leaves the size out of the frame's header, and
-        zarr-python, with numcodecs before 0.16, then can't read it.
+        If the compressor is plain zstd and the format is zarr v2: tensorstore leaves the size out
+        of the frame's header, and zarr-python with numcodecs before 0.16 can't read such a frame.
     """
 
     shape: tuple[int, int, int]
@@ -61,44 +61,44 @@ class ArraySpec:
 
     @property
     def unit(self) -> tuple[int, int, int]:
-        """What is written whole, once: the shard, else the chunk."""
+        """Shape (z, y, x) of the object that is written whole, once: the shard, else the chunk."""
         return self.shards or self.chunks
 
     @property
     def objects(self) -> int:
-        """Shards or chunks that the array has."""
+        """Number of shards of the array, or of chunks if it has no shards."""
         return prod(-(-n // u) for n, u in zip(self.shape, self.unit, strict=True))
 
     @property
     def write_shape(self) -> tuple[int, int, int]:
-        """Voxels written in one call: a unit, or as many chunks along x as are worth a call."""
+        """Voxels (z, y, x) of one call: one unit, or several along x if units are small."""
         size = prod(self.unit) * self.dtype.itemsize
         many = max(1, WRITE_BYTES // size)
         return (*self.unit[:2], self.unit[2] * many)
 
     @property
     def piece_shape(self) -> tuple[int, int, int]:
-        """Voxels of a piece: what comes back at once of a layer in scratch, to be written."""
+        """Voxels (z, y, x) of a piece: the part of a layer in scratch that is read back at once."""
         depth, height, width = self.write_shape
         many = max(1, PIECE_BYTES // (prod(self.write_shape) * self.dtype.itemsize))
         return _map(min, (depth, height, width * many), self.shape)
 
     @property
     def pieces(self) -> tuple[tuple[slice, slice], ...]:
-        """Rows and columns of a layer's pieces."""
+        """Rows and columns of each piece of a layer."""
         return tuple(regions(self.shape[1:], self.piece_shape[1:]))
 
     @property
     def piece_count(self) -> int:
-        """How many pieces a layer has; a plan of a huge volume counts them and lists none."""
+        """Number of pieces of a layer, not listed: the list would be long for a huge volume."""
         return _cells(self.shape[1:], self.piece_shape[1:])
 
     def in_flight(self, workers: int, *, lean: bool) -> int:
-        """Calls under way at once.
+        """Return the number of write calls that are under way at once.
 
-        So many that each worker has two chunks to pack, or, `lean`, one. A whole shard is then
-        put to disk by one thread, which takes up to a quarter of what packing it takes: for every
-        four workers one more shard is packed meanwhile, but never more than half a layer at once.
+        Each worker gets two chunks to pack, or one if `lean`. One thread then writes a whole shard
+        to disk, which takes up to a quarter of the time of packing it. So one more shard is packed
+        meanwhile for every four workers, but never more than half a layer at once.
         """
         chunks = prod(self.write_shape) // prod(self.chunks)
         packed = -(-(workers if lean else 2 * workers) // chunks)
@@ -108,9 +108,9 @@ class ArraySpec:
         return max(packed, min(1 + -(-workers // 4), calls // 2))
 
     def write_bytes(self, workers: int, *, lean: bool) -> int:
-        """Bytes held while a layer is being written, besides the layer.
+        """Return the bytes held while a layer is being written, besides the layer.
 
-        Where the array ends within a shard, tensorstore copies all its chunks.
+        If the array ends within a shard, tensorstore copies all chunks of that shard.
         """
         chunk, sharded = prod(self.chunks), self.shards is not None
         chunks = -(-self._voxels_in_flight(workers, lean=lean) // chunk)
@@ -119,16 +119,16 @@ class ArraySpec:
         return packing_bytes(*packed, sharded=sharded, copied=copied)
 
     def _voxels_in_flight(self, workers: int, *, lean: bool) -> int:
-        """Voxels of the chunks in the calls under way, the most of any one after another."""
+        """Return the voxels of the chunks in consecutive calls under way, at the most."""
         padded = [-(-n // c) * c for n, c in zip(self.shape[1:], self.chunks[1:], strict=True)]
         depth, height, width = self.write_shape
         calls, row = self.in_flight(workers, lean=lean), -(-self.shape[2] // width)
-        last = calls // row  # of so many calls at the least, each is the last of its row
+        last = calls // row  # at least so many of the calls are the last of their row
         columns = (calls - last) * width + last * (padded[1] - (row - 1) * width)
         return min(depth * min(height, padded[0]) * columns, self.unit[0] * prod(padded))
 
     def metadata(self) -> dict[str, Any]:
-        """The array's ``zarr.json`` or ``.zarray``."""
+        """Return the content of the array's ``zarr.json`` or ``.zarray``."""
         return self._v3() if self.zarr_format == 3 else self._v2()
 
     def _v3(self) -> dict[str, Any]:
@@ -180,12 +180,12 @@ def _map(function: Any, *triples: tuple[int, int, int]) -> tuple[int, int, int]:
 
 
 def _cells(shape: tuple[int, int], by: tuple[int, int]) -> int:
-    """How many cells a grid has."""
+    """Return the number of cells of a grid."""
     return prod(-(-n // step) for n, step in zip(shape, by, strict=True))
 
 
 def regions(shape: tuple[int, int], by: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of a grid's cells, cut at the ends."""
+    """Yield rows and columns of each cell of a grid (y, x); cells are cut at the grid's ends."""
     (ny, nx), (dy, dx) = shape, by
     for y, x in product(range(0, ny, dy), range(0, nx, dx)):
         yield slice(y, min(y + dy, ny)), slice(x, min(x + dx, nx))

@@ -1,6 +1,6 @@
-"""JPEG 2000 codestreams: what their main header says, and whether every tile is there.
+"""Main header of JPEG 2000 codestreams, and a check that every tile is present.
 
-ISO/IEC 15444-1, annex A. Nothing is decoded; of a tile-part only its first bytes are read.
+See ISO/IEC 15444-1, annex A. Nothing is decoded; only the first bytes of a tile-part are read.
 """
 
 from collections import Counter
@@ -27,26 +27,27 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Codestream:
-    """The main header: SIZ and COD; pairs are (y, x).
+    """Main header of a codestream: SIZ and COD; pairs are (y, x).
 
     Attributes
     ----------
     start, end
-        Of the image, on the reference grid.
+        Start and end of the image on the reference grid.
     tile_start, tile
-        Where tiles begin, and their size.
+        Start of the first tile on the reference grid, and size of a tile.
     channels
-        How many.
+        Number of channels.
     bits, signed, step
-        Of the first channel; step is more than 1 where it is subsampled.
+        Bits, sign and sampling step of the first channel; the step is more than 1 if the channel
+        is subsampled.
     halvings
-        Wavelet levels.
+        Number of wavelet levels.
     layers, precinct, block
-        Quality layers; the smallest precinct; the code block.
+        Number of quality layers; size of the smallest precinct; size of a code block.
     style
-        Of the code blocks: bit 0 raw bits, bit 6 HTJ2K.
+        Style of the code blocks: bit 0 means raw bits, bit 6 HTJ2K.
     begin, first
-        Bytes where the codestream and its first tile-part begin.
+        Byte offsets of the codestream and of its first tile-part.
     """
 
     start: Pair
@@ -67,7 +68,7 @@ class Codestream:
 
     @property
     def shape(self) -> Pair:
-        """Of the first channel."""
+        """Shape (y, x) of the first channel, in voxels."""
         y, x = (
             -(-b // n) + -a // n for a, b, n in zip(self.start, self.end, self.step, strict=True)
         )
@@ -75,30 +76,30 @@ class Codestream:
 
     @property
     def divides(self) -> bool:
-        """Whether each tile, or the only one, begins at a voxel of the first channel."""
+        """True if each tile begins at a voxel of the first channel, or there is only one tile."""
         grid = zip(self.tile_start, self.tile, self.step, strict=True)
         return self.tiles == 1 or not any(start % n or size % n for start, size, n in grid)
 
     @property
     def tiles(self) -> int:
-        """How many there must be."""
+        """Number of tiles that the codestream must have."""
         spans = zip(self.tile_start, self.end, self.tile, strict=True)
         return prod(-(-(end - start) // size) for start, end, size in spans)
 
     @property
     def longest_zeros(self) -> int | None:
-        """Zero bytes in a row that coded data can hold; None where any number may be right.
+        """Longest run of zero bytes that coded data can hold; None if any run may be valid.
 
-        An empty packet is one byte 0, so a black tile is as many as it has packets. The MQ coder
-        gives a long run only where the less probable symbol comes each time, as in a pattern that
-        repeats every second or fourth voxel: of 20 700 codestreams of OpenJPEG, black, periodic,
-        sparse and noisy, at every rate, the longest had 2041. Only patterns of the least and the
-        greatest of 16 bits reach more, 6649; who asks excepts images of a few values. Raw bits may
-        be anything.
+        An empty packet is one byte 0, so a black tile has one zero byte for each packet. The MQ
+        coder gives a long run only if the less probable symbol comes each time, as in a pattern
+        that repeats every second or fourth voxel. Among 20 700 codestreams of OpenJPEG (black,
+        periodic, sparse and noisy, at every rate) the longest run was 2041. Only patterns of the
+        least and the greatest 16-bit value have longer runs, up to 6649; the caller must make an
+        exception for images of a few values. Raw bits may hold runs of any length.
         """
         if self.style & (_BYPASS | _HIGH_THROUGHPUT):
             return None
-        # Precincts are counted on each resolution of a tile; a tile may cut one more each way.
+        # Precincts are counted on each resolution of a tile; a tile may cut one more at each side.
         packets = 0
         for halving in range(self.halvings + 1):
             sizes = zip(self.tile, self.start, self.end, self.precinct, strict=True)
@@ -107,12 +108,12 @@ class Codestream:
 
 
 def read_codestream(file: Path, stream: IO[bytes], begin: int, end: int) -> Codestream:
-    """Read the main header of the codestream in bytes `begin` to `end` of a file.
+    """Return the main header of the codestream in bytes `begin` to `end` of a file.
 
     Raises
     ------
     SourceError
-        If it isn't one, or its header doesn't make sense.
+        If no codestream begins there, or its header is cut short or makes no sense.
     """
     if _at(stream, begin, 2) != _SOC.to_bytes(2, "big"):
         raise SourceError(f"{file} is damaged: no JPEG 2000 codestream begins at byte {begin}")
@@ -128,7 +129,7 @@ def read_codestream(file: Path, stream: IO[bytes], begin: int, end: int) -> Code
 
 
 def _segment(file: Path, stream: IO[bytes], place: int, end: int) -> Pair:
-    """Marker and length of a segment, the length's own two bytes included."""
+    """Return the marker and the length of a segment; the length includes its own two bytes."""
     head = _at(stream, place, 4)
     if len(head) < 4 or place + 4 > end:
         raise SourceError(f"{file} is cut short in its JPEG 2000 header; copy it again")
@@ -176,15 +177,15 @@ def _understood(file: Path, found: dict[int, bytes], begin: int, first: int) -> 
 
 
 def on_own_grid(coded: bytes, header: Codestream) -> bytes:
-    """The file with the one component's own voxels as its reference grid, which codecs read.
+    """Return the file with the voxels of its one component as reference grid; codecs can read it.
 
-    Of one component it is the same image: wavelets and code blocks know its own grid alone.
+    The image stays the same: the wavelets and code blocks of one component use only its own grid.
 
     Raises
     ------
     ValueError
-        If tiles don't begin at its voxels (`Codestream.divides` tells), or SIZ isn't the first
-        marker segment, as it must be.
+        If tiles don't begin at voxels (see `Codestream.divides`), or SIZ isn't the first marker
+        segment, which the standard requires.
     """
     if not header.divides:
         raise ValueError("tiles don't divide")
@@ -200,26 +201,26 @@ def on_own_grid(coded: bytes, header: Codestream) -> bytes:
 
 
 def check_tiles(file: Path, stream: IO[bytes], header: Codestream, end: int) -> int:
-    """Walk from tile-part to tile-part: each must be there, and EOC behind the last.
+    """Check that every tile-part is present and that EOC follows the last one.
 
     Parameters
     ----------
     file, stream
-        The file.
+        The path of the file, for messages, and the open file.
     header
-        Of its codestream.
+        Main header of its codestream.
     end
-        Of the bytes in which the codestream lies.
+        Byte offset of the end of the codestream.
 
     Returns
     -------
     int
-        Byte of EOC, where the coded data end.
+        Byte offset of EOC, where the coded data end.
 
     Raises
     ------
     SourceError
-        If a tile or a part of one is missing, or a part ends elsewhere than it says.
+        If a tile or a tile-part is missing, or a tile-part doesn't end where its length says.
     """
     tiles = header.tiles
     if tiles * _PART > end - header.first:
@@ -236,7 +237,7 @@ def check_tiles(file: Path, stream: IO[bytes], header: Codestream, end: int) -> 
         tile, length, _, count = unpack(">HIBB", head[4:])
         parts[tile] += 1
         promised[tile] = max(count, promised.get(tile, 0))
-        if length == 0:  # the last one: it goes on to EOC
+        if length == 0:  # the last tile-part, which extends to EOC
             place = _find_eoc(file, stream, place, end)
             break
         if length < _PART + 2 or place + length > end:

@@ -1,4 +1,4 @@
-"""How the chunks of zarr arrays are packed, as people spell it and as zarr's metadata do."""
+"""Compressors of zarr chunks: their spelling on the command line and in zarr metadata."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,34 +13,30 @@ BLOSC_NAMES = ("zstd", "lz4", "lz4hc", "zlib", "blosclz")
 SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
 LEVELS = {"zstd": (-131072, 22, 3), "gzip": (0, 9, 5), "blosc": (0, 9, 1)}
 BLOCKS = (128, 1 << 18)
-"""Bytes of a blosc block, least and most: larger ones are no faster, and need more memory."""
+"""Least and greatest bytes of a blosc block; larger ones are no faster and need more memory."""
 
 FAST_BLOCK = 1 << 18
 """Bytes of a block for zstd at level 1.
 
 Blosc's own choice, 32 KiB, makes zstd look for shorter matches, which noise has at every step.
-Measured on noisy 16-bit phantoms: with this block 2.1 times as fast to pack, 3 times to unpack,
-and 9 % smaller; of 128 KiB 1.3 times, 1.2 times, not smaller; of 512 KiB as of 256. Higher levels
-get slower.
+Measured on noisy 16-bit phantoms against blosc's choice: blocks of 256 KiB are packed 2.1 times
+and unpacked 3 times as fast, and are 9 % smaller. Blocks of 128 KiB are packed 1.3 times and
+unpacked 1.2 times as fast, and are not smaller. Blocks of 512 KiB give the same as 256 KiB. Higher
+levels get slower with such blocks.
 """
 
 
 @dataclass(frozen=True)
 class Compressor:
-    """How chunks are packed: ``zstd:3  gzip:5  lz4  blosc-zstd:1:shuffle  none``.
+    """Compressor of chunks: ``zstd:3  gzip:5  lz4  blosc-zstd:1:shuffle  none``.
 
     Attributes
     ----------
     codec, level
-        ``none zstd gzip blosc``, and how hard it tries.
+        ``none``, ``zstd``, ``gzip`` or ``blosc``, and its compression level.
     cname, shuffle, block
-        Of blosc: what it packs with, how it sorts bytes before, and in blocks of how many bytes;
-        0 leaves that to blosc.
-
-    Raises
-    ------
-    SpellingError
-        From `parse`, if the words name no compressor.
+        For blosc: the inner compressor, the shuffle and the bytes of a block. With 0, blosc
+        chooses the block.
     """
 
     codec: str
@@ -51,10 +47,15 @@ class Compressor:
 
     @classmethod
     def parse(cls, text: str) -> "Compressor":
-        """Compressor from its spelling; ``lz4`` is short for ``blosc-lz4:1:shuffle``.
+        """Return the compressor of this spelling; ``lz4`` is short for ``blosc-lz4:1:shuffle``.
 
-        After the shuffle may come the block, as in ``blosc-zstd:1:shuffle:256KiB``. Without, zstd
-        at level 1 works in blocks of `FAST_BLOCK`; for all others blosc chooses.
+        The block may follow the shuffle, as in ``blosc-zstd:1:shuffle:256KiB``. Without it, zstd
+        at level 1 works in blocks of `FAST_BLOCK`, and blosc chooses the block for all others.
+
+        Raises
+        ------
+        SpellingError
+            If the text names no compressor, or a level or block out of range.
         """
         name, *words = text.strip().lower().split(":")
         if name == "none" and not words:
@@ -75,7 +76,7 @@ class Compressor:
         )
 
     def v3(self, itemsize: int) -> list[dict[str, Any]]:
-        """Codecs of zarr v3 that follow ``bytes``."""
+        """Return the codecs of zarr v3 that follow ``bytes``; `itemsize` is bytes of a voxel."""
         if self.codec == "none":
             return []
         return [{"name": self.codec, "configuration": self._v3_configuration(itemsize)}]
@@ -92,7 +93,7 @@ class Compressor:
         return {"level": self.level} | ({"checksum": False} if self.codec == "zstd" else {})
 
     def v2(self) -> dict[str, Any] | None:
-        """The ``compressor`` of zarr v2."""
+        """Return the ``compressor`` of zarr v2 metadata; None for no compression."""
         if self.codec == "none":
             return None
         if self.codec == "blosc":

@@ -1,4 +1,4 @@
-"""Which files make up a stack, and in which order."""
+"""Search for the files of a stack, in their order."""
 
 import os
 import stat
@@ -20,7 +20,7 @@ __all__ = ["SUFFIXES", "Found", "find_files", "kind_of"]
 _JPEG_2000 = (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c", ".jph", ".jhc")
 SUFFIXES = dict.fromkeys(_JPEG_2000, "JPEG 2000")
 SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF")
-"""Kind of image by lower-case suffix."""
+"""Kind of image for each lower-case suffix."""
 
 _LITTER = {"thumbs.db", "desktop.ini"}
 
@@ -34,9 +34,9 @@ class Found:
     files
         At least one, in natural order, all of one kind.
     path
-        The folder or file that they were found by.
+        The folder or file by which they were found.
     notes
-        What the user should know about files left out.
+        Messages for the user about files that were left out.
     """
 
     files: tuple[Path, ...]
@@ -45,17 +45,17 @@ class Found:
 
 
 def kind_of(file: Path) -> str | None:
-    """``"JPEG 2000"`` or ``"TIFF"`` by the name's suffix, None for any other."""
+    """Return ``"JPEG 2000"`` or ``"TIFF"`` from the name's suffix, None for any other suffix."""
     return SUFFIXES.get(file.suffix.lower())
 
 
 def find_files(src: Path) -> Found:
-    """Find the images of a folder, of a glob pattern, or the one file `src`.
+    """Return the images of a folder or a glob pattern, or the one file `src`.
 
     Raises
     ------
     SourceError
-        If there is no such thing, no image in it, or images of both kinds.
+        If `src` doesn't exist or can't be read, or holds no image or images of both kinds.
     """
     try:
         if os.path.isdir(src):
@@ -78,7 +78,7 @@ def find_files(src: Path) -> Found:
 
 
 def _is_there(src: Path) -> bool:
-    """Whether anything has this name, a link to nowhere included."""
+    """Return True if a file, folder or link has this name; a broken link counts too."""
     try:
         src.lstat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # a name with a zero byte
@@ -89,7 +89,7 @@ def _is_there(src: Path) -> bool:
 def _listed(folder: Path) -> list[Path]:
     files: list[Path] = []
     folders: list[Path] = []
-    with os.scandir(folder) as entries:  # it knows folders without asking about each file
+    with os.scandir(folder) as entries:  # tells folders from files without a call for each entry
         for entry in entries:
             (folders if _is_folder(entry) else files).append(Path(entry.path))
     if not any(kind_of(file) and not _is_litter(file) for file in files):
@@ -99,7 +99,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder or a link to one; a link that leads back to itself is neither."""
+    """Return True for a folder or a link to one; a link that leads back to itself is neither."""
     try:
         return entry.is_dir()
     except OSError:
@@ -107,7 +107,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _instead(folders: list[str], files: list[Path]) -> str:
-    """What a folder without images holds, and so what to do."""
+    """Return words on the content of a folder without images, and the advice that follows."""
     wanted = " ".join(SUFFIXES)
     if any(file.name == "attributes.json" for file in files):
         return unread_kind("folder.n5")
@@ -120,7 +120,7 @@ def _instead(folders: list[str], files: list[Path]) -> str:
 
 
 def _hint(file: Path) -> str:
-    """What to do with an image that hoaconv doesn't read; DICOM files often have no suffix."""
+    """Return advice on an image that hoaconv doesn't read; DICOM files often have no suffix."""
     hint = unread_kind(file.name)
     try:
         if hint or not stat.S_ISREG(file.stat().st_mode):
@@ -147,7 +147,7 @@ def _matched(pattern: Path) -> Found:
 
 
 def _glob(pattern: str, unlisted: set[str]) -> list[str]:
-    """As `glob`, but ``**`` enters no folder twice, which links may lead back to.
+    """Return the matches of `glob`, but enter no folder twice for ``**``: links may form loops.
 
     Folders below ``**`` that can't be listed are added to `unlisted`.
     """
@@ -164,7 +164,7 @@ def _glob(pattern: str, unlisted: set[str]) -> list[str]:
 
 
 def _split(pattern: str) -> tuple[str, bool, str]:
-    """What stands before and after the first ``**``, and whether there is one."""
+    """Return the parts before and after the first ``**``, and between them True if there is one."""
     parts = pattern.split(os.sep)
     if "**" not in parts:
         return pattern, False, ""
@@ -174,9 +174,9 @@ def _split(pattern: str) -> tuple[str, bool, str]:
 
 
 def _folders(top: str, met: set[tuple[int, int]], unlisted: set[str]) -> list[str]:
-    """A folder and all below it, each once; links last, since they may lead to any of them.
+    """Return a folder and all folders below it, each once; links last, since they may lead to any.
 
-    Nothing where `top` is a file, or a link to nothing.
+    The list is empty if `top` is a file or a broken link.
     """
     todo = [top] if os.path.isdir(top or ".") else []
     found, links = list[str](), list[str]()
@@ -220,12 +220,12 @@ def _found(files: list[Path], path: Path) -> Found:
 
 
 def _is_litter(path: Path) -> bool:
-    """Whether a system left it there: .DS_Store, AppleDouble ._x.tif, Thumbs.db."""
+    """Return True for files that systems leave: .DS_Store, AppleDouble ._x.tif, Thumbs.db."""
     return path.name.startswith(".") or path.name.lower() in _LITTER
 
 
 def _near(src: Path) -> str:
-    """Names like the missing one, to point at a typing error."""
+    """Return words that list names like the missing one, to point at a typing error."""
     parent = src.absolute().parent
     while not parent.is_dir():
         src, parent = parent, parent.parent

@@ -1,4 +1,7 @@
-"""An output folder, claimed for one run: never half-made without saying so, never lost unasked."""
+"""An output folder that one run claims.
+
+A mark in the folder shows that the output is unfinished. Existing data is replaced only on demand.
+"""
 
 import ctypes
 import os
@@ -24,7 +27,7 @@ from hoaconv.io.mark import (
 __all__ = ["Claim", "check_free"]
 
 SCRATCH = ".hoaconv-scratch"
-"""What waits outside memory while the output is made, unless another place is named."""
+"""Name of the folder for data that waits outside memory, unless the user names another place."""
 
 ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
@@ -35,23 +38,23 @@ _FILES = re.compile(
     r"|hoaconv-report\.json|\.hoaconv-report\.json\.\d+\.tmp"
     rf"|{re.escape(MARK)}(\..*)?"
 )
-"""Files at the root of a store, group or array: metadata, chunks, what it is and whose, a mark."""
+"""Files at the root of a store, group or array: metadata, chunks, README, licence, report, mark."""
 
 _CHUNKS = re.compile(r"\d+|c")
-"""Folders of chunks, or of levels not finished yet: they need no metadata."""
+"""Names of folders of chunks, or of unfinished levels: they need no metadata."""
 
 _GROUPS = ("labels", "OME")
-"""Other folders that need none."""
+"""Names of other folders that need no metadata."""
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
-    """Refuse an output that stands in the way; changes nothing.
+    """Raise an error if an existing output prevents writing; change nothing.
 
     Raises
     ------
     StoreError
-        If `path` is a file, is being written by a run that is alive, or holds something and
-        either `overwrite` is false or it isn't a zarr store alone.
+        If `path` is a file, or a living run writes to it, or it holds something and `overwrite`
+        is false, or it holds something that is no part of a zarr store.
     """
     if path.is_symlink() and not os.path.exists(path):
         raise StoreError(f"{path} is a link that leads nowhere; remove it, or name another output")
@@ -75,7 +78,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 
 def _check_own(path: Path) -> None:
-    """Refuse to erase what is no part of a zarr store."""
+    """Raise StoreError if the folder holds something that is no part of a zarr store."""
     try:
         strange = min(_strange(path), default=None)
     except OSError as error:
@@ -88,10 +91,10 @@ def _check_own(path: Path) -> None:
 
 
 def _strange(folder: Path) -> Iterator[Path]:
-    """What zarr stores don't have at their root, or at those of the groups and arrays in them."""
+    """Yield entries that don't belong at the root of a zarr store, or of a group or array in it."""
     for entry in _entries(folder):
         path, name = Path(entry.path), entry.name
-        if not entry.is_dir() or entry.is_symlink():  # of a link nothing but itself is erased
+        if not entry.is_dir() or entry.is_symlink():  # only the link itself is erased
             if not _FILES.fullmatch(name) and not (entry.is_dir() and _may_be(path)):
                 yield path
         elif name in ("c", SCRATCH):
@@ -106,14 +109,14 @@ def _strange(folder: Path) -> Iterator[Path]:
 
 
 def _entries(folder: Path) -> list["os.DirEntry[str]"]:
-    """What is in a folder; nothing if somebody has just removed it."""
+    """Return the entries of a folder; none if another process has just removed it."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         return list(entries)
     return []
 
 
 def _may_be(folder: Path) -> bool:
-    """Whether a folder may be part of a store by its name, its place or its metadata."""
+    """Return True if name, place or metadata of a folder allow it to be part of a store."""
     known = _CHUNKS.fullmatch(folder.name) or folder.name in _GROUPS
     return bool(known) or folder.parent.name == "labels" or _has_metadata(folder)
 
@@ -123,12 +126,12 @@ def _has_metadata(folder: Path) -> bool:
 
 
 class Claim:
-    """A folder with a mark in it that says which run is at work there, or died.
+    """A folder with a mark that names the run that is at work there, or was when it died.
 
     Raises
     ------
     StoreError
-        If the folder stands in the way (see `check_free`) or can't be made.
+        If the folder can't be used (see `check_free`) or can't be made.
     """
 
     def __init__(self, path: Path, *, overwrite: bool) -> None:
@@ -146,7 +149,7 @@ class Claim:
             erasing = bool(old)
             self._erase(old)
         except BaseException as error:
-            with suppress(OSError):  # the first error is the one to tell
+            with suppress(OSError):  # the first error is the one to report
                 self._let_go()
             if erasing:
                 error.add_note(f"part of what was in {path} is removed; --overwrite goes on")
@@ -155,8 +158,8 @@ class Claim:
             raise
 
     def _let_go(self) -> None:
-        """Leave a mark only in a folder that holds something else."""
-        if self._heartbeat is None:  # never ours
+        """Give the folder up; leave the mark there only if the folder holds something else."""
+        if self._heartbeat is None:  # the folder was never this run's
             self._remove_made()
             return
         try:
@@ -168,11 +171,11 @@ class Claim:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the folder is still this run's. Raises StoreError if that can't be told."""
+        """True if the folder still belongs to this run. Raises StoreError if that is unknown."""
         return bears(self.path, self._mark)
 
     def check(self) -> None:
-        """Raise StoreError if the folder isn't this run's any more, or that can't be told."""
+        """Raise StoreError if the folder no longer belongs to this run, or that is unknown."""
         if not self.is_ours:
             gone = "" if os.path.isdir(self.path) else ": it is gone"
             raise StoreError(
@@ -181,13 +184,13 @@ class Claim:
             )
 
     def finish(self) -> None:
-        """Put everything on disk, then take the mark away: the output is whole.
+        """Flush everything to disk, then remove the mark: the output is complete.
 
         Raises
         ------
         StoreError
-            If the folder isn't this run's any more, the disk fails, or the mark can't be removed.
-            What was written stays, and a mark with it; the run is over all the same.
+            If the folder no longer belongs to this run, the disk fails, or the mark can't be
+            removed. The written data and the mark then stay; the claim ends in any case.
         """
         try:
             self.check()
@@ -204,22 +207,22 @@ class Claim:
             self._release()
 
     def abandon(self, made: Iterable[str]) -> bool:
-        """Remove what the run made; the mark goes last, so that a second failure still shows it.
+        """Remove all that the run made; remove the mark last, so that it stays if this fails.
 
         Parameters
         ----------
         made
-            Names in the folder that are the run's. What somebody else has put there stays.
+            Names in the folder that the run made. Files of others stay.
 
         Returns
         -------
         bool
-            False where the folder isn't this run's any more, and was left alone.
+            False if the folder no longer belongs to this run; it is then left as it is.
 
         Raises
         ------
         OSError
-            If something can't be removed, or it can't be told whose the folder is.
+            If something can't be removed, or the owner of the folder is unknown.
         """
         try:
             if not self.is_ours:
@@ -232,7 +235,7 @@ class Claim:
         return True
 
     def _erase(self, names: Iterable[str]) -> None:
-        """Remove files and folders, metadata first: what is half erased doesn't look whole."""
+        """Remove files and folders, metadata first: a store half erased must not look complete."""
         for name in sorted(names, key=lambda name: name not in ZARR_FILES):
             if os.path.lexists(self.path / name):
                 self.check()
@@ -244,28 +247,28 @@ class Claim:
         forget(self._mark)
 
     def _remove_made(self) -> None:
-        """Remove the folders that were made, as far as they are empty."""
+        """Remove the folders that this claim made, innermost first, while they are empty."""
         for folder in self._made:
             try:
                 folder.rmdir()
             except OSError:
                 if os.path.lexists(folder):
-                    return  # another output's, which will remove it, or somebody else's
+                    return  # it holds another output, whose run removes it, or files of others
 
 
 def _missing(path: Path) -> list[Path]:
-    """Return the folders that making `path` makes, innermost first."""
+    """Return the folders that must be made for `path` to exist, innermost first."""
     folders = (folder for folder in (path, *path.parents) if folder.name != "..")
     return [folder for folder in folders if not os.path.exists(folder)]
 
 
 def _is_mark_in_use(entry: Path) -> bool:
-    """Whether an entry is this run's mark, or one of a run that is just trying to put its own."""
+    """Return True for this run's mark, and for the mark of a run that is about to put its own."""
     return entry.name == MARK or (entry.name.startswith(MARK) and may_live(entry))
 
 
 def _remove(entry: Path) -> None:
-    """Remove a file or folder, even if somebody else removes parts of it at the same time."""
+    """Remove a file or folder, even if another process removes parts of it at the same time."""
     for is_last in (False, True):
         try:
             if entry.is_dir() and not entry.is_symlink():
@@ -279,15 +282,15 @@ def _remove(entry: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Write to disk all that the system still holds of this file system.
+    """Flush to disk all data of this file system that the kernel still holds.
 
-    One call for all files: to flush each of 100 000 would take longer than the conversion. On
-    systems without such a call the kernel flushes in its own time.
+    One call flushes all files: to flush 100 000 files one by one would take longer than the
+    conversion. On systems without such a call the kernel flushes in its own time.
 
     Raises
     ------
     StoreError
-        If the disk reports an error, for files written earlier too, and for those of others.
+        If the disk reports an error, which may concern older files or files of others.
     """
     if sys.platform != "linux":
         getattr(os, "sync", lambda: None)()

@@ -1,4 +1,4 @@
-"""JPEG 2000 slices: headers read here, pixels with OpenJPEG through imagecodecs."""
+"""JPEG 2000 slices: this module reads headers; OpenJPEG, through imagecodecs, decodes voxels."""
 
 import os
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ from hoaconv.io.slices import StoredSlice, blame, check_plane
 
 __all__ = ["Jp2Slice", "read_header"]
 
-_EXACT_BITS = 24  # OpenJPEG 2.5 gives back 24 bits exactly, and no longer 25
+_EXACT_BITS = 24  # OpenJPEG 2.5 decodes 24 bits exactly, but not 25
 
-_VOXELS_A_BYTE = 1 << 24  # black planes of 7621 x 7621 take 300 000 a byte
+_VOXELS_A_BYTE = 1 << 24  # black planes of 7621 x 7621 hold 300 000 voxels a coded byte
 _BUFFER = 1024  # holds most headers
 _TILE = 10 << 10  # bytes that OpenJPEG keeps for each tile; measured: 8 to 10 KB
 
@@ -37,17 +37,17 @@ class Jp2Slice(StoredSlice):
     Attributes
     ----------
     bits
-        Of a voxel.
+        Bits of a voxel.
     start
-        Where the image begins on the reference grid, (y, x).
+        Start (y, x) of the image on the reference grid.
     halvings
-        Wavelet levels, each half as wide and high as the one before.
+        Number of wavelet levels, each half as wide and high as the one before.
     span
-        Bytes where the coded data begin and end.
+        Byte offsets of the start and the end of the coded data.
     zeros
-        Zero bytes in a row that the coded data may hold; None for any number.
+        Longest run of zero bytes that the coded data may hold; None if any run is valid.
     subsampled
-        The header, if voxels lie further apart than the reference grid's points.
+        The main header, if voxels lie further apart than the points of the reference grid.
     """
 
     bits: int
@@ -58,7 +58,13 @@ class Jp2Slice(StoredSlice):
     subsampled: Codestream | None
 
     def reduced(self, factor: int) -> StoredSlice:
-        """The same slice at 1 / `factor` of its width and height."""
+        """Return the slice at 1 / `factor` of its width and height; `factor` is a power of 2.
+
+        Raises
+        ------
+        SourceError
+            If the slice has too few wavelet levels, is subsampled, or has too many bits.
+        """
         halvings = factor.bit_length() - 1
         if halvings > self.halvings:
             raise SourceError(
@@ -88,7 +94,13 @@ class Jp2Slice(StoredSlice):
         )
 
     def on_gpu(self) -> StoredSlice:
-        """The same slice, decoded by nvImageCodec; voxels of 8 or 16 bits, unsigned."""
+        """Return the slice for decoding by nvImageCodec.
+
+        Raises
+        ------
+        SourceError
+            If its voxels aren't unsigned integers of 8 or 16 bits, or it is subsampled.
+        """
         if self.bits not in BITS or self.dtype.kind == "i" or self.subsampled:
             raise SourceError(
                 f"{self.label} holds {self.bits}-bit {self.dtype.name} voxels, whose values "
@@ -106,7 +118,13 @@ class Jp2Slice(StoredSlice):
         )
 
     def read(self, out: Plane) -> None:
-        """Decode with one thread, without the GIL."""
+        """Decode into `out` (y, x) with one thread, without the GIL.
+
+        Raises
+        ------
+        SourceError
+            If the slice is damaged, can't be read, or has changed since its header was read.
+        """
         with blame(self.label), opened(self.file, self.seen) as stream:
             coded = stream.readall()
             if self.subsampled:
@@ -116,7 +134,7 @@ class Jp2Slice(StoredSlice):
 
 
 def read_header(file: Path) -> tuple[Jp2Slice, Geometry | None]:
-    """Shape, dtype and voxel size of a JP2 file or codestream, no pixels.
+    """Return the slice and the voxel size of a JP2 file or codestream; no voxel is decoded.
 
     Raises
     ------
@@ -162,7 +180,7 @@ def _header(
 
 
 def _claimed(file: Path, header: Codestream, size: int) -> tuple[tuple[int, int], np.dtype[Any]]:
-    """Shape and dtype, if planes of them can flow and a file of `size` bytes can hold one."""
+    """Return shape (y, x) and dtype, if hoaconv takes them and `size` bytes can hold the plane."""
     promised = _dtype(file, header.bits, header.signed)
     shape, dtype = check_plane(str(file), header.shape, promised)
     if prod(shape) > _VOXELS_A_BYTE * size:
@@ -174,11 +192,12 @@ def _claimed(file: Path, header: Codestream, size: int) -> tuple[tuple[int, int]
 
 
 def _scratch(voxels: int, header: Codestream, stored: int) -> int:
-    """Bytes that OpenJPEG and the coded file take while one plane is decoded.
+    """Return the bytes that OpenJPEG and the coded file take while one plane is decoded.
 
-    An int32 plane, one more int32 tile if there are several, what is kept for each tile, 540 bytes
-    a code block, and the coded bytes twice. Fresh processes at 2048 and 7621 squared, lossless, 9:1
-    and 12:1, in one and in many tiles, peaked at 0.92 to 0.99 times this (OpenJPEG 2.5.4).
+    These are an int32 plane, one more int32 tile if there are several, `_TILE` bytes a tile,
+    540 bytes a code block, and the coded bytes twice. Fresh processes peaked at 0.92 to 0.99 times
+    this, with planes of 2048 and 7621 squared, lossless, 9:1 and 12:1, in one tile and in many
+    (OpenJPEG 2.5.4).
     """
     tile = prod(header.tile)
     tiles = 4 * tile + _TILE * header.tiles if tile < voxels else 0

@@ -1,4 +1,4 @@
-"""The boxes of a JP2 file that matter here (ISO/IEC 15444-1, annex I)."""
+"""The boxes of a JP2 file that hoaconv uses (ISO/IEC 15444-1, annex I)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +20,16 @@ _MOST_HEADER = 64 << 20  # a colour profile is the largest thing in a header
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """What a file holds: where the codestream lies, its palette, its voxel size.
+    """Place of the codestream in a file, its palette and its voxel size.
 
     Attributes
     ----------
     begin, end
-        Bytes of the codestream.
+        Byte offsets of the codestream.
     palette
-        Whether voxels are indices of colours.
+        True if voxels are indices of colours.
     voxel_size
-        As the resolution box tells it.
+        Voxel size from the resolution box; None if there is none.
     """
 
     begin: int
@@ -39,12 +39,12 @@ class Boxes:
 
 
 def read_boxes(file: Path, stream: IO[bytes], size: int) -> Boxes:
-    """Find the codestream in a JP2 file, or take all of a bare one.
+    """Return the boxes of a JP2 file of `size` bytes; a bare codestream is the whole file.
 
     Raises
     ------
     SourceError
-        If there is none, or it is cut short.
+        If there is no codestream, or it is cut short.
     """
     stream.seek(0)
     first = stream.read(12)
@@ -67,7 +67,7 @@ def read_boxes(file: Path, stream: IO[bytes], size: int) -> Boxes:
 
 
 def _box(file: Path, stream: IO[bytes], place: int, size: int) -> tuple[bytes, int, int]:
-    """Kind of the box at `place`, and where its contents begin and end."""
+    """Return the kind of the box at `place`, and the byte offsets of its contents."""
     stream.seek(place)
     head = stream.read(16)
     if len(head) < 8:
@@ -101,7 +101,7 @@ def _understood(begin: int, end: int, header: bytes) -> Boxes:
 
 
 def _inner(content: bytes) -> list[tuple[bytes, bytes]]:
-    """Boxes inside one, as far as they make sense."""
+    """Return kind and content of the boxes inside a box, up to the first that makes no sense."""
     boxes, place = [], 0
     while place + 8 <= len(content):
         length, kind = unpack(">I4s", content[place : place + 8])
@@ -115,7 +115,7 @@ def _inner(content: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _resolution(content: bytes) -> Geometry | None:
-    """Voxel size from points per metre: two fractions and their powers of ten."""
+    """Return the voxel size from points per metre, stored as two fractions with powers of ten."""
     if len(content) < 10:
         return None
     y, y_of, x, x_of, y_power, x_power = unpack(">4H2b", content[:10])

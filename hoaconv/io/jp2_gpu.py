@@ -1,7 +1,7 @@
-"""JPEG 2000 slices on a GPU: nvImageCodec, for those who have both and ask for it.
+"""JPEG 2000 slices on a GPU, decoded by nvImageCodec if the user asks for it.
 
-Nothing here is tried unasked, and nothing is decoded otherwise where it fails. Of irreversible
-slices its voxels may differ from OpenJPEG's by a rounding.
+hoaconv never uses this decoder unasked, and uses no other decoder if this one fails. Voxels of
+irreversibly coded slices may differ from those of OpenJPEG by rounding.
 """
 
 import threading
@@ -20,24 +20,30 @@ from hoaconv.io.slices import StoredSlice, blame
 __all__ = ["BITS", "GpuJp2Slice", "check_gpu"]
 
 BITS = (8, 16)
-"""Bits of a voxel, unsigned, that come back as they are."""
+"""Bits of an unsigned voxel that nvImageCodec decodes without a change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuJp2Slice(StoredSlice):
-    """One JP2 file or bare codestream.
+    """One JP2 file or bare codestream, decoded on a GPU.
 
     Attributes
     ----------
     span, zeros
-        As of `hoaconv.io.jp2.Jp2Slice`.
+        See `hoaconv.io.jp2.Jp2Slice`.
     """
 
     span: tuple[int, int]
     zeros: int | None
 
     def read(self, out: Plane) -> None:
-        """Decode with a decoder of this thread's own; the plane comes back through host memory."""
+        """Decode into `out` (y, x) with this thread's own decoder, through host memory.
+
+        Raises
+        ------
+        SourceError
+            If the slice can't be decoded, is damaged, or has another shape or dtype than `out`.
+        """
         with blame(self.label), opened(self.file, self.seen) as stream:
             decoder, parameters = _of_thread.decoder
             coded = stream.readall()
@@ -58,7 +64,7 @@ class GpuJp2Slice(StoredSlice):
 
 
 def check_gpu() -> None:
-    """Make a decoder, to see whether that is possible.
+    """Check that a decoder can be made.
 
     Raises
     ------
@@ -80,8 +86,8 @@ def check_gpu() -> None:
 
 
 def _decoder() -> tuple[Any, Any]:
-    """A decoder on the current GPU, and how it is to decode: voxels as they are."""
-    nvimgcodec = import_module("nvidia.nvimgcodec")  # which loads CUDA
+    """Return a decoder on the current GPU, and parameters that keep voxels unchanged."""
+    nvimgcodec = import_module("nvidia.nvimgcodec")  # this import loads CUDA
     parameters = nvimgcodec.DecodeParams(
         color_spec=nvimgcodec.ColorSpec.UNCHANGED, allow_any_depth=True
     )
@@ -89,7 +95,7 @@ def _decoder() -> tuple[Any, Any]:
 
 
 class _OfThread(threading.local):
-    """A thread's decoder, made when it is first asked for."""
+    """Decoder of each thread, made at its first use."""
 
     @property
     def decoder(self) -> tuple[Any, Any]:

@@ -1,9 +1,10 @@
-"""Holes in coded slices: zeros where a copy left something out, which decoders take in silence.
+"""Holes in coded slices: zeros where a copy lacks data, which decoders accept without an error.
 
-Only holes of more than 2048 zeros are found, as those of lost disk blocks are. Coded tissue, noise
-and smooth planes hold 6 zeros in a row at most, but a sound plane of many values with fine stripes
-in a part of it reached 1501 (of 4200 codestreams of OpenJPEG, lossless and lossy), so a lower limit
-would refuse sound slices. A hole of 2000 zeros may change a fifth of a small slice's voxels.
+Only holes of more than 2048 zeros are found; holes from lost disk blocks are larger. Coded tissue,
+noise and smooth planes hold runs of 6 zeros at most. But an undamaged plane of many values, with
+fine stripes in a part of it, had a run of 1501 (among 4200 codestreams of OpenJPEG, lossless and
+lossy), so a lower limit would refuse undamaged slices. A hole of 2000 zeros may change a fifth of
+the voxels of a small slice.
 """
 
 import numpy as np
@@ -19,18 +20,18 @@ _PATTERN = 16
 def check_holes(
     label: str, coded: bytes, span: tuple[int, int], zeros: int | None, plane: Plane
 ) -> None:
-    """Refuse coded data in which more zeros follow each other than a coder gives.
+    """Raise an error if coded data hold a longer run of zeros than a coder writes.
 
     Parameters
     ----------
     label
-        What an error calls the slice.
+        Name of the slice in an error message.
     coded, span
-        The file, and where its coded data begin and end; what lies behind may be anything.
+        Bytes of the file, and the byte offsets of its coded data; other bytes are not checked.
     zeros
         See `hoaconv.io.codestream.Codestream.longest_zeros`.
     plane
-        What was decoded. A pattern of a few values may be coded as any number of zeros.
+        The decoded plane (y, x). A pattern of a few values may be coded as any number of zeros.
 
     Raises
     ------
@@ -49,5 +50,5 @@ def check_holes(
 
 
 def _has_few_values(plane: Plane) -> bool:
-    """Whether it is a pattern, by some 64 of its rows."""
+    """Return True if about 64 rows of the plane hold at most `_PATTERN` values."""
     return len(np.unique(plane[:: max(1, len(plane) // 64)])) <= _PATTERN

@@ -1,7 +1,7 @@
-"""JPEG 2000 slices at a lower resolution, the wavelet's own: OpenJPEG through Pillow.
+"""JPEG 2000 slices at a lower resolution of the wavelet, decoded by OpenJPEG through Pillow.
 
-imagecodecs, which decodes whole slices, has no option for it. Pillow holds the GIL, so slices are
-decoded one after the other; still that is soon done, see `docs/performance.md`.
+imagecodecs, which decodes whole slices, has no option for this. Pillow holds the GIL, so slices
+are decoded one after the other; this is still fast, see `docs/performance.md`.
 """
 
 from dataclasses import dataclass
@@ -19,24 +19,24 @@ from hoaconv.io.slices import StoredSlice, blame
 __all__ = ["MOST_BITS", "LowerJp2Slice", "lower_scratch"]
 
 MOST_BITS = 16
-"""Bits of a voxel that Pillow decodes."""
+"""Bits of a voxel that Pillow decodes, at the most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LowerJp2Slice(StoredSlice):
     """One JP2 file or bare codestream, without its finest wavelet levels.
 
-    A voxel lies where the first of those lies that it stands for: the wavelets of JPEG 2000 are
+    A voxel lies at the place of the first voxel that it stands for: the wavelets of JPEG 2000 are
     symmetric about every second voxel (ISO/IEC 15444-1, annex F).
 
     Attributes
     ----------
     halvings
-        Levels that are left out.
+        Number of wavelet levels that are left out.
     bits
-        Of a voxel.
+        Bits of a voxel.
     span, zeros
-        As of `hoaconv.io.jp2.Jp2Slice`.
+        See `hoaconv.io.jp2.Jp2Slice`.
     """
 
     halvings: int
@@ -45,7 +45,13 @@ class LowerJp2Slice(StoredSlice):
     zeros: int | None
 
     def read(self, out: Plane) -> None:
-        """Decode with one thread, which holds the GIL."""
+        """Decode into `out` (y, x) with one thread, which holds the GIL.
+
+        Raises
+        ------
+        SourceError
+            If the slice is damaged, can't be read, or has changed since its header was read.
+        """
         with blame(self.label), opened(self.file, self.seen) as stream:
             coded = stream.readall()
             values = np.asarray(_Lower(coded, self.shape, self.halvings, self.bits))
@@ -57,15 +63,18 @@ class LowerJp2Slice(StoredSlice):
 
 
 def lower_scratch(voxels: int, itemsize: int, stored: int) -> int:
-    """Bytes held while a lower resolution of so many voxels is decoded, besides the plane."""
+    """Return the bytes held while a lower resolution is decoded, besides the plane.
+
+    `voxels` and `itemsize` describe the plane of lower resolution, `stored` is bytes of the file.
+    """
     return (4 + 2 * itemsize + 1) * voxels + 4 * stored + (1 << 20)
 
 
 class _Lower(ImageFile.ImageFile):
-    """An image of Pillow, which spreads the bits over 8 or 16 and counts from 0.
+    """A Pillow image; Pillow scales values to 8 or 16 bits and shifts signed ones to start at 0.
 
-    Pillow's own opener rounds the smaller size; the standard rounds it up (equation B-15), and
-    where the two differ nothing can be decoded.
+    Pillow's own opener rounds the reduced size to the nearest integer, but the standard rounds it
+    up (equation B-15). If the two differ, Pillow can't decode the image.
     """
 
     format = "JPEG2000"

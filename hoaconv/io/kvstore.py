@@ -1,4 +1,4 @@
-"""Folders as tensorstore takes them, and names that it doesn't take."""
+"""Specifications of folders for tensorstore, and names that tensorstore can't use."""
 
 import os
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 __all__ = ["kvstore", "refused_name"]
 
 _LOCK = ".__lock"
-"""Names that end so are those of tensorstore's own lock files."""
+"""Suffix of tensorstore's own lock files."""
 
 
 def kvstore(folder: Path) -> dict[str, Any]:
-    """Return the specification of tensorstore's file driver for a folder, there or not yet."""
+    """Return the specification of tensorstore's file driver for a folder, which need not exist."""
     path = _plain(folder).replace(os.sep, "/")
-    if os.sep == "/":  # POSIX leaves open what two slashes at the beginning mean; Linux means one
+    if os.sep == "/":  # POSIX doesn't define two slashes at the beginning; Linux takes them as one
         path = "/" + path.lstrip("/")
     return {"driver": "file", "path": path.rstrip("/") + "/"}
 
@@ -21,7 +21,7 @@ def kvstore(folder: Path) -> dict[str, Any]:
 def _plain(folder: Path) -> str:
     """Return the absolute path without ``..``, ``.`` and doubled slashes, which the driver refuses.
 
-    ``..`` means what the system means by it, also behind a link; other links stay as they are.
+    ``..`` behind a link is resolved as the system resolves it; other links stay as they are.
     """
     parts = folder.parts
     if ".." not in parts:
@@ -31,9 +31,9 @@ def _plain(folder: Path) -> str:
 
 
 def refused_name(path: Path) -> str | None:
-    """Return why a path can't be that of a store; None if it can.
+    """Return the reason why a path can't be that of a store; None if it can.
 
-    The driver takes a backslash for a separator, on every system, and puts files elsewhere.
+    The driver takes a backslash as a separator on every system, and puts files in another place.
     """
     text = os.fspath(path)
     if os.sep == "/" and "\\" in text:

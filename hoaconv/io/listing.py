@@ -1,4 +1,4 @@
-"""What lies in the folders of an array: asked for a folder at a time, never for each file."""
+"""Listings of the folders of an array, with one call for each folder and none for each file."""
 
 import os
 from pathlib import Path
@@ -7,14 +7,14 @@ __all__ = ["count_files", "sizes_of"]
 
 
 def sizes_of(folder: Path, first: int, count: int) -> list[int | None]:
-    """Return the bytes of files called `first`, ...; None for each that isn't there.
+    """Return the bytes of `count` files named `first`, `first` + 1, ...; None for missing ones.
 
-    One listing instead of a question a file: most of a brain's chunks may be zeros.
+    One listing replaces a call for each file: most chunks of a brain may be zeros and not stored.
 
     Raises
     ------
     OSError
-        If the folder is there and can't be listed.
+        If the folder exists and can't be listed.
     """
     wanted = {str(first + i): i for i in range(count)}
     sizes: list[int | None] = [None] * count
@@ -24,12 +24,12 @@ def sizes_of(folder: Path, first: int, count: int) -> list[int | None]:
                 if entry.name in wanted:
                     sizes[wanted[entry.name]] = entry.stat().st_size
     except FileNotFoundError:
-        pass  # no chunk of this row is stored, or somebody has removed the folder
+        pass  # no chunk of this row is stored, or another process has removed the folder
     return sizes
 
 
 def count_files(folder: Path) -> int:
-    """Return how many files lie in a folder and below it; no file is asked for.
+    """Return the number of files in a folder and below it, without a call for each file.
 
     Raises
     ------
@@ -46,5 +46,5 @@ def count_files(folder: Path) -> int:
                     else:
                         count += 1
         except FileNotFoundError:
-            continue  # an array of zeros has no folder, or somebody removes it now
+            continue  # an array of zeros has no folder, or another process has just removed it
     return count

@@ -1,4 +1,4 @@
-"""What a file or folder looks like that isn't what its name says."""
+"""Recognition of files and folders that aren't of the kind that their name says."""
 
 __all__ = ["looks_like", "unread_kind"]
 
@@ -64,7 +64,7 @@ _WAYS = {
 
 
 def looks_like(first: bytes) -> str:
-    """What a file's first bytes tell of a file that isn't what its name says, and what to do."""
+    """Return words on a file of the wrong kind, from its first bytes, with advice."""
     if not first:
         return ": it is empty (0 bytes); copy it again"
     if not any(first):
@@ -78,7 +78,7 @@ def looks_like(first: bytes) -> str:
 
 
 def unread_kind(name: str) -> str:
-    """What hoaconv says of a kind of file that it doesn't read; nothing where it doesn't know."""
+    """Return words on a kind of file that hoaconv doesn't read; empty for unknown kinds."""
     lower = name.lower()
     kind = next((kind for suffix, kind in _UNREAD.items() if lower.endswith(suffix)), None)
     if kind is None:

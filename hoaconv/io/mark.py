@@ -1,9 +1,9 @@
-"""The mark in an output folder: which run is at work there, and whether it still is.
+"""The mark in an output folder: it names the run that writes there, and shows if the run lives.
 
 No lock is used, since locks aren't reliable on network file systems. The mark is a small file
-whose modification time a living run renews. On this machine the process tells whether it lives;
-of another machine, of another container, or where processes of others are hidden, only that time
-can tell.
+whose modification time a living run renews. For a run on this machine, its process shows if it
+lives. Only the modification time shows it for runs on another machine or in another container, or
+if processes of other users are hidden.
 """
 
 import json
@@ -43,30 +43,30 @@ __all__ = [
 MARK = ".hoaconv-unfinished"
 BEAT_SECONDS = 30.0
 STALE_SECONDS = 600.0
-"""After so long without a heartbeat a run on another machine counts as dead: twenty beats, since
-network file systems tell of a changed time late, and clocks of two machines differ."""
+"""Seconds without a heartbeat after which a run on another machine counts as dead: twenty beats,
+since network file systems report a changed time late, and clocks of two machines differ."""
 BEING_WRITTEN_SECONDS = 60.0
-"""A mark that can't be read may be one that is being written, where links can't be made."""
+"""Age up to which an invalid mark may be one that is being written, on systems without links."""
 READING_SECONDS = 5.0
-"""A run whose mark can't be read tries for so long: network file systems fail for a moment."""
-LARGEST = 1 << 16  # bytes of a mark; ours has 300
+"""Seconds for which a run retries to read its mark: network file systems fail for a moment."""
+LARGEST = 1 << 16  # bytes of a mark that are read, at most; hoaconv writes 300
 SAME_START = 0.5
-"""A process began when the mark says if it is no further off: less than a tick, and on systems that
-tell seconds more than they round."""
+"""Greatest difference between two start times of the same process: less than a clock tick, and more
+than the rounding on systems that report seconds."""
 
 _TOKEN = re.compile(r"[0-9a-z]{1,40}")
-"""What tells one mark from another, and may be part of a file's name."""
+"""Form of a token, which is unique to a mark and may be part of a file's name."""
 
 _ALIVE: set[str] = set()
-"""Tokens of this process's marks that are neither finished nor given up."""
+"""Tokens of the marks of this process whose runs are not over."""
 
 
 @lru_cache
 def _here() -> tuple[str, str]:
-    """Name of this machine, and what tells its processes from those of others.
+    """Return the name of this machine, and a text that distinguishes its processes from others.
 
-    Two containers may have one host name, and process numbers of their own: hence the boot's
-    identity and the namespace of process numbers, where the system has them.
+    Two containers may have the same host name, but each its own process numbers. So the text holds
+    the identity of the boot and of the namespace of process numbers, if the system has them.
     """
     boot = pids = ""
     with suppress(OSError):
@@ -76,25 +76,25 @@ def _here() -> tuple[str, str]:
 
 
 def _start_of(pid: int) -> float:
-    """When a process began: clock ticks since boot on Linux, else seconds since 1970.
+    """Return the start time of a process: clock ticks since boot on Linux, else seconds since 1970.
 
-    Linux's seconds since 1970 would change whenever the clock is set.
+    Seconds since 1970 would change on Linux whenever the clock is set.
 
     Raises
     ------
     ProcessLookupError
-        If there is no such process, or it has ended and nobody has asked how.
+        If there is no such process, or it has ended and is a zombie.
     OSError
-        If that can't be told.
+        If the start time can't be read.
     """
     if sys.platform != "linux":
         return _start_elsewhere(pid)
     try:
         told = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:  # there is none, or it is another user's and hidden
+    except OSError:  # the process doesn't exist, or belongs to another user and is hidden
         os.kill(pid, 0)
         raise
-    state, *numbers = told.rpartition(b")")[2].split()  # a name in brackets comes before
+    state, *numbers = told.rpartition(b")")[2].split()  # the name in brackets comes first
     if state in (b"Z", b"X", b"x"):
         raise ProcessLookupError(pid)
     return float(numbers[18])
@@ -114,7 +114,7 @@ def _start_elsewhere(pid: int) -> float:
 
 @dataclass(frozen=True)
 class Mark:
-    """Who writes: host, what its processes are told apart by, process, its start, and a token."""
+    """Identity of a writing run: host, process namespace, process number, its start, a token."""
 
     host: str
     place: str
@@ -126,13 +126,13 @@ class Mark:
     def new(cls) -> "Mark":
         """Return the mark of this process for one more output."""
         start = 0.0
-        with suppress(OSError):  # nobody else will find it either
+        with suppress(OSError):  # other runs can't read the start time either
             start = _start_of(os.getpid())
         return cls(*_here(), os.getpid(), start, uuid4().hex)
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> "Mark | None":
-        """Return the mark that a JSON object stands for; None if it is none."""
+        """Return the mark in a JSON object; None if the object is no valid mark."""
         try:
             made = cls(**found)
         except TypeError:
@@ -146,7 +146,7 @@ class Mark:
 
     @property
     def lives(self) -> bool | None:
-        """Whether its process goes on, not another one of that number; None if it can't be told."""
+        """True if its process lives, and not another one of that number; None if unknown."""
         if (self.host, self.place) != _here():
             return None
         if self.pid == os.getpid():
@@ -160,12 +160,12 @@ class Mark:
 
 
 def read_mark(folder: Path) -> Mark | None:
-    """Read who claimed the folder; None where nobody did, or the mark can't be made sense of.
+    """Return the mark of the run that claimed the folder; None if there is none or it is invalid.
 
     Raises
     ------
     OSError
-        If something is there that can't be read.
+        If the mark exists but can't be read.
     """
     return _read(folder / MARK)
 
@@ -177,7 +177,7 @@ def _read(file: Path) -> Mark | None:
         return None
     try:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
-            return None  # a pipe would let us wait for ever
+            return None  # a pipe would block for ever
         found = json.loads(os.read(opened, LARGEST))
     except (ValueError, RecursionError):
         return None
@@ -187,7 +187,7 @@ def _read(file: Path) -> Mark | None:
 
 
 def bears(folder: Path, mark: Mark) -> bool:
-    """Whether a folder bears this mark; a read that fails is tried again for some seconds.
+    """Return True if a folder bears this mark; a failed read is repeated for `READING_SECONDS`.
 
     Raises
     ------
@@ -208,18 +208,18 @@ def bears(folder: Path, mark: Mark) -> bool:
 
 
 def refuse_if_alive(folder: Path) -> None:
-    """Refuse a folder in which another run may be at work.
+    """Raise an error if another run may be at work in a folder.
 
     Raises
     ------
     StoreError
-        If the marked run is alive, or may be.
+        If the run that put the mark is alive, or may be.
     """
     _dead(folder / MARK, time())
 
 
 def may_live(file: Path) -> bool:
-    """Whether the run that wrote a mark, under this name, is alive or may be."""
+    """Return True if the run that wrote the mark in this file is alive or may be."""
     try:
         _dead(file, time())
     except StoreError:
@@ -228,12 +228,12 @@ def may_live(file: Path) -> bool:
 
 
 def _dead(file: Path, now: float) -> Mark | None:
-    """Return the mark of a dead run; None if it can't be made sense of, or isn't there.
+    """Return the mark of a dead run; None if the mark is invalid or missing.
 
     Parameters
     ----------
     now
-        The present time by the clock that files there get.
+        Present time of the clock that gives files there their times.
 
     Raises
     ------
@@ -273,7 +273,7 @@ def _dead(file: Path, now: float) -> Mark | None:
 
 
 def _age(file: Path, now: float) -> float:
-    """Seconds since a mark was last renewed."""
+    """Return the seconds since a mark was last renewed."""
     try:
         return now - os.lstat(file).st_mtime
     except OSError:
@@ -281,14 +281,14 @@ def _age(file: Path, now: float) -> float:
 
 
 def put_mark(folder: Path, mark: Mark) -> None:
-    """Put the mark into a folder, whole; replace that of a dead run.
+    """Put the mark into a folder, in one step; replace the mark of a dead run.
 
-    Of several runs that begin at the same moment one wins, the others are told.
+    If several runs begin at the same moment, one succeeds and the others get a StoreError.
 
     Raises
     ------
     StoreError
-        If another run is, or may be, at work there.
+        If another run is at work there, or may be.
     OSError
         If the file system refuses.
     """
@@ -296,7 +296,7 @@ def put_mark(folder: Path, mark: Mark) -> None:
     _ALIVE.add(mark.token)
     try:
         beside.write_text(json.dumps(asdict(mark)), encoding="utf-8")
-        # The time by the clock of the machine that the disk belongs to.
+        # The modification time comes from the clock of the machine that holds the disk.
         _take(folder / MARK, beside, beside.stat().st_mtime)
     except BaseException:
         forget(mark)
@@ -307,10 +307,11 @@ def put_mark(folder: Path, mark: Mark) -> None:
 
 
 def _take(file: Path, beside: Path, now: float) -> None:
-    """Put the mark that lies beside in the place of `file`, unless a run may be alive there.
+    """Move the mark in `beside` to `file`, unless a run may be alive there.
 
-    A dead run's mark is replaced only by the run that has a file named after it. One run at a time
-    can have that, and looks again when it has it. So the mark of a living run is never touched.
+    A run may replace the mark of a dead run only while it owns a file named after that mark. Only
+    one run at a time can own this file, and it then reads the mark once more. So the mark of a
+    living run is never changed.
     """
     try:
         _link(beside, file)
@@ -318,7 +319,7 @@ def _take(file: Path, beside: Path, now: float) -> None:
         dead = _dead(file, now)
         if os.path.lexists(file):
             _replace(file, dead, beside, now)
-        else:  # that run has just ended
+        else:  # the other run has just ended
             _take(file, beside, now)
 
 
@@ -335,7 +336,7 @@ def _replace(file: Path, dead: Mark | None, beside: Path, now: float) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Give a file a second name that nobody has; whole at once where links can be made."""
+    """Give a file a second name that is still free; in one step if links can be made."""
     try:
         os.link(source, target)
     except FileExistsError:
@@ -346,14 +347,14 @@ def _link(source: Path, target: Path) -> None:
 
 
 def forget(mark: Mark) -> None:
-    """Let this process's later runs know that the run of the mark is over."""
+    """Note that the run of the mark is over, so that later runs of this process can tell."""
     _ALIVE.discard(mark.token)
 
 
 class Heartbeat:
-    """Renews the mark's modification time every half minute, until it is stopped.
+    """A thread that renews the mark's modification time every half minute, until it is stopped.
 
-    A thread of its own does so: a slice may take minutes to come, and planning too.
+    The run's own thread can't do this: reading a slice may take minutes, and so may planning.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -363,10 +364,10 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._end.wait(BEAT_SECONDS):
-            with suppress(OSError):  # the run finds out at its next layer
+            with suppress(OSError):  # the run notices the failure at its next layer
                 os.utime(self._file)
 
     def stop(self) -> None:
-        """Stop; the mark's time stays as it is."""
+        """Stop renewing; the mark keeps its last modification time."""
         self._end.set()
         self._thread.join(timeout=BEAT_SECONDS)

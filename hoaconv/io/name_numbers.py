@@ -1,4 +1,4 @@
-"""The numbers in slices' names: what counts as one, and the order that they give."""
+"""Numbers in the names of slices: their form, and the order of files that they give."""
 
 import re
 from collections.abc import Sequence
@@ -11,29 +11,29 @@ from natsort import natsorted
 __all__ = ["WHOLE", "grouped", "in_order", "numbers", "stem"]
 
 WHOLE = re.compile(r"\d+")
-"""What is a number in most names."""
+"""Form of a number in most names."""
 
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
 _SIGNED = re.compile(r"(?:(?<!\d)-)?\d+(?:\.\d+)?")
-_USUAL = 0.5  # share of the steps that must be the least one
+_USUAL = 0.5  # share of the steps that must equal the least step
 
 
 Groups = dict[str, list[int]]
 
 
 def stem(file: Path) -> str:
-    """The path without its suffix; `Path.with_suffix` takes ten times as long."""
+    """Return the path without its suffix; `Path.with_suffix` would take ten times as long."""
     return str(file)[: -len(file.suffix)] if file.suffix else str(file)
 
 
 def numbers(file: Path, form: re.Pattern[str]) -> tuple[int | Decimal, ...]:
-    """All numbers in a name, from its left."""
+    """Return all numbers in a path without its suffix, from left to right."""
     kind = int if form is WHOLE else Decimal
     return tuple(map(kind, form.findall(stem(file))))
 
 
 def in_order(files: Sequence[Path]) -> list[Path]:
-    """The files in natural order; by decimal or negative numbers, where the names hold such."""
+    """Return the files in natural order; decimal and negative numbers in names count as such."""
     form, _ = grouped(files)
     if form is WHOLE:
         return natsorted(files, key=str)
@@ -47,13 +47,13 @@ def in_order(files: Sequence[Path]) -> list[Path]:
 
 
 def grouped(files: Sequence[Path]) -> tuple[re.Pattern[str], Groups]:
-    """What a number is in these names, and indices of the files by their names without numbers.
+    """Return the form of numbers in these names, and indices of files by name without numbers.
 
-    It is `WHOLE`, unless another form makes one stack of them.
+    The form is `WHOLE`, unless another form makes the names those of one stack.
 
-    A point or a hyphen is most often no part of a number: ``scan-003.v2.tif``. It is where names
-    are alike in no other way, as ``z5um`` and ``z7.5um``, or repeat otherwise, as ``z5.0`` and
-    ``z7.0``, and the numbers are evenly spaced then.
+    A point or a hyphen is most often no part of a number, as in ``scan-003.v2.tif``. It is part
+    of one if names only then are alike, as ``z5um`` and ``z7.5um``, or if numbers would repeat
+    otherwise, as in ``z5.0`` and ``z7.0``. In both cases the numbers must be evenly spaced.
     """
     whole = _groups(files, WHOLE)
     if len(whole) == 1 and "#.#" not in next(iter(whole)):
@@ -70,7 +70,7 @@ def grouped(files: Sequence[Path]) -> tuple[re.Pattern[str], Groups]:
 
 
 def _groups(files: Sequence[Path], form: re.Pattern[str]) -> Groups:
-    """Indices of the files by the pattern of their names, numbers left out."""
+    """Return the indices of the files by their names, with ``#`` for each number."""
     groups: Groups = {}
     for i, file in enumerate(files):
         groups.setdefault(form.sub("#", stem(file)), []).append(i)
@@ -89,7 +89,7 @@ def _last_varying(files: Sequence[Path], form: re.Pattern[str]) -> Sequence[int 
 
 
 def _are_even(values: Sequence[int | Decimal], gaps: bool) -> bool:
-    """Whether numbers follow each other in equal steps; with gaps, in most places."""
+    """Return True if numbers follow each other in equal steps; with `gaps`, if most steps do."""
     ordered = sorted(values)
     steps = [b - a for a, b in pairwise(ordered)]
     if not steps or min(steps) <= 0:

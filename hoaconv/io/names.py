@@ -1,4 +1,4 @@
-"""What slices' names tell: whether they are one stack, and whether any is missing."""
+"""Checks of slice names: that they belong to one stack, and that no slice is missing."""
 
 import re
 from collections import Counter
@@ -16,33 +16,33 @@ from hoaconv.io.name_numbers import WHOLE, grouped, numbers, stem
 
 __all__ = ["check_names", "check_numbering", "some"]
 
-_LISTED = 8  # missing numbers that an error lists before it says how many more
-_MOST = 0.9  # share of the files that must fit one pattern, for the others to be strays
+_LISTED = 8  # missing numbers that an error lists, at most
+_MOST = 0.9  # if this share of the files fits one pattern, an error lists only the others
 
 Number = int | Decimal
 
 
 def some(names: Iterable[str], count: int = 3) -> str:
-    """The first few of many, in natural order."""
+    """Return the first `count` names in natural order, and "..." if there are more."""
     chosen = natsorted(names)
     return ", ".join(chosen[:count]) + (", ..." if len(chosen) > count else "")
 
 
 def check_names(files: Sequence[Path], allow_names: bool) -> tuple[str, ...]:
-    """Hold that the names differ in numbers alone, as those of one stack do.
+    """Check that the names differ only in numbers, as those of one stack do; return notes.
 
     Parameters
     ----------
     files
         All files of the stack.
     allow_names
-        Whether names that don't are a note instead of an error.
+        If True, names that don't fit cause a note instead of an error.
 
     Raises
     ------
     SourceError
-        If some name doesn't fit, or there are several stacks; with the groups, how many each has,
-        and a pattern that takes the largest.
+        If some name doesn't fit, or there are several stacks. The message lists the groups with
+        their sizes, and a pattern that matches the largest.
     """
     form, by_name = grouped(files)
     groups = sorted(by_name.values(), key=len, reverse=True)
@@ -71,7 +71,7 @@ def _by_value(files: Sequence[Path]) -> str:
 
 
 def _check_unnumbered(files: Sequence[Path], allow_names: bool) -> tuple[str, ...]:
-    """Of names that are alike in no group, such as ``a.tif b.tif``."""
+    """Return a note on names of which no two are alike, such as ``a.tif b.tif``, or raise."""
     told = f"the names don't tell an order by numbers ({some(f.name for f in files)})"
     if not allow_names:
         raise SourceError(
@@ -96,12 +96,12 @@ def _told(files: Sequence[Path], groups: list[list[int]]) -> str:
 
 
 def _shown(file: Path) -> str:
-    """The name with its digits as ``#``: ``slice_####.tif``."""
+    """Return the name with ``#`` for each digit: ``slice_####.tif``."""
     return re.sub(r"\d", "#", stem(Path(file.name))) + file.suffix
 
 
 def _pattern(wanted: Sequence[Path], files: Sequence[Path]) -> str:
-    """A glob that takes all the wanted ones and no other; empty where none is found."""
+    """Return a glob pattern that matches exactly the wanted files; empty if none is found."""
     first = wanted[0]
     literal = re.sub(r"[\[*?]", "?", stem(Path(first.name)))
     for digits in (_each_digit, "[0-9]*"):
@@ -122,19 +122,19 @@ def _takes(pattern: str, files: Sequence[Path]) -> set[Path]:
 def check_numbering(
     files: Sequence[Path], chosen: Sequence[int], allow_gaps: bool
 ) -> tuple[str, ...]:
-    """Look for missing and repeated slice numbers; returns notes on what was let through.
+    """Check for missing and repeated slice numbers; return notes on what was allowed.
 
-    A slice's number is the last integer that varies between the names. Where there are several
-    groups of names, each is looked through.
+    The number of a slice is the last integer that varies between the names. If there are several
+    groups of names, each is checked.
 
     Parameters
     ----------
     files
         All files of the stack, in natural order.
     chosen
-        Indices of the files that will be read; only between these a gap counts.
+        Indices of the files that will be read; only gaps between these count.
     allow_gaps
-        Whether a gap is a note instead of an error.
+        If True, a gap causes a note instead of an error.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def _check_group(
 def _series(
     files: Sequence[Path], rows: Sequence[tuple[Number, ...]], form: re.Pattern[str]
 ) -> str:
-    """What to do where other numbers that vary tell several series apart; else nothing."""
+    """Return words and advice if other varying numbers separate several series, else nothing."""
     *others, _ = varying = [
         i for i, column in enumerate(zip(*rows, strict=True)) if _varies(column)
     ]
@@ -206,7 +206,7 @@ def _varies(column: Sequence[Number]) -> bool:
 
 
 def _word(file: Path, column: int, form: re.Pattern[str]) -> str:
-    """What stands before a number: ``c`` of ``img_c0_z5``."""
+    """Return the letters before a number: ``c`` in ``img_c0_z5``."""
     path = stem(file)
     letters = re.search(r"([^\W\d_]+)_?$", path[: _span(path, column, form)[0]])
     return letters[1] if letters else "number"
@@ -215,7 +215,7 @@ def _word(file: Path, column: int, form: re.Pattern[str]) -> str:
 def _of_series(
     wanted: Sequence[Path], files: Sequence[Path], column: int, form: re.Pattern[str]
 ) -> str:
-    """A pattern that takes one series: the name up to its number, and what follows that at once."""
+    """Return a pattern for one series: the name up to its number and the next character."""
     if not wanted:
         return ""
     path = stem(wanted[0])
@@ -249,7 +249,7 @@ def _repeated(places: Sequence[Number]) -> str:
 
 
 def _missing(places: Sequence[Number]) -> str:
-    """The gaps in words: ``"3 slices are missing: 4, 7 to 8"``."""
+    """Return the gaps in words: ``"3 slices are missing: 4, 7 to 8"``; empty if there are none."""
     ordered = sorted(places)
     steps = {b - a for a, b in pairwise(ordered)}
     one = min(steps, default=1) if isinstance(ordered[0], Decimal) else 1

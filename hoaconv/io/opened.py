@@ -1,4 +1,4 @@
-"""Files opened so that they are what they were when their headers were checked."""
+"""Opening of files, with a check that they haven't changed since their headers were read."""
 
 import os
 import stat
@@ -21,30 +21,30 @@ _KINDS = (
 
 
 def seen(status: os.stat_result) -> int:
-    """One number for a file's size and time of change, which is kept with a header.
+    """Return one number for a file's size and modification time, to be kept with its header.
 
-    Not of its inode: some file systems (vfat, CIFS, sshfs, stores that fetch a file from tape) give
-    another one each time, though the file is the same. So a file that takes another's place with
-    the same size and the same time of change, to the nanosecond, isn't noticed.
+    The inode is not part of it: some file systems (vfat, CIFS, sshfs, stores that fetch a file from
+    tape) give another inode each time, though the file is the same. So a file that replaces another
+    one isn't noticed if size and modification time, to the nanosecond, are the same.
 
-    A number, since a stack of 100 000 slices keeps as many.
+    A number needs little memory: a stack of 100 000 slices keeps as many.
     """
     return hash((status.st_size, status.st_mtime_ns))
 
 
 def seen_now(stream: FileIO) -> tuple[int, int]:
-    """Size of an open file, and `seen` of it."""
+    """Return the size of an open file in bytes, and its `seen` number."""
     status = os.fstat(stream.fileno())
     return status.st_size, seen(status)
 
 
 def check_regular(path: Path) -> None:
-    """Refuse what isn't a regular file, before it is opened: a pipe blocks who opens it.
+    """Raise an error if a path isn't a regular file; call this before opening: a pipe would block.
 
     Raises
     ------
     SourceError
-        If it is anything else; the message says what.
+        If it isn't a regular file; the message says what it is.
     """
     _check_mode(path, path.stat().st_mode)
 
@@ -62,19 +62,19 @@ def opened(path: Path, before: int | None = None) -> Iterator[FileIO]:
     Parameters
     ----------
     path
-        What to open.
+        The file to open.
     before
-        `seen` of it when its header was checked; None where this is the check. It is held
-        against the open file twice, since a file may also change while it is read.
+        `seen` number of the file when its header was checked; None while the header is checked. It
+        is compared before and after reading, since a file may also change while it is read.
 
     Raises
     ------
     SourceError
-        If it isn't a regular file, or has changed.
+        If the file isn't a regular file, or has changed.
     """
     if before is None:
         check_regular(path)
-    # O_NONBLOCK: a pipe that took the file's place doesn't block; it means nothing for files.
+    # O_NONBLOCK: a pipe that has replaced the file doesn't block; for files it has no effect.
     with open(path, "rb", buffering=0, opener=_open) as stream:
         status = os.fstat(stream.fileno())
         _check_mode(path, status.st_mode)

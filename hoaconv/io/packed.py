@@ -1,7 +1,7 @@
-"""Files of packed arrays, which wait there outside memory and are read back.
+"""Files of packed arrays that wait outside memory until they are read back.
 
-Packing is blosc's bitshuffle and lz4: measured on noisy 16-bit slices, 2.8 GB/s a core and
-4.8 GB/s back, which few disks can follow.
+Arrays are packed with blosc's bitshuffle and lz4. On noisy 16-bit slices a core packs 2.8 GB/s and
+unpacks 4.8 GB/s, which is faster than most disks.
 """
 
 from collections.abc import Iterator
@@ -18,27 +18,27 @@ from hoaconv.errors import StoreError
 
 __all__ = ["HEADER", "MOST", "PackedFile", "Place", "pack", "packing_bytes"]
 
-_codecs: Any = imagecodecs  # it takes and gives arrays, of which its types don't know
+_codecs: Any = imagecodecs  # it takes and returns arrays, which its type hints don't say
 
 Place = tuple[int, int]
-"""The place of something in a file: first byte, number of bytes."""
+"""Place of data in a file: first byte, number of bytes."""
 
 HEADER = 16
-"""Bytes that blosc adds to what it can't make smaller."""
+"""Bytes that blosc adds to data that it can't compress."""
 
 MOST = (1 << 31) - 1 - HEADER
-"""Bytes that blosc packs at once, at most."""
+"""Bytes that blosc packs in one call, at most."""
 
 ELSEWHERE = "; free some space, or name a folder on another disk with --scratch"
 
 
 def packing_bytes(nbytes: int) -> int:
-    """Return the bytes that a thread holds while it packs or unpacks so many: copy and result."""
+    """Return the bytes that a thread holds while it packs or unpacks `nbytes`: copy and result."""
     return 2 * nbytes + HEADER
 
 
 def pack(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return the bytes of an array, packed by this thread; it may be a view with gaps."""
+    """Return an array of any shape and dtype as packed uint8; it may be a view with gaps."""
     whole = np.ascontiguousarray(rows)
     done: np.ndarray[Any, np.dtype[np.uint8]] = _codecs.blosc_encode(
         whole,
@@ -53,17 +53,17 @@ def pack(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 class PackedFile:
-    """Arrays packed one after the other; several threads may put and get at once."""
+    """A file of packed arrays, one after the other; several threads may put and get at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.nbytes = 0
-        """Bytes written and not cleared."""
+        """Bytes written since the last `clear`."""
         self._file: FileIO | None = None
         self._lock = Lock()
 
     def put(self, rows: np.ndarray[Any, Any]) -> Place:
-        """Pack an array, which may be a view with gaps, and write it; returns where it lies.
+        """Pack an array, which may be a view with gaps, and write it; return its place.
 
         Raises
         ------
@@ -73,12 +73,14 @@ class PackedFile:
         return self.write(pack(rows))
 
     def get(self, place: Place, out: np.ndarray[Any, Any]) -> None:
-        """Unpack what `put` has put there into `out`, C-contiguous, of the same shape and dtype.
+        """Unpack the array that `put` wrote at `place` into `out`.
+
+        `out` is C-contiguous and has the shape and dtype of the array.
 
         Raises
         ------
         StoreError
-            If it can't be read back.
+            If the array can't be read back.
         """
         packed = self.read(place)
         flat = out.reshape(-1).view(np.uint8)
@@ -87,7 +89,7 @@ class PackedFile:
                 raise ValueError("it is not what was written")
 
     def write(self, data: np.ndarray[Any, Any]) -> Place:
-        """Write bytes as they are, after all others. Raises StoreError as `put` does."""
+        """Append bytes without packing; return their place. Raise StoreError as `put` does."""
         todo = data.reshape(-1).view(np.uint8).data
         with self._lock, self._blame("written", ELSEWHERE):
             start, self.nbytes = self.nbytes, self.nbytes + len(todo)
@@ -98,7 +100,7 @@ class PackedFile:
         return start, self.nbytes - start
 
     def read(self, place: Place) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Return the bytes that lie there. Raise StoreError as `get` does."""
+        """Return the bytes at `place` as uint8. Raise StoreError as `get` does."""
         start, nbytes = place
         data = np.empty(nbytes, np.uint8)
         with self._blame("read back"), self.path.open("rb", buffering=0) as file:
@@ -112,16 +114,16 @@ class PackedFile:
         return data
 
     def clear(self) -> None:
-        """Forget what was put: nobody gets it any more.
+        """Discard all arrays; none of them can be read any more.
 
-        It is written over. An emptied file would have to be given pages again: measured, that
-        takes as long as all the rest.
+        Later writes overwrite them. The file isn't truncated, since the system would have to
+        allocate its pages again, which was measured to take as long as all other work.
         """
         with self._lock:
             self.nbytes = 0
 
     def remove(self) -> None:
-        """Remove the file, if there is one. Raises StoreError if that fails."""
+        """Remove the file, if there is one. Raise StoreError if that fails."""
         with self._lock, self._blame("removed"):
             if self._file:
                 self._file.close()
@@ -136,7 +138,7 @@ class PackedFile:
 
     @contextmanager
     def _blame(self, done: str, advice: str = "") -> Iterator[None]:
-        """Name the file in what goes wrong."""
+        """Turn errors into a StoreError that names the file."""
         try:
             yield
         except (OSError, RuntimeError, ValueError) as error:

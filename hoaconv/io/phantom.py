@@ -1,4 +1,4 @@
-"""A volume that exists nowhere: computed plane by plane, for demos, tests and benchmarks."""
+"""A synthetic volume, computed plane by plane, for demos, tests and benchmarks."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from hoaconv.errors import PlanError
 __all__ = ["Phantom"]
 
 _BODIES = 24
-_ROWS = 64  # rows computed at once: the float32 rows stay in the cache
+_ROWS = 64  # rows computed at once, few enough to stay in the cache as float32
 _NOISE = 0.01
 _WHITE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
@@ -22,19 +22,19 @@ Row = np.ndarray[Any, np.dtype[np.float32]]
 
 @dataclass(frozen=True)
 class Phantom(Source):
-    """Ellipsoids, shells and tubes of different grey in tissue, with noise; 0 around it.
+    """Ellipsoids, shells and tubes of different grey in noisy tissue; voxels around it are 0.
 
-    Any plane is computed from its z alone, so planes come in any order, from any thread, and
+    Each plane is computed from its z alone, so any thread can read planes in any order, and
     the same `seed` gives the same voxels.
 
     Parameters
     ----------
     shape
-        (z, y, x).
+        Voxels (z, y, x).
     dtype
         uint8, uint16 or float32 (0 to 1).
     seed
-        Which phantom.
+        Seed of the random bodies and the noise.
 
     Raises
     ------
@@ -60,11 +60,11 @@ class Phantom(Source):
 
     @property
     def stored_bytes(self) -> int:
-        """Nothing is stored."""
+        """Zero bytes: nothing is stored."""
         return 0
 
     def scratch(self) -> int:
-        """Bytes of a few float32 rows."""
+        """Return the bytes of the float32 rows that one worker holds while it computes a plane."""
         return 4 * 4 * _ROWS * self.shape[2] + (1 << 16)
 
     def read(self, z: int, out: Plane) -> None:
@@ -80,7 +80,7 @@ class Phantom(Source):
             out[rows] = grey if out.dtype.kind == "f" else np.rint(grey, out=grey)
 
     def _rows(self, z: np.float32, y: Row, x: Row, rng: np.random.Generator) -> Row:
-        """Grey from 0 to 1 of some rows; coordinates go from -1 to 1 along each axis."""
+        """Return grey values from 0 to 1 of some rows; coordinates are -1 to 1 along each axis."""
         grey = rng.standard_normal((len(y), len(x)), dtype=np.float32)
         grey *= _NOISE
         grey += 0.3 + 0.03 * np.sin(40 * y + 9 * z)
@@ -94,7 +94,7 @@ class Phantom(Source):
 
 @dataclass(frozen=True)
 class _Body:
-    """An ellipsoid; `hollow` is the part of its radius that is left out."""
+    """An ellipsoid; `hollow` is the share of its radius that is empty."""
 
     centre: tuple[float, float, float]
     radius: tuple[float, float, float]
@@ -102,7 +102,7 @@ class _Body:
     hollow: float
 
     def add(self, grey: Row, z: np.float32, y: Row, x: Row) -> None:
-        """Add this body's grey where it is, within the box that holds it."""
+        """Add this body's grey to its voxels; compute only the box around it."""
         dz = ((z - self.centre[0]) / self.radius[0]) ** 2
         dy = ((y - self.centre[1]) / self.radius[1]) ** 2
         dx = ((x - self.centre[2]) / self.radius[2]) ** 2
@@ -114,7 +114,7 @@ class _Body:
 
 
 def _body(rng: np.random.Generator) -> _Body:
-    """An ellipsoid somewhere within the tissue; a third are shells, a third are long in z."""
+    """Return a random ellipsoid in the tissue; a third are shells, a third are long along z."""
     kind = rng.integers(3)
     reach, angle = rng.uniform(0, 0.75), rng.uniform(0, 2 * np.pi)
     radius = rng.uniform(0.05, 0.3, 3) * ((6, 0.5, 0.5) if kind == 2 else (1, 1, 1))
@@ -127,5 +127,5 @@ def _body(rng: np.random.Generator) -> _Body:
 
 
 def _centres(count: int) -> Row:
-    """Voxel centres of an axis that goes from -1 to 1."""
+    """Return the centres of `count` voxels on an axis from -1 to 1, as float32."""
     return ((2 * np.arange(count, dtype=np.float32) + 1) / np.float32(count) - 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A plane as a TIFF file of its own."""
+"""Single planes as TIFF files."""
 
 import os
 from pathlib import Path
@@ -12,12 +12,12 @@ __all__ = ["check_plane_file", "write_plane"]
 
 
 def check_plane_file(path: Path, *, overwrite: bool) -> None:
-    """Refuse a file that can be seen not to be writable.
+    """Raise an error if it is clear before the run that a file can't be written.
 
     Raises
     ------
     StoreError
-        If there is one already and `overwrite` isn't asked for, or it is a folder.
+        If `path` is a folder, or exists and `overwrite` is False.
     """
     if path.is_dir():
         raise StoreError(f"{path} can't be written: it is a folder")
@@ -26,12 +26,12 @@ def check_plane_file(path: Path, *, overwrite: bool) -> None:
 
 
 def write_plane(path: Path, plane: Plane) -> None:
-    """Write a plane (y, x) of any dtype, whole or not at all.
+    """Write a plane (y, x) of any dtype as a TIFF file, completely or not at all.
 
     Raises
     ------
     StoreError
-        If that can't be done.
+        If the file can't be written.
     """
     part = path.with_name(f"{path.name}.part")
     try:

@@ -1,7 +1,7 @@
-"""Scratch: planes and layers that wait in files, which are gone when the run is over.
+"""Scratch: files of planes and layers that wait; they are removed when the run is over.
 
-Planes wait between two sweeps: rows are packed by the thread that brings them, and written one
-after the other. Layers of a pyramid wait until they are whole: see `hoaconv.pyramid.layers`.
+Planes wait between two sweeps: the thread that brings rows packs them, and they are written one
+after the other. Layers of a pyramid wait until they are complete: see `hoaconv.pyramid.layers`.
 """
 
 import os
@@ -30,20 +30,20 @@ from hoaconv.units import format_bytes
 __all__ = ["OpenScratch", "ScratchFolder", "ScratchSink", "check_space", "existing_folder"]
 
 PIECE_BYTES = 1 << 20
-"""Rows of a plane that waits between two sweeps are packed by as many bytes, or a row."""
+"""Bytes of rows that are packed at once, for planes between two sweeps; at least one row is."""
 
 
 @dataclass(frozen=True)
 class ScratchFolder(Scratch):
-    """The place where a run keeps files, as a value: nothing is made before it is opened.
+    """Place of a run's scratch files, as a value: no folder is made before it is opened.
 
     Attributes
     ----------
     folder
-        Where the files lie.
+        The folder of the files.
     shared
-        Whether other runs may be given the same folder. Each opening then adds a random number to
-        the folder's name.
+        True if other runs may get the same folder. Each opening then adds a random number to the
+        folder's name.
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class ScratchFolder(Scratch):
 
     @classmethod
     def of(cls, output: Path, under: Path | None) -> "ScratchFolder":
-        """Return the place of a run that makes `output`: under another folder, or in the output."""
+        """Return the place for the run of `output`: in the folder `under`, else in the output."""
         if under is None:
             return cls(output / SCRATCH)
         return cls(under / f"hoaconv-{output.name}", shared=True)
@@ -61,19 +61,19 @@ class ScratchFolder(Scratch):
         return ScratchSink(self, name, spec)
 
     def open(self) -> "OpenScratch":
-        """Return the folder, to put files in; it is made when the first one is written."""
+        """Return the open folder; it is made when the first file is written."""
         name = f"{self.folder.name}-{uuid4().hex}" if self.shared else self.folder.name
         return OpenScratch(self.folder.with_name(name))
 
     def free(self) -> int:
-        """Return the bytes free on the disk where the folder is or will be."""
+        """Return the free bytes of the disk that holds the folder or will hold it."""
         return disk_usage(existing_folder(self.folder)).free
 
 
 class OpenScratch:
     """A folder of packed files: made when the first is written, removed with the last.
 
-    Files of others in it are left alone. Used from several threads.
+    Files of others in it stay. Several threads may use it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -81,7 +81,13 @@ class OpenScratch:
         self._files: dict[str, PackedFile] = {}
 
     def file(self, name: str) -> PackedFile:
-        """Return a file of this name, which nobody else in this folder has; nothing is made yet."""
+        """Return a packed file of this name, not yet made on disk.
+
+        Raises
+        ------
+        PlanError
+            If a file of this name was returned before.
+        """
         if name in self._files:
             raise PlanError(f"two things called {name!r} would wait in {self.folder}")
         made = PackedFile(self.folder / name)
@@ -89,7 +95,7 @@ class OpenScratch:
         return made
 
     def remove(self) -> None:
-        """Remove all files, and the folder unless others have something in it.
+        """Remove all files, and the folder if it is then empty.
 
         Raises
         ------
@@ -103,17 +109,19 @@ class OpenScratch:
 
 
 def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:
-    """Return why a run's scratch finds no place here; folders on one disk share what is free.
+    """Return words on a disk that is too small for a run's scratch.
+
+    Folders on one disk share its free space.
 
     Parameters
     ----------
     needs
-        Folders, there or not yet, and the bytes that will wait in each at once.
+        Folders, which need not exist yet, and the most bytes that wait in each at once.
 
     Returns
     -------
     str or None
-        None where every disk has enough.
+        None if every disk has enough space.
     """
     disks: dict[int, tuple[Path, int]] = {}
     for folder, nbytes in filter(itemgetter(1), needs):
@@ -138,7 +146,7 @@ def existing_folder(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Packing:
-    """Sizes of what planes of a spec are packed into: pieces, and a table of where these lie."""
+    """Sizes of packed planes of a spec: their pieces, and the table of places of the pieces."""
 
     spec: Spec
 
@@ -154,12 +162,12 @@ class _Packing:
 
     @property
     def table_bytes(self) -> int:
-        """Bytes of the table of a plane whose pieces are single rows: start, stop and place."""
+        """Bytes of a plane's table if each piece is one row: start, stop, first byte, bytes."""
         return 4 * 8 * self.spec.plane_shape[0]
 
     @property
     def reading_bytes(self) -> int:
-        """Bytes that reading a plane takes: a packed piece, and where the plane's pieces lie."""
+        """Bytes held while a plane is read: a packed piece, and the table of its pieces."""
         return packing_bytes(self.piece_bytes) + 8 * self.table_bytes
 
     @property
@@ -177,7 +185,7 @@ class ScratchSink(Hold):
 
     @property
     def spec(self) -> Spec:
-        """The planes that are agreed on."""
+        """Shape and dtype of the planes that this sink takes."""
         return self.given
 
     @property
@@ -190,7 +198,7 @@ class ScratchSink(Hold):
         return _Packing(self.given)
 
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:  # noqa: ARG002
-        """Count rows being packed, and where planes lie."""
+        """Return the memory of rows that are being packed, and of the tables of places."""
         packing = (workers + 1) * packing_bytes(self._packing.piece_bytes)
         tables = 16 * spec.planes + 8 * self._packing.table_bytes
         return (
@@ -199,21 +207,21 @@ class ScratchSink(Hold):
         )
 
     def storing(self, spec: Spec, workers: int, economy: Economy) -> int:  # noqa: ARG002
-        """Count nothing: rows are written as they come."""
+        """Return 0 bytes: rows are written as they come."""
         return 0
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002
-        """Count all planes, as if none were smaller packed, each row by itself."""
+        """Return the bytes of all planes on disk, each row packed alone and not compressible."""
         rows = spec.planes * spec.plane_shape[0]
         return spec.nbytes + rows * HEADER + spec.planes * self._packing.table_bytes
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "ScratchWriter":  # noqa: ARG002
-        """Make ready to take planes; the file is made with the first."""
+        """Return a writer of planes; the file is made with the first plane."""
         return ScratchWriter(self)
 
     @property
     def scratch_place(self) -> Path:
-        """The folder in or beside which planes wait."""
+        """Folder in which, or beside which, planes wait."""
         return self.place.folder
 
     def trial(self, spec: Spec, plane: Plane) -> float:
@@ -240,7 +248,7 @@ class ScratchWriter(HoldWriter):
         self._tables = np.zeros((sink.given.planes, 2), np.int64)
 
     def take(self, plane: Plane, rows: slice) -> None:
-        """Pack and write a band."""
+        """Pack and write the given rows of a plane (y, x)."""
         for start in range(rows.start, rows.stop, self._rows):
             stop = min(start + self._rows, rows.stop)
             place = self.file.put(plane[start:stop])
@@ -248,20 +256,20 @@ class ScratchWriter(HoldWriter):
                 self._pieces.append((start, stop, *place))
 
     def advance(self) -> None:
-        """Write down where the plane's pieces lie."""
+        """Write the table of places of the plane's pieces; the next plane begins."""
         table = np.array(self._pieces, np.int64)
         self._tables[self._planes] = self.file.write(table)
         self._pieces.clear()
         self._planes += 1
 
     def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:  # noqa: ARG002
-        """Return how many planes there are, and the bytes that they take."""
+        """Return the number of planes and their bytes; raise PlanError if a plane is missing."""
         if self._planes != self._sink.given.planes:
             raise PlanError(f"{self._planes} planes came of {self._sink.given.planes}")
         return {"planes": self._planes, "bytes": self.file.nbytes}
 
     def kept(self) -> Source:
-        """Return what gives the planes again."""
+        """Return a source that reads the planes back."""
         return _Kept(self._sink, self.file, self._tables)
 
     def release(self) -> None:
@@ -269,13 +277,13 @@ class ScratchWriter(HoldWriter):
         self._scratch.remove()
 
     def abort(self) -> bool:
-        """Remove the file."""
+        """Remove the file; return True."""
         self._scratch.remove()
         return True
 
 
 class _Kept(Source):
-    """Planes in a file, in any order and as often as wanted: where each one's table lies."""
+    """A source of planes in a file, in any order and any number of times, found by their tables."""
 
     def __init__(
         self, sink: ScratchSink, file: PackedFile, tables: np.ndarray[Any, np.dtype[np.int64]]
@@ -288,11 +296,11 @@ class _Kept(Source):
 
     @property
     def stored_bytes(self) -> int:
-        """No byte: planes in scratch are no slices."""
+        """Zero bytes: planes in scratch are no slices."""
         return 0
 
     def read(self, z: int, out: Plane) -> None:
-        """Unpack plane `z` into `out`. Raises StoreError if it can't be read back."""
+        """Unpack plane `z` into `out` (y, x). Raise StoreError if it can't be read back."""
         start, nbytes = self._tables[z].tolist()
         table = self._file.read((start, nbytes)).view(np.int64).reshape(-1, 4)
         for first, stop, place, size in table.tolist():

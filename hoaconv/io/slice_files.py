@@ -1,4 +1,4 @@
-"""Planes to slice files: JP2 as in the Human Organ Atlas, or TIFF."""
+"""Writers of slice files: JP2 as in the Human Organ Atlas, or TIFF."""
 
 import os
 import struct
@@ -19,7 +19,7 @@ from hoaconv.errors import PlanError
 
 __all__ = ["with_resolution", "write_jp2_stack", "write_tiff_stack"]
 
-_TRIED = 2048  # edge of the part of a plane on which the quality for a ratio is sought
+_TRIED = 2048  # edge of the part of a plane that is coded to find the quality for a ratio
 _RESOLUTIONS = 6
 
 
@@ -32,22 +32,27 @@ def write_jp2_stack(
     micrometer: tuple[float, float] | None = None,
     workers: int | None = None,
 ) -> list[Path]:
-    """Write `<prefix>%06d.jp2`, numbered from 0: irreversible, in one tile.
+    """Write planes to `<prefix>%06d.jp2`, numbered from 0: irreversible, in one tile.
 
     Parameters
     ----------
     source
-        Planes of 8 or 16 bit integers.
+        Planes (y, x) of 8 or 16 bit integers.
     folder
-        Made if it isn't there; files of the same name are replaced.
+        Folder of the files; it is made if it doesn't exist. Files of the same name are replaced.
     ratio
-        Raw bytes a coded byte, of the middle plane; about, since the codec asks for a PSNR.
+        Raw bytes per coded byte of the middle plane; approximate, since the codec takes a PSNR.
     prefix
         Start of the files' names.
     micrometer
-        Voxel size (y, x) for a resolution box.
+        Voxel size (y, x) in micrometer for a resolution box; None for no such box.
     workers
         Threads; the default is the number of CPUs.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of planes.
 
     Raises
     ------
@@ -73,7 +78,10 @@ def write_tiff_stack(
     prefix: str = "slice_",
     workers: int | None = None,
 ) -> list[Path]:
-    """Write `<prefix>%06d.tif`, numbered from 0; `compression` is a name that tifffile knows."""
+    """Write planes to `<prefix>%06d.tif`, numbered from 0; return the files.
+
+    `compression` is a name that tifffile knows; None for none. Existing files are replaced.
+    """
 
     def write(plane: Plane, file: Path) -> None:
         tifffile.imwrite(file, plane, compression=compression, photometric="minisblack")
@@ -82,7 +90,7 @@ def write_tiff_stack(
 
 
 def with_resolution(coded: bytes, micrometer_y: float, micrometer_x: float) -> bytes:
-    """A JP2 file with a capture resolution box (ISO/IEC 15444-1, I.5.3.7) put into its header.
+    """Return a JP2 file with a capture resolution box added (ISO/IEC 15444-1, I.5.3.7).
 
     Raises
     ------
@@ -103,7 +111,7 @@ def with_resolution(coded: bytes, micrometer_y: float, micrometer_x: float) -> b
 
 
 def _rate(micrometer: float) -> tuple[tuple[int, int], int]:
-    """Points a metre as a fraction of two 16-bit integers and a power of ten."""
+    """Return the points per metre as a fraction of two 16-bit integers and a power of ten."""
     rate = Fraction(10**6) / Fraction(micrometer)
     power = floor(log10(rate))
     mantissa = rate / Fraction(10) ** power
@@ -119,7 +127,7 @@ def _middle(source: Source) -> Plane:
 
 
 def _level_for(plane: Plane, ratio: float) -> float:
-    """PSNR in dB at which `plane` takes about its bytes / `ratio`, by bisection."""
+    """Return the PSNR in dB at which `plane` takes about its bytes / `ratio`, by bisection."""
     low, high = 10.0, 120.0
     for _ in range(9):
         level = (low + high) / 2
@@ -131,7 +139,7 @@ def _level_for(plane: Plane, ratio: float) -> float:
 
 
 def _coded(plane: Plane, level: float) -> bytes:
-    # A code block needs a few voxels: small planes can't be halved six times.
+    # A code block needs a few voxels, so small planes can't be halved six times.
     most = max(1, min(plane.shape).bit_length() - 2)
     coded: Any = imagecodecs.jpeg2k_encode(
         plane,

@@ -1,4 +1,4 @@
-"""What a stack is made of: one image file or TIFF page for each plane."""
+"""Stored slices of a stack: one image file or TIFF page for each plane."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -19,20 +19,20 @@ __all__ = ["StoredSlice", "blame", "check_alike", "check_plane"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSlice(ABC):
-    """Where one plane is stored, and what its header promises.
+    """Place of one stored plane, and its properties from the header.
 
     Attributes
     ----------
     file
         The image file.
     page
-        Which page of a multi-page file, from 0; None for a file of its own.
+        Index of the page in a multi-page file, from 0; None for a file with one page.
     shape
-        (y, x).
+        Voxels (y, x).
     dtype
-        In the machine's byte order, one of `hoaconv.engine.spec.DTYPES`.
+        Dtype in the machine's byte order, one of `hoaconv.engine.spec.DTYPES`.
     stored_bytes
-        Bytes that reading the plane takes from disk.
+        Bytes that are read from disk for the plane.
     scratch
         Bytes held while the plane is read, besides the plane itself.
     seen
@@ -49,7 +49,7 @@ class StoredSlice(ABC):
 
     @property
     def label(self) -> str:
-        """What an error calls this slice; pages count from 1, as in ImageJ."""
+        """Name of this slice in an error message; pages count from 1, as in ImageJ."""
         return str(self.file) if self.page is None else f"{self.file}, page {self.page + 1}"
 
     @abstractmethod
@@ -59,16 +59,16 @@ class StoredSlice(ABC):
         Raises
         ------
         SourceError
-            If the plane isn't there whole.
+            If the plane isn't complete or can't be read.
         """
 
     def reduced(self, factor: int) -> "StoredSlice":
-        """The same slice at 1 / `factor` of its width and height, rounded up.
+        """Return the slice at 1 / `factor` of its width and height, rounded up.
 
         Raises
         ------
         SourceError
-            If it isn't stored so that this saves anything.
+            If the file holds no lower resolution.
         """
         raise SourceError(
             f"{self.label} can't be reduced by {factor}: only JP2 slices hold lower resolutions; "
@@ -76,12 +76,12 @@ class StoredSlice(ABC):
         )
 
     def on_gpu(self) -> "StoredSlice":
-        """The same slice, decoded by nvImageCodec.
+        """Return the slice for decoding by nvImageCodec.
 
         Raises
         ------
         SourceError
-            If that can't be done, or not exactly.
+            If nvImageCodec can't decode it, or not exactly.
         """
         raise SourceError(
             f"{self.label} can't be decoded by nvImageCodec: only whole JP2 slices are; drop "
@@ -98,17 +98,18 @@ _FAULTS = (TypeError, AttributeError, NameError, AssertionError, LookupError, Re
 
 @contextmanager
 def blame(label: str) -> Iterator[None]:
-    """Turn whatever a parser or codec raises into an error that names the slice.
+    """Turn any exception of a parser or codec into an error that names the slice.
 
-    Damaged files make the libraries below raise every kind: struct.error, TypeError, IndexError.
-    Such an exception that comes from hoaconv's own lines is a fault of hoaconv, and stays.
+    Damaged files make libraries raise exceptions of any kind: struct.error, TypeError, IndexError.
+    If such an exception comes from a line of hoaconv, it is a bug of hoaconv and is raised as it
+    is.
 
     Raises
     ------
     SourceError
-        For what may be the file's fault or the system's.
+        If the file or the system may be the cause.
     BudgetError
-        Where memory runs out, which may be nobody's.
+        If memory runs out, which may have any cause.
     """
     try:
         yield
@@ -128,14 +129,14 @@ def blame(label: str) -> Iterator[None]:
 
 
 def _is_ours(trace: TracebackType | None) -> bool:
-    """Whether the line that raised is hoaconv's, and not one of a library that it called."""
+    """Return True if a line of hoaconv raised, and not one of a library that it called."""
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN)
 
 
 def _of_system(label: str, error: OSError) -> str:
-    """What the system said of a file; codecs raise OSErrors too, without a number."""
+    """Return the message for an error of the system; codecs raise OSErrors too, without errno."""
     if error.errno in (EMFILE, ENFILE):
         return (
             f"{label} can't be opened: too many open files; raise the limit with ulimit -n, or "
@@ -153,7 +154,7 @@ def _of_system(label: str, error: OSError) -> str:
 
 
 def _damaged(label: str, error: Exception) -> str:
-    # A codec's own words may help; Python's, about a key or a division, don't.
+    # The message of a codec may help; that of Python, about a key or a division, doesn't.
     found = " ".join(str(error).split())
     said = "" if type(error).__module__ in ("builtins", "struct", "zlib") else f" ({found:.200})"
     return (
@@ -165,7 +166,7 @@ def _damaged(label: str, error: Exception) -> str:
 def check_plane(
     label: str, shape: tuple[int, ...], dtype: np.dtype[Any] | None
 ) -> tuple[tuple[int, int], np.dtype[Any]]:
-    """Shape (y, x) and dtype that a header promises, if such planes can flow.
+    """Return the shape (y, x) and dtype of a header, if hoaconv takes such planes.
 
     Raises
     ------
@@ -183,12 +184,12 @@ def check_plane(
 
 
 def check_alike(slices: Sequence[StoredSlice]) -> None:
-    """Hold every slice against the first.
+    """Check that every slice has the shape and dtype of the first.
 
     Raises
     ------
     SourceError
-        If a shape or dtype differs; the message names the first slice that does.
+        If a shape or dtype differs; the message names the first slice that differs.
     """
     first = slices[0]
     odd = [s for s in slices if (s.shape, s.dtype) != (first.shape, first.dtype)]

@@ -1,4 +1,4 @@
-"""Volumes as people name them: a stack of slices or a zarr array."""
+"""Volumes by their path: a stack of slices or a zarr array."""
 
 import os
 from dataclasses import replace
@@ -13,7 +13,7 @@ from hoaconv.io.zarr_volume import ZarrVolume, open_zarr
 __all__ = ["Volume", "open_address", "open_volume"]
 
 Volume = Stack | ZarrVolume
-"""What a path may name."""
+"""A volume that a path may name."""
 
 
 def open_volume(
@@ -25,29 +25,29 @@ def open_volume(
     reduce: int = 1,
     gpu: bool = False,
 ) -> Volume:
-    """Open what a path names; headers are checked, no voxel is decoded.
+    """Return the volume (z, y, x) that a path names; check headers, decode no voxel.
 
     Parameters
     ----------
     src
-        A folder of slices, a glob pattern, a multi-page TIFF; an OME-Zarr image, whose level 0 is
-        taken, or an array in it, as in ``brain.zarr/2``; any zarr array (z, y, x), v2 or v3.
+        A folder of slices, a glob pattern, a multi-page TIFF; an OME-Zarr image, which means its
+        level 0, or an array in it, as in ``brain.zarr/2``; any zarr array (z, y, x), v2 or v3.
     slices
-        Which slices, or planes of an array, to take, as Python slices a list.
+        Slices, or planes of an array, to take, as Python slices a list.
     allow_gaps
-        Whether missing numbers between the chosen slices are a note instead of an error.
+        If True, missing numbers between the chosen slices cause a note instead of an error.
     allow_names
-        Whether files whose names don't fit the others' are a note instead of an error.
+        If True, names that don't fit the others cause a note instead of an error.
     reduce
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
-        Whether nvImageCodec is to decode JP2 slices, instead of OpenJPEG.
+        If True, nvImageCodec decodes JP2 slices instead of OpenJPEG.
 
     Raises
     ------
     SourceError
-        If there is nothing that can be read as one volume, or it can't be reduced, or decoded by
-        nvImageCodec.
+        If the path names nothing that can be read as one volume, or the volume can't be reduced, or
+        nvImageCodec can't decode it.
     SpellingError
         If `slices` chooses nothing.
     """
@@ -58,7 +58,7 @@ def open_volume(
 
 
 def open_address(address: Address) -> Volume:
-    """Open what an address names, as `open_volume` does."""
+    """Return the volume of an address; raise the same errors as `open_volume`."""
     return _open(replace(address, given=address.path)).addressed(address, open_address)
 
 

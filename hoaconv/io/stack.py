@@ -32,13 +32,13 @@ class Stack(Addressed):
     Attributes
     ----------
     path
-        The folder or file that the slices were found by.
+        The folder or file by which the slices were found.
     notes
-        What the run must tell the user: files left out, gaps let through, sizes in conflict.
+        Messages for the user: files left out, gaps allowed, voxel sizes in conflict.
     geometry
-        As the files or the folder's name tell it, of the voxels that are read, or as `at` sets it.
+        Geometry of the voxels that are read, from the files or the folder's name, or from `at`.
     spacing
-        Stored voxels from one that is read to the next, zyx.
+        Stored voxels (z, y, x) from one voxel that is read to the next.
     """
 
     def __init__(
@@ -66,35 +66,35 @@ class Stack(Addressed):
 
     @property
     def stored_bytes(self) -> int:
-        """Bytes that reading every plane once takes from disk."""
+        """Bytes that are read from disk if every plane is read once."""
         return sum(stored.stored_bytes for stored in self._slices)
 
     labels: tuple[str, ...] = ()
-    """None: only images in zarr have label images."""
+    """Names of label images: none, since only images in zarr have them."""
 
     @property
     def image_name(self) -> str | None:
-        """None: folders of slices are called "slices" or "jp2", which tells nothing of an image."""
+        """None: folders of slices have names like "slices" or "jp2", which don't name an image."""
         return None
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that the planes are in, each once."""
+        """Files of the planes, each once."""
         return tuple(dict.fromkeys(stored.file for stored in self._slices))
 
     def file_of(self, z: int) -> Path:
-        """The file that plane `z` is in."""
+        """Return the file that holds plane `z`."""
         return self._slices[z].file
 
     def read(self, z: int, out: Plane) -> None:
-        """Decode plane `z` into `out` (y, x); safe to call from several threads.
+        """Decode plane `z` into `out` (y, x); several threads may call this.
 
         Raises
         ------
         SourceError
-            If the plane can't be decoded whole; the message names the file.
+            If the plane can't be decoded completely; the message names the file.
         ValueError
-            If `out` isn't C-contiguous, or of another shape or dtype than the stack's.
+            If `out` isn't C-contiguous, or has another shape or dtype than the plane.
         """
         stored = self._slices[z]
         if out.shape != stored.shape or out.dtype != stored.dtype or not out.flags.c_contiguous:
@@ -102,17 +102,17 @@ class Stack(Addressed):
         stored.read(out)
 
     def scratch(self) -> int:
-        """Bytes that one worker holds while it reads the worst plane, besides `out`."""
+        """Return the most bytes that one worker holds while it reads a plane, besides `out`."""
         return max(stored.scratch for stored in self._slices)
 
     def at(self, geometry: Geometry) -> "Stack":
-        """Return the same volume with its voxels of another size, or elsewhere."""
+        """Return this volume with another voxel size or origin."""
         placed = copy(self)
         placed.geometry = geometry
         return placed
 
     def choose(self, planes: Sequence[int]) -> "Stack":
-        """These slices alone, in this order."""
+        """Return a stack of these planes only, in this order."""
         taken = copy(self)
         taken._slices = tuple(self._slices[z] for z in planes)
         taken._take(planes)
@@ -134,28 +134,28 @@ def open_stack(
     reduce: int = 1,
     gpu: bool = False,
 ) -> Stack:
-    """Find the slices of a stack and check every header; no pixel is decoded.
+    """Return a stack of slices; check every header, decode no voxel.
 
     Parameters
     ----------
     src
         A folder, a glob pattern, or one file: multi-page TIFF, ImageJ, OME-TIFF, single slice.
     slices
-        Which slices (pages) to take, in natural order, as Python slices a list.
+        Slices (pages) to take, in natural order, as Python slices a list.
     allow_gaps
-        Whether missing numbers between the chosen slices are a note instead of an error.
+        If True, missing numbers between the chosen slices cause a note instead of an error.
     allow_names
-        Whether files whose names don't fit the others' are a note instead of an error.
+        If True, names that don't fit the others cause a note instead of an error.
     reduce
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
-        Whether nvImageCodec is to decode JP2 slices, instead of OpenJPEG.
+        If True, nvImageCodec decodes JP2 slices instead of OpenJPEG.
 
     Raises
     ------
     SourceError
         If the slices can't be found or read, aren't gray, don't agree, or have a gap; if they
-        can't be reduced as far, or decoded by nvImageCodec.
+        can't be reduced so far, or nvImageCodec can't decode them.
     SpellingError
         If `slices` chooses nothing.
     """
@@ -170,7 +170,7 @@ def open_stack(
     size, doubts = choose((*sizes, from_name(_named(found))))
     told = (*found.notes, *gaps, *notes, *tiff.white_notes(stored), *doubts)
     if reduce > 1:
-        check_alike(stored)  # smaller ones could agree where these don't
+        check_alike(stored)  # reduced slices could agree even if these don't
         stored = [one.reduced(reduce) for one in stored]
         told += (f"slices are decoded at 1/{reduce} of their width and height: a preview",)
     if gpu:
@@ -179,12 +179,12 @@ def open_stack(
 
 
 def step_of(slices: slice | None) -> int:
-    """Stored slices from one that is taken to the next."""
+    """Return the step of `slices` in stored slices, without its sign; 1 for None."""
     return abs(slices.step or 1) if slices else 1
 
 
 def chosen(slices: slice | None, count: int) -> list[int]:
-    """Indices that `slices` takes out of `count`. Raises SpellingError if there are none."""
+    """Return the indices that `slices` takes out of `count`. Raise SpellingError if none."""
     taken = list(range(count))[slices or slice(None)]
     if not taken:
         words = "" if slices is None else f"{slices.start}:{slices.stop}:{slices.step}"
@@ -194,7 +194,7 @@ def chosen(slices: slice | None, count: int) -> list[int]:
 
 
 def _read_headers(files: Sequence[Path]) -> Headers:
-    """Headers of all files; notes and voxel sizes of the first."""
+    """Return the headers of all files, with the notes and voxel sizes of the first."""
     if len(files) == 1 and kind_of(files[0]) == "TIFF":
         return in_threads("headers", read_volume, files, 1)[0]
     is_tiff = kind_of(files[0]) == "TIFF"
@@ -211,6 +211,6 @@ def _read_jp2(file: Path) -> Header:
 
 
 def _named(found: Found) -> Path:
-    """Whose name may tell a voxel size: an absolute path without suffix."""
+    """Return the path whose name may hold a voxel size: absolute and without suffix."""
     path = found.path.absolute()
     return path.with_suffix("") if found.path.is_file() else path

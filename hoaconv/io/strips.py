@@ -1,4 +1,4 @@
-"""Coded strips and tiles of a TIFF page: inflated to what they should hold, and no further."""
+"""Coded strips and tiles of a TIFF page, decoded to the size that they should have and no more."""
 
 from collections.abc import Callable
 from io import FileIO
@@ -14,13 +14,13 @@ from hoaconv.errors import SourceError
 __all__ = ["MOST_RATIO", "bounded", "decode_bounded", "strip_scratch"]
 
 _SLACK = 64 << 10
-_LZMA_MOST = 66 << 20  # what its highest preset remembers, and the decoder itself
+_LZMA_MOST = 66 << 20  # dictionary of the highest preset, and the decoder itself
 _codecs: Any = imagecodecs
 _LZMA, _PACKBITS = 34925, 32773
 _FILLED = 7  # bytes that fill the last word of a row
 
 _FILL: dict[int, Callable[..., Any]] = {5: _codecs.lzw_decode, _LZMA: _codecs.lzma_decode}
-"""Codecs that fill the room which they are given, and stop there."""
+"""Codecs that fill the given buffer and stop there."""
 
 _FIT: dict[int, Callable[..., Any]] = {
     8: _codecs.deflate_decode,
@@ -29,20 +29,20 @@ _FIT: dict[int, Callable[..., Any]] = {
     34926: _codecs.zstd_decode,
     50000: _codecs.zstd_decode,
 }
-"""Codecs that refuse a room which is too small, so they get somewhat more than is wanted."""
+"""Codecs that reject a buffer that is too small; they get somewhat more than is needed."""
 
 _CODECS = _FILL | _FIT
 _TOO_SMALL = ("INSUFFICIENT_SPACE", "TOO_SMALL", "TOO SMALL")
 
 MOST_RATIO = {1: 8, 5: 4096, 8: 1032, 32946: 1032, 32773: 128}
-"""Bytes that one coded byte can hold, by TIFF's number of the compression, where that is known.
+"""Most bytes that one coded byte can hold, by TIFF's number of the compression, if known.
 
-Of no compression 8: bits may be packed.
+Without compression it is 8, since bits may be packed.
 """
 
 
 def bounded(page: tifffile.TiffPage) -> bool:
-    """Whether `decode_bounded` can decode this page; else tifffile does."""
+    """Return True if `decode_bounded` can decode this page; otherwise tifffile decodes it."""
     return (
         page.compression in _CODECS
         and page.fillorder == 1
@@ -52,13 +52,13 @@ def bounded(page: tifffile.TiffPage) -> bool:
 
 
 def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Plane) -> None:
-    """Decode a page, which is changed by it, strip by strip or tile by tile.
+    """Decode a page into `out` (y, x), strip by strip or tile by tile; `page` is changed.
 
     Raises
     ------
     SourceError
-        If a strip holds less than it should, or far more. Of somewhat more, the rest is dropped,
-        as libtiff does.
+        If a strip or tile is cut short, holds less than it should, or far more. If it holds
+        slightly more, the rest is dropped, as libtiff does.
     """
     if page.dtype is None:
         raise SourceError(f"{label} holds voxels of no dtype that is known")
@@ -90,16 +90,19 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
 
 
 def _is_torn(compression: int, more: int, row: int) -> bool:
-    """Whether so many bytes more than wanted can only come from damage.
+    """Return True if `more` bytes than wanted can only come from damage.
 
-    PackBits has no checksum, and any bytes can be decoded: nothing else shows that some are
-    wrong. Whole rows, or a filled last word, are what writers add.
+    PackBits has no checksum and decodes any bytes, so only the length can show that some are
+    wrong. Writers add nothing but whole rows, or bytes that fill the last word.
     """
     return compression == _PACKBITS and more % row > _FILLED
 
 
 def _decode(compression: int, coded: bytes, wanted: memoryview, room: memoryview) -> int | None:
-    """How many bytes there are; `wanted` is the beginning of `room`. None: more than fit there."""
+    """Return the number of decoded bytes; None if they don't fit in `room`.
+
+    `wanted` is the beginning of `room`.
+    """
     if compression in _FILL:
         return len(_FILL[compression](coded, out=wanted))
     try:
@@ -111,5 +114,5 @@ def _decode(compression: int, coded: bytes, wanted: memoryview, room: memoryview
 
 
 def strip_scratch(compression: int, nbytes: int) -> int:
-    """Bytes held for one decoded strip or tile of `nbytes`, and by what decodes it."""
+    """Return the bytes held for one decoded strip or tile of `nbytes`, and by its decoder."""
     return nbytes + _SLACK + (min(nbytes, _LZMA_MOST) if compression == _LZMA else 0)

@@ -1,4 +1,4 @@
-"""TIFF pages: headers with tifffile, pixels straight from the file or through its codecs."""
+"""TIFF pages: tifffile reads headers; voxels come directly from the file, or from its codecs."""
 
 import logging
 import os
@@ -40,25 +40,25 @@ _PASS = 1 << 20  # coded bytes read at once where a page has many strips or tile
 _MOST_RATIO = 1 << 24
 _GRAY = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK)
 
-# Without a handler, Python prints the oddities that tifffile logs. Those that matter are
-# errors here; whoever sets up logging still sees them all.
+# Without a handler, Python prints the warnings that tifffile logs. Those that matter are errors
+# here; a program that sets up logging still gets all of them.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiffSlice(StoredSlice):
-    """One page.
+    """One page of a TIFF file.
 
     Attributes
     ----------
     directory
-        Byte offset of the page's tags, from which a coded page is read.
+        Byte offset of the page's tags, by which a coded page is read.
     data
-        Byte offset of the voxels if they are stored in one piece, as they are; else None.
+        Byte offset of the voxels if they are stored in one piece without coding; else None.
     swapped
-        Whether those voxels are in the other byte order.
+        True if those voxels aren't in the machine's byte order.
     white
-        Whether the page says that 0 is white.
+        True if the page says that 0 is white.
     """
 
     directory: int
@@ -67,7 +67,13 @@ class TiffSlice(StoredSlice):
     white: bool
 
     def read(self, out: Plane) -> None:
-        """Read into `out`, from a file handle of its own."""
+        """Read or decode into `out` (y, x), with a file handle of its own.
+
+        Raises
+        ------
+        SourceError
+            If the page is damaged, can't be read, or has changed since its header was read.
+        """
         with blame(self.label), opened(self.file, self.seen) as stream:
             if self.data is not None:
                 self._read_raw(out, stream, self.data)
@@ -100,20 +106,20 @@ class TiffSlice(StoredSlice):
 def read_header(
     file: Path, keep: Callable[[tifffile.TiffFile, TiffSlice], None] | None = None
 ) -> tuple[TiffSlice, tuple[str, ...], tuple[Geometry | None, ...]]:
-    """Slice, notes and voxel sizes of a file that holds one page, no pixels.
+    """Return the slice, notes and voxel sizes of a file with one page; read no voxel.
 
     Parameters
     ----------
     file
-        What to read.
+        The file to read.
     keep
-        Gets the open file and its slice, if given.
+        Function that is called with the open file and its slice, if given.
 
     Raises
     ------
     SourceError
         If the file is damaged or cut short, has more than one page or channel, or holds
-        voxels of a dtype that can't flow.
+        voxels of a dtype that hoaconv doesn't take.
     """
     with blame(str(file)), open_tiff(file) as tif:
         planes = max(len(walk(file, tif)), promised_planes(tif))
@@ -131,12 +137,12 @@ def read_header(
 
 @contextmanager
 def open_tiff(file: Path) -> Iterator[tifffile.TiffFile]:
-    """Open a TIFF with tifffile.
+    """Open a TIFF file with tifffile.
 
     Raises
     ------
     SourceError
-        If it is no regular file, or no TIFF.
+        If it isn't a regular file, or no TIFF.
     """
     check_regular(file)
     try:
@@ -150,12 +156,12 @@ def open_tiff(file: Path) -> Iterator[tifffile.TiffFile]:
 
 
 def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffSlice:
-    """Check one page and say how to read it.
+    """Check one page; return the slice that reads it.
 
     Raises
     ------
     SourceError
-        If it isn't gray, isn't one plane of a dtype that can flow, or isn't all there.
+        If it isn't gray, isn't one plane of a dtype that hoaconv takes, or isn't complete.
     """
     label = str(file) if number is None else f"{file}, page {number + 1}"
     _check_tags(label, page)
@@ -186,21 +192,26 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
 def like_slice(
     first: TiffSlice, page: tifffile.TiffPage, directory: Directory, offset: int, size: int
 ) -> TiffSlice | None:
-    """A page whose directory only differs in where its strips lie; None where that isn't all.
+    """Return the slice of a page like another one, whose strips lie elsewhere.
 
     Parameters
     ----------
     first, page
-        A page of the same structure, checked; its tags.
+        The checked slice of a page of the same structure, and the tags of that page.
     directory, offset
-        This page's, and where it is.
+        The directory of this page, and its byte offset.
     size
-        Of the file that it is in.
+        Bytes of the file of this page.
+
+    Returns
+    -------
+    TiffSlice or None
+        None if the pages differ in more than the place of their strips or tiles.
 
     Raises
     ------
     SourceError
-        If it isn't all there.
+        If the page isn't complete.
     """
     offsets, counts = directory.offsets, directory.counts
     expected, stored = prod(page.chunked), sum(counts)
@@ -223,7 +234,7 @@ def like_slice(
 
 
 def raw_slice(first: TiffSlice, offset: int, number: int) -> TiffSlice:
-    """Plane `number` of voxels that lie in one piece from `offset`, all like the first."""
+    """Return plane `number`, like the first, of planes in one piece from byte `offset` on."""
     nbytes = prod(first.shape) * first.dtype.itemsize
     return replace(
         first, page=number, stored_bytes=nbytes, data=offset + number * nbytes, scratch=0
@@ -231,9 +242,10 @@ def raw_slice(first: TiffSlice, offset: int, number: int) -> TiffSlice:
 
 
 def promised_planes(tif: tifffile.TiffFile) -> int:
-    """How many planes the metadata of ImageJ or tifffile promises; both may keep one page for all.
+    """Return the number of planes in the metadata of ImageJ or tifffile.
 
-    tifffile takes such a file for a single plane where it was cut short, without an error.
+    Both may write one page for all planes. If such a file was cut short, tifffile takes it for a
+    single plane, without an error.
     """
     if tif.imagej_metadata is not None:
         images = tif.imagej_metadata.get("images", 1)
@@ -247,7 +259,7 @@ def promised_planes(tif: tifffile.TiffFile) -> int:
 
 
 def white_notes(slices: Sequence[StoredSlice]) -> tuple[str, ...]:
-    """Tell of slices that say 0 is white, all of them or some."""
+    """Return notes on slices that say that 0 is white: all of them, or some."""
     white = [one for one in slices if isinstance(one, TiffSlice) and one.white]
     if not white:
         return ()
@@ -261,11 +273,11 @@ def white_notes(slices: Sequence[StoredSlice]) -> tuple[str, ...]:
 
 
 def voxel_sizes(tif: tifffile.TiffFile) -> tuple[Geometry | None, ...]:
-    """Every voxel size that a TIFF states, the most trusted first."""
+    """Return every voxel size that a TIFF states, the most trusted first."""
     tags = tif.pages.first.tags
     y, x = (_ratio(tags.valueof(code)) for code in (283, 282))
     imagej = tif.imagej_metadata
-    if imagej is not None and "unit" in imagej:  # then the tags are in ImageJ's unit
+    if imagej is not None and "unit" in imagej:  # the resolution tags are then in ImageJ's unit
         return (from_imagej(imagej, y, x),)
     ome = from_ome(tif.ome_metadata) if tif.ome_metadata else None
     unit = tags.valueof(296, default=2)
@@ -273,7 +285,7 @@ def voxel_sizes(tif: tifffile.TiffFile) -> tuple[Geometry | None, ...]:
 
 
 def _ratio(value: Any) -> float:
-    """A TIFF rational; 0 where the tag is absent or makes no sense."""
+    """Return a TIFF rational as a float; 0 if the tag is missing or invalid."""
     if not isinstance(value, tuple) or len(value) != 2 or not value[1]:
         return 0.0
     return float(value[0]) / float(value[1]) if isinstance(value[0], int) else 0.0
@@ -286,7 +298,7 @@ _NUMBERS = (
 
 
 def _check_tags(label: str, page: tifffile.TiffPage) -> None:
-    """Refuse tags of a damaged file that hold a list or a text where a number belongs."""
+    """Raise SourceError if a tag that must be a number is a list or a text, as after damage."""
     odd = [name for name in _NUMBERS if not isinstance(getattr(page, name), int)]
     places = (*page.dataoffsets, *page.databytecounts)
     if odd or not all(isinstance(place, int) for place in places):
@@ -310,7 +322,7 @@ def _check_gray(label: str, page: tifffile.TiffPage) -> None:
 
 
 def _spans(label: str, page: tifffile.TiffPage) -> list[tuple[int, int]]:
-    """(offset, count) of every strip or tile; each must be there."""
+    """Return (offset, count) of every strip or tile; raise SourceError if one is missing."""
     spans = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     there = sum(1 for offset, count in spans if offset and count)
     expected = prod(page.chunked)
@@ -331,7 +343,7 @@ def _check_whole(label: str, size: int, end: int) -> None:
 
 
 def _check_claim(label: str, page: tifffile.TiffPage, counts: Sequence[int], size: int) -> None:
-    """Refuse a size that no file of these bytes can hold, before anybody plans for it."""
+    """Raise SourceError, before a run is planned, if so few bytes can't hold the claimed size."""
     claimed, stored = page.nbytes, sum(counts)
     most = MOST_RATIO.get(int(page.compression), _MOST_RATIO)
     if claimed > most * stored:
@@ -353,11 +365,12 @@ def _is_swapped(page: tifffile.TiffPage) -> bool:
 
 
 def _scratch(page: tifffile.TiffPage, coded: int, largest: int) -> int:
-    """Bytes that tifffile holds while it decodes a page into a given plane.
+    """Return the bytes that tifffile holds while it decodes a page into a given plane.
 
-    Some strips' coded bytes (read in passes of `_PASS`: the pass, its parts, the pass before)
-    and one decoded strip, twice where bytes are swapped or floats unpredicted. Measured with
-    tifffile 2026.3 on strips, tiles, whole-page strips; LZW, deflate, zstd, packbits, PNG.
+    These are the coded bytes of some strips (read in passes of `_PASS`: a pass, its parts and the
+    pass before) and one decoded strip, counted twice if bytes are swapped or a predictor of floats
+    is undone. Measured with tifffile 2026.3 on strips, tiles and whole-page strips, with LZW,
+    deflate, zstd, packbits and PNG.
     """
     at_once = bounded(page) or largest == coded  # strips are read one by one, or there is one
     passes = largest if at_once else 2 * min(coded, largest + _PASS) + _PASS

@@ -1,4 +1,4 @@
-"""Headers of many TIFF files that are alike: one of each kind is parsed, others are compared."""
+"""Headers of many similar TIFF files: one of each kind is parsed, the others are compared."""
 
 from dataclasses import replace
 from io import BufferedReader
@@ -16,26 +16,26 @@ from hoaconv.io.tiff_chain import read_directory, walk
 
 __all__ = ["AlikeTiffs"]
 
-_KINDS = 64  # headers that are kept to compare others with
+_KINDS = 64  # headers that are kept for comparison, at most
 _BUFFER = 1024
 
 Header = tuple[TiffSlice, tuple[str, ...], tuple[Geometry | None, ...]]
 
 
 class AlikeTiffs:
-    """Reads headers of single-page files, from several threads; keeps some to compare with."""
+    """A reader of headers of single-page files, for several threads; it keeps some to compare."""
 
     def __init__(self) -> None:
         self._layouts: dict[bytes, Any] = {}
         self._known: dict[Any, tuple[TiffSlice, tifffile.TiffPage]] = {}
 
     def read(self, file: Path) -> Header:
-        """As `hoaconv.io.tiff.read_header`; only a header that is parsed tells voxel sizes.
+        """Return the header of a file; notes and voxel sizes are empty if it was only compared.
 
         Raises
         ------
         SourceError
-            As `hoaconv.io.tiff.read_header` does.
+            If `hoaconv.io.tiff.read_header` raises it.
         """
         with blame(str(file)):
             like = self._like(file)
@@ -52,7 +52,7 @@ class AlikeTiffs:
             self._known[first, directory.structure, directory.words] = made, tif.pages.first
 
     def _like(self, file: Path) -> TiffSlice | None:
-        """The slice, if the file's header is like one that is known."""
+        """Return the slice if the file's header is like a known one; else None."""
         with opened(file) as stream:
             size, seen = seen_now(stream)
             handle = BufferedReader(stream, _BUFFER)
@@ -60,7 +60,7 @@ class AlikeTiffs:
                 first = handle.read(4)
                 if first not in self._layouts:
                     return None
-                # As much of a TiffFile as is needed to walk its directories.
+                # These are the parts of a TiffFile that `walk` and `read_directory` use.
                 place = SimpleNamespace(seek=handle.seek, read=handle.read, size=size)
                 plain = SimpleNamespace(tiff=self._layouts[first], filehandle=place)
                 tif = cast(tifffile.TiffFile, plain)

@@ -1,4 +1,4 @@
-"""The directories of a TIFF, walked without parsing each: a file may hold 100 000."""
+"""Directories of a TIFF file, read without parsing each one: a file may hold 100 000."""
 
 import os
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ _STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 266, 277, 278, 284, 317, 322, 3
 
 
 class Directory:
-    """One directory's tags, as far as they say how its page is stored.
+    """Tags of one directory that describe how its page is stored.
 
     Attributes
     ----------
     structure
-        Equal for pages that differ only in where their strips or tiles lie, and in words.
+        Tags that are equal for pages that differ only in `offsets`, `counts` and `words`.
     offsets, counts
-        Of the strips or tiles.
+        Byte offsets of the strips or tiles, and their bytes.
     words
-        The description, in which ImageJ and others promise planes.
+        Description tag, in which ImageJ and others state the number of planes.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class Directory:
 
 
 def walk(file: Path, tif: tifffile.TiffFile) -> list[int]:
-    """Offsets of all directories, from the first to the one that says that it is the last.
+    """Return the byte offsets of all directories, from the first to the last of the chain.
 
-    tifffile drops what it can't find where a directory should be, as in a file cut short, and goes
-    round for ever where the chain leads back: nobody would know.
+    tifffile can't be used: it silently drops directories that it can't find, as in a file cut
+    short, and never ends if the chain is a loop.
 
     Raises
     ------
     SourceError
-        If the chain leads back, to where no directory is, or has none.
+        If the chain is a loop, is empty, or leads to a place without a directory.
     """
     layout, handle = tif.tiff, tif.filehandle
     handle.seek(8 if layout.is_bigtiff else 4)
@@ -81,7 +81,7 @@ def walk(file: Path, tif: tifffile.TiffFile) -> list[int]:
 
 
 def _next(tif: tifffile.TiffFile, place: int) -> int | None:
-    """Where the directory after the one at `place` is; None if there is none at `place`."""
+    """Return the offset of the directory after that at `place`; None if `place` holds none."""
     layout, handle = tif.tiff, tif.filehandle
     if place + layout.tagnosize > handle.size:
         return None
@@ -95,7 +95,7 @@ def _next(tif: tifffile.TiffFile, place: int) -> int | None:
 
 
 def read_directory(tif: tifffile.TiffFile, place: int) -> Directory:
-    """The tags of the directory at `place`, for which `walk` has looked."""
+    """Return the tags of the directory at `place`, an offset from `walk`."""
     layout, handle = tif.tiff, tif.filehandle
     handle.seek(place)
     (tags,) = unpack(layout.tagnoformat, handle.read(layout.tagnosize))
@@ -121,7 +121,7 @@ def read_directory(tif: tifffile.TiffFile, place: int) -> Directory:
 
 
 def _array(tif: tifffile.TiffFile, kind: int, count: int, value: bytes) -> Sequence[int]:
-    """Whole numbers of a tag; nothing where they can't be had."""
+    """Return the integers of a tag; none if they can't be read."""
     if kind not in _CODES:
         return ()
     dtype = np.dtype(tif.tiff.byteorder + _CODES[kind])
@@ -131,7 +131,7 @@ def _array(tif: tifffile.TiffFile, kind: int, count: int, value: bytes) -> Seque
 
 
 def _content(tif: tifffile.TiffFile, nbytes: int, value: bytes) -> bytes:
-    """What a tag holds: in its entry, or elsewhere; nothing where that isn't in the file."""
+    """Return the content of a tag, from its entry or elsewhere; empty if beyond the file's end."""
     if nbytes <= len(value):
         return value
     handle = tif.filehandle

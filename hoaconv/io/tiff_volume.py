@@ -1,4 +1,4 @@
-"""One TIFF file that holds a whole stack: plain pages, ImageJ, OME-TIFF, BigTIFF."""
+"""Single TIFF files that hold a whole stack: plain pages, ImageJ, OME-TIFF, BigTIFF."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from hoaconv.io.tiff_chain import read_directory, walk
 
 __all__ = ["read_volume"]
 
-_STRUCTURES = 256  # pages that are kept to compare others with
+_STRUCTURES = 256  # pages that are kept for comparison, at most
 _TOLD = (
     *(
         "shaped",
@@ -38,13 +38,15 @@ _TOLD = (
         "scn",
     ),
     *("qpi", "ndpi", "bif", "avs", "eer", "philips", "scanimage", "nih", "mdgel"),
-)  # kinds of file whose metadata tell tifffile what the pages are
+)  # kinds of file whose metadata describe the pages to tifffile
 
 Header = tuple[list[TiffSlice], tuple[str, ...], tuple[Geometry | None, ...]]
 
 
 def read_volume(file: Path) -> Header:
-    """Slices along z, notes and voxel sizes of one file of any number of pages, no pixels.
+    """Return slices along z, notes and voxel sizes of one file of any number of pages.
+
+    No voxel is read.
 
     Raises
     ------
@@ -75,9 +77,9 @@ def read_volume(file: Path) -> Header:
 
 
 def _written_alone(tif: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
-    """Series of one plane each that are like the first, which are one stack.
+    """Return the series that are like the first, which has one plane: together they are one stack.
 
-    tifffile makes a series of each page that it wrote by a call of its own.
+    tifffile reads each page that it wrote in a separate call as a series of its own.
     """
     first = tif.series[0]
     if first.kind != "shaped":
@@ -92,9 +94,10 @@ def _is_like(first: tifffile.TiffPageSeries, other: tifffile.TiffPageSeries) -> 
 
 
 def _plain(file: Path, tif: tifffile.TiffFile, places: list[int]) -> Header:
-    """Pages without metadata on what they are: planes in their order, however each is stored.
+    """Return the header of a file without metadata: its pages are planes in their order.
 
-    One page of each structure is parsed, the others are read off their directories.
+    Pages may be stored in different ways. One page of each structure is parsed; for the others,
+    only their directories are read.
     """
     slices, left_out = list[TiffSlice](), 0
     known = dict[Any, tuple[TiffSlice, tifffile.TiffPage]]()
@@ -133,7 +136,7 @@ def _others(file: Path, count: int) -> tuple[str, ...]:
 
 
 def _depth(file: Path, series: tifffile.TiffPageSeries) -> tuple[int, tuple[str, ...]]:
-    """How many planes, from the one axis longer than 1 besides y and x."""
+    """Return the number of planes, from the one axis longer than 1 besides y and x, and notes."""
     sizes = dict(zip(series.axes, series.shape, strict=True))
     if not series.axes.endswith("YX"):
         raise SourceError(f"{file} has the axes {series.axes}; expected planes, as in ZYX")
@@ -152,7 +155,7 @@ def _depth(file: Path, series: tifffile.TiffPageSeries) -> tuple[int, tuple[str,
 
 
 def _check_promise(file: Path, tif: tifffile.TiffFile, kind: str, depth: int) -> None:
-    """Refuse a file whose metadata speaks of more than tifffile could find in it."""
+    """Raise SourceError if the metadata promise more planes than tifffile finds in the file."""
     promised = promised_planes(tif)
     if promised > depth:
         raise SourceError(
@@ -184,7 +187,7 @@ def _slices(
 
 
 def _numbered(tif: tifffile.TiffFile, file: Path, page: Any, z: int) -> TiffSlice:
-    """Plane z, from its own tags: a series takes the first page's for all."""
+    """Return plane z, read from its own tags: a series uses those of its first page for all."""
     if page is None:
         raise SourceError(f"{file} lacks plane {z + 1}, by its own metadata")
     if page.parent is not tif:
@@ -195,7 +198,7 @@ def _numbered(tif: tifffile.TiffFile, file: Path, page: Any, z: int) -> TiffSlic
 
 
 def _left_out(file: Path, tif: tifffile.TiffFile, taken: int) -> tuple[str, ...]:
-    """Notes on other series and pyramid levels; pages that belong to neither are an error."""
+    """Return notes on other series and pyramid levels; raise SourceError for any other page."""
     first, *others = tif.series
     if first.kind == "generic":
         for page in (series.keyframe for series in others):

@@ -1,4 +1,4 @@
-"""The edge of a voxel, from wherever a scanner, ImageJ or a folder's name tells it."""
+"""Voxel sizes from the metadata of scanners, ImageJ and OME, and from folder names."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,7 +58,7 @@ _PRINT_DPI = (1, 72, 96, 150, 300)
 
 
 def unit_name(text: str) -> str | None:
-    """A length unit as OME-Zarr spells it, or None for "pixel" and words unknown here.
+    """Return a unit of length as OME-Zarr spells it, or None for "pixel" and unknown words.
 
     Examples
     --------
@@ -74,19 +74,23 @@ def unit_name(text: str) -> str | None:
 
 
 def from_metres(per_metre_y: float, per_metre_x: float, told_by: str) -> Geometry | None:
-    """Voxel size from points per metre along y and x, in micrometer.
+    """Return the voxel size in micrometer from points per metre along y and x.
 
-    None for what an image program writes that knows no voxel size: 72, 96, 300 dots an inch.
+    Return None for defaults of image programs that don't know a voxel size: 72, 96 or 300 dots
+    per inch.
     """
     if not _real(per_metre_y, per_metre_x) or _is_print(per_metre_y, per_metre_x):
         return None
-    # A JP2 box keeps 16-bit fractions: six digits are what it can say.
+    # A JP2 box stores 16-bit fractions, which hold six digits at most.
     y, x = (float(f"{1e6 / n:.6g}") for n in (per_metre_y, per_metre_x))
     return _with_z(None, y, x, "micrometer", told_by)
 
 
 def from_tiff_tags(per_unit_y: float, per_unit_x: float, unit: int) -> Geometry | None:
-    """Voxel size from a TIFF's YResolution, XResolution and ResolutionUnit (2 inch, 3 cm)."""
+    """Return the voxel size from TIFF's YResolution, XResolution and ResolutionUnit.
+
+    `unit` is 2 for inch and 3 for centimetre. Return None for other units and for 1 point per unit.
+    """
     metre = {2: 1 / 0.0254, 3: 100.0}.get(unit)
     if metre is None or per_unit_y == per_unit_x == 1:
         return None
@@ -96,7 +100,10 @@ def from_tiff_tags(per_unit_y: float, per_unit_x: float, unit: int) -> Geometry 
 def from_imagej(
     metadata: Mapping[str, Any], per_unit_y: float, per_unit_x: float
 ) -> Geometry | None:
-    """Voxel size from ImageJ's metadata and the resolution tags, which are in ImageJ's unit."""
+    """Return the voxel size from ImageJ's metadata and the resolution tags in ImageJ's unit.
+
+    Return None if the unit is no length or a resolution isn't positive.
+    """
     unit = unit_name(str(metadata.get("unit", "")))
     if unit is None or not _real(per_unit_y, per_unit_x):
         return None
@@ -105,11 +112,14 @@ def from_imagej(
 
 
 def from_ome(xml: str) -> Geometry | None:
-    """Voxel size from the first image of an OME-XML text, in the unit of its x."""
+    """Return the voxel size of the first image of an OME-XML text, in the unit of its x axis.
+
+    Return None if the text isn't XML or states no voxel size.
+    """
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        return None  # tifffile takes such a file for a plain TIFF too
+        return None  # tifffile, too, reads such a file as a plain TIFF
     pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
     unit = unit_name(pixels.get("PhysicalSizeXUnit", "µm")) if pixels is not None else None
     if pixels is None or unit is None:
@@ -121,9 +131,9 @@ def from_ome(xml: str) -> Geometry | None:
 def from_ome_zarr(image: Mapping[str, Any], level: str) -> Geometry | None:
     """Return the geometry of a level of an OME-NGFF image, in the unit of its x axis.
 
-    The level's own transformations come first, then the image's; each is a list of scales and
-    translations in any order. None where an axis has no unit of length, since a scale alone
-    counts in anything.
+    The transformations of the level are applied first, then those of the image; each is a list of
+    scales and translations in any order. Return None if an axis has no unit of length, since a
+    scale without one may be in any unit.
 
     Parameters
     ----------
@@ -139,7 +149,7 @@ def from_ome_zarr(image: Mapping[str, Any], level: str) -> Geometry | None:
         words = [str(image["axes"][axes[name]].get("unit", "")) for name in "zyx"]
         placed = [_placed(steps, axes[name]) for name in "zyx"]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        return None  # it isn't written as the specification has it
+        return None  # the metadata don't follow the specification
     units = [unit for unit in map(unit_name, words) if unit is not None]
     has_scale = any(step["type"] == "scale" for step in steps)
     if len(units) < 3 or not has_scale or not _real(*(edge for edge, _ in placed)):
@@ -152,7 +162,7 @@ def from_ome_zarr(image: Mapping[str, Any], level: str) -> Geometry | None:
 
 
 def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return the transformations of an image that hold for all its levels."""
+    """Return the transformations of an image that apply to all its levels."""
     return tuple(image.get("coordinateTransformations", ()))
 
 
@@ -173,9 +183,10 @@ def _converted(edge: float, own: str, unit: str) -> float:
 
 
 def from_name(path: Path) -> Geometry | None:
-    """Voxel size as the Human Organ Atlas writes it into a folder's name.
+    """Return the voxel size that the Human Organ Atlas writes into a folder's name.
 
-    The path's own name is searched, then its folder's and that one's folder's.
+    The path's own name is searched, then the names of its folder and of the folder above. Return
+    None if none holds a voxel size.
 
     Examples
     --------
@@ -191,7 +202,7 @@ def from_name(path: Path) -> Geometry | None:
 
 
 def choose(found: Iterable[Geometry | None]) -> tuple[Geometry | None, tuple[str, ...]]:
-    """Choose the first of what was found, with a note for each that disagrees with it."""
+    """Return the first geometry that isn't None, and a note on each that disagrees with it."""
     sizes = [size for size in found if size is not None]
     if not sizes:
         return None, ()
@@ -205,7 +216,7 @@ def choose(found: Iterable[Geometry | None]) -> tuple[Geometry | None, tuple[str
 
 
 def _agree(one: Geometry, other: Geometry) -> bool:
-    """Whether two sizes are the same but for rounding; folder names are cut to 2 decimals."""
+    """Return True if two sizes agree up to rounding; folder names are cut to 2 decimals."""
     factor = _METRES[one.unit or ""] / _METRES[other.unit or ""]
     slack = 0.0101 if other.told_by == FOLDER else 0.0
     pairs = zip(one.edges, other.edges, strict=True)
@@ -213,7 +224,7 @@ def _agree(one: Geometry, other: Geometry) -> bool:
 
 
 def _with_z(z: Any, y: float, x: float, unit: str, told_by: str) -> Geometry | None:
-    """Complete with z where it is unknown: equal to y if y and x agree, else give up."""
+    """Return the geometry; an unknown z is taken equal to y if y and x agree, else return None."""
     if not _real(y, x):
         return None
     if isinstance(z, (int, float)) and _real(abs(z)):
@@ -224,7 +235,7 @@ def _with_z(z: Any, y: float, x: float, unit: str, told_by: str) -> Geometry | N
 
 
 def _ome_edge(pixels: ElementTree.Element, axis: str, unit: str) -> float | None:
-    """One PhysicalSize attribute in `unit`, or None where it isn't a length."""
+    """Return one PhysicalSize attribute in `unit`, or None if it isn't a length."""
     own = unit_name(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
     try:
         edge = float(pixels.get(f"PhysicalSize{axis}", ""))
@@ -240,6 +251,6 @@ def _real(*lengths: float) -> bool:
 
 
 def _is_print(per_metre_y: float, per_metre_x: float) -> bool:
-    """Whether these are dots an inch that image programs write by default."""
+    """Return True if image programs write these dots per inch by default."""
     dots = [per_metre * 0.0254 for per_metre in (per_metre_y, per_metre_x)]
     return all(any(isclose(d, dpi, rel_tol=5e-4) for dpi in _PRINT_DPI) for d in dots)

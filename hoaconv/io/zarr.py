@@ -1,7 +1,7 @@
-"""Zarr arrays, written shard by shard through tensorstore; metadata comes last.
+"""Writer of zarr arrays, shard by shard through tensorstore; metadata are written last.
 
-zarr v3 (sharded or not) and v2, as in https://zarr-specs.readthedocs.io. While chunks are
-being written there is no metadata at all: a store that was left half-made can't be opened.
+It covers zarr v3 (sharded or not) and v2, as in https://zarr-specs.readthedocs.io. While chunks are
+being written there are no metadata, so an unfinished store can't be opened.
 """
 
 import json
@@ -25,19 +25,26 @@ from hoaconv.io.listing import count_files, sizes_of
 __all__ = ["ArrayWriter", "write_json", "write_nowhere"]
 
 _OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
-"""How tensorstore tells what the file system said, amid its own source locations."""
+"""Form of a file system's message in a tensorstore error, among tensorstore's source locations."""
 
 
 class ArrayWriter:
-    """Writes layers of an array, unit by unit, a bounded number at once.
+    """A writer of the layers of an array: it writes a bounded number of units at once.
 
-    No object is read back: every unit is written whole. All-zero chunks are not stored. After each
-    layer its folders are listed: what was written has to be there.
+    No object is read back, since every unit is written whole. All-zero chunks are not stored. After
+    each layer its folders are listed to check that every written file exists.
 
     Parameters
     ----------
+    path, spec
+        Folder of the array and its specification.
+    workers
+        Threads that pack and write.
+    lean
+        If True, fewer calls are under way at once: see `ArraySpec.in_flight`.
     guard
-        Called before each layer; raises StoreError if the folder isn't this run's any more.
+        Function called before each layer; it raises StoreError if the folder no longer belongs to
+        this run.
     """
 
     def __init__(
@@ -51,25 +58,27 @@ class ArrayWriter:
     ) -> None:
         self.path, self.spec, self._guard = path, spec, guard
         self.stored = self.empty = 0
-        """Shards or chunks that are there, and those of zeros, which are not stored."""
+        """Numbers of stored shards or chunks, and of those that are all zeros and not stored."""
         self.files = self.bytes = 0
-        """Files written, metadata included, and their bytes."""
+        """Number of files written, metadata included, and their bytes."""
         self._in_flight = spec.in_flight(workers, lean=lean)
         self._store = ts.open(_open_spec(path, spec, workers)).result()
 
     def write_layer(self, z: int, layer: Slab, y: int = 0, x: int = 0) -> None:
-        """Write planes `z` onward; returns when they are stored, so that `layer` is free again.
+        """Write a layer (z, y, x) that begins at plane `z`, row `y` and column `x`.
 
-        A piece of a layer begins at row `y` and column `x`, and is made of whole units.
+        Return when it is stored, so that `layer` may be used again. `layer` may be a piece of a
+        layer, of whole units.
 
         Raises
         ------
         StoreError
-            If the file system refuses, the folder isn't this run's any more, or a file is missing.
+            If the file system refuses, the folder no longer belongs to this run, or a file is
+            missing.
         """
         self._guard()
         begun: deque[Any] = deque()
-        try:  # without a loop: an interrupt at its jumps would be outside, in Python 3.13
+        try:  # no loop here: in Python 3.13 an interrupt at its jumps would escape the `try`
             self._write(begun, z, layer, y, x)
         except (OSError, ValueError) as error:
             raise StoreError(f"{self.path}: {_reason(error)}") from error
@@ -79,12 +88,13 @@ class ArrayWriter:
             self._check_row(z, y + row, x, layer[:, row : row + self.spec.unit[1]])
 
     def _write(self, begun: deque[Any], z: int, layer: Slab, y: int, x: int) -> None:
-        """Write a layer; `begun` holds the writes that are under way."""
+        """Write a layer; keep the writes that are under way in `begun`."""
         for rows, columns in regions(layer.shape[1:], self.spec.write_shape[1:]):
             part = layer[:, rows, columns]
             there = (_moved(rows, y), _moved(columns, x))
             target = self._store[z : z + len(layer), *there]
-            # In one step, which no interrupt can divide: a write that has begun is waited for.
+            # `map` starts the write and `extend` keeps it in one step, which no interrupt can
+            # divide: every write that has begun must be waited for.
             write = partial(target.write, can_reference_source_data_indefinitely=True)
             begun.extend(map(write, (part,)))
             if len(begun) >= self._in_flight:
@@ -93,12 +103,12 @@ class ArrayWriter:
             _wait_for_first(begun)
 
     def _check_row(self, z: int, y: int, x: int, row: Slab) -> None:
-        """Hold a row of units against the folder that they lie in, and count them.
+        """Compare a row of units with the listing of their folder, and count them.
 
         Raises
         ------
         StoreError
-            If one is missing that isn't all zeros, or is empty.
+            If a file is empty, or a file is missing whose unit isn't all zeros.
         """
         depth, height, width = self.spec.unit
         prefix = ("c",) if self.spec.zarr_format == 3 else ()
@@ -122,7 +132,7 @@ class ArrayWriter:
                 self.empty += 1
 
     def _check_count(self) -> None:
-        """Hold how many files there are against how many were written."""
+        """Raise StoreError if there are fewer files than were written."""
         try:
             found = count_files(self.path)
         except OSError as error:
@@ -134,7 +144,7 @@ class ArrayWriter:
             )
 
     def write_metadata(self) -> None:
-        """Make the array readable: to be called when all layers are written.
+        """Write the metadata, which make the array readable; call this after all layers.
 
         Raises
         ------
@@ -191,21 +201,21 @@ METADATA = (b"zarr.json", b".zarray", b".zattrs")
 
 
 def _wait_for_first(begun: deque[Any]) -> None:
-    """It leaves the queue when it is done: an interrupt while waiting must not lose it."""
+    """Wait for the first write, then remove it: an interrupt while waiting must not lose it."""
     stop.wait(partial(_is_done, begun[0]))
     begun[0].result()
     begun.popleft()
 
 
 def _is_done(future: Any, seconds: float) -> bool:
-    """Wait for a write so many seconds; return whether it is done."""
+    """Wait for a write for so many seconds at most; return True if it is done."""
     with suppress(TimeoutError):
         future.exception(timeout=seconds)
     return bool(future.done())
 
 
 def _settle(begun: deque[Any]) -> None:
-    """Wait for writes that nobody asks about any more: they refer to the layer."""
+    """Wait for the remaining writes and ignore their errors: they refer to the layer's memory."""
     for future in begun:
         future.exception()
 
@@ -219,7 +229,7 @@ def _reason(error: Exception) -> str:
 
 
 def write_json(path: Path, value: object) -> int:
-    """Write a JSON file so that it is there whole or not at all; return its bytes.
+    """Write a JSON file, completely or not at all; return its bytes.
 
     Raises
     ------

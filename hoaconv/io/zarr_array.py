@@ -1,4 +1,4 @@
-"""A zarr array opened for reading, piece by piece, through tensorstore."""
+"""Zarr arrays opened for reading, piece by piece, through tensorstore."""
 
 import re
 from collections.abc import Sequence
@@ -20,25 +20,25 @@ from hoaconv.io.zarr_store import StoredArray
 __all__ = ["Piece", "ZarrArray"]
 
 PIECE_BYTES = 1 << 22
-"""Chunks of fewer bytes are read several at a time, so that Python is called less often."""
+"""Smaller chunks are read several in one call, so that Python is called less often."""
 
 LOOKED_AT = 1000
-"""Files whose sizes are asked for, at the most: their mean tells those of all."""
+"""Files whose sizes are read, at most: the total is estimated from their mean."""
 
 _NOISE = re.compile(r" \[(source locations|tensorstore_spec)=.*", re.DOTALL)
-"""What tensorstore says for its own developers."""
+"""Form of the part of a message that tensorstore writes for its own developers."""
 
 Piece = tuple[slice, slice]
-"""Rows and columns of a layer that are decoded in one call: whole chunks."""
+"""Rows and columns of a layer that are decoded in one call; they cover whole chunks."""
 
 
 class ZarrArray:
-    """An open array, whose axes of length 1 before z are left out.
+    """An open array (z, y, x); axes of length 1 before z are dropped.
 
     Raises
     ------
     SourceError
-        If it can't be opened, isn't one 3-D volume, or has a dtype that doesn't flow.
+        If it can't be opened, isn't one 3-D volume, or has a dtype that hoaconv doesn't take.
     """
 
     def __init__(self, stored: StoredArray) -> None:
@@ -55,12 +55,12 @@ class ZarrArray:
 
     @property
     def chunk_bytes(self) -> int:
-        """Bytes of a chunk, decoded: all of it, even where the array ends within."""
+        """Bytes of a decoded chunk, counted whole even if the array ends within it."""
         return prod(self.chunk) * self.spec.dtype.itemsize
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
-        """Of a layer: a chunk each, or as many along x as are worth a call."""
+        """Pieces of a layer: one chunk each, or several along x if chunks are small."""
         (ny, nx), (dy, dx) = self.spec.plane_shape, self._across
         dx *= self._many
         corners = product(range(0, ny, dy), range(0, nx, dx))
@@ -68,7 +68,7 @@ class ZarrArray:
 
     @property
     def piece_count(self) -> int:
-        """How many pieces a layer has, without listing them."""
+        """Number of pieces of a layer, not listed."""
         rows, columns = self._widths
         return -(-self.spec.shape[1] // rows) * -(-self.spec.shape[2] // columns)
 
@@ -79,7 +79,7 @@ class ZarrArray:
         )
 
     def piece_bytes(self, planes: int) -> int:
-        """Bytes held while a piece of so many planes is read: packed chunks, decoded, picked."""
+        """Return the bytes held while a piece is read: packed and decoded chunks, chosen planes."""
         rows, columns = (
             min(n, c) for n, c in zip(self.spec.plane_shape, self._widths, strict=True)
         )
@@ -92,24 +92,26 @@ class ZarrArray:
 
     @property
     def _index_bytes(self) -> int:
-        """Of a shard's index: where each of its chunks lies, packed and not."""
+        """Bytes of a shard's index of the places of its chunks, packed and unpacked."""
         chunks = prod(o // c for o, c in zip(self._objects, self.chunk, strict=True))
         return 2 * 16 * chunks if chunks > 1 else 0
 
     def read(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
-        """Decode some ascending planes of a layer, as far as the piece reaches, into `out`.
+        """Decode a piece of some planes of a layer, in ascending order, into `out` (z, y, x).
+
+        A missing chunk has the fill value.
 
         Raises
         ------
         SourceError
-            If a chunk that is there can't be read whole. One that isn't is the fill value.
+            If a stored chunk can't be read completely.
         """
         part = self.store[(_index(planes), *piece)]
         try:
             coming = part.read()
             stop.wait(lambda seconds: _is_there(coming, seconds))
             out[...] = coming.result()
-        except Exception as error:  # damaged chunks make the codecs raise every kind
+        except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
             raise SourceError(
                 f"{self.stored.path}, planes {planes[0]} to {planes[-1]}, can't be read "
                 f"({_words(error)}); a chunk may be damaged or cut short: copy it again"
@@ -117,7 +119,7 @@ class ZarrArray:
 
     @cached_property
     def stored_bytes(self) -> int:
-        """Bytes of all chunks or shards on disk; of very many, as some of them tell."""
+        """Bytes of all chunks or shards on disk, estimated from `LOOKED_AT` if there are more."""
         counts: list[int] = [-(-n // c) for n, c in zip(self._shape, self._objects, strict=True)]
         total: int = prod(counts)
         asked = min(total, LOOKED_AT)
@@ -129,10 +131,10 @@ class ZarrArray:
         try:
             return file.stat().st_size
         except OSError:
-            return 0  # a chunk that isn't there takes no bytes; one that is forbidden tells later
+            return 0  # a missing chunk takes no bytes; a forbidden one raises when it is read
 
     def _key(self, where: Sequence[int]) -> str:
-        """The file of a chunk or shard."""
+        """Return the file of a chunk or shard, relative to the array's folder."""
         numbers, metadata = map(str, where), self.stored.metadata
         if self.stored.zarr_format == 2:
             return str(metadata.get("dimension_separator", ".")).join(numbers)
@@ -143,7 +145,7 @@ class ZarrArray:
 
 
 def _is_there(coming: Any, seconds: float) -> bool:
-    """Wait for what is being read so many seconds; return whether it is there, or never will be."""
+    """Wait for a read for so many seconds at most; return True if it is done or has failed."""
     with suppress(TimeoutError):
         coming.exception(timeout=seconds)
     return bool(coming.done())
@@ -167,7 +169,7 @@ def _opened(stored: StoredArray) -> Any:
 
 
 def _words(error: Exception) -> str:
-    """What tensorstore says, without its source code's lines."""
+    """Return the message of tensorstore, without the locations in its source code."""
     return _NOISE.sub("", str(error)).partition(": ")[2] or str(error)
 
 
@@ -183,7 +185,7 @@ def _dtype(stored: StoredArray, store: Any) -> np.dtype[Any]:
 
 
 def _leading(stored: StoredArray, shape: tuple[int, ...]) -> int:
-    """How many axes stand before z, y and x. Raises SourceError for what is no 3-D volume."""
+    """Return the number of axes before z, y and x. Raise SourceError if it is no 3-D volume."""
     names = stored.axes if len(stored.axes) == len(shape) else (None,) * len(shape)
     lead = len(shape) - 3
     found = ", ".join(f"{name or 'unnamed'} {n}" for name, n in zip(names, shape, strict=True))
@@ -200,7 +202,7 @@ def _leading(stored: StoredArray, shape: tuple[int, ...]) -> int:
 
 
 def _is_other(name: str | None, axis: str) -> bool:
-    """Whether an axis is known to be another one; a name that says nothing is taken."""
+    """Return True if the name is that of another known axis; unknown names are accepted."""
     return name is not None and name.lower() in "tczyx" and name.lower() != axis
 
 

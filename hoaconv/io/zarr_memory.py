@@ -1,17 +1,17 @@
-"""What chunks hold on their way to disk; measured, with data that can't be compressed."""
+"""Memory of chunks while they are packed and written, measured with incompressible data."""
 
 from hoaconv.io.compressor import Compressor
 
 __all__ = ["packing_bytes"]
 
 CHUNK_BYTES = 3 << 10
-"""What tensorstore keeps of a chunk under way besides its bytes."""
+"""Bytes that tensorstore holds for a chunk under way, besides the chunk itself."""
 
 HOLE_BYTES = 3 << 16
-"""A hole that a chunk's copy leaves, at the most."""
+"""Bytes of the unused hole that a chunk's copy leaves in the heap, at most."""
 
 SMALL_CHUNK = 1 << 16
-"""Of a chunk no larger, what blosc works in leaves no hole."""
+"""Bytes of a chunk up to which blosc's working memory leaves no hole in the heap."""
 
 
 def packing_bytes(
@@ -23,10 +23,10 @@ def packing_bytes(
     sharded: bool,
     copied: bool,
 ) -> int:
-    """Bytes held while so many chunks are under way, besides the layer.
+    """Return the bytes held while so many chunks are under way, besides the layer.
 
-    A shard's chunks wait, encoded, for the last one. If they are `copied`, all of them before the
-    first is encoded. Without shards a chunk is copied, then encoded.
+    The encoded chunks of a shard wait for the last one. If `copied`, all chunks of a shard are
+    copied before the first is encoded. Without shards, each chunk is copied and then encoded.
     """
     size = chunks * chunk_bytes
     held = 2 * size if copied or not sharded else int(1.2 * size)
@@ -37,12 +37,12 @@ def packing_bytes(
 
 
 def _hole(chunk_bytes: int, compressor: Compressor) -> int:
-    """What malloc can't use again of what packing a chunk took, as long as the chunk waits.
+    """Return the bytes that malloc can't use again after packing a chunk, while the chunk waits.
 
-    Where its copy was, and what blosc worked in, some small thing that stays with it takes a bit;
-    the rest is too little for the next. Packed by zstd, shards of chunks of 128 KiB took 3.1 times
-    their size, of 256 KiB 2.3, of 512 KiB 2.1; by lz4 2, 1.3 and 1.3 times. Chunks that are mapped
-    one by one leave no holes, but take longer.
+    A small object of the chunk stays in the memory of its copy, and in blosc's working memory. The
+    rest of that memory is too small for the next chunk. Packed by zstd, shards with chunks of
+    128, 256 and 512 KiB took 3.1, 2.3 and 2.1 times their size; packed by lz4, 2, 1.3 and 1.3
+    times. Chunks that are memory-mapped one by one leave no holes, but take longer.
     """
     copy = min(chunk_bytes, HOLE_BYTES)
     if chunk_bytes <= SMALL_CHUNK or (compressor.cname != "zstd" and not compressor.block):

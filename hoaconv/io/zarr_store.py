@@ -1,7 +1,7 @@
-"""Where in a zarr store an array lies, and what the metadata around it tells.
+"""Search for an array in a zarr store, with the metadata of the image around it.
 
-zarr v3 and v2, with or without the OME-NGFF metadata of an image (0.4, 0.5): the specifications
-are https://zarr-specs.readthedocs.io and https://ngff.openmicroscopy.org.
+It covers zarr v3 and v2, with or without the OME-NGFF metadata of an image (0.4, 0.5). The
+specifications are https://zarr-specs.readthedocs.io and https://ngff.openmicroscopy.org.
 """
 
 import json
@@ -21,7 +21,7 @@ from hoaconv.io.voxel_size import from_ome_zarr
 
 __all__ = ["StoredArray", "find_array", "is_zarr"]
 
-_LISTED = 8  # arrays and groups that an error lists
+_LISTED = 8  # arrays and groups that an error lists, at most
 
 
 @dataclass(frozen=True)
@@ -31,23 +31,23 @@ class StoredArray:
     Attributes
     ----------
     path
-        Its folder.
+        Folder of the array.
     name
-        What people call it: from the store's own name on, as in ``brain.zarr/0``.
+        Path that begins with the store's own name, as in ``brain.zarr/0``.
     zarr_format
-        3 or 2.
+        Version of the zarr format, 3 or 2.
     metadata
-        Its ``zarr.json`` or ``.zarray``.
+        Content of its ``zarr.json`` or ``.zarray``.
     axes
-        What its axes are called, as far as somebody says; None where nobody does.
+        Names of its axes; None for an axis without a name, empty if the metadata name none.
     geometry
-        As the image's metadata tells it; None where it tells no voxel size.
+        Geometry from the image's metadata; None if they state no voxel size.
     image_name
-        What the image around it is called; None where there is none, or it has no name.
+        Name of the image around it; None if there is no image, or it has no name.
     labels
         Names of the image's label images.
     levels
-        Folders of all arrays of the image, level 0 first; none where there is no image.
+        Folders of all arrays of the image, level 0 first; empty if there is no image.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class StoredArray:
 
 @dataclass(frozen=True)
 class _Node:
-    """A group or an array: its metadata and attributes."""
+    """Metadata and attributes of a group or an array."""
 
     zarr_format: int
     array: Mapping[str, Any] | None
@@ -71,7 +71,7 @@ class _Node:
 
     @property
     def images(self) -> Sequence[Mapping[str, Any]]:
-        """OME-NGFF's multiscales: below ``ome`` in 0.5, at the root in 0.4."""
+        """Multiscales of OME-NGFF: below ``ome`` in 0.5, at the root in 0.4."""
         ome = self.attributes.get("ome")
         found = (ome if isinstance(ome, Mapping) else self.attributes).get("multiscales", ())
         listed = found if isinstance(found, list) else ()
@@ -79,9 +79,9 @@ class _Node:
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a path is that of a store, or of something in one, be it there or not.
+    """Return True for the path of a store, and for a path inside a store, even a missing one.
 
-    A pattern that nothing is called by stands for slices, wherever they are.
+    A glob pattern that is no existing path means slices, even inside a store.
     """
     if _is_node(path) or (path.suffix == ".zarr" and os.path.isdir(path)):
         return True
@@ -91,12 +91,12 @@ def is_zarr(path: Path) -> bool:
 
 
 def find_array(path: Path) -> StoredArray:
-    """Find an array by its own path or by that of an OME-Zarr image, whose level 0 it then is.
+    """Return the array at a path, or level 0 of the OME-Zarr image at a path.
 
     Raises
     ------
     SourceError
-        If there is none; the message says what there is instead.
+        If there is no array; the message lists what is there instead.
     """
     node = _read(path) if _is_node(path) else None
     if node is None:
@@ -115,11 +115,11 @@ def find_array(path: Path) -> StoredArray:
 
 
 def _is_node(path: Path) -> bool:
-    return any(os.path.isfile(path / name) for name in ZARR_FILES)  # False for what is no name
+    return any(os.path.isfile(path / name) for name in ZARR_FILES)  # False for invalid names
 
 
 def _instead(path: Path) -> str:
-    """What there is to be named, in the folder or in the nearest one around it."""
+    """Return words that list the nodes in the folder, or in the nearest existing one around it."""
     around = (path.absolute(), *path.absolute().parents)
     there = next(folder for folder in around if os.path.isdir(folder))
     try:
@@ -133,7 +133,7 @@ def _instead(path: Path) -> str:
 
 
 def _read(path: Path) -> _Node:
-    """Metadata of a group or array. Raises SourceError if it can't be made sense of."""
+    """Return the metadata of a group or array. Raise SourceError if they are invalid."""
     if os.path.isfile(path / "zarr.json"):
         read = _json(path / "zarr.json")
         array = read if read.get("node_type") == "array" else None
@@ -160,7 +160,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
-    """The array, with what an image around it tells."""
+    """Return the array, with properties from the image around it."""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
     root, image, level = path, None, ""
@@ -190,7 +190,7 @@ def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
 
 
 def _labels(image: Path) -> tuple[str, ...]:
-    """Names in the list of labels of an image's group."""
+    """Return the names of label images that an image's group lists."""
     folder = image / "labels"
     attributes = _read(folder).attributes if _is_node(folder) else {}
     listed = _mapping(attributes.get("ome", attributes)).get("labels")
@@ -198,7 +198,7 @@ def _labels(image: Path) -> tuple[str, ...]:
 
 
 def _levels(path: Path, image: Mapping[str, Any]) -> list[str]:
-    """Paths of an image's arrays, level 0 first."""
+    """Return the paths of an image's arrays, level 0 first."""
     datasets = image.get("datasets")
     found = [_mapping(d).get("path") for d in datasets] if isinstance(datasets, list) else []
     if not all(isinstance(level, str) and level for level in found):
@@ -207,14 +207,14 @@ def _levels(path: Path, image: Mapping[str, Any]) -> list[str]:
 
 
 def _axes_of(image: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """Axes as NGFF 0.4 and later tell them, with a name each; 0.3 has the names alone."""
+    """Return names of axes, which NGFF 0.3 lists alone, and 0.4 and later with properties."""
     axes = image.get("axes")
     listed = axes if isinstance(axes, list) else []
     return tuple(_name(_mapping(a).get("name") if isinstance(a, Mapping) else a) for a in listed)
 
 
 def _own_axes(array: Mapping[str, Any], attributes: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """Axes as the array itself names them: v3's own way, or xarray's."""
+    """Return names of axes from the array's own metadata, in the form of v3 or of xarray."""
     listed = array.get("dimension_names") or attributes.get("_ARRAY_DIMENSIONS")
     return tuple(map(_name, listed)) if isinstance(listed, list) else ()
 

@@ -1,4 +1,4 @@
-"""Arrays at both ends of a sweep: planes from any array, planes into a NumPy array."""
+"""Arrays at both ends of a sweep: a source of planes from any array, a sink into a NumPy array."""
 
 import mmap
 from collections.abc import Mapping, Sequence
@@ -22,25 +22,25 @@ __all__ = ["ArraySink", "ArraySource"]
 
 
 PIECE_BYTES = 1 << 25
-"""Chunks of fewer bytes are read several at a time, so that the array is sliced less often."""
+"""Smaller chunks are read several in one call, so that the array is sliced less often."""
 
 
 class ArraySource(LayeredSource):
-    """Planes of an array (z, y, x): of NumPy, Dask, h5py, zarr, or anything sliced like these.
+    """A source of planes of an array (z, y, x): of NumPy, Dask, h5py, zarr, or sliced like these.
 
-    Of an array in chunks a layer of chunks is read at once, and kept until its planes are given.
-    Booleans are read as uint8, 0 and 1. The array is sliced by several threads.
+    If an array has chunks, a layer of chunks is read at once and kept until its planes are given.
+    Booleans are read as uint8, 0 and 1. Several threads slice the array.
 
     Parameters
     ----------
     array
-        It has `shape`, `dtype` and slicing; ``array[a:b]``, and where it is in many chunks along y
-        ``array[a:b, c:d]``, give what NumPy takes as an array.
+        Object with `shape`, `dtype` and slicing. NumPy must be able to make an array of
+        ``array[a:b]``, and of ``array[a:b, c:d]`` if there are many chunks along y.
 
     Raises
     ------
     SourceError
-        If it hasn't three axes, or a dtype that hoaconv doesn't take.
+        If the array hasn't three axes, or has a dtype that hoaconv doesn't take.
     """
 
     spacing = (1, 1, 1)
@@ -67,7 +67,7 @@ class ArraySource(LayeredSource):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The file or folder of a memory map, of h5py's or zarr's arrays, as far as it is known."""
+        """File or folder of a memory map, or of an array of h5py or zarr; empty if unknown."""
         name = getattr(self.array, "filename", None)
         name = name or getattr(getattr(self.array, "file", None), "filename", None)
         if name:
@@ -77,12 +77,12 @@ class ArraySource(LayeredSource):
 
     @property
     def stored_bytes(self) -> int:
-        """Bytes of all planes, decoded: how an array is stored is its own affair."""
+        """Bytes of all planes, decoded, since the stored size of the array is unknown."""
         return self._spec.nbytes
 
     @property
     def depth(self) -> int:
-        """Planes of a layer of chunks."""
+        """Number of planes of a layer of chunks."""
         return self._depth
 
     @property
@@ -92,13 +92,17 @@ class ArraySource(LayeredSource):
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
-        """Rows of whole chunks, as many as are worth a call; all columns."""
+        """Rows and columns of each piece: whole chunks along y, several if small; all columns."""
         (ny, nx), rows = self._spec.plane_shape, _chunk_length(self.array, 1)
         many = -(-PIECE_BYTES // (self._depth * rows * nx * self._spec.dtype.itemsize))
         return tuple((band, slice(0, nx)) for band in bands(ny, many * rows))
 
     def piece_bytes(self, planes: int) -> int:  # noqa: ARG002 - a chunk is decoded whole
-        """Return twice a piece's bytes: other libraries decode chunks, then put them together."""
+        """Return the bytes held while a piece is read, besides the planes.
+
+        For NumPy arrays it is 0. For others it is twice the bytes of a piece, since their libraries
+        decode chunks and then join them.
+        """
         if isinstance(self.array, np.ndarray):
             return 0
         tallest: int = max(rows.stop - rows.start for rows, _ in self.pieces)
@@ -106,12 +110,12 @@ class ArraySource(LayeredSource):
         return 2 * self._depth * tallest * row
 
     def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
-        """Copy some planes of a layer, as far as the piece reaches.
+        """Copy a piece of some planes of a layer, in ascending order, into `out` (z, y, x).
 
         Raises
         ------
         SourceError
-            If the array can't be read there.
+            If the array can't be read there, or gives another shape.
         """
         start, stop = planes[0], planes[-1] + 1
         slab = self._slab(start, stop, piece[0])
@@ -119,11 +123,11 @@ class ArraySource(LayeredSource):
         _unload(self.array)
 
     def _slab(self, start: int, stop: int, rows: slice) -> Slab:
-        """Return rows of some of the array's planes, as a NumPy array."""
+        """Return rows of planes `start` to `stop` - 1 as a NumPy array (z, y, x)."""
         whole = len(self.pieces) == 1
         try:
             slab = np.asarray(self.array[start:stop] if whole else self.array[start:stop, rows])
-        except Exception as error:  # whatever library the array is of raises its own
+        except Exception as error:  # each library raises exceptions of its own
             raise SourceError(f"planes {start} to {stop - 1} can't be read: {error}") from error
         shape = (stop - start, rows.stop - rows.start, self._spec.shape[2])
         if slab.shape != shape:
@@ -134,7 +138,7 @@ class ArraySource(LayeredSource):
         return slab
 
     def at(self, geometry: Geometry) -> "ArraySource":
-        """Return the same volume with its voxels of another size, or elsewhere."""
+        """Return this volume with another voxel size or origin."""
         placed = copy(self)
         placed.geometry = geometry
         return placed
@@ -154,7 +158,7 @@ def _unload(array: Any) -> None:
 
 
 def _chunk_length(array: Any, axis: int) -> int:
-    """Return the length of a chunk along an axis; without chunks 1 along z, and all along y."""
+    """Return the length of a chunk along an axis; without chunks, 1 along z and all along y."""
     chunks = None if isinstance(array, np.ndarray) else getattr(array, "chunks", None)
     if not chunks:
         return 1 if axis == 0 else int(array.shape[axis])
@@ -163,20 +167,20 @@ def _chunk_length(array: Any, axis: int) -> int:
 
 
 class ArraySink(Sink):
-    """Planes into one NumPy array, which `array` is when the run is over."""
+    """A sink of planes into one NumPy array; after the run, it is the attribute `array`."""
 
     array: Slab
 
     def infer(self, spec: Spec) -> Spec:
-        """Return the spec as it is: any fits."""
+        """Return the spec unchanged: the sink takes any planes."""
         return spec
 
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:  # noqa: ARG002
-        """Count the array."""
+        """Return the memory of the array."""
         return (Use(str(self), "the array that is returned", spec.nbytes),)
 
     def storing(self, spec: Spec, workers: int, economy: Economy) -> int:  # noqa: ARG002
-        """Count nothing besides."""
+        """Return 0 bytes: storing a plane takes no further memory."""
         return 0
 
     def files(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
@@ -184,23 +188,23 @@ class ArraySink(Sink):
         return 0
 
     def trial(self, spec: Spec, plane: Plane) -> float:  # noqa: ARG002 - as above
-        """Return 0: it takes no time that counts."""
+        """Return 0 seconds: the time to store a plane is negligible."""
         return 0.0
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> Writer:  # noqa: ARG002
-        """Make the array; return its writer."""
+        """Allocate the array (z, y, x); return its writer."""
         self.array = np.empty(spec.shape, spec.dtype)
         return _ArrayWriter(self.array)
 
     def warm(self, spec: Spec) -> None:
-        """Compile nothing."""
+        """Do nothing: there are no kernels to compile."""
 
     def __str__(self) -> str:
         return "array"
 
 
 class _ArrayWriter(Writer):
-    """Lends planes their places in the array; what is made elsewhere is copied."""
+    """A writer that lends parts of the array as planes; it copies planes made elsewhere."""
 
     def __init__(self, array: Slab) -> None:
         self._array, self._next = array, 0

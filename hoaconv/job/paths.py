@@ -1,4 +1,4 @@
-"""Where a run may write: outputs, scratch and reports, apart from the source and each other."""
+"""Checks of paths: outputs, scratch and reports lie apart from the source and each other."""
 
 import os
 import re
@@ -29,13 +29,13 @@ __all__ = [
     "take_source",
 ]
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a Path has lost one of two slashes
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # one slash, since a Path drops the second
 OTHER_FORMATS = (
     *(".h5", ".hdf5", ".nxs", ".nx", ".n5", ".tif", ".tiff", ".jp2", ".j2k", ".jpx", ".png"),
     *(".jpg", ".nii", ".gz", ".nrrd", ".mha", ".mhd", ".raw", ".vol", ".edf", ".npy", ".npz"),
     *(".dcm", ".zip", ".ozx", ".json"),
 )
-"""Suffixes that promise something else than an OME-Zarr folder."""
+"""Suffixes of other formats than OME-Zarr folders."""
 
 
 def output_path(dst: PathLike) -> Path:
@@ -44,9 +44,9 @@ def output_path(dst: PathLike) -> Path:
     Raises
     ------
     SpellingError
-        If it has no name, or is an address.
+        If it has no name, or is a URL.
     StoreError
-        If its name is that of another format, or none that a store can have.
+        If its suffix is that of another format, or a store can't have its name.
     """
     if not os.fspath(dst):
         raise SpellingError("source and output need a name; was a shell variable empty?")
@@ -65,28 +65,28 @@ def output_path(dst: PathLike) -> Path:
 
 
 def check_beside(output: Path, src: PathLike) -> None:
-    """Refuse an output that lies in the folder of its source, or holds it.
+    """Raise an error if an output lies in the folder of its source, or contains it.
 
     Raises
     ------
     SpellingError
         If the source has no name.
     StoreError
-        If so.
+        If the output lies in the source's folder, contains it, or can't be used.
     """
     if not os.fspath(take_source(src)):
         raise SpellingError("source and output need a name; was a shell variable empty?")
     try:
-        if os.path.isdir(src):  # unlike Path.is_dir, False for what can't be a name
+        if os.path.isdir(src):  # unlike Path.is_dir, False for invalid names
             check_apart(output, [Path(src) / "slice"])
-    except StoreError:  # an OSError too
+    except StoreError:  # which is also an OSError
         raise
     except OSError as error:
         raise StoreError(f"{output} can't be used: {error.strerror}") from error
 
 
 def _other_format(path: Path) -> str | None:
-    """Return why the output's name is refused: its suffix is that of another format."""
+    """Return a message if the suffix of the output is that of another format; else None."""
     if path.suffix.lower() not in OTHER_FORMATS or os.path.isdir(path):
         return None
     return (
@@ -96,11 +96,17 @@ def _other_format(path: Path) -> str | None:
 
 
 def scratch_folder(path: PathLike | None) -> Path | None:
-    """The folder to make scratch in, if it can be."""
+    """Return the folder for scratch; None if none is given.
+
+    Raises
+    ------
+    StoreError
+        If the path is no folder, or files can't be made in it.
+    """
     if path is None:
         return None
     folder = Path(path)
-    if not os.path.isdir(folder):  # unlike Path.is_dir, False for what can't be a name
+    if not os.path.isdir(folder):  # unlike Path.is_dir, False for invalid names
         raise StoreError(f"scratch {folder} is not a folder; make it first, or name another")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StoreError(f"scratch {folder} can't be used: no permission; name another folder")
@@ -108,17 +114,17 @@ def scratch_folder(path: PathLike | None) -> Path | None:
 
 
 def _real(path: Path) -> Path:
-    """Resolve links; of a link to itself, unlike `Path.resolve`, as far as it goes."""
+    """Return the path with links resolved; unlike `Path.resolve`, accept a link to itself."""
     return Path(os.path.realpath(path))
 
 
 def check_scratch(scratch: Path | None, output: Path, files: Sequence[Path]) -> None:
-    """Refuse a scratch folder in the output, which may be erased, or among the slices.
+    """Raise an error if scratch lies in the output, which may be erased, or among the slices.
 
     Raises
     ------
     StoreError
-        If so. A lone file may have it beside it.
+        If scratch lies there. It may lie beside a source that is a single file.
     """
     if scratch is None:
         return
@@ -129,12 +135,12 @@ def check_scratch(scratch: Path | None, output: Path, files: Sequence[Path]) -> 
 
 
 def check_separate(outputs: Sequence[Path]) -> None:
-    """Refuse outputs of one run that lie inside each other.
+    """Raise an error if outputs of one run lie inside each other.
 
     Raises
     ------
     StoreError
-        If two do, or are the same.
+        If one output lies inside another, or two are the same.
     """
     for one, other in combinations(outputs, 2):
         here, there = _real(one), _real(other)
@@ -143,12 +149,12 @@ def check_separate(outputs: Sequence[Path]) -> None:
 
 
 def check_apart(output: Path, files: Sequence[Path]) -> None:
-    """Refuse an output among the slices, or slices inside the output, which may be erased.
+    """Raise an error if an output lies among the slices, or contains slices and would erase them.
 
     Raises
     ------
     StoreError
-        If so. A lone file, a multi-page TIFF say, may have the output beside it.
+        If it does. It may lie beside a source that is a single file, such as a multi-page TIFF.
     """
     there = _real(output)
     for folder in {_real(file.parent) for file in files}:
@@ -159,13 +165,13 @@ def check_apart(output: Path, files: Sequence[Path]) -> None:
 
 
 def take_report_path(path: PathLike | None) -> Path | None:
-    """Where to write the report, behind links.
+    """Return the path of the report with links resolved; None if none is given.
 
     Raises
     ------
     StoreError
-        If it can be seen that it can't be written, or its name doesn't end in ``.json``: so no
-        slice is replaced by a report.
+        If it is clear before the run that the file can't be written, or its name doesn't end in
+        ``.json``: a report must never replace a slice.
     """
     if path is None:
         return None
@@ -176,7 +182,7 @@ def take_report_path(path: PathLike | None) -> Path | None:
         raise StoreError(f"the report {path} would replace metadata of a store; name it otherwise")
     try:
         mode = file.stat().st_mode if os.path.lexists(file) else stat.S_IFREG
-        os.lstat(file.parent / file.name[:-1])  # if only to hear whether the name is too long
+        os.lstat(file.parent / file.name[:-1])  # raises if the name is too long
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -192,19 +198,19 @@ def take_report_path(path: PathLike | None) -> Path | None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file whole, or leave the one that is there as it is.
+    """Write a text file completely, or leave an existing file as it is.
 
-    Where the folder lets nobody make a file beside it, the one that is there is written anew.
+    If no file can be made in the folder, an existing file is overwritten in place.
 
     Raises
     ------
     OSError
-        If it can't be written.
+        If the file can't be written.
     """
     if path.exists() and not os.access(path.parent, os.W_OK | os.X_OK):
         path.write_text(text, encoding="utf-8")
         return
-    beside = path.with_name(f".hoaconv-{token_hex(4)}.tmp")  # short, however long the name is
+    beside = path.with_name(f".hoaconv-{token_hex(4)}.tmp")  # a short name, even for long ones
     try:
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
@@ -214,7 +220,13 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def take_module(path: PathLike) -> PathLike:
-    """The user's module of ops. Raises SpellingError if it isn't a regular file, such as a pipe."""
+    """Return the path of the user's module of ops.
+
+    Raises
+    ------
+    SpellingError
+        If the path exists and isn't a regular file, such as a folder or a pipe.
+    """
     if os.path.exists(path) and not os.path.isfile(path):
         kind = "a folder" if os.path.isdir(path) else "a pipe or a device"
         raise SpellingError(f"{path} is {kind}; --ops-module takes a Python file with ops")
@@ -222,7 +234,7 @@ def take_module(path: PathLike) -> PathLike:
 
 
 def planned_path(src: PathLike) -> Path:
-    """Where an output would lie whose name nobody has given: beside the source, if that is free."""
+    """Return a free path beside the source, for the plan of an output without a name."""
     source = Path(os.path.abspath(take_source(src)))
     while has_magic(str(source)) and not os.path.lexists(source):
         source = source.parent
@@ -233,14 +245,14 @@ def planned_path(src: PathLike) -> Path:
 
 
 def take_source(src: PathLike) -> PathLike:
-    """What to read.
+    """Return the path of the source.
 
     Raises
     ------
     SpellingError
-        If it has no name, which would be this folder, or is an address.
+        If it is empty, which would mean the current folder, or is a URL.
     SourceError
-        If it is no path at all: voxels themselves, say.
+        If it isn't a path, but an array of voxels, for example.
     """
     if not isinstance(src, str | os.PathLike):
         raise SourceError(

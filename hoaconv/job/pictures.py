@@ -1,4 +1,4 @@
-"""What folds have measured and drawn on the way to an output, as the report tells it."""
+"""Values and pictures that folds made on the way to an output, for files and the report."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,16 @@ from hoaconv.pyramid.sink import OmeZarr
 __all__ = ["check_pictures", "told", "write_pictures"]
 
 Chains = Mapping[OmeZarr, tuple[Step, ...]]
-"""The outputs and their ops, the main one last."""
+"""Outputs and their ops, the main output last."""
 
 
 def check_pictures(sinks: Chains, files: Sequence[Path]) -> None:
-    """Refuse pictures that can't be written, or would replace each other or the source.
+    """Raise an error if pictures can't be written, or would replace each other or the source.
 
     Raises
     ------
     StoreError
-        If so.
+        If a picture's file is taken, is a folder, or exists and isn't to be overwritten.
     """
     main, taken = tuple(sinks)[-1].path, {file.resolve() for file in files}
     for sink, ops in sinks.items():
@@ -42,7 +42,7 @@ def check_pictures(sinks: Chains, files: Sequence[Path]) -> None:
 
 
 def write_pictures(sinks: Chains, outcome: Outcome) -> None:
-    """Write what was drawn, beside the outputs. Raises StoreError if that fails."""
+    """Write the pictures as TIFF files beside the outputs. Raise StoreError if that fails."""
     if not sinks:
         return
     main = tuple(sinks)[-1].path
@@ -52,7 +52,7 @@ def write_pictures(sinks: Chains, outcome: Outcome) -> None:
 
 
 def told(sinks: Chains, sink: OmeZarr, geometry: Geometry, outcome: Outcome) -> Mapping[str, Any]:
-    """What was measured on the way to an output, with what the folds themselves don't know."""
+    """Return the values of an output's folds, with files and physical volumes added."""
     main, found = tuple(sinks)[-1].path, dict[str, Any]()
     for name, value in outcome.outputs[sink]["folds"].items():
         found[name] = dict(value)
@@ -64,7 +64,10 @@ def told(sinks: Chains, sink: OmeZarr, geometry: Geometry, outcome: Outcome) -> 
 
 
 def _path(main: Path, sink: OmeZarr, name: str) -> Path:
-    """Beside the output: ``brain-projection-max.tif``; of a label, beside the main one."""
+    """Return a picture's path: ``brain-projection-max.tif`` beside the output.
+
+    Pictures of label images lie beside the main output.
+    """
     beside = main if sink.is_label else sink.path
     words = [beside.name.removesuffix(".zarr").removesuffix(".ome")]
     words += [sink.path.name] if sink.is_label else []
@@ -73,7 +76,7 @@ def _path(main: Path, sink: OmeZarr, name: str) -> Path:
 
 
 def _physical(voxels: int, geometry: Geometry) -> Mapping[str, Any]:
-    """The volume of voxels of an output; None where their size isn't known."""
+    """Return the physical volume of `voxels` voxels and its unit; None if their size is unknown."""
     size, unit = geometry.voxel_size, geometry.unit
     return {
         "volume": voxels * prod(size) if size else None,

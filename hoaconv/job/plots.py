@@ -1,4 +1,4 @@
-"""Plots of what was measured, by matplotlib, which is asked for only where one is wanted."""
+"""Plots of statistics by matplotlib, which is imported only if the user wants a plot."""
 
 import os
 from importlib import import_module
@@ -18,15 +18,15 @@ class Plot:
     Raises
     ------
     SpellingError
-        If the name is no PNG's, or matplotlib isn't installed.
+        If the name doesn't end in ``.png``, or matplotlib can't be imported.
     StoreError
-        If the file can be seen not to be writable.
+        If it is clear before the run that the file can't be written.
     """
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
         _check(self.path)
-        try:  # now, and not when a sweep of hours is over
+        try:  # import now, so that an error doesn't come after a sweep of hours
             self._figure: Any = import_module("matplotlib.figure").Figure
         except ImportError as error:
             raise SpellingError(
@@ -35,7 +35,7 @@ class Plot:
             ) from error
 
     def write(self, made: Statistics) -> None:
-        """Draw the histogram. Raises StoreError if it can't be written."""
+        """Draw the histogram and write the file. Raise StoreError if it can't be written."""
         figure = self._figure(figsize=(8, 4.5), layout="constrained")
         axes = figure.add_subplot()
         counts, edges = made.histogram["counts"], made.histogram["edges"]

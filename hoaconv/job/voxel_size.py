@@ -1,4 +1,4 @@
-"""Which voxel size is written: the user's, or the one that the source tells."""
+"""Choice of the voxel size of an output: from the user's options, else from the source."""
 
 import re
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ __all__ = ["choose_geometry"]
 
 
 class Placed(Protocol):
-    """A source that tells where its voxels lie, and how many stored ones each stands for."""
+    """A source with a geometry, and with the number of stored voxels that each voxel stands for."""
 
     @property
     def geometry(self) -> Geometry:
-        """Size and place of the voxels that are read."""
+        """Size, unit and origin of the voxels that are read."""
 
     @property
     def spacing(self) -> tuple[int, int, int]:
-        """Stored voxels from one that is read to the next (z, y, x)."""
+        """Stored voxels (z, y, x) from one voxel that is read to the next."""
 
 
 _SIZED = re.compile(r"([\d.,eE+\s-]*\d[\d.,\s]*?)\s*([^\d\s.,]+)")
@@ -31,16 +31,16 @@ _SIZED = re.compile(r"([\d.,eE+\s-]*\d[\d.,\s]*?)\s*([^\d\s.,]+)")
 def choose_geometry(
     size: str | float | Sequence[float] | None, unit: str | None, volume: Placed
 ) -> tuple[Geometry, str]:
-    """Return the geometry of a source, and a note that says where its voxel size comes from.
+    """Return the geometry of a source, and a note on the origin of its voxel size.
 
-    Options win over what the source tells; the note says so where they differ. They are of the
-    voxels as stored; where some are left out, a voxel that is read stands for several. Where an
-    option replaces the voxel size, the origin stays as many voxels away.
+    Options take precedence over the source; the note says so if they differ. Options give the size
+    of voxels as stored; if some stored voxels are left out, a voxel that is read stands for
+    several. If an option replaces the voxel size, the origin stays the same number of voxels away.
 
     Raises
     ------
     SpellingError
-        If size or unit can't be read, or there is a unit and no size.
+        If size or unit can't be parsed, or there is a unit but no size.
     """
     size, unit = _with_unit(size, unit)
     named, found = _unit(unit or "micrometer"), volume.geometry
@@ -61,7 +61,7 @@ def choose_geometry(
 
 
 def _left_out(stored: Geometry, volume: Placed) -> str:
-    """Say how the voxels that are read are larger than those that are stored."""
+    """Return words on how much larger the voxels that are read are than those that are stored."""
     if volume.spacing == (1, 1, 1):
         return ""
     times = ",".join(map(str, volume.spacing))
@@ -69,12 +69,12 @@ def _left_out(stored: Geometry, volume: Placed) -> str:
 
 
 def _with_unit(size: Any, unit: str | None) -> tuple[Any, str | None]:
-    """Size and unit of ``20um``, where both are in one word.
+    """Return size and unit; text such as ``20um`` is split into both.
 
     Raises
     ------
     SpellingError
-        If there are two units.
+        If there are two different units.
     """
     match = _SIZED.fullmatch(size.strip()) if isinstance(size, str) else None
     if not match:

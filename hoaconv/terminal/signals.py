@@ -1,9 +1,10 @@
-"""Signals ask a run to stop, and end the process where it doesn't.
+"""Signals ask a run to stop, and end the process if the run doesn't stop.
 
-Python calls a handler in the main thread, between two steps of the interpreter: while that thread
-computes in a kernel, waits for a disk, or writes to a pipe that nobody reads, nothing is called.
-But the signal's number is written to a socket at once (`signal.set_wakeup_fd`), and a thread reads
-it there. So a second signal, and the watch that the first one starts, are obeyed at any time.
+Python calls a signal handler in the main thread, between two steps of the interpreter. It calls no
+handler while that thread computes in a kernel, waits for a disk, or writes to a pipe that nobody
+reads. But the signal's number is written to a socket at once (`signal.set_wakeup_fd`), where a
+thread of this module reads it. So a second signal always takes effect, and so does the timer that
+the first one starts.
 """
 
 import os
@@ -22,38 +23,39 @@ WORDS = {
     signal.SIGTERM: "terminated",
     getattr(signal, "SIGHUP", -1): "the terminal was closed",
 }
-"""What a signal is called that ends a run; its exit code is 128 and its number."""
+"""Words for each signal that ends a run; the exit code is 128 plus the signal's number."""
 ENDS = tuple(number for number in WORDS if number > 0)
 NOW_SECONDS = 1.0
-"""A second signal so many seconds after the first ends the process at once."""
+"""Seconds after the first signal from which another one ends the process at once."""
 STUCK_SECONDS = 15.0
-"""A run that hasn't noticed a signal for so long is ended."""
+"""Seconds after which the process ends if the run hasn't reacted to a signal."""
 
 
 class _Output:
     fate = ""
-    """What is known of the output, for the last words."""
+    """State of the output in words, for the last message."""
 
 
 def writes() -> None:
-    """From here on an output may be there that isn't finished."""
+    """Note that an unfinished output may exist from now on."""
     _Output.fate = "; an unfinished output keeps its mark"
 
 
 def written() -> None:
-    """Note that the output is complete, whatever happens now."""
+    """Note that the output is complete and stays so if a signal comes."""
     _Output.fate = "; the output is complete"
 
 
 def fate() -> str:
-    """Return what is known of the output, behind a semicolon; nothing if there is none."""
+    """Return the state of the output after a semicolon; empty if there is no output."""
     return _Output.fate
 
 
 def listen() -> None:
-    """Hear the signals that end a run, until `ignore`.
+    """React to the signals that end a run, until `ignore` is called.
 
-    A SIGHUP that whoever started us has had ignored, as ``nohup`` does, stays ignored.
+    A signal that the parent process has set to be ignored, as ``nohup`` does with SIGHUP, stays
+    ignored.
     """
     there, here = socket.socketpair()
     there.setblocking(False)
@@ -61,7 +63,7 @@ def listen() -> None:
     listener = threading.Thread(target=_listen, args=(here,), name="signals", daemon=True)
     try:
         listener.start()
-    except RuntimeError:  # no more threads may be started: better late than never
+    except RuntimeError:  # no more threads can be started; a handler reacts, though later
         handler = _hear
     else:
         signal.set_wakeup_fd(there.detach(), warn_on_full_buffer=False)
@@ -71,18 +73,18 @@ def listen() -> None:
 
 
 def ignore() -> None:
-    """Let signals change nothing any more: all is done and told."""
+    """Ignore signals from now on: the work is done and reported."""
     for number in ENDS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def leave(number: int, _: object) -> None:
-    """End the process at once, as a handler while nothing is open yet."""
+    """End the process at once; this is the signal handler while no file is open yet."""
     _end(number, "")
 
 
 def _leave_to_listener(number: int, _: object) -> None:
-    """Handle a signal by nothing: without a handler, Python would not write its number."""
+    """Do nothing; without a handler, Python would not write the signal's number to the socket."""
 
 
 def _listen(here: socket.socket) -> None:
@@ -93,15 +95,15 @@ def _listen(here: socket.socket) -> None:
 
 
 def _hear(number: int, _: object = None) -> None:
-    """Take a note of a signal; a second one, a second later, ends the process at once.
+    """Record a signal; end the process if the first one came `NOW_SECONDS` ago or earlier.
 
-    It raises nothing: within a finalizer or a library's callback that would be lost.
+    Raise nothing: an exception in a finalizer or a library's callback would be lost.
     """
     since = stop.ask(number)
     if since is None:
         watch = threading.Timer(STUCK_SECONDS, _end_if_stuck, [number])
         watch.daemon = True
-        with suppress(RuntimeError):  # no more threads: a second signal still ends the process
+        with suppress(RuntimeError):  # without a thread, a second signal still ends the process
             watch.start()
     elif since >= NOW_SECONDS:
         _end(number, f" again: ended at once{fate()}")

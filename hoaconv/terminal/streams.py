@@ -1,7 +1,8 @@
-"""stdout and stderr that lose what can't be written, and never end a run.
+"""stdout and stderr that drop text that can't be written, and never end a run.
 
-The reader of a pipe has gone, a terminal was closed, a log's disk is full: whoever prints something
-by then, this program or a library, would get an error amid a run that has done all it should.
+Writing fails if the reader of a pipe has ended, a terminal was closed, or the disk of a log is
+full. Without these streams, any print by hoaconv or a library would then raise an error in a run
+that is otherwise sound.
 """
 
 import sys
@@ -13,11 +14,11 @@ __all__ = ["lost", "spare"]
 
 
 class _Sparing(RawIOBase):
-    """A raw stream whose errors are kept instead of raised."""
+    """A raw stream that keeps its last error instead of raising it."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
-        self._is_terminal = bool(raw.isatty())  # one that was closed says no
+        self._is_terminal = bool(raw.isatty())  # asked now: a closed terminal says no
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int | None:
@@ -29,7 +30,7 @@ class _Sparing(RawIOBase):
 
     @property
     def missed(self) -> OSError | None:
-        """Why something was lost that somebody would have read."""
+        """Error that made a reader miss text; None if nothing was lost or no reader is left."""
         error = self.error
         gone = error is not None and (error.errno == EPIPE or self._is_terminal)
         return None if gone else error
@@ -45,7 +46,7 @@ class _Sparing(RawIOBase):
 
 
 def spare() -> None:
-    """Replace both streams; a micrometer's sign in a plain ASCII terminal is no error either."""
+    """Replace both streams; they also replace characters that the terminal can't show, like "µ"."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, TextIOWrapper):
@@ -56,7 +57,7 @@ def spare() -> None:
 
 
 def lost() -> OSError | None:
-    """Return why what was printed couldn't be written; a reader who has gone misses nothing."""
+    """Return the error that kept stdout from being written; None if no reader missed text."""
     stream = sys.stdout
     if not isinstance(stream, TextIOWrapper):
         return None
