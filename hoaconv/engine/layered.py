@@ -96,7 +96,7 @@ class LayeredSource(Source):
 
     @cached_property
     def is_shared(self) -> bool:
-        """Whether a layer serves several planes; else each plane is read by itself."""
+        """True if a layer serves several planes; otherwise each plane is read by itself."""
         return self.depth > 1 and any(len(planes) > 1 for planes in self.layers)
 
     def at_once(self, workers: int) -> int:

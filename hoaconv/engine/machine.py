@@ -321,7 +321,7 @@ class Peak:
 
     @property
     def how(self) -> str:
-        """How it was measured: by the system's own high-water mark, or by looking now and then."""
+        """Name of the method: the system's own high-water mark, or samples of a thread."""
         return self._how
 
     @property

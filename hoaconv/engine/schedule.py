@@ -76,7 +76,7 @@ class Sweep:
 
     @cached_property
     def asked(self) -> tuple[tuple[Kind[Any], At[Any]], ...]:
-        """For each stage, who answers for it, and the stage as that sees it."""
+        """Kind and view of each stage: the object that answers for it, and the stage as it sees it."""
         return tuple(
             (kind_of(stage.part), At(i, stage, tuple(self.stages[j].given for j in stage.inputs)))
             for i, stage in enumerate(self.stages)
@@ -84,7 +84,7 @@ class Sweep:
 
     @cached_property
     def readers(self) -> tuple[tuple[int, ...], ...]:
-        """For each stage, who takes its planes: a join that takes them twice stands there twice."""
+        """Readers of each stage; a join that takes its planes twice is listed twice."""
         return tuple(
             tuple(j for j, other in enumerate(self.stages) for k in other.inputs if k == i)
             for i in range(len(self.stages))

@@ -18,7 +18,7 @@ __all__ = ["Address", "Addressed"]
 
 @dataclass(frozen=True)
 class Address:
-    """Where a volume lies, and how it is read.
+    """Location of a volume, and the options with which it is read.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How an option is declared: once, as a field of a frozen dataclass, with its kind and help.
+"""Declaration of options: each is one field of a frozen dataclass, with its kind and help.
 
 The kinds are those of `hoaconv.ops.kinds`: each takes a value, or its spelling on the command
 line, and brings it to one form. This module is light, since help on the command line needs it.
@@ -51,7 +51,7 @@ MAX_CELL = 1 << 15
 
 @dataclass(frozen=True)
 class Option:
-    """How an option shows on the command line: help, group of options, name of its value."""
+    """An option on the command line: kind, help, group of options, name of its value."""
 
     kind: Kind
     help: str

@@ -1,4 +1,4 @@
-"""What a fold measures of a volume, as a value: computed when it is asked for."""
+"""A measurement of a volume as a value: a fold computes it when it is asked for."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -69,7 +69,7 @@ class Labels(Options):
 
 @dataclass(frozen=True)
 class Reading(Options):
-    """How a source is read. See `hoaconv.open` for the meaning of the fields."""
+    """Options of reading a source. `hoaconv.open` explains the fields."""
 
     range: Any = option(
         RANGE,
@@ -259,7 +259,7 @@ class OmeZarr(Options):
 
 @dataclass(frozen=True)
 class Values(Options):
-    """Where values of the whole volume come from, such as Otsu's threshold."""
+    """Sources of values of the whole volume, such as Otsu's threshold."""
 
     sample: int | None = option(
         SAMPLE, "slices that values such as Otsu's threshold come from; default all", "Ops"
@@ -269,7 +269,7 @@ class Values(Options):
 
 @dataclass(frozen=True)
 class Running(Options):
-    """What a run may take, and where it leaves its report."""
+    """Limits of a run, and the file of its report."""
 
     budget: Any = option(
         BYTES, "memory that the process may hold; default 60 % of what is free", "Run"

@@ -21,7 +21,7 @@ Found = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Earlier:
-    """What the report of an earlier run tells: values, and of which volume they are."""
+    """Values from the report of an earlier run, and the volume that they belong to."""
 
     path: Path
     found: Found

@@ -1,4 +1,4 @@
-"""How a run is followed: a bar on a terminal, a line a minute in a log, or nothing."""
+"""Displays of progress: a bar on a terminal, a line a minute in a log, or nothing."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -213,7 +213,7 @@ def _percentile(q: Any) -> str:
 
 
 def _is_words(value: Any) -> bool:
-    """Whether a value is a word or several, and so no size."""
+    """Return whether a value is a word or several words, and so no size."""
     words = value if isinstance(value, tuple | list) else [value]
     return any(isinstance(word, str) and word.isalpha() for word in words)
 

@@ -26,7 +26,7 @@ __all__ = ["Report"]
 
 @dataclass(frozen=True)
 class Report:
-    """What a conversion made and took.
+    """Outputs, measurements, time and memory of a run.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How a job would run: memory, time, disk space, and whether it can run here."""
+"""The plan of a run: memory, time, disk space, and whether the job can run here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ __all__ = ["RunPlan"]
 
 @dataclass(frozen=True)
 class RunPlan:
-    """How a job would run; ``print(plan)`` shows the table.
+    """The plan of a run; ``print(plan)`` shows its table.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class RunPlan:
 
     @property
     def can_run(self) -> bool:
-        """Whether the job can run on this machine."""
+        """True if the job can run on this machine."""
         return not self.refusals
 
     @property

@@ -116,5 +116,5 @@ class Scalar(Arithmetic["Scalar"]):
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is one finite number."""
+    """Return whether a value is one finite number."""
     return isinstance(value, int | float | np.number) and bool(np.isfinite(value))

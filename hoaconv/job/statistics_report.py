@@ -23,7 +23,7 @@ __all__ = ["Statistics"]
 
 @dataclass(frozen=True)
 class Statistics:
-    """What was measured of a volume, and what that took.
+    """Statistics of a volume, with the time and memory of the run.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Statistics:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all slices were measured."""
+        """True if all slices were measured."""
         return self.slices_measured == self.slices
 
     def __getattr__(self, name: str) -> Any:
@@ -113,7 +113,7 @@ class Statistics:
 
 
 def _text(made: Statistics) -> str:
-    """What was measured; of a sample with intervals."""
+    """Return the table of the numbers; for a sample with intervals."""
     sampled = not made.is_whole
     table = new_table(
         f"\n{made.source}", "", "value", *(["interval, about 95 %"] if sampled else [])

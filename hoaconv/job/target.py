@@ -25,7 +25,7 @@ class VolumeLike(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of the source."""
+        """Remarks on the source for the user."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class Request(Protocol):
 
     @property
     def values(self) -> Values:
-        """Where values of the whole volume come from."""
+        """Sources of values of the whole volume."""
 
     @property
     def running(self) -> Running:
-        """What a run may take."""
+        """Limits of a run."""
 
     @property
     def given(self) -> Mapping[str, Any]:
@@ -86,12 +86,12 @@ class Named(Fold):
 
     @property
     def shared(self) -> bool:  # type: ignore[override] # a fact of the class in all others
-        """Whether all threads change one state."""
+        """True if all threads change one state."""
         return self.fold.shared
 
     @property
     def draws(self) -> bool:  # type: ignore[override]
-        """Whether it makes a picture."""
+        """True if the fold makes a picture."""
         return self.fold.draws
 
     def init(self, spec: Spec) -> Any:

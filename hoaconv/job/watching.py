@@ -8,7 +8,7 @@ __all__ = ["Place", "PlanShown", "Progress", "Watcher"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a run: the sweep, counted from 1, of how many; slices read of the sweep's."""
+    """Position in a run: the sweep, counted from 1, and the slices that it has read."""
 
     sweep: int
     sweeps: int
@@ -22,7 +22,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: slices read of all, bytes they hold, seconds, memory held now, where."""
+    """Progress of a run: slices read and in all, bytes of a slice, seconds, memory held now, position."""
 
     planes: int
     total: int
@@ -34,7 +34,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float:
-        """At the rate so far."""
+        """Seconds that are left at the rate so far."""
         return self.seconds / self.planes * (self.total - self.planes)
 
 
@@ -46,13 +46,13 @@ class PlanShown(Protocol):
 
 
 class Watcher:
-    """Gets told what happens; this one keeps it to itself."""
+    """Receiver of notes and progress; this one ignores them."""
 
     def note(self, text: str) -> None:
-        """Something that the user should know; it may come from another thread."""
+        """Receive a remark for the user; it may come from another thread."""
 
     def planned(self, plan: PlanShown) -> None:
-        """How the run will go; called before it begins."""
+        """Receive the plan; called before the run begins."""
 
     def progress(self, progress: Progress) -> None:
-        """Called for every slice."""
+        """Receive the progress; called for every slice."""

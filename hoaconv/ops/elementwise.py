@@ -47,7 +47,7 @@ def _compare(voxels: Slab, out: Slab, name: str, value: float) -> None:
 
 
 def _result(name: str, spec: Spec) -> Spec:
-    """Of comparisons uint8, 0 and 1; of anything else the dtype stays."""
+    """Return uint8 (0 and 1) for comparisons; otherwise the dtype stays."""
     return replace(spec, dtype=np.dtype(np.uint8)) if name in _COMPARING else spec
 
 
@@ -73,7 +73,7 @@ class WithNumber(Op):
     word = "with-number"
 
     def infer(self, spec: Spec) -> Spec:
-        """As the class says."""
+        """Return the spec of the result."""
         return _result(self.name, spec)
 
     def work(self, spec: Spec) -> int:
@@ -116,7 +116,7 @@ class WithScalar(Op):
     word = "with-scalar"
 
     def infer(self, spec: Spec) -> Spec:
-        """As the class says."""
+        """Return the spec of the result."""
         return _result(self.name, spec)
 
     def work(self, spec: Spec) -> int:
@@ -155,7 +155,7 @@ class WithVolume(Join):
     name: str
 
     def infer(self, *specs: Spec) -> Spec:
-        """As the class says. Raises PlanError for volumes that don't go together."""
+        """Return the spec of the result. Raises PlanError for volumes that don't go together."""
         one, other = specs
         if one.shape != other.shape:
             raise PlanError(f"{self}: {one} and {other} have different shapes")

@@ -46,7 +46,7 @@ class MapOverlap(Op):
         return self.depth
 
     def infer(self, spec: Spec) -> Spec:
-        """The same shape, of the dtype that was given."""
+        """Return the same shape with the dtype that was given."""
         return spec if self.dtype is None else replace(spec, dtype=self.dtype)
 
     def work(self, spec: Spec) -> int:

@@ -148,7 +148,7 @@ class Reduction(Fold):
         return planes * (rows if "y" in self.axes else 1) * (columns if "x" in self.axes else 1)
 
     def _fits(self, spec: Spec) -> bool:
-        """Whether int64 holds each cell's sum, and for std that of its squares."""
+        """Return whether int64 holds each cell's sum, and for std the sum of its squares."""
         lengths = zip("zyx", spec.shape, strict=True)
         number = prod(n for axis, n in lengths if axis in self.axes)
         bits = 8 * spec.dtype.itemsize * (2 if self.method == "std" else 1)

@@ -47,7 +47,7 @@ class Repeated(LayeredSource):
 
     @property
     def depth(self) -> int:
-        """As many planes as are given, so that all of them are one layer's."""
+        """Number of planes that are given, so that all of them belong to one layer."""
         return self.count
 
     @property

@@ -71,11 +71,11 @@ class _Group(TyperGroup):
     """The commands; one that isn't there is answered with what does its job."""
 
     def get_help_option(self, ctx: Any) -> Any:
-        """As ever, shown without a value."""
+        """Return typer's help option, shown without a value."""
         return _plain(super().get_help_option(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As ever, but for words that people look for."""
+        """Find a command; answer words that people look for."""
         if args and args[0] in TODAY and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"there is no command {args[0]!r} yet; use {TODAY[args[0]]}")
         if args and self.get_command(ctx, args[0]) is None:
@@ -108,11 +108,11 @@ class _Command(TyperCommand):
     """A command that knows a pattern which the shell has already replaced by names."""
 
     def get_help_option(self, ctx: Any) -> Any:
-        """As ever, shown without a value."""
+        """Return typer's help option, shown without a value."""
         return _plain(super().get_help_option(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As ever, with another message for names beyond those that the command takes."""
+        """Parse the words; names beyond those that the command takes get a message of their own."""
         ctx.allow_extra_args = True
         flags = {w for option in self.params if option.metavar == "" for w in option.opts}
         for word in args[: args.index("--")] if "--" in args else args:
