@@ -76,7 +76,7 @@ class Sweep:
 
     @cached_property
     def asked(self) -> tuple[tuple[Kind[Any], At[Any]], ...]:
-        """Kind and view of each stage: the object that answers for it, and the stage as it sees it."""
+        """Each stage as its kind sees it, and the kind, which answers for it."""
         return tuple(
             (kind_of(stage.part), At(i, stage, tuple(self.stages[j].given for j in stage.inputs)))
             for i, stage in enumerate(self.stages)

@@ -74,7 +74,7 @@ class Stack(Addressed):
 
     @property
     def image_name(self) -> str | None:
-        """Always None: folders of slices have names like "slices" or "jp2", which don't name an image."""
+        """Always None: folders are called "slices" or "jp2", which doesn't name an image."""
         return None
 
     @property

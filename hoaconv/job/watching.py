@@ -22,7 +22,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a run: slices read and in all, bytes of a slice, seconds, memory held now, position."""
+    """Progress of a run: slices read and in all, seconds, memory held now, position."""
 
     planes: int
     total: int
