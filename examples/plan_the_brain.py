@@ -24,6 +24,7 @@ RESERVED = 220_000_000  # what Python and the libraries take: measured at the st
 class Brain(Source):
     spec = Spec((9080, 7621, 7621), np.dtype("uint16"))
     stored_bytes = 133_000_000_000
+    decodes_slowly = True  # JPEG 2000
 
     def scratch(self) -> int:
         return int(4.2 * 7621 * 7621)  # OpenJPEG decodes to int32

@@ -51,6 +51,9 @@ class Economy:
 
     tight: bool = False
     spilled: int = 0
+    packed: bool = False
+    next_layer: bool = False
+    in_parts: bool = False
 
 
 class Source(Part):
@@ -81,6 +84,11 @@ class Source(Part):
     @abstractmethod
     def scratch(self) -> int:
         """Return the bytes that one worker holds while it reads a plane, besides `out`."""
+
+    @property
+    def decodes_slowly(self) -> bool:
+        """Whether decoding takes so long that packing a seventh of the bytes costs under 1 %."""
+        return False
 
     def freed_bytes(self, decoders: int) -> int:
         """Return the bytes that decoders have freed and the process keeps for the next plane.
@@ -221,6 +229,10 @@ class Sink(Part):
         """Return the most steps of `Economy.spilled`; each holds less than the one before."""
         return 0
 
+    def through_scratch(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
+        """Return the bytes that it writes to scratch in the whole sweep, before they are packed."""
+        return 0
+
     def spills(self, spec: Spec, economy: Economy) -> str:  # noqa: ARG002 - the contract
         """Return what waits in scratch, in words; an empty string if nothing does."""
         return ""
@@ -296,6 +308,10 @@ class Hold(Sink):
         if spec != self.spec:
             raise PlanError(f"{self} was made for {self.spec}; it gets {spec}")
         return spec
+
+    def through_scratch(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
+        """Return the bytes of all planes."""
+        return spec.nbytes
 
     def files(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """Return 0: no file stays."""

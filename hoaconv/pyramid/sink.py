@@ -123,6 +123,11 @@ class OmeZarr(Sink):
         """Return how many levels' layers may wait in scratch, the largest first."""
         return self.layers(spec, Economy()).spillable
 
+    def through_scratch(self, spec: Spec, economy: Economy) -> int:
+        """Return the bytes of the levels whose layers wait in scratch."""
+        waiting = self.levels(spec)[: self.layers(spec, economy).spilled]
+        return sum(prod(level.shape) for level in waiting) * spec.dtype.itemsize
+
     def spills(self, spec: Spec, economy: Economy) -> str:
         """Return which layers wait in scratch."""
         count = self.layers(spec, economy).spilled

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from in_memory import Add, Box, Desk, InMemory, Keep, SubtractMost, Total
 
 from hoaconv.engine.combine import Combine
+from hoaconv.engine.contract import Scratch
 from hoaconv.engine.machine import LARGEST_KEPT, resident
 from hoaconv.engine.passes import PASSES, schedule
 from hoaconv.engine.passes.check import GROWTH
@@ -18,6 +19,7 @@ from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.plan import Node, Plan
 from hoaconv.engine.run import warm
 from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.stages import Stage
 from hoaconv.engine.stages.fused import Fused
 from hoaconv.errors import BudgetError, PlanError
 from hoaconv.ops.pointwise import Cast
@@ -106,7 +108,7 @@ class Coded(InMemory):
 def test_what_decoders_free_is_kept_and_counted_where_there_is_room(workers, pieces) -> None:
     plan = Plan.read(Coded(SOURCE.volume)) | Keep()
     (ample,) = schedule(plan, Limits(1 << 40, workers, tuned=True)).sweeps
-    (tight,) = schedule(plan, Limits(ample.projected - 1, workers, tuned=True)).sweeps
+    (tight,) = schedule(plan, Limits(ample.least, workers, tuned=True)).sweeps
     assert ample.keeps_large_blocks
     assert not tight.keeps_large_blocks
     freed = [use.nbytes for use in ample.uses if "freed" in use.what]
@@ -197,3 +199,62 @@ def test_a_refusal_tells_the_same_number_twice(scratch) -> None:
     enough = last.split("--budget ")[1].split(".")[0]
     assert f"needs at least {format_bytes(parse_bytes(enough))}," in first
     assert schedule(plan, Limits(parse_bytes(enough), 2, 0, scratch)).projected
+
+
+@given(st.lists(ops, max_size=4), st.integers(1, 8))
+def test_nothing_goes_to_scratch_where_fewer_decoders_do(parts: list, workers: int) -> None:
+    plan = Plan.read(Coded(SOURCE.volume))
+    for part in parts:
+        plan |= part
+    plan |= Keep()
+    values = len(schedule(plan, Limits(1 << 40, workers, 0)).sweeps)  # that need a sweep each
+    enough = schedule(plan, Limits(1 << 40, workers, 0)).least
+    made = schedule(plan, Limits(enough, workers, 0, Desk()))
+    assert len(made.sweeps) == values
+    assert not any(stage.after for sweep in made.sweeps for stage in sweep.stages)
+
+
+def measuring(chain: str) -> Plan:
+    plan = Plan.read(SOURCE)
+    for part in parse_ops(chain):
+        plan |= part
+    return plan | Total()
+
+
+def under_many_budgets(chain: str, scratch: Scratch | None) -> list[Schedule]:
+    most = schedule(measuring(chain), Limits(1 << 40, 2, 0, scratch))
+    budgets = np.linspace(most.least, most.projected, 20).astype(int).tolist()
+    return [schedule(measuring(chain), Limits(budget, 2, 0, scratch)) for budget in budgets]
+
+
+def held(made: Schedule) -> list[Stage]:
+    """Return the stages whose planes wait in scratch."""
+    return [
+        sweep.stages[stage.inputs[0]]
+        for sweep in made.sweeps
+        for stage in sweep.stages
+        if stage.kind == "hold"
+    ]
+
+
+def test_of_the_cuts_that_fit_the_one_of_fewest_bytes_is_taken() -> None:
+    made = under_many_budgets(
+        "gaussian 2 | threshold 5 | max 9 | cast float32 | gaussian 2", Desk()
+    )
+    once = [str(cuts[0].given.dtype) for cuts in map(held, made) if len(cuts) == 1]
+    few = once.index("uint8")  # a budget that this cut needs
+    assert once == ["float32"] * few + ["uint8"] * (len(once) - few)
+
+
+def test_what_is_nearly_the_source_is_never_stored() -> None:
+    made = under_many_budgets("cast float32 | multiply 2 | gaussian 3 | gaussian 3", Desk())
+    cuts = [cuts for cuts in map(held, made) if cuts]
+    assert {str(stage.part) for stages in cuts for stage in stages} == {"gaussian 3"}
+    assert {len(stages) for stages in cuts} == {1}
+
+
+def test_each_stage_has_a_stride_by_what_it_gains_for_a_byte() -> None:
+    made = under_many_budgets("cast uint8 | max 9 | cast float32 | gaussian 0.5", None)
+    seen = {tuple(s.stride for s in m.sweeps[0].stages if s.halo[0]) for m in made}
+    assert {(1, 1), (16, 16)} <= seen
+    assert any(one != other for one, other in seen)

@@ -184,6 +184,26 @@ class Kind(ABC, Generic[P]):
         """Return the bytes that a worker holds while it reads a plane, besides the plane."""
         return 0
 
+    def decodes_slowly(self, part: P) -> bool:  # noqa: ARG002 - as above
+        """Return whether reading a plane takes much longer than copying it."""
+        return False
+
+    def packs(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
+        """Return whether it holds less with `Economy.packed`."""
+        return False
+
+    def has_next_layer(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
+        """Return whether it takes less time with `Economy.next_layer`."""
+        return False
+
+    def parts(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
+        """Return whether it holds less with `Economy.in_parts`."""
+        return False
+
+    def through_scratch(self, at: At[P], economy: Economy) -> int:  # noqa: ARG002 - as above
+        """Return the bytes that it writes to scratch in the whole sweep, before they are packed."""
+        return 0
+
     def spillable(self, at: At[P]) -> int:  # noqa: ARG002 - as above
         """Return how many steps of `Economy.spilled` it can take."""
         return 0

@@ -49,6 +49,10 @@ class SinkKind(Kind[Sink]):
         """Return how much the writer can let wait in scratch."""
         return at.part.spillable(at.taken)
 
+    def through_scratch(self, at: At[Sink], economy: Economy) -> int:
+        """Return the bytes that the writer lets go through scratch."""
+        return at.part.through_scratch(at.taken, economy)
+
     def spills(self, at: At[Sink], economy: Economy) -> str:
         """Return what the writer lets wait in scratch."""
         return at.part.spills(at.taken, economy)

@@ -55,6 +55,10 @@ class SourceKind(Kind[Source]):
         if freed:
             yield Use(who, "freed by decoders, kept for the next", freed)
 
+    def decodes_slowly(self, part: Source) -> bool:
+        """Ask the source."""
+        return part.decodes_slowly
+
     def decoder_bytes(self, part: Source) -> int:
         """Return the bytes that a worker holds while it reads a plane, besides the plane."""
         return part.scratch()
@@ -82,7 +86,7 @@ class SourceKind(Kind[Source]):
             return trial.held[at.stage.after]
         source = at.part
         if id(source) not in trial.decoded:
-            wanted = min(trial.workers, trial.ahead)  # as in the run, and as is counted
+            wanted = min(trial.workers, trial.ahead + 1)  # as in the run, and as is counted
             at_once = min(wanted, _possible(source))
             trial.decoded[id(source)] = _decode_some(source, at_once, self.together(source))
         return trial.decoded[id(source)]
