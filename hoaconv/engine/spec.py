@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hoaconv.engine.dtypes import DTYPE_NAMES
 from hoaconv.engine.geometry import NOWHERE, Geometry
 from hoaconv.errors import PlanError
 
@@ -17,10 +18,7 @@ Plane = np.ndarray[tuple[int, int], np.dtype[Any]]
 Slab = np.ndarray[tuple[int, int, int], np.dtype[Any]]
 """Consecutive planes in memory (z, y, x)."""
 
-DTYPES = tuple(
-    np.dtype(name)
-    for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
-)
+DTYPES = tuple(map(np.dtype, DTYPE_NAMES))
 """The dtypes that may flow; always in the machine's byte order."""
 
 

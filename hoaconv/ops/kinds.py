@@ -3,12 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from math import inf, isfinite, isnan, prod
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
-
-from hoaconv.engine.spec import DTYPES
+from hoaconv.engine.dtypes import DTYPE_NAMES
 from hoaconv.units import did_you_mean
 
 __all__ = [
@@ -137,12 +136,14 @@ def _percentages(value: Any) -> tuple[float, ...]:
 
 
 def _dtype(value: Any) -> str:
-    known = f"one of {', '.join(map(str, DTYPES))}"
+    known = f"one of {', '.join(DTYPE_NAMES)}"
+    if value in DTYPE_NAMES:  # any other spelling takes numpy, which a command's help does without
+        return str(value)
     try:
-        name = np.dtype("none" if value is None else value).name
+        name = import_module("numpy").dtype("none" if value is None else value).name
     except TypeError:
         raise ValueError(known) from None
-    if name not in map(str, DTYPES):
+    if name not in DTYPE_NAMES:
         raise ValueError(known)
     return str(name)
 
@@ -150,7 +151,8 @@ def _dtype(value: Any) -> str:
 def _parts(value: Any) -> tuple[Any, ...]:
     """Return the values that a text separates by commas, or a sequence holds, or the one value."""
     parts = value.split(",") if isinstance(value, str) else value
-    return tuple(parts) if isinstance(parts, Sequence | np.ndarray) else (parts,)
+    is_array = hasattr(parts, "__array__") and hasattr(parts, "__len__")
+    return tuple(parts) if is_array or isinstance(parts, Sequence) else (parts,)
 
 
 def bounded(

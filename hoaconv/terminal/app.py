@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
-from importlib import import_module, metadata
+from importlib import import_module
 from inspect import Parameter, signature
 from typing import Annotated, Any
 
@@ -262,6 +262,7 @@ LIBRARIES = ("numpy", "numba", "tensorstore", "imagecodecs", "tifffile", "pillow
 def _versions() -> Iterator[tuple[str, str]]:
     """Give names and versions of what the program works with."""
     yield "Python", f"{platform.python_version()} on {platform.platform()}"
+    metadata = import_module("importlib.metadata")  # slow to import, and a command's help isn't
     for name in LIBRARIES:
         yield name, metadata.version(name)
     yield "OpenJPEG", import_module("imagecodecs").jpeg2k_version().removeprefix("openjpeg ")
