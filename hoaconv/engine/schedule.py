@@ -19,6 +19,11 @@ from hoaconv.errors import PlanError
 __all__ = ["Estimate", "Limits", "Place", "Schedule", "Stage", "Sweep"]
 
 
+GROWTH = 16_000_000
+"""Bytes by which a process may grow from one plan to the next: measured, 4 to 15 MB, of what
+libraries keep when a few slices have been decoded and a few chunks packed."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Limits of a run: bytes in all, threads, and the bytes that are taken before it begins.
@@ -280,6 +285,11 @@ class Schedule:
         return self.worst.projected
 
     @property
+    def smallest_budget(self) -> int:
+        """Bytes of the smallest budget that is sure to fit when the process has planned before."""
+        return -(-(self.least + GROWTH) // 10**6) * 10**6
+
+    @property
     def planes(self) -> int:
         """Planes that the sources will give, in all sweeps."""
         return sum(sweep.planes for sweep in self.sweeps)
@@ -313,7 +323,7 @@ class Schedule:
         return {
             "sweeps": [sweep.describe() for sweep in self.sweeps],
             "projected": self.projected,
-            "smallest_budget": self.least,
+            "smallest_budget": self.smallest_budget,
             "budget": self.limits.budget,
             "workers": self.limits.workers,
             "reserved": self.limits.reserved,

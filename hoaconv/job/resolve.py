@@ -120,6 +120,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     refusals += _pictures_refused(branches, made.images, planning=planning)
     plan = _together(branches, made, earlier)
     load_kernels(plan, watcher)
+    machine.trim_malloc()  # what earlier plans and runs have freed isn't taken
     limits = Limits(
         budget,
         workers,

@@ -54,7 +54,7 @@ class RunPlan:
     @property
     def least(self) -> int:
         """The smallest budget in bytes that fits."""
-        return self.schedule.least
+        return self.schedule.smallest_budget
 
     @property
     def outputs(self) -> tuple[Path, ...]:

@@ -17,7 +17,7 @@ def text_of_schedule(made: Schedule, refusals: Sequence[str] = (), *, whole: boo
     head = (
         f"projected {format_bytes(made.projected)}, "
         f"budget {format_bytes(made.limits.budget)}, "
-        f"smallest budget that fits {format_bytes(made.least)}",
+        f"smallest budget that fits {format_bytes(made.smallest_budget)}",
         f"reads     {format_bytes(made.bytes_read)} of slices, "
         f"writes {format_bytes(made.bytes_raw)} before compression, and the levels below, "
         f"in at most {made.files} files{_packed(made)}",

@@ -13,12 +13,11 @@ from hoaconv.engine.combine import Combine
 from hoaconv.engine.contract import Scratch
 from hoaconv.engine.machine import LARGEST_KEPT, resident
 from hoaconv.engine.passes import PASSES, schedule
-from hoaconv.engine.passes.check import GROWTH
 from hoaconv.engine.passes.fuse import fuse
 from hoaconv.engine.passes.infer import infer
 from hoaconv.engine.plan import Node, Plan
 from hoaconv.engine.run import warm
-from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.schedule import GROWTH, Limits, Schedule
 from hoaconv.engine.stages import Stage
 from hoaconv.engine.stages.fused import Fused
 from hoaconv.errors import BudgetError, PlanError

@@ -109,7 +109,7 @@ class _Run:
             warnings.simplefilter("error")
             try:
                 dst = self.folder / "p.zarr"
-                return hoaconv.plan(self.src, dst, ops=words, workers=1, **SETTINGS).least
+                return hoaconv.plan(self.src, dst, ops=words, workers=1, **SETTINGS).schedule.least
             except HoaconvError:
                 return None
             except Exception as error:

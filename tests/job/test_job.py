@@ -281,8 +281,16 @@ def test_scratch_serves_jobs_that_write_nothing(tmp_path) -> None:
     job = hc.store({"max": deep.max("z")})
     least = job.plan().least
     assert job.plan(scratch=tmp_path).least < least
-    assert job.run(scratch=tmp_path, budget=job.plan(scratch=tmp_path).least + 2**24)["max"].all()
+    assert job.run(scratch=tmp_path, budget=job.plan(scratch=tmp_path).least)["max"].all()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_smallest_budget_that_a_plan_tells_is_enough(slices, tmp_path) -> None:
+    job = hc.open(slices) | "gaussian 1.5" | hc.OmeZarr(tmp_path / "o.zarr", overwrite=True)
+    for _ in range(3):
+        least = job.plan(budget="2GiB").describe()["smallest_budget"]
+        assert job.plan(budget=least).can_run
+        assert job.run(budget=least).projected <= least
 
 
 def test_a_report_never_replaces_metadata(slices, tmp_path) -> None:

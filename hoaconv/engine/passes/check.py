@@ -7,12 +7,9 @@ from hoaconv.units import format_bytes
 
 __all__ = ["check"]
 
-GROWTH = 8_000_000
-"""Bytes by which a process may grow between a refusal and the next try in it."""
-
 
 def check(draft: Schedule) -> Schedule:
-    """Return the draft as it is.
+    """Return the draft as it is, if it keeps to equation 2: what it holds is below the budget.
 
     Raises
     ------
@@ -24,11 +21,11 @@ def check(draft: Schedule) -> Schedule:
         return draft
     uses = sorted(draft.worst.uses, key=lambda use: -use.nbytes)
     rows = "\n".join(_row(use) for use in uses if use.nbytes)
-    enough = -(-(draft.least + GROWTH) // 10**6)
+    enough = draft.smallest_budget
     raise BudgetError(
-        f"the run needs at least {format_bytes(enough * 10**6)}, "
+        f"the run needs at least {format_bytes(enough)}, "
         f"the budget is {format_bytes(draft.limits.budget)}:\n{rows}\n"
-        f"Smallest budget that fits: --budget {enough}MB. Smaller chunks along z, or fewer "
+        f"Smallest budget that fits: --budget {enough // 10**6}MB. Smaller chunks along z, or fewer "
         f"workers, need less."
     )
 
