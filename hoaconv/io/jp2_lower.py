@@ -90,4 +90,5 @@ class _Lower(ImageFile.ImageFile):
         kind = "j2k" if fp.getbuffer()[:2] == b"\xff\x4f" else "jp2"
         every, no_file = 0, -1
         arguments = (kind, halvings, every, no_file, fp.getbuffer().nbytes)
-        self.tile = [ImageFile._Tile("jpeg2k", (0, 0, nx, ny), 0, arguments)]
+        tile: Any = ("jpeg2k", (0, 0, nx, ny), 0, arguments)
+        self.tile = [tile]
