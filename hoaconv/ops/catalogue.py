@@ -8,32 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from hoaconv.errors import SpellingError
-from hoaconv.ops import (
-    arithmetic,
-    convolution,
-    derivative,
-    edges,
-    geometry,
-    local,
-    measure,
-    morphology,
-    objects,
-    operands,
-    ordinal,
-    pointwise,
-    projections,
-    rank,
-    sampling,
-    sharpen,
-    smooth,
-    statistics,
-    table,
-)
 from hoaconv.ops.declare import EXAMPLES, OPS
+from hoaconv.ops.families import families
 from hoaconv.ops.parameters import Declared, kind_of, parameters
 
 __all__ = [
-    "FAMILIES",
     "Parameter",
     "catalogue",
     "describe",
@@ -43,29 +22,6 @@ __all__ = [
     "summary",
     "usage",
 ]
-
-FAMILIES = (
-    smooth,
-    local,
-    sharpen,
-    convolution,
-    pointwise,
-    arithmetic,
-    operands,
-    table,
-    derivative,
-    edges,
-    rank,
-    ordinal,
-    morphology,
-    geometry,
-    sampling,
-    measure,
-    statistics,
-    projections,
-    objects,
-)
-"""Modules of the catalogue; importing one declares its ops."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +36,7 @@ class Parameter:
 
 def catalogue() -> Mapping[str, type[Declared]]:
     """Return every op by its word, in the order of words."""
+    families()
     return MappingProxyType(dict(sorted(OPS.items())))
 
 
@@ -184,6 +141,8 @@ def lookup(word: str) -> type[Declared]:
     SpellingError
         If there is none; the message tells what was probably meant.
     """
+    if word not in OPS:
+        families()
     if word not in OPS:
         raise SpellingError(f"there is no op {word!r}{_hint(word)}; 'hoaconv ops' lists them")
     return OPS[word]

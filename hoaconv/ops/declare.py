@@ -23,6 +23,7 @@ from typing import (
 )
 
 from hoaconv.errors import SpellingError
+from hoaconv.ops.families import families
 from hoaconv.ops.function import WORK, BlockOp, Depth, class_of
 from hoaconv.ops.kinds import WORD, Triple
 from hoaconv.ops.parameters import Declared, param, parameters
@@ -142,6 +143,8 @@ def _enter(declared: type[Declared], example: str) -> None:
     SpellingError
         If another op has the same word.
     """
+    if not declared.__module__.startswith("hoaconv.ops."):
+        families()  # an op of somebody else's: all words of the catalogue are taken
     word, other = declared.word, OPS.get(declared.word)
     if other is not None and _home(other) != _home(declared):
         raise SpellingError(

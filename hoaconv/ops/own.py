@@ -8,6 +8,7 @@ from types import ModuleType
 
 from hoaconv.errors import SpellingError
 from hoaconv.ops.declare import EXAMPLES, OPS
+from hoaconv.ops.families import families
 
 __all__ = ["load_ops"]
 
@@ -39,6 +40,7 @@ def load_ops(path: str | PathLike[str]) -> None:
     spec = spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise SpellingError(f"{path} is no Python file; its name has to end in .py")
+    families()
     before = set(OPS)
     module = sys.modules[name] = module_from_spec(spec)
     try:

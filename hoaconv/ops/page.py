@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from hoaconv.ops.catalogue import (
-    FAMILIES,
     catalogue,
     describe,
     example,
@@ -13,6 +12,7 @@ from hoaconv.ops.catalogue import (
     summary,
     usage,
 )
+from hoaconv.ops.families import families
 
 __all__ = ["page"]
 
@@ -88,13 +88,13 @@ def _words(family: ModuleType) -> list[str]:
 
 def _contents() -> Iterator[str]:
     yield from ("| op | what it does | example |", "|---|---|---|")
-    for word in sorted(word for family in FAMILIES for word in _words(family)):
+    for word in sorted(word for family in families() for word in _words(family)):
         yield f"| [{word}](#{word}) | {_cell(summary(word))} | `{example(word)}` |"
     yield ""
 
 
 def _families() -> Iterator[str]:
-    for family in FAMILIES:
+    for family in families():
         lines = (family.__doc__ or "").strip().split("\n\n")
         yield f"## {lines[0].rstrip('.')}\n"
         yield from (" ".join(line.split()) + "\n" for line in lines[1:])
