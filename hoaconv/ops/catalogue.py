@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass
 from difflib import get_close_matches
-from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any
 
@@ -30,6 +29,7 @@ from hoaconv.ops import (
     table,
 )
 from hoaconv.ops.declare import EXAMPLES, OPS
+from hoaconv.ops.docstring import description
 from hoaconv.ops.parameters import Declared, kind_of, parameters
 
 __all__ = [
@@ -208,8 +208,8 @@ def summary(word: str) -> str:
 
 
 def explanation(word: str) -> str:
-    """Return the docstring below its first line, each paragraph as one line."""
-    paragraphs = cleandoc(lookup(word).__doc__ or "").split("\n\n")[1:]
+    """Return the description below its first line, each paragraph as one line."""
+    paragraphs = description(lookup(word).__doc__).split("\n\n")[1:]
     return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
