@@ -381,10 +381,9 @@ class Measuring(Options):
     ----------
     sample
         Number of slices to measure, each drawn at random from one of as many equal parts of the
-        stack; by default all. The result has confidence intervals of about 95 %. The slices count
-        as independent, the voxels of a slice don't. If the drawn slices agree in a value, its
-        interval has no width. A sample is likely to miss a few slices that differ much from all
-        others, and then no interval covers them: draw more slices, or measure all.
+        stack; by default all. The result has confidence intervals of about 95 %, for which only the
+        slices count as independent. A sample is likely to miss a few slices that differ much from
+        all others, and then no interval covers them: draw more slices, or measure all.
     plot
         A PNG file in which to draw the histogram; needs matplotlib.
     """

@@ -211,7 +211,7 @@ def otsu(source: Any, /) -> _Scalar: ...
 def pad(
     source: Any,
     /,
-    width: int | tuple[int, int, int] | tuple[tuple[int, int], tuple[int, int], tuple[int, int]] | str,
+    width: int | tuple[int | tuple[int, int], ...] | str,
     mode: str = ...,
     cval: float | str = ...,
 ) -> _Volume: ...

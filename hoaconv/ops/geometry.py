@@ -298,7 +298,7 @@ class Pad(Declared, Resample):
     width: Widths = param(
         WIDTHS,
         "voxels on both sides, or BEFORE:AFTER, of each axis",
-        takes=int | tuple[int, int, int] | tuple[Pair, Pair, Pair] | str,
+        takes=int | tuple[int | Pair, ...] | str,
     )
     mode: str = param(
         boundary(*sorted(NUMPY_MODES)), "values of the added voxels", default="constant"
