@@ -84,3 +84,14 @@ def test_every_option_is_told_in_help(capsys) -> None:
     for name in signature(hoaconv.stack_to_omezarr).parameters:
         if name not in ("src", "dst", "watcher"):
             assert f"--{name.replace('_', '-')}" in text
+
+
+def test_a_word_of_the_glossary_has_one_meaning_and_is_used() -> None:
+    glossary = ROOT / "docs" / "glossary.md"
+    rows = re.findall(r"^\| ([^|]+) \|", glossary.read_text(encoding="utf-8"), re.MULTILINE)[1:]
+    words = [word for row in rows for word in row.split(", ")]
+    assert len(words) == len(set(words)) > 50
+    files = [*PAGES, *(ROOT / "hoaconv").rglob("*.py")]
+    text = " ".join(path.read_text(encoding="utf-8") for path in files if path != glossary)
+    for word in words:
+        assert re.search(rf"(?i)\b{re.escape(word)}", text), word

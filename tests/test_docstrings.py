@@ -95,7 +95,9 @@ def documentation(found: Any) -> str:
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_a_summary_is_one_sentence(name: str) -> None:
-    summary = documentation(PUBLIC[name]).partition("\n")[0]
+    text = documentation(PUBLIC[name])
+    assert not re.search(r"^.*[^-\n].*---", text, re.MULTILINE)  # a heading inside a paragraph
+    summary = text.partition("\n")[0]
     assert re.match(r"[A-Z0-9`]", summary)
     assert summary.endswith(".")
     assert not re.match(r"(What|How|Whether|Where|Of|The same)\b", summary)

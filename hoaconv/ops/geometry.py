@@ -261,7 +261,7 @@ class Rotate90(_PlaneByPlane):
 class TransposeXY(_PlaneByPlane):
     """Swap y and x: rows become columns; values and dtype stay.
 
-    Sizes and origin of the voxels are swapped too.
+    The voxel sizes and the origins along y and x are swapped too.
 
     Examples
     --------

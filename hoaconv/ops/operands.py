@@ -1,6 +1,6 @@
-"""Ops that take other volumes of the same shape: plane by plane, beside those of their own.
+"""Ops that combine a volume with other volumes.
 
-A volume of one plane, such as a flat field, is used for every z.
+Another volume has the same shape, or one plane, such as a flat field, which is used for every z.
 """
 
 from abc import abstractmethod
@@ -200,8 +200,10 @@ class Where(_Choice):
     Mask and other volume have the shape of the input, or one plane, which is used for every z. The
     dtype stays, and the other volume must have it. NaN isn't 0.
 
-    Raises ------ PlanError If mask or other volume have neither the same shape nor one plane, or
-    the dtypes differ.
+    Raises
+    ------
+    PlanError
+        If another volume has neither the same shape nor one plane, or the dtypes differ.
 
     Examples
     --------

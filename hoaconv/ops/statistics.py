@@ -1,4 +1,4 @@
-"""Measurements that sum up voxels: exactly, so they don't depend on bands or workers."""
+"""Measurements by exact sums of voxels, which don't depend on the number of workers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
