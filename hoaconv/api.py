@@ -30,10 +30,10 @@ def stack_to_omezarr(
     src: PathLike,
     dst: PathLike,
     *,
-    ops: str | Sequence[Any] = "",
+    ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
-    label: Mapping[str, Any] | Sequence[str] = (),
-    also: Mapping[str, Any] | Sequence[str] = (),
+    label: "Mapping[str, Any] | Sequence[str]" = (),
+    also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
@@ -56,7 +56,7 @@ def stack_to_omezarr(
     scratch: PathLike | None = None,
     workers: int | None = None,
     report: PathLike | None = None,
-    watcher: Watcher | None = None,
+    watcher: "Watcher | None" = None,
 ) -> "Report":
     """Convert a stack of JP2 or TIFF slices to an OME-Zarr pyramid, in one sweep.
 
@@ -106,10 +106,10 @@ def plan(
     src: PathLike,
     dst: PathLike | None = None,
     *,
-    ops: str | Sequence[Any] = "",
+    ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
-    label: Mapping[str, Any] | Sequence[str] = (),
-    also: Mapping[str, Any] | Sequence[str] = (),
+    label: "Mapping[str, Any] | Sequence[str]" = (),
+    also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
@@ -132,7 +132,7 @@ def plan(
     scratch: PathLike | None = None,
     workers: int | None = None,
     report: PathLike | None = None,
-    watcher: Watcher | None = None,
+    watcher: "Watcher | None" = None,
 ) -> "RunPlan":
     """Return the plan of `stack_to_omezarr` with the same options; nothing is written.
 
@@ -182,7 +182,7 @@ def plan(
 def stats(
     src: PathLike,
     *,
-    ops: str | Sequence[Any] = "",
+    ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
     range: slice | str | None = None,
     allow_gaps: bool = False,
@@ -193,7 +193,7 @@ def stats(
     plot: PathLike | None = None,
     budget: int | str | None = None,
     workers: int | None = None,
-    watcher: Watcher | None = None,
+    watcher: "Watcher | None" = None,
 ) -> "Statistics":
     """Measure a volume in one sweep, and write nothing.
 

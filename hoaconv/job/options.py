@@ -8,7 +8,7 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.folder import ZARR_FILES
@@ -200,12 +200,12 @@ class OmeZarr(Options):
     """
 
     path: PathLike = field()
-    chunks: Any = option(
+    chunks: int | tuple[int, int, int] | str | None = option(
         triple_of("chunks"),
         "chunk shape, one number or z,y,x; default 64, or 128 without shards",
         "Output",
     )
-    shards: Any = option(
+    shards: int | tuple[int, int, int] | str | None = option(
         SHARDS,
         "shard shape z,y,x, or none; default one chunk thick and 1024 wide, none for NGFF 0.4",
         "Output",
@@ -240,7 +240,7 @@ class OmeZarr(Options):
         "METHOD",
         "mean",
     )
-    factors: Any = option(
+    factors: int | tuple[int, int, int] | str | None = option(
         FACTORS,
         "downsampling from level to level, z,y,x; default 2, later along axes with longer voxels",
         "Pyramid",
@@ -265,19 +265,19 @@ class OmeZarr(Options):
         SpellingError
             If a shard doesn't hold whole chunks, or shards are given for NGFF 0.4.
         """
-        if self.shards not in (None, "none") and self.ngff == "0.4":
+        chunks, shards = cast(Triple | None, self.chunks), self.shards
+        if shards not in (None, "none") and self.ngff == "0.4":
             raise SpellingError("NGFF 0.4 has no shards; drop --shards or take --ngff 0.5")
-        if self.shards == "none" or self.ngff == "0.4":
-            return self.chunks or UNSHARDED, None
-        inner = self.chunks or CHUNKS
-        if self.shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
+        if shards == "none" or self.ngff == "0.4":
+            return chunks or UNSHARDED, None
+        inner = chunks or CHUNKS
+        if shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
             y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
             return inner, (inner[0], y, x)
-        if any(s % c for s, c in zip(self.shards, inner, strict=True)):
-            raise SpellingError(
-                f"shards {self.shards} don't hold whole chunks {inner}; write multiples"
-            )
-        return inner, self.shards
+        whole = cast(Triple, shards)
+        if any(s % c for s, c in zip(whole, inner, strict=True)):
+            raise SpellingError(f"shards {whole} don't hold whole chunks {inner}; write multiples")
+        return inner, whole
 
     @property
     def title(self) -> str:

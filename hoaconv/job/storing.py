@@ -17,7 +17,7 @@ __all__ = ["store"]
 
 
 def store(
-    outputs: Mapping[Any, Any],
+    outputs: "Mapping[Any, Any]",
     *,
     budget: int | str | None = None,
     workers: int | None = None,

@@ -146,7 +146,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
 
     def map_overlap(
         self,
-        function: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
+        function: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]",
         depth: int | tuple[int, int, int] = 0,
         dtype: Any = None,
     ) -> "Volume":

@@ -25,7 +25,7 @@ from typing import (
 
 from hoaconv.errors import SpellingError
 from hoaconv.ops.docstring import rows_of, sections_of, with_rows
-from hoaconv.ops.function import WORK, BlockOp, Depth, class_of
+from hoaconv.ops.function import WORK, BlockOp, class_of
 from hoaconv.ops.kinds import WORD, Triple
 from hoaconv.ops.parameters import Declared, kind_of, param, parameters
 
@@ -52,7 +52,12 @@ class Declaration(Protocol):
 
 @dataclass_transform(frozen_default=True, field_specifiers=(param,))
 def op(
-    word: str, *, example: str = "", depth: Depth = 0, dtype: Any = None, work: int = WORK
+    word: str,
+    *,
+    example: str = "",
+    depth: "int | tuple[int, int, int] | Callable[[Any], int | tuple[int, int, int]]" = 0,
+    dtype: Any = None,
+    work: int = WORK,
 ) -> Declaration:
     """Declare the function or class below as an op, under a word of its own.
 
@@ -192,7 +197,7 @@ def _with_parameters(
         for field, parameter in zip(declared, shown, strict=True)
         if parameter.name not in described
     ]
-    refused = ["SpellingError\n    If a parameter doesn't take the value."] if rows else []
+    refused = ["SpellingError\n    If a value isn't one that its parameter takes."] if rows else []
     return with_rows(text, {"Parameters": rows, "Raises": refused})
 
 
