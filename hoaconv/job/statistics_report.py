@@ -186,7 +186,7 @@ def _rows_of(made: Statistics) -> Iterator[tuple[str, str]]:
 
 
 def _value_of(made: Statistics, name: str, value: Any) -> str:
-    """Give a row's value, and as a share in per cent where it is a number of voxels."""
+    """Return the text of a row's value; a number of voxels is also shown in per cent."""
     ends, share = made.intervals.get(name), made.shares.get(name)
     if ends and isinstance(value, int | float):
         return as_estimate(value, ends)
@@ -198,7 +198,7 @@ def _value_of(made: Statistics, name: str, value: Any) -> str:
 
 
 def _interval_of(made: Statistics, name: str) -> Iterator[str]:
-    """Ends of the interval that a row has; in per cent those of a share."""
+    """Yield the ends of a row's interval; those of a share in per cent."""
     share = f"{name} share"
     if name in made.intervals:
         yield as_ends(made.intervals[name])

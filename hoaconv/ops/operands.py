@@ -119,7 +119,7 @@ class VolumeArithmetic(_WithVolumes):
         return (self.other,)
 
     def work(self, *specs: Spec) -> int:
-        """Some rows of each volume as float64."""
+        """Return the bytes of some rows of each volume as float64."""
         return 2 * apply_unary_bytes(specs[0].shape[2])
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
@@ -147,7 +147,7 @@ class _Choice(Declared, _WithVolumes):
     """
 
     def work(self, *specs: Spec) -> int:
-        """A mask of one row."""
+        """Return the bytes of a mask of one row."""
         return specs[0].shape[2]
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
