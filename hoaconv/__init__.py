@@ -1,4 +1,9 @@
-"""Convert JP2 and TIFF slice stacks to OME-Zarr pyramids in one sweep, under a memory budget."""
+"""Convert JP2 and TIFF slice stacks to OME-Zarr pyramids in one sweep, under a memory budget.
+
+`hoaconv.open` opens a volume, `hoaconv.ops` has the ops, and `hoaconv.OmeZarr` is an image to
+write. Examples in docstrings begin with ``import numpy as np``, ``import hoaconv as hc`` and
+``from hoaconv import ops``; ``slices/`` is a folder of 8 TIFF slices of 16 x 16 voxels of uint16.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -6,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from hoaconv import ops as ops
     from hoaconv.api import plan, stack_to_omezarr, stats
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import HoaconvError
@@ -33,6 +39,7 @@ __all__ = [
     "__version__",
     "op",
     "open",
+    "ops",
     "plan",
     "stack_to_omezarr",
     "stats",
@@ -65,7 +72,9 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    # numba and tensorstore take a while to import: only who converts waits for them.
+    # numba and tensorstore take a while to import: only those who convert wait for them.
+    if name == "ops":
+        return import_module("hoaconv.ops")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'hoaconv' has no attribute {name!r}")

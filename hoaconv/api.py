@@ -1,14 +1,23 @@
-"""The verbs: functions that build a job from options and run it."""
+"""Functions that build a job from options and run it; they are the verbs of the command line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hoaconv.job.declared import PathLike
+from hoaconv.job.declared import PathLike, explained_by
+from hoaconv.job.options import (
+    Chain,
+    Labels,
+    Measuring,
+    OmeZarr,
+    Reading,
+    Running,
+    Values,
+    Voxels,
+)
 from hoaconv.job.watching import Watcher
 
 if TYPE_CHECKING:
-    from hoaconv.engine.contract import Step
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.statistics_report import Statistics
@@ -16,112 +25,75 @@ if TYPE_CHECKING:
 __all__ = ["list_ops", "plan", "stack_to_omezarr", "stats"]
 
 
+@explained_by(Chain, Labels, Reading, Voxels, OmeZarr, Values, Running)
 def stack_to_omezarr(
     src: PathLike,
     dst: PathLike,
     *,
-    ops: "str | Sequence[Step | str]" = "",
+    ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
-    label: Mapping[str, Any] | Sequence[str] = (),
-    also: Mapping[str, Any] | Sequence[str] = (),
-    range: str | slice | None = None,
+    label: "Mapping[str, Any] | Sequence[str]" = (),
+    also: "Mapping[str, Any] | Sequence[str]" = (),
+    range: slice | str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
     decoder: str = "openjpeg",
-    voxel_size: str | float | Sequence[float] | None = None,
+    voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
-    chunks: str | int | Sequence[int] | None = None,
-    shards: str | int | Sequence[int] | None = None,
+    chunks: int | tuple[int, int, int] | str | None = None,
+    shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
     compressor: str = "blosc-zstd:1:shuffle",
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
     downsample: str = "mean",
-    factors: str | int | Sequence[int] | None = None,
+    factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,
     from_report: PathLike | None = None,
-    budget: str | int | None = None,
+    budget: int | str | None = None,
     scratch: PathLike | None = None,
     workers: int | None = None,
     report: PathLike | None = None,
-    watcher: Watcher | None = None,
+    watcher: "Watcher | None" = None,
 ) -> "Report":
     """Convert a stack of JP2 or TIFF slices to an OME-Zarr pyramid, in one sweep.
 
-    Each slice is decoded once, each chunk of each level written once, within the budget.
+    Each slice is decoded once, and each chunk of each level is written once. The memory of the
+    process stays within the budget.
 
     Parameters
     ----------
     src
-        A folder of .jp2 .j2k .jpx .tif .tiff slices, a glob, or a multi-page TIFF; an OME-Zarr
-        image, of which level 0 is taken, or a zarr array, as in ``brain.zarr/1``.
+        A folder of .jp2 .j2k .jpx .jph .tif .tiff slices, a glob pattern, or a multi-page TIFF; an
+        OME-Zarr image, whose level 0 is read; or a zarr array, such as ``brain.zarr/1``.
     dst
         The folder to make; its metadata is written last.
-    ops
-        Ops in the command line's spelling or as objects; see ``hoaconv ops``.
-    ops_module
-        A Python file that declares ops; see ``examples/your_own_op.py``. It is run.
-    label, also
-        More outputs of the same sweep, ops by name or path: label images under ``labels/``, and
-        other images. Their ops begin at the slices, as `ops` does; what they share is done once.
-    range
-        Slices to take, in natural order; of a zarr array, planes.
-    allow_gaps
-        Whether numbers may be missing among the slices.
-    allow_names
-        Whether all images of the folder or glob are slices, even if their names are those of
-        several stacks, or some don't fit the others.
-    reduce
-        JP2 slices are decoded at 1 / `reduce` of their width and height, as their wavelet holds
-        them, which takes a small part of the time: a preview, with every eighth slice taken too.
-    decoder
-        What decodes JP2 slices: ``openjpeg`` on the CPUs, or ``nvimgcodec`` on a GPU, which has to
-        be installed and to find one: nothing stands in for it.
-    voxel_size, unit
-        Edge of a voxel as stored, zyx. Wins over what the files say. What `range` steps over and
-        `reduce` leaves out makes the voxels written larger.
-    chunks, shards
-        Voxels, zyx. ``shards="none"`` makes every chunk a file.
-    ngff, compressor, name, overwrite
-        Of the output.
-    levels, downsample, factors
-        Of the pyramid.
-    budget, workers
-        Bytes that the process may hold, interpreter included; threads.
-    sample
-        Values of the whole volume that ops need, such as Otsu's threshold, come from so many
-        slices, drawn at random along z; the report tells the confidence intervals.
-    from_report
-        The report of an earlier run, which such values are taken from instead.
-    scratch
-        A folder where layers wait that the budget has no room for; it is left as it was. What is
-        put there is packed, and removed whether the run succeeds or fails.
-    report
-        Where to write the report as JSON.
     watcher
-        Gets told of notes and progress; by default they are shown in a notebook and on a terminal.
+        Receives notes and progress. By default they are shown in a notebook and on a terminal.
 
     Returns
     -------
     Report
+        Levels, measurements, time and memory.
 
     Raises
     ------
     SpellingError
-        For an option that isn't understood.
+        If an option doesn't take its value.
     SourceError
         If slices are missing, differ or can't be read.
     BudgetError
         If the run doesn't fit the budget.
     StoreError
-        If the output exists or can't be written, or scratch finds no place on its disk.
+        If the output exists or can't be written, or a disk is full.
 
     Examples
     --------
-    >>> import hoaconv
-    >>> hoaconv.stack_to_omezarr("slices/", "brain.zarr", ops="gaussian 1.5")  # doctest: +SKIP
+    >>> report = hc.stack_to_omezarr("slices/", "brain.zarr", ops="gaussian 1.5", chunks=8)
+    >>> report.shape, len(report.levels), report.measured <= report.budget
+    ((8, 16, 16), 2, True)
     """
     from hoaconv.job.conversion import conversion  # noqa: PLC0415 - numba takes longer than help
 
@@ -129,62 +101,74 @@ def stack_to_omezarr(
     return conversion(options).run(progress=watcher)
 
 
+@explained_by(Chain, Labels, Reading, Voxels, OmeZarr, Values, Running)
 def plan(
     src: PathLike,
     dst: PathLike | None = None,
     *,
-    ops: "str | Sequence[Step | str]" = "",
+    ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
-    label: Mapping[str, Any] | Sequence[str] = (),
-    also: Mapping[str, Any] | Sequence[str] = (),
-    range: str | slice | None = None,
+    label: "Mapping[str, Any] | Sequence[str]" = (),
+    also: "Mapping[str, Any] | Sequence[str]" = (),
+    range: slice | str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
     decoder: str = "openjpeg",
-    voxel_size: str | float | Sequence[float] | None = None,
+    voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
-    chunks: str | int | Sequence[int] | None = None,
-    shards: str | int | Sequence[int] | None = None,
+    chunks: int | tuple[int, int, int] | str | None = None,
+    shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
     compressor: str = "blosc-zstd:1:shuffle",
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
     downsample: str = "mean",
-    factors: str | int | Sequence[int] | None = None,
+    factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,
     from_report: PathLike | None = None,
-    budget: str | int | None = None,
+    budget: int | str | None = None,
     scratch: PathLike | None = None,
     workers: int | None = None,
     report: PathLike | None = None,
-    watcher: Watcher | None = None,
+    watcher: "Watcher | None" = None,
 ) -> "RunPlan":
-    """Return how `stack_to_omezarr` would run with the same options, without running it.
+    """Return the plan of `stack_to_omezarr` with the same options; nothing is written.
 
-    It always answers if the source can be read and the options are understood: where the run can't
-    be done on this machine (memory, disk space, an output that exists), `RunPlan.refusals` says
-    why. Nothing is written. A slice for each worker, or three, are decoded and a few chunks packed,
-    to estimate how long the run will take.
+    There is a plan if the source can be read and the options are understood. If this machine can't
+    run it (memory, disk space, an output that exists), `RunPlan.refusals` say why. To estimate the
+    time, a slice for each worker, at least three, is decoded, and a few chunks are compressed.
 
     Parameters
     ----------
     src
-        As of `stack_to_omezarr`.
+        A folder of slices, a glob pattern, a multi-page TIFF, an OME-Zarr image or a zarr array, as
+        for `stack_to_omezarr`.
     dst
-        The output; by default one beside the source.
-    **options
-        As of `stack_to_omezarr`.
+        The folder that would be made; by default one beside the source.
+    watcher
+        Receives notes; by default they aren't shown.
+
+    Returns
+    -------
+    RunPlan
+        Sweeps, memory in bytes, and time in seconds.
 
     Raises
     ------
     SpellingError
-        For an option that isn't understood.
+        If an option doesn't take its value.
     SourceError
         If slices are missing, differ or can't be read.
     PlanError
-        If an op can't take what it gets.
+        If an op can't be applied to its input.
+
+    Examples
+    --------
+    >>> plan = hc.plan("slices/", ops="median 3", budget="2GiB")
+    >>> plan.can_run, len(plan.sweeps), plan.projected <= 2 * 1024**3
+    (True, 1, True)
     """
     from hoaconv.job.conversion import conversion  # noqa: PLC0415 - as above
     from hoaconv.job.paths import planned_path  # noqa: PLC0415 - as above
@@ -194,58 +178,54 @@ def plan(
     return conversion({**options, "dst": dst}, planning=True).plan(progress=watcher or False)
 
 
+@explained_by(Chain, Reading, Running, Measuring)
 def stats(
     src: PathLike,
     *,
-    ops: "str | Sequence[Step | str]" = "",
+    ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
-    range: str | slice | None = None,
+    range: slice | str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
     decoder: str = "openjpeg",
     sample: int | None = None,
     plot: PathLike | None = None,
-    budget: str | int | None = None,
+    budget: int | str | None = None,
     workers: int | None = None,
-    watcher: Watcher | None = None,
+    watcher: "Watcher | None" = None,
 ) -> "Statistics":
     """Measure a volume in one sweep, and write nothing.
 
-    Least, greatest, mean, standard deviation, sum, zeros and saturated voxels are exact, or exact
-    results rounded once; so are percentiles, thresholds and the histogram of integers of up to 16
-    bits. Of other dtypes these come from bins, 1/128 of a value wide at the most.
+    Number, minimum, maximum, mean, standard deviation, sum, zeros and saturated voxels are exact,
+    or exact results rounded once. For integers of up to 16 bits, percentiles, thresholds and the
+    histogram are exact too. For other dtypes they come from bins whose width is at most 1/128 of
+    the value.
 
     Parameters
     ----------
-    src, range, allow_gaps, allow_names, decoder, budget, workers, watcher
-        As of `stack_to_omezarr`.
-    reduce
-        Measure JP2 slices at 1 / `reduce` of their width and height, which is soon done; what
-        comes out is approximate, and says so.
-    ops, ops_module
-        What to do to the slices before they are measured. None of them may measure itself.
-    sample
-        Measure so many slices, one drawn at random from each of as many equal parts of the stack;
-        the report tells confidence intervals of about 95 %, for which it is slices, not voxels,
-        that count as drawn. An interval of no width tells only that the drawn slices agree. A few
-        slices that differ much from all others are likely to be missed, and then no interval
-        covers them: sample more, or measure all.
-    plot
-        Where to draw the histogram as a PNG file; needs matplotlib.
+    src
+        A folder of slices, a glob pattern, a multi-page TIFF, an OME-Zarr image or a zarr array, as
+        for `stack_to_omezarr`.
+    ops
+        Ops to apply before the voxels are measured, as text, such as ``"gaussian 1.5"``, or as a
+        list of ops or texts. None of them may be a measurement.
+    watcher
+        Receives notes and progress. By default they are shown in a notebook and on a terminal.
 
     Returns
     -------
     Statistics
+        The numbers of the voxels behind the ops.
 
     Raises
     ------
     SpellingError
-        For an option that isn't understood; for a plot without matplotlib.
+        If an option doesn't take its value, or matplotlib is missing for a plot.
     SourceError
         If slices are missing, differ or can't be read.
     PlanError
-        If an op can't take what it gets, or a sample can't be measured behind it.
+        If an op can't be applied to its input, or a sample can't be measured behind it.
     BudgetError
         If the run doesn't fit the budget.
     StoreError
@@ -253,8 +233,11 @@ def stats(
 
     Examples
     --------
-    >>> import hoaconv
-    >>> hoaconv.stats("slices/").percentiles["p50"]  # doctest: +SKIP
+    >>> found = hc.stats("slices/")
+    >>> found.min, found.max, found.percentiles["p50"]
+    (0, 715, 315)
+    >>> hc.stats("slices/", ops="crop :,:,8:", sample=4).slices_measured
+    4
     """
     from hoaconv.job.measurement import measurement  # noqa: PLC0415 - as above
 
@@ -264,12 +247,24 @@ def stats(
 def list_ops(
     name: str | None = None, *, ops_module: PathLike | None = None
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Ops by their words: summary, explanation, usage, example, parameters.
+    """Return ops by their words: summary, explanation, usage, example, parameters.
+
+    Parameters
+    ----------
+    name
+        Word of one op; by default all ops are returned.
+    ops_module
+        A Python file that declares ops of your own. It is run.
 
     Raises
     ------
     SpellingError
         If there is no op of this name.
+
+    Examples
+    --------
+    >>> list_ops("threshold")["threshold"]["usage"]
+    'threshold VALUE'
     """
     from hoaconv.job.paths import take_module  # noqa: PLC0415 - as above
     from hoaconv.ops import catalogue, own  # noqa: PLC0415 - as above

@@ -15,7 +15,16 @@ __all__ = [
 
 
 class HoaconvError(Exception):
-    """Base class of all errors of hoaconv."""
+    """Base class of all errors of hoaconv.
+
+    Examples
+    --------
+    >>> try:
+    ...     hc.open("nowhere/")
+    ... except hc.HoaconvError as error:
+    ...     print(type(error).__name__)
+    SourceError
+    """
 
 
 class SpellingError(HoaconvError, ValueError):

@@ -24,7 +24,7 @@ FLOORS: dict[str, set[str]] = {
         "errors",
         "units",
     },
-    "api": {"job", "ops.catalogue", "ops.own", "engine.contract"},
+    "api": {"job", "ops.catalogue", "ops.own"},
     "job": {
         "pyramid.metadata",
         "pyramid.sink",

@@ -1,19 +1,22 @@
 """Declaration of options: each is one field of a frozen dataclass, with its kind and help.
 
-The kinds are those of `hoaconv.ops.kinds`: each takes a value, or its spelling on the command
-line, and brings it to one form. This module is light, since help on the command line needs it.
+The kinds are those of `hoaconv.ops.kinds`: each takes a value, or the text that stands for it on
+the command line, and converts it to one form. This module imports no kernels, so that the help of
+the command line appears at once.
 """
 
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from inspect import signature
 from math import prod
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.compressor import Compressor
+from hoaconv.ops.docstring import rows_of, sections_of, with_sections
 from hoaconv.ops.kinds import Kind
 from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_triple
 
@@ -33,6 +36,7 @@ __all__ = [
     "Options",
     "PathLike",
     "count_of",
+    "explained_by",
     "one_of",
     "option",
     "options_of",
@@ -41,6 +45,7 @@ __all__ = [
 
 PathLike = str | os.PathLike[str]
 Triple = tuple[int, int, int]
+F = TypeVar("F", bound=Callable[..., Any])
 
 METHODS = ("mean", "mode", "max", "min", "nearest")
 """Methods of downsampling, as `hoaconv.kernels.downsample` has them."""
@@ -67,7 +72,7 @@ def option(kind: Kind, help: str, group: str, value: str = "", default: Any = No
 
 @dataclass(frozen=True)
 class Options:
-    """Options, brought to the form of their kinds, so that equal means equal.
+    """Options, converted to the form of their kinds, so that equal options compare equal.
 
     Raises
     ------
@@ -99,6 +104,24 @@ class Options:
 def options_of(group: type[Options]) -> dict[str, Option]:
     """Return the options of a group by their names."""
     return {one.name: one.metadata["option"] for one in fields(group) if "option" in one.metadata}
+
+
+def explained_by(*groups: type[Options]) -> Callable[[F], F]:
+    """Add what the docstrings of groups say of their options to the docstring of a function.
+
+    The rows stand in the order of the parameters. A row of the function's own docstring wins.
+    """
+
+    def explain(function: F) -> F:
+        rows: dict[str, str] = {}
+        for documented in (*groups, function):
+            rows |= rows_of(sections_of(documented.__doc__).get("Parameters", ""))
+        shown = dict.fromkeys(rows[name] for name in signature(function).parameters)
+        section = {"Parameters": "\n".join(shown)}
+        function.__doc__ = with_sections(function.__doc__, section)
+        return function
+
+    return explain
 
 
 def _plain(value: Any) -> Any:

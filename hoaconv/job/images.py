@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hoaconv import __version__
 from hoaconv.engine.spec import Spec
@@ -26,6 +26,8 @@ __all__ = [
     "source_path",
     "with_levels_of_image",
 ]
+
+Triple = tuple[int, int, int]
 
 
 def own_files(branch: Branch) -> Sequence[Path]:
@@ -71,7 +73,7 @@ def sink_of(
         shards=shards,
         compressor=Compressor.parse(output.compressor),
         ngff=output.ngff,
-        factors=output.factors,
+        factors=cast(Triple | None, output.factors),
         level_count=output.levels,
         overwrite=output.overwrite,
         provenance={

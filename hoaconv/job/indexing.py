@@ -33,7 +33,7 @@ def indices_of(key: Any, shape: tuple[int, int, int]) -> tuple[Any, Any, Any]:
 
 
 def box_of(index: Any, length: int) -> tuple[range, Any]:
-    """Return the voxels along an axis that an index takes and those between, and where it is there.
+    """Return the range of voxels along an axis that an index spans, and the index in this range.
 
     Examples
     --------

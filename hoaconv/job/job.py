@@ -1,11 +1,11 @@
-"""A job is a value: volumes, what becomes of each in one sweep, and what a run may take.
+"""A job as a value: volumes, their outputs in one sweep, and the limits of a run.
 
     job = hoaconv.open("slices/") | "gaussian 1.5" | hoaconv.OmeZarr("smooth.zarr")
     print(job.plan(budget="8GiB"))
     report = job.run(budget="8GiB")
 
-Building a job reads headers. `Job.plan` and `Job.run` look at the files that it takes and makes
-(`hoaconv.job.resolve`); only `Job.run` writes.
+Building a job reads headers. `Job.plan` and `Job.run` check the files that the job reads and
+writes (`hoaconv.job.resolve`); only `Job.run` writes.
 """
 
 import pickle
@@ -31,23 +31,34 @@ __all__ = ["Job"]
 
 @dataclass(frozen=True)
 class Job:
-    """Volumes, and what is written or measured of each, in one sweep.
+    """Volumes and their outputs, which one sweep writes and measures.
 
-    Jobs are made by ``volume | hoaconv.OmeZarr(...)`` and `hoaconv.store`; ``one & other`` is a job
-    that does both. Two jobs are equal if they do the same. A job pickles if its sources were opened
-    by a path and its ops are declared in a module: another process opens the paths again.
+    ``volume | hoaconv.OmeZarr(...)`` and `hoaconv.store` make jobs; ``one & other`` is a job that
+    does both. Two jobs are equal if they do the same. A job can be pickled if its sources were
+    opened by a path and its ops are declared in a module: another process then opens the paths
+    again.
 
     Attributes
     ----------
     branches
         The outputs, each with its volume. The first image is the main one: its store holds the
-        scratch folder, and it is complete last.
+        scratch folder, and its metadata is written last.
     values
-        Where values of the whole volume come from, such as Otsu's threshold.
+        Sources of values of the whole volume, such as Otsu's threshold.
     running
-        Budget, workers, scratch and report; `plan` and `run` may be given others.
+        Budget, workers, scratch and report; the arguments of `plan` and `run` replace them.
     given
-        Options that the user has given, for the provenance of images.
+        Options that the user has given; they are kept in the metadata of images.
+
+    Examples
+    --------
+    >>> brain = hc.open("slices/")
+    >>> image = brain | ops.Gaussian(1) | hc.OmeZarr("smooth.zarr", chunks=8)
+    >>> job = image & (brain | hc.OmeZarr("raw.zarr", chunks=8))
+    >>> job.plan().can_run
+    True
+    >>> [path.name for path in job.plan().outputs]
+    ['raw.zarr', 'smooth.zarr']
     """
 
     branches: tuple[Branch, ...]
@@ -66,10 +77,17 @@ class Job:
     def of(cls, volume: VolumeLike, output: OmeZarr) -> "Job":
         """Return the job that writes one volume.
 
+        Parameters
+        ----------
+        volume
+            The volume to write.
+        output
+            The image.
+
         Raises
         ------
         SpellingError
-            If there is no volume.
+            If `volume` isn't a volume.
         """
         if not hasattr(volume, "plan"):
             raise SpellingError(
@@ -81,34 +99,46 @@ class Job:
     def plan(
         self,
         *,
-        budget: str | int | None = None,
+        budget: int | str | None = None,
         workers: int | None = None,
         scratch: PathLike | None = None,
         progress: bool | Watcher | None = False,
     ) -> RunPlan:
-        """Return how the job would run, without running it; nothing is written.
+        """Return the plan of the job; nothing is written.
 
-        It says so where the job can't run here: memory, disk space, an output that exists. A slice
-        for each worker is decoded, and a few chunks are packed, to estimate the time.
+        If this machine can't run the job (memory, disk space, an output that exists),
+        `RunPlan.refusals` say why. To estimate the time, a slice for each worker, at least three,
+        is decoded, and a few chunks are compressed.
 
         Parameters
         ----------
         budget
-            Memory that the process may hold, in bytes or as ``"8GiB"``; by default 60 % of what is
-            free.
+            Memory that the process may hold, in bytes or as text such as ``"8GiB"``. By default
+            60 % of the free memory.
         workers
-            Threads; by default all CPUs of this process.
+            Number of threads; by default one for each CPU of this process.
         scratch
             A folder for what doesn't fit in memory; by default inside the main image.
         progress
-            As of `run`, for notes; by default they are kept back.
+            True shows notes, and a `Watcher` receives them. By default they aren't shown.
+
+        Returns
+        -------
+        RunPlan
+            Sweeps, memory in bytes, and time in seconds.
 
         Raises
         ------
         SourceError
             If a source can't be read.
         PlanError
-            If an op can't take what it gets.
+            If an op can't be applied to its input.
+
+        Examples
+        --------
+        >>> plan = (hc.open("slices/") | hc.OmeZarr("brain.zarr")).plan(budget="4GiB", workers=2)
+        >>> plan.can_run, plan.projected <= 4 * 1024**3
+        (True, True)
         """
         job = self._with(budget=budget, workers=workers, scratch=scratch)
         with display(progress) as watcher:
@@ -117,28 +147,33 @@ class Job:
     def run(
         self,
         *,
-        budget: str | int | None = None,
+        budget: int | str | None = None,
         workers: int | None = None,
         scratch: PathLike | None = None,
         report: PathLike | None = None,
         progress: bool | Watcher | None = None,
     ) -> Report:
-        """Run the job; return what was made, measured and taken.
+        """Run the job, and return its report.
 
         Parameters
         ----------
-        budget, workers, scratch
-            As of `plan`.
+        budget
+            Memory that the process may hold, in bytes or as text such as ``"8GiB"``. By default
+            60 % of the free memory.
+        workers
+            Number of threads; by default one for each CPU of this process.
+        scratch
+            A folder for what doesn't fit in memory; by default inside the main image.
         report
             A file, ending in ``.json``, in which to write the report.
         progress
-            True shows notes and a progress bar, False nothing; a `Watcher` gets told. By default
-            they are shown in a notebook and on a terminal.
+            True shows notes and a progress bar, False shows nothing, and a `Watcher` receives
+            both. By default they are shown in a notebook and on a terminal.
 
         Returns
         -------
         Report
-            ``report["stats"]`` and the like are what was measured, by the outputs' names.
+            Time, memory and outputs: ``report["name"]`` is the result of the output of that name.
 
         Raises
         ------
@@ -150,6 +185,13 @@ class Job:
             If an output exists, doesn't fit on its disk, or can't be written.
         KeyboardInterrupt
             If the run was interrupted, or `cancel` was called.
+
+        Examples
+        --------
+        >>> job = hc.open("slices/") | "gaussian 1" | hc.OmeZarr("smooth.zarr", chunks=8)
+        >>> report = job.run(budget="2GiB", report="smooth.json")
+        >>> report["smooth.zarr"].name, report.measured <= report.budget
+        ('smooth.zarr', True)
         """
         job = self._with(budget=budget, workers=workers, scratch=scratch, report=report)
         try:
@@ -160,14 +202,25 @@ class Job:
             self._cancelled.clear()
 
     def cancel(self) -> None:
-        """End a run of this job, from another thread, at the next slice; what it wrote is removed.
+        """End the run of this job at its next slice, and remove what it wrote.
 
-        The run raises `KeyboardInterrupt`. Where none is running, the next one ends so.
+        Another thread calls this while `run` is at work; `run` then raises `KeyboardInterrupt`. If
+        no run is at work, the next one ends in this way.
+
+        Examples
+        --------
+        >>> job = hc.store({"mip": hc.open("slices/").max("z")})
+        >>> job.cancel()
+        >>> try:
+        ...     job.run()
+        ... except KeyboardInterrupt:
+        ...     print("the run has ended")
+        the run has ended
         """
         self._cancelled.set()
 
     def _with(self, **options: Any) -> "Job":
-        """Return the same job with other options of running, where they are given."""
+        """Return the same job with the options of running that are given."""
         given = {name: value for name, value in options.items() if value is not None}
         return replace(self, running=replace(self.running, **given)) if given else self
 
@@ -206,7 +259,7 @@ def _job(values: Mapping[str, Any]) -> Job:
 
 
 def _unsendable(job: Job) -> Iterator[str]:
-    """Give what of a job doesn't pickle, and what to do."""
+    """Yield the parts of a job that can't be pickled, each with what to do."""
     for branch in job.branches:
         for node in branch.volume.plan.nodes():
             if isinstance(node.part, ArraySource):

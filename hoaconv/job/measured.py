@@ -1,4 +1,4 @@
-"""A measurement of a volume as a value: a fold computes it when it is asked for."""
+"""A measurement of a volume as a value: it is computed when it is asked for."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,43 +20,43 @@ __all__ = ["Measured", "Values"]
 class Measured:
     """A volume and the fold that measures it.
 
-    Made by functions such as `hoaconv.ops.stats` and by methods such as ``volume.max("z")``.
+    Functions such as `hoaconv.ops.stats` and methods such as ``volume.max("z")`` make it.
 
     Attributes
     ----------
     volume
-        The volume; nothing of it is computed yet.
+        The volume; none of its voxels is computed yet.
     fold
-        The fold that takes in its planes.
+        The fold that measures its planes.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import hoaconv
-    >>> volume = hoaconv.open(np.arange(24, dtype="uint8").reshape(2, 3, 4))
+    >>> volume = hc.open(np.arange(24, dtype="uint8").reshape(2, 3, 4))
     >>> volume.max("z")
     Measured(max along z of 2 x 3 x 4 uint8)
-    >>> volume.sum(("y", "x")).compute().tolist(), hoaconv.ops.stats(volume).compute().mean
+    >>> volume.sum(("y", "x")).compute().tolist(), ops.stats(volume).compute().mean
     ([66, 210], 11.5)
     """
 
     volume: Planned
     fold: Fold
 
-    def compute(self, *, budget: str | int | None = None, workers: int | None = None) -> Any:
-        """Measure in one sweep.
+    def compute(self, *, budget: int | str | None = None, workers: int | None = None) -> Any:
+        """Measure the volume in one sweep.
 
         Parameters
         ----------
-        budget, workers
-            As of `hoaconv.Volume.compute`.
+        budget
+            Memory that the process may hold, in bytes or as text such as ``"8GiB"``. By default
+            60 % of the free memory.
+        workers
+            Number of threads; by default one for each CPU of this process.
 
         Returns
         -------
-        ndarray
-            For a reduction or a projection: a plane or a profile of the axes that are left.
-        Values
-            For any other fold.
+        ndarray or Values
+            An array along the axes that are left, for a reduction or a projection; otherwise the
+            values of the measurement.
 
         Raises
         ------
@@ -64,12 +64,19 @@ class Measured:
             If the sweep doesn't fit the budget.
         SourceError
             If a voxel can't be read.
+
+        Examples
+        --------
+        >>> hc.open("slices/").mean(("y", "x")).compute()[:3]
+        array([  7.5, 107.5, 207.5])
+        >>> ops.profile("slices/").compute(workers=1).mean[:3]
+        array([  7.5, 107.5, 207.5])
         """
         ((value, picture),) = measured_together([(self.volume, self.fold)], budget, workers)
         return self.result(value, picture)
 
     def result(self, value: Mapping[str, Any], picture: Plane | None) -> Any:
-        """Return what the user gets for what a run has found.
+        """Return the result that the user gets for the value and picture of a run.
 
         Parameters
         ----------
@@ -95,9 +102,14 @@ class Measured:
 
 
 class Values(Mapping[str, Any]):
-    """The values of a fold, as attributes and as items; lists are NumPy arrays.
+    """The values of a measurement, as attributes and as items; lists are NumPy arrays.
 
-    A value that no voxel has is None, and NaN in an array.
+    A value is None, or NaN in an array, if no voxel has it.
+
+    Parameters
+    ----------
+    values
+        The values by their names.
 
     Examples
     --------
@@ -134,7 +146,7 @@ class Values(Mapping[str, Any]):
 
 
 def _taken(value: Any) -> Any:
-    """Return a value as Python has it: JSON spells infinities, and has lists for arrays."""
+    """Return a value of JSON as Python's: infinities are words there, and arrays are lists."""
     if isinstance(value, Mapping):
         return Values(value)
     if isinstance(value, list):

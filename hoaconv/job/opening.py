@@ -1,4 +1,4 @@
-"""Volumes opened: of files by their headers, of arrays as they are."""
+"""Opening of volumes: files by their headers, arrays as they are."""
 
 import os
 from typing import Any
@@ -8,8 +8,8 @@ from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
 from hoaconv.job.arrays import ArraySource
 from hoaconv.job.chain import open_source
-from hoaconv.job.declared import options_of
-from hoaconv.job.options import Reading
+from hoaconv.job.declared import explained_by, options_of
+from hoaconv.job.options import Reading, Voxels
 from hoaconv.job.paths import take_source
 from hoaconv.job.volume import Volume
 from hoaconv.job.voxel_size import choose_geometry
@@ -17,12 +17,13 @@ from hoaconv.job.voxel_size import choose_geometry
 __all__ = ["open"]
 
 
+@explained_by(Reading, Voxels)
 def open(
     source: Any,
     *,
-    voxel_size: Any = None,
+    voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
-    range: str | slice | None = None,
+    range: slice | str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
@@ -34,31 +35,28 @@ def open(
     ----------
     source
         A folder of JP2 or TIFF slices, a glob pattern, a multi-page TIFF, an OME-Zarr image (its
-        level 0) or one of its levels, a zarr array; or an array (z, y, x) with shape, dtype and
-        slicing, of NumPy, Dask, h5py or zarr.
-    voxel_size, unit
-        Edge of a voxel, one number or (z, y, x), and its unit, by default micrometer. By default
-        as the source tells it.
-    range, allow_gaps, allow_names, reduce, decoder
-        As of `hoaconv.stack_to_omezarr`.
+        level 0) or one of its levels, or a zarr array, by its path; or an array (z, y, x) with
+        ``shape``, ``dtype`` and slicing, such as those of NumPy, Dask, h5py and zarr. The dtypes
+        are uint8, int8, uint16, int16, uint32, int32, float32 and float64.
 
     Returns
     -------
     Volume
+        The volume, with axes z, y, x.
 
     Raises
     ------
     SourceError
         If the source can't be read as one volume.
     SpellingError
-        If something isn't understood.
+        If an option doesn't take its value, or the source is neither a path nor an array.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import hoaconv
-    >>> hoaconv.open(np.zeros((4, 5, 6), "uint8"), voxel_size=(2, 1, 1))
+    >>> hc.open(np.zeros((4, 5, 6), "uint8"), voxel_size=(2, 1, 1))
     Volume(4 x 5 x 6 uint8, 2 x 1 x 1 micrometer)
+    >>> hc.open("slices/", range="::2", voxel_size=0.5, unit="millimeter")
+    Volume(4 x 16 x 16 uint16, 1 x 0.5 x 0.5 millimeter)
     """
     reading = Reading(
         range=range,

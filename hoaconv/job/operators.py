@@ -1,4 +1,4 @@
-"""Python's operators, each by the name of its NumPy function."""
+"""Python's operators; each calls the NumPy function of its name."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
@@ -18,7 +18,7 @@ class Arithmetic(ABC, Generic[Made]):
     def _with(self, other: Any, name: str, *, swapped: bool = False) -> Made:
         """Return the NumPy function of this and `other`; if `swapped`, of `other` and this.
 
-        NotImplemented where `other` is none that it takes: Python then asks the other operand.
+        Return NotImplemented if `other` has another type: Python then asks the other operand.
         """
 
     def __add__(self, other: Any) -> Made:
@@ -47,7 +47,7 @@ class Arithmetic(ABC, Generic[Made]):
 
 
 class Comparison(Arithmetic[Made]):
-    """The operators ``> >= < <=`` besides, voxel by voxel."""
+    """The operators ``> >= < <=``, voxel by voxel, and ``+ - * /``."""
 
     def __gt__(self, other: Any) -> Made:
         return self._with(other, "greater")

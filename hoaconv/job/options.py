@@ -1,13 +1,14 @@
-"""Options of jobs, in groups: each is Python's keyword, the command line's option, and its help.
+"""Options of jobs, in groups: each is a keyword in Python and an option on the command line.
 
-This module is light, since help on the command line needs it.
+The docstring of a group explains its options in Python, their declarations do so on the command
+line. This module imports no kernels, so that the help of the command line appears at once.
 """
 
 import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.folder import ZARR_FILES
@@ -43,7 +44,16 @@ _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
 
 @dataclass(frozen=True)
 class Chain(Options):
-    """The ops of a volume, and where a user's own are declared."""
+    """The ops of a volume, and the file that declares a user's own.
+
+    Parameters
+    ----------
+    ops
+        Ops to apply on the way, as text, such as ``"gaussian 1.5 | threshold otsu"``, or as a list
+        of ops or texts; see `hoaconv.ops`.
+    ops_module
+        A Python file that declares ops of your own; see ``examples/your_own_op.py``. It is run.
+    """
 
     ops: Any = option(
         TEXT, "ops to apply on the way, such as 'gaussian 1.5 | threshold 20000'", "Ops", "OPS", ""
@@ -53,7 +63,17 @@ class Chain(Options):
 
 @dataclass(frozen=True)
 class Labels(Options):
-    """More outputs of the same sweep."""
+    """More outputs of the same sweep.
+
+    Parameters
+    ----------
+    label
+        Label images to write under ``labels/`` of the output: ops by the name of the image, as in
+        ``{"tissue": "threshold otsu"}``. The ops start from the slices, as `ops` does. What several
+        outputs have in common is computed once.
+    also
+        Other images to write: ops by the path of the image.
+    """
 
     label: Any = option(
         TEXT,
@@ -69,7 +89,24 @@ class Labels(Options):
 
 @dataclass(frozen=True)
 class Reading(Options):
-    """Options of reading a source. `hoaconv.open` explains the fields."""
+    """Options of reading a source.
+
+    Parameters
+    ----------
+    range
+        Slices to take, in natural order, as a slice or as ``"START:STOP:STEP"``; of a zarr array,
+        planes. By default all. A step makes the voxels longer along z.
+    allow_gaps
+        If True, numbers may be missing among the slices.
+    allow_names
+        If True, all images of the folder or glob are slices, whatever their names are.
+    reduce
+        A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height, which takes
+        a small part of the time. The voxels become as many times larger.
+    decoder
+        The decoder of JP2 slices: ``openjpeg`` on the CPUs, or ``nvimgcodec`` on a GPU. Without a
+        GPU or nvImageCodec, ``nvimgcodec`` is an error.
+    """
 
     range: Any = option(
         RANGE,
@@ -82,14 +119,14 @@ class Reading(Options):
     )
     reduce: int = option(
         REDUCE,
-        "decode JP2 at 1/N of its width and height: 2, 4, 8, ... for previews",
+        "decode JP2 slices at 1/N of their width and height, for previews: 2, 4, 8, ...",
         "Input",
         "N",
         1,
     )
     decoder: str = option(
         one_of("decoder", "openjpeg", "nvimgcodec"),
-        "what decodes JP2 slices: openjpeg, or nvimgcodec, on a GPU",
+        "decoder of JP2 slices: openjpeg, or nvimgcodec on a GPU",
         "Input",
         "NAME",
         "openjpeg",
@@ -98,7 +135,16 @@ class Reading(Options):
 
 @dataclass(frozen=True)
 class Voxels(Options):
-    """The size of a voxel, where the source doesn't tell it, or tells it wrong."""
+    """The size of a voxel, if the source doesn't tell it, or tells it wrong.
+
+    Parameters
+    ----------
+    voxel_size
+        Edge lengths of a stored voxel in `unit`, one number or (z, y, x). By default as the source
+        tells it. `range` and `reduce` make the voxels that are written larger.
+    unit
+        Unit of `voxel_size`, as OME-NGFF spells it; by default ``micrometer``.
+    """
 
     voxel_size: Any = option(
         TEXT,
@@ -116,43 +162,50 @@ class OmeZarr(Options):
     Parameters
     ----------
     path
-        The folder to make, such as ``brain.zarr``; its metadata is written last.
-    chunks, shards
-        Voxels, one number or (z, y, x). ``shards="none"`` makes every chunk a file.
+        The folder to make, such as ``brain.zarr``. Its metadata is written last.
+    chunks
+        Shape of a chunk in voxels, one number or (z, y, x). By default 64, or 128 without shards.
+    shards
+        Shape of a shard in voxels, one number or (z, y, x), a multiple of `chunks`. By default one
+        chunk thick and about 1024 voxels wide. ``"none"`` makes a file of every chunk.
     ngff
-        Version of OME-NGFF: ``0.5`` (zarr v3) or ``0.4`` (zarr v2).
+        Version of OME-NGFF: ``0.5`` (zarr v3) or ``0.4`` (zarr v2, which has no shards).
     compressor
         ``zstd:3``, ``blosc-zstd:1:shuffle``, ``lz4``, ``gzip:5`` or ``none``.
     name
-        Name of the image; by default that of the source, or of the folder.
+        Name of the image in the metadata; by default that of the source, or of the folder.
     overwrite
-        Whether a zarr store that is there is replaced.
+        If True, a zarr store that exists at `path` is replaced.
     levels
         Levels of the pyramid, level 0 included; by default until one fits a chunk.
     downsample
-        How voxels become one: ``mean``, ``mode`` (for labels), ``max``, ``min`` or ``nearest``.
+        How voxels of a level are combined to one of the next: ``mean``, ``mode`` (for labels),
+        ``max``, ``min`` or ``nearest``.
     factors
-        Downsampling from level to level, one number or (z, y, x); by default 2, where axes with
-        longer voxels are halved later.
+        Downsampling factors from level to level, one number or (z, y, x). By default 2; if voxels
+        are longer along an axis, this axis is halved later.
+    is_label
+        True for a label image in the store of another image; see `label`.
 
     Raises
     ------
     SpellingError
-        For a value that is not understood.
+        If an option doesn't take its value.
 
     Examples
     --------
-    >>> OmeZarr("brain.zarr", chunks=32).chunks
-    (32, 32, 32)
+    >>> job = hc.open("slices/") | hc.OmeZarr("brain.zarr", chunks=(4, 8, 8), levels=2)
+    >>> [level["shape"] for level in job.run().levels]
+    [(8, 16, 16), (4, 8, 8)]
     """
 
     path: PathLike = field()
-    chunks: Any = option(
+    chunks: int | tuple[int, int, int] | str | None = option(
         triple_of("chunks"),
         "chunk shape, one number or z,y,x; default 64, or 128 without shards",
         "Output",
     )
-    shards: Any = option(
+    shards: int | tuple[int, int, int] | str | None = option(
         SHARDS,
         "shard shape z,y,x, or none; default one chunk thick and 1024 wide, none for NGFF 0.4",
         "Output",
@@ -166,7 +219,7 @@ class OmeZarr(Options):
     )
     compressor: str = option(
         COMPRESSOR,
-        "zstd:3, blosc-zstd:1:shuffle, lz4, gzip:5 or none",
+        "compressor: zstd:3, blosc-zstd:1:shuffle, lz4, gzip:5 or none",
         "Output",
         "NAME",
         "blosc-zstd:1:shuffle",
@@ -177,23 +230,22 @@ class OmeZarr(Options):
     overwrite: bool = option(FLAG, "replace DST if it is a zarr store", "Output", "", False)
     levels: int | None = option(
         count_of("levels"),
-        "pyramid levels, level 0 included; default until one fits a chunk",
+        "number of pyramid levels, level 0 included; default until one fits a chunk",
         "Pyramid",
     )
     downsample: str = option(
         one_of("downsample method", *METHODS),
-        "how voxels become one: mean, mode (labels), max, min, nearest",
+        "how voxels are combined: mean, mode (for labels), max, min or nearest",
         "Pyramid",
         "METHOD",
         "mean",
     )
-    factors: Any = option(
+    factors: int | tuple[int, int, int] | str | None = option(
         FACTORS,
-        "downsampling per level, z,y,x; default 2; axes with longer voxels are halved later",
+        "downsampling from level to level, z,y,x; default 2, later along axes with longer voxels",
         "Pyramid",
     )
     is_label: bool = field(default=False, kw_only=True)
-    """Whether it is a label image that lies in another image's store."""
 
     __array_ufunc__ = None  # NumPy leaves ``array | OmeZarr(...)`` to `__ror__`
 
@@ -206,40 +258,50 @@ class OmeZarr(Options):
         self.grid()
 
     def grid(self) -> tuple[Triple, Triple | None]:
-        """Return chunks and shards as asked, else the defaults; shards hold whole chunks.
+        """Return the shapes of chunks and shards, in voxels (z, y, x); None for no shards.
 
         Raises
         ------
         SpellingError
-            If they don't, or NGFF 0.4 is to have shards.
+            If a shard doesn't hold whole chunks, or shards are given for NGFF 0.4.
         """
-        if self.shards not in (None, "none") and self.ngff == "0.4":
+        chunks, shards = cast(Triple | None, self.chunks), self.shards
+        if shards not in (None, "none") and self.ngff == "0.4":
             raise SpellingError("NGFF 0.4 has no shards; drop --shards or take --ngff 0.5")
-        if self.shards == "none" or self.ngff == "0.4":
-            return self.chunks or UNSHARDED, None
-        inner = self.chunks or CHUNKS
-        if self.shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
+        if shards == "none" or self.ngff == "0.4":
+            return chunks or UNSHARDED, None
+        inner = chunks or CHUNKS
+        if shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
             y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
             return inner, (inner[0], y, x)
-        if any(s % c for s, c in zip(self.shards, inner, strict=True)):
-            raise SpellingError(
-                f"shards {self.shards} don't hold whole chunks {inner}; write multiples"
-            )
-        return inner, self.shards
+        whole = cast(Triple, shards)
+        if any(s % c for s, c in zip(whole, inner, strict=True)):
+            raise SpellingError(f"shards {whole} don't hold whole chunks {inner}; write multiples")
+        return inner, whole
 
     @property
     def title(self) -> str:
-        """Name of the image where nothing tells more: that of the folder."""
+        """Name of the folder without its suffix: the name of an image if no other is known."""
         name = Path(self.path).absolute().name
         return re.sub(r"(\.ome)?\.zarr$", "", name, flags=re.I) or "image"
 
     def label(self, name: str) -> "OmeZarr":
-        """Return a label image in this store, on the same grid; levels take the commonest value.
+        """Return a label image in this store, with the same chunks; it is downsampled by mode.
+
+        Parameters
+        ----------
+        name
+            Name of the label image, which is its folder under ``labels/``.
 
         Raises
         ------
         SpellingError
-            If the name can't be that of a folder.
+            If no folder can have the name.
+
+        Examples
+        --------
+        >>> hc.OmeZarr("brain.zarr").label("tissue").downsample
+        'mode'
         """
         if not _LABEL.fullmatch(name) or name in ZARR_FILES:
             raise SpellingError(
@@ -250,7 +312,7 @@ class OmeZarr(Options):
         return replace(self, path=path, name=name, downsample="mode", is_label=True)
 
     def __ror__(self, array: Any) -> Any:
-        """Refuse what is no volume; a volume's own ``|`` makes a job."""
+        """Raise SpellingError: only a volume can be written, and its own ``|`` makes a job."""
         raise SpellingError(
             f"a {type(array).__name__} can't be written; open it first: "
             f"hoaconv.open(...) | OmeZarr({str(self.path)!r})"
@@ -259,44 +321,80 @@ class OmeZarr(Options):
 
 @dataclass(frozen=True)
 class Values(Options):
-    """Sources of values of the whole volume, such as Otsu's threshold."""
+    """Sources of values of the whole volume, such as Otsu's threshold.
+
+    Parameters
+    ----------
+    sample
+        Number of slices, drawn at random along z, that values such as Otsu's threshold are measured
+        on; by default all. The report tells their confidence intervals.
+    from_report
+        The report of an earlier run, from which such values are taken instead.
+    """
 
     sample: int | None = option(
-        SAMPLE, "slices that values such as Otsu's threshold come from; default all", "Ops"
+        SAMPLE, "number of slices to find values such as Otsu's threshold in; default all", "Ops"
     )
-    from_report: Any = option(PATH, "report of an earlier run, to take such values from", "Ops")
+    from_report: Any = option(
+        PATH, "report of an earlier run from which such values are taken", "Ops"
+    )
 
 
 @dataclass(frozen=True)
 class Running(Options):
-    """Limits of a run, and the file of its report."""
+    """Limits of a run, and the file of its report.
+
+    Parameters
+    ----------
+    budget
+        Memory that the process may hold, in bytes or as text such as ``"8GiB"``. By default 60 % of
+        the free memory.
+    scratch
+        A folder for what doesn't fit in memory; by default inside the output. What is written there
+        is compressed, and removed when the run ends, however it ends.
+    workers
+        Number of threads; by default one for each CPU of this process.
+    report
+        A file, ending in ``.json``, in which to write the report.
+    """
 
     budget: Any = option(
-        BYTES, "memory that the process may hold; default 60 % of what is free", "Run"
+        BYTES, "memory that the process may hold; default 60 % of the free memory", "Run"
     )
     scratch: Any = option(
         PATH,
-        "where to keep what doesn't fit in memory; default inside the output",
+        "folder for what doesn't fit in memory; default inside the output",
         "Run",
         "DIR",
     )
     workers: int | None = option(
-        count_of("workers"), "threads; default all CPUs of this process", "Run"
+        count_of("workers"), "number of threads; default one for each CPU of this process", "Run"
     )
-    report: Any = option(PATH, "write the report here, as JSON", "Run")
+    report: Any = option(PATH, "file in which to write the report, as JSON", "Run")
 
 
 @dataclass(frozen=True)
 class Measuring(Options):
-    """Options of ``hoaconv stats``."""
+    """Options of ``hoaconv stats``; `Running` explains `budget` and `workers`.
+
+    Parameters
+    ----------
+    sample
+        Number of slices to measure, each drawn at random from one of as many equal parts of the
+        stack; by default all. The result has confidence intervals of about 95 %, for which only the
+        slices count as independent. A sample is likely to miss a few slices that differ much from
+        all others, and then no interval covers them: draw more slices, or measure all.
+    plot
+        A PNG file in which to draw the histogram; needs matplotlib.
+    """
 
     sample: int | None = option(
-        SAMPLE, "slices to measure, drawn at random along z; default all", "Input"
+        SAMPLE, "number of slices to measure, drawn at random along z; default all", "Input"
     )
-    plot: Any = option(PATH, "draw the histogram here, as PNG", "Output")
+    plot: Any = option(PATH, "PNG file in which to draw the histogram", "Output")
     budget: Any = option(
-        BYTES, "memory that the process may hold; default 60 % of what is free", "Run"
+        BYTES, "memory that the process may hold; default 60 % of the free memory", "Run"
     )
     workers: int | None = option(
-        count_of("workers"), "threads; default all CPUs of this process", "Run"
+        count_of("workers"), "number of threads; default one for each CPU of this process", "Run"
     )

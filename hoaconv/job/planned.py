@@ -39,7 +39,7 @@ class Planned:
 
     @property
     def ndim(self) -> int:
-        """3."""
+        """Number of axes, which is 3."""
         return 3
 
     @property
@@ -59,12 +59,12 @@ class Planned:
 
     @property
     def voxel_size(self) -> Lengths | None:
-        """Edge of a voxel (z, y, x), in `unit`; None where it is unknown."""
+        """Edge lengths of a voxel (z, y, x), in `unit`; None if they are unknown."""
         return self.geometry.voxel_size
 
     @property
     def unit(self) -> str | None:
-        """Unit of `voxel_size`, such as ``micrometer``; None where it is unknown."""
+        """Unit of `voxel_size`, such as ``micrometer``; None if it is unknown."""
         return self.geometry.unit
 
     @property
@@ -87,7 +87,7 @@ class Planned:
 
     @property
     def chain(self) -> str:
-        """The ops in one line; the beginning of a long one is left out."""
+        """The ops in one line; the beginning of a long line is left out."""
         texts: dict[int, str] = {}
         for node in self.plan.nodes():
             texts[id(node)] = _text(node, [texts[id(before)] for before in node.inputs])

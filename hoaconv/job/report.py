@@ -1,4 +1,4 @@
-"""The report of a run: what was made and measured, and what that took."""
+"""The report of a run: outputs, measurements, time and memory."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -30,36 +30,55 @@ class Report:
 
     Attributes
     ----------
+    source, output
+        Paths of the source and of the main image.
+    version
+        Version of hoaconv.
+    ops, options
+        Ops of the main image as text; options that were given, by name.
     shape, dtype
-        Of level 0, zyx.
+        Of level 0 of the main image: voxels (z, y, x), and their dtype.
     voxel_size, unit
-        Edge of a level-0 voxel, zyx; None where unknown. Without a unit it counts in voxels of the
-        slices.
+        Edge lengths of a level-0 voxel (z, y, x) in `unit`; None if they are unknown. Without a
+        unit they count stored voxels.
     levels
-        A row a level: shape, factor, chunks, shards, bytes.
+        Levels of the main image: shape, factor, chunks, shards and bytes of each.
     others
-        Other outputs of the same sweep, labels included: path, ops, levels, files, bytes.
+        Other images of the same sweep, labels included: path, ops, levels, files, bytes.
     files, bytes_written
-        Of all outputs.
+        Number of files of all outputs, and their bytes on disk.
     bytes_read, bytes_raw
-        Of the slices as stored, and decoded.
-    seconds, projected, measured
-        Wall time; most bytes of memory by the model, and as the process showed.
-    busy, waited
-        Seconds of work by kind, summed over threads. Seconds of waiting, by what for: ``work`` is
-        all workers together with nothing to do, the others are the sweep itself, which could not
-        go on before a slice was decoded.
-    folds
-        What was measured on the way, by name.
+        Bytes of the slices as stored, and decoded.
+    seconds, workers
+        Wall time, and number of threads.
+    budget, projected, measured
+        Memory in bytes: allowed, the most that the model said, and the most that the process held.
     measured_by
-        How the most memory was measured.
-    measurements
-        Values of the folds that are outputs of their own, by their names.
-    values
-        What was measured, computed or written, by the names of the outputs; ``report[name]``.
+        The way in which `measured` was found.
+    busy, waited
+        Seconds of work by kind, summed over threads; seconds of waiting, by reason. ``work`` is
+        the time in which all workers together had nothing to do; all others are times in which the
+        sweep waited for a slice to be decoded.
+    folds
+        Measurements among the ops of the main image, by their text.
     found, intervals
-        What ops needed to know of the whole volume, by the chain of ops up to the one that needed
-        it; and confidence intervals of about 95 %, where that was measured on a sample.
+        Values of the whole volume that ops needed, by the ops up to the one that needed them; their
+        confidence intervals of about 95 %, if they come from a sample.
+    notes
+        Remarks for the user.
+    measurements
+        Measurements that are outputs, by their names.
+    values
+        Results of all outputs by their names: a measurement, an array, or the path of an image.
+        ``report[name]`` is one of them.
+
+    Examples
+    --------
+    >>> report = hc.stack_to_omezarr("slices/", "brain.zarr", ops="stats | clip 0 500", chunks=8)
+    >>> report.folds["stats"]["max"], report.levels[1]["shape"]
+    (715, (4, 8, 8))
+    >>> report["brain.zarr"].name
+    'brain.zarr'
     """
 
     source: str
@@ -93,14 +112,14 @@ class Report:
     values: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def record(self, published: Callable[[str], str] = str) -> dict[str, Any]:
-        """Return what the store itself tells of the run: what was measured, memory, and time.
+        """Return the part of the report that is kept in a store: measurements, memory and time.
 
-        Long lists, such as a histogram's bins, are left to ``--report``.
+        Long lists, such as the bins of a histogram, are left out.
 
         Parameters
         ----------
         published
-            Returns a text without the folders of somebody's machine.
+            A function that removes the folders of this machine from a text.
         """
         names = ("bytes_read", "bytes_raw", "files", "seconds", "workers")
         values = ("budget", "projected", "measured", "measured_by", "folds", "found", "intervals")
@@ -109,11 +128,11 @@ class Report:
 
     @property
     def report(self) -> "Report":
-        """The report itself: ``result.report`` of a job with several outputs."""
+        """The report itself, so that ``result.report`` reads well after ``result = job.run()``."""
         return self
 
     def __getitem__(self, name: str) -> Any:
-        """Return what the run has for an output, by its name: a value, an array, or a path."""
+        """Return the result of an output by its name: a measurement, an array, or a path."""
         if name not in self.values:
             raise KeyError(f"{name!r} is no output; there are {', '.join(self.values)}")
         return self.values[name]
@@ -126,11 +145,19 @@ class Report:
 
     @property
     def ratio(self) -> float:
-        """Bytes of the slices decoded, per byte of the output."""
+        """Bytes of the decoded slices per byte of the output."""
         return self.bytes_raw / max(1, self.bytes_written)
 
     def to_json(self) -> str:
-        """All of it, for machines."""
+        """Return the whole report as JSON.
+
+        Examples
+        --------
+        >>> import json
+        >>> job = hc.store({"stats": ops.Stats(hc.open("slices/"))})
+        >>> json.loads(job.run().to_json())["measurements"]["stats"]["min"]
+        0
+        """
         told = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "values"}
         return json.dumps(told, indent=2, default=str) + "\n"
 
@@ -159,7 +186,7 @@ def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _text(made: Report) -> str:
-    """Return what was made, how long it took, what it held."""
+    """Return the tables of outputs, time and memory."""
     rate = made.bytes_raw / made.seconds / 1e6
     voxels = prod(made.shape) / made.seconds / 1e6
     others = [
@@ -208,7 +235,7 @@ def _levels(made: Report) -> Table:
 
 
 def _measured_on_the_way(made: Report) -> Iterator[str]:
-    """Give a line for each fold that was asked for, with the file of what it has drawn."""
+    """Yield a line for each fold that the user asked for, with the file of its picture."""
     asked = {name: values for name, values in made.folds.items() if name in made.ops}
     asked |= made.measurements
     rows = [("", asked)] + [(f"{Path(o['path']).name}: ", o["folds"]) for o in made.others]

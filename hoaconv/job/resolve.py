@@ -51,12 +51,12 @@ from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 __all__ = ["Resolved", "check_images", "resolve", "take_budget", "take_workers"]
 
 BUDGET_SHARE = 0.6
-"""Share of the free memory that a run takes where no budget is given."""
+"""Share of the free memory that a run takes if no budget is given."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A job whose files have been looked at, scheduled.
+    """A job whose files have been checked, and its schedule.
 
     Attributes
     ----------
@@ -67,11 +67,11 @@ class Resolved:
     arrays, folds
         The sinks of arrays in memory, and the folds that measure, by branch.
     refusals
-        Why it can't run on this machine; only where a plan alone was asked for.
+        The reasons why this machine can't run it, if only a plan was asked for.
     notes
-        What the user should know.
+        Remarks for the user.
     report
-        Where to write the report.
+        The file in which to write the report.
     """
 
     branches: tuple[Branch, ...]
@@ -88,7 +88,7 @@ class Resolved:
 
     @property
     def main(self) -> OmeZarrSink | None:
-        """The main image, which is complete last; None if no image is written."""
+        """The main image, which is completed last; None if no image is written."""
         return list(self.images.values())[-1] if self.images else None
 
 
@@ -328,7 +328,7 @@ def _scheduled(plan: Plan, limits: Limits, *, planning: bool) -> tuple[Schedule,
 
 
 def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
-    """Return where something will wait outside memory, and how much."""
+    """Return the place of planes and layers outside memory, and their bytes."""
     return [
         (stage.part.scratch_place, stage.part.scratch_bytes(sweep.spec_in(stage), sweep.economy))
         for sweep in made.sweeps

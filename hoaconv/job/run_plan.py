@@ -26,7 +26,15 @@ class RunPlan:
     schedule
         Sweeps, stages, windows and bytes: see `hoaconv.engine.schedule.Schedule`.
     refusals
-        Why the job can't run on this machine; empty if it can.
+        The reasons why this machine can't run the job; empty if it can.
+
+    Examples
+    --------
+    >>> plan = hc.plan("slices/", ops="gaussian 1.5 | threshold otsu", budget="2GiB")
+    >>> plan.can_run, len(plan.sweeps)  # the first sweep finds the threshold
+    (True, 2)
+    >>> hc.plan("slices/", budget="1MB").can_run
+    False
     """
 
     schedule: Schedule
@@ -43,40 +51,52 @@ class RunPlan:
 
     @property
     def can_run(self) -> bool:
-        """True if the job can run on this machine."""
+        """True if this machine can run the job."""
         return not self.refusals
 
     @property
     def projected(self) -> int:
-        """The most bytes that the process will hold."""
+        """The most memory that the process will hold, in bytes."""
         return self.schedule.projected
 
     @property
     def least(self) -> int:
-        """The smallest budget in bytes that fits."""
+        """The smallest budget that is enough, in bytes."""
         return self.schedule.smallest_budget
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        """The stores that would be written, the main one last."""
+        """Paths of the images to write; the main one is the last."""
         return tuple(sink.path for sink in self.schedule.sinks if isinstance(sink, OmeZarr))
 
     @property
     def sweeps(self) -> Sequence[Any]:
-        """The sweeps, in their order."""
+        """Sweeps, in their order."""
         return self.schedule.sweeps
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why the plan is as it is: each fusion, window and mid-write."""
+        """The reason for each fusion, window and mid-write, a line each."""
         return self.schedule.notes
 
     def explain(self) -> str:
-        """Return why each fusion, window and mid-write was chosen, or not; a line each."""
+        """Return the reason for each fusion, window and mid-write, a line each.
+
+        Examples
+        --------
+        >>> hc.plan("slices/", budget="2GiB").explain().splitlines()[-1]
+        'no planes wait in scratch: every sweep fits the budget whole'
+        """
         return self.schedule.explain()
 
     def describe(self) -> dict[str, Any]:
-        """Return all of it as JSON takes it."""
+        """Return the whole plan as numbers, texts, lists and dicts, which JSON can hold.
+
+        Examples
+        --------
+        >>> hc.plan("slices/").describe()["can_run"]
+        True
+        """
         return {
             **self.schedule.describe(),
             "can_run": self.can_run,
@@ -85,7 +105,19 @@ class RunPlan:
         }
 
     def text(self, *, whole: bool = True) -> str:
-        """Return the table; `whole` adds every stage, and who holds how much memory."""
+        """Return the table of the plan.
+
+        Parameters
+        ----------
+        whole
+            If True, the table has all stages, and the memory that each of them holds.
+
+        Examples
+        --------
+        >>> plan = hc.plan("slices/")
+        >>> len(plan.text()) > len(plan.text(whole=False))
+        True
+        """
         return text_of_schedule(self.schedule, self.refusals, whole=whole)
 
     def __str__(self) -> str:

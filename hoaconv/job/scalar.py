@@ -1,4 +1,4 @@
-"""A number that the whole of a volume tells, as a value: found when it is asked for."""
+"""A number of a whole volume as a value: it is computed when it is asked for."""
 
 from dataclasses import dataclass
 from functools import reduce
@@ -25,22 +25,20 @@ __all__ = ["Scalar", "is_number"]
 class Scalar(Arithmetic["Scalar"]):
     """A number of one or more volumes that isn't computed yet, such as Otsu's threshold.
 
-    Made by functions such as `hoaconv.ops.otsu` and by methods such as ``volume.max()``. It is an
-    operand of every operator of volumes, and of ``+ - * /`` with numbers and other scalars. A
-    volume that depends on it finds it in a sweep of its own, before the sweep of the volume.
+    Functions such as `hoaconv.ops.otsu` and methods such as ``volume.max()`` make it. It is an
+    operand of all operators of volumes, and of ``+ - * /`` with numbers and other scalars. If the
+    voxels of a volume depend on it, an earlier sweep computes it.
 
     Attributes
     ----------
     term
-        The number, in terms of the values of `asked`.
+        The number as an expression of the values that the folds of `asked` measure.
     asked
-        Volumes, and the fold that measures each.
+        Volumes, each with the fold that measures it.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import hoaconv
-    >>> volume = hoaconv.open(np.arange(24, dtype="uint8").reshape(2, 3, 4))
+    >>> volume = hc.open(np.arange(24, dtype="uint8").reshape(2, 3, 4))
     >>> 2 * volume.max() + 1
     Scalar((max * 2) + 1 of 2 x 3 x 4 uint8)
     >>> float(2 * volume.max() + 1), (volume >= volume.max()).compute().sum()
@@ -56,19 +54,22 @@ class Scalar(Arithmetic["Scalar"]):
         return cls(Value(0, name), ((volume, fold),))
 
     def compute(
-        self, *, budget: str | int | None = None, workers: int | None = None
+        self, *, budget: int | str | None = None, workers: int | None = None
     ) -> float | int:
         """Measure the volumes in one sweep, and return the number.
 
         Parameters
         ----------
-        budget, workers
-            As of `hoaconv.Volume.compute`.
+        budget
+            Memory that the process may hold, in bytes or as text such as ``"8GiB"``. By default
+            60 % of the free memory.
+        workers
+            Number of threads; by default one for each CPU of this process.
 
         Returns
         -------
         int or float
-            An int where the voxels are integers and the number is one of them, or their sum.
+            An int if the voxels are integers and the number is one of them, or their sum.
 
         Raises
         ------
@@ -78,6 +79,12 @@ class Scalar(Arithmetic["Scalar"]):
             If no voxel has such a value.
         SourceError
             If a voxel can't be read.
+
+        Examples
+        --------
+        >>> volume = hc.open("slices/")
+        >>> (0.5 * (volume.min() + volume.max())).compute(budget="1GiB")
+        357.5
         """
         keys = [(id(volume.plan.ends[0]), fold) for volume, fold in self.asked]
         once = dict(zip(keys, self.asked, strict=True))

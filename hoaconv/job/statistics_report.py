@@ -27,36 +27,52 @@ class Statistics:
 
     Attributes
     ----------
-    shape, dtype, voxel_size, unit
-        Of the voxels that were measured, behind the ops, as in `Report`.
+    source, version, ops
+        Path of the source, version of hoaconv, and ops as text.
+    shape, dtype
+        Of the volume behind the ops: voxels (z, y, x), and their dtype.
+    voxel_size, unit
+        Edge lengths of a voxel (z, y, x) in `unit`; None if they are unknown.
     slices, slices_measured
-        All of them, and those that were drawn. The numbers below are those of the latter.
+        Number of all slices, and of those that were measured. The numbers below are those of the
+        measured ones.
     exact
-        Whether every value was counted by itself. Else percentiles err by less than 1/128 of
-        themselves, and thresholds and the histogram are those of bins as wide; `stats` are exact.
+        True if all numbers are exact. Else percentiles, thresholds and the histogram come from bins
+        whose width is at most 1/128 of the value; `stats` are exact.
     reduced
-        How many times as wide and high the slices are stored: the numbers are those of smaller
-        ones, in which noise is averaged out, and only about those of the volume.
+        Factor by which the decoded slices are smaller than the stored ones along y and x. If it is
+        greater than 1, the numbers are approximate, since smaller slices have less noise.
     stats
-        Number of voxels ``n``, ``nan``, ``min``, ``max``, ``mean``, ``std``, ``sum``, ``zeros``,
-        ``saturated``; see ``hoaconv ops stats``. None is what needs a voxel where there is none.
+        ``n``, the number of voxels, ``nan``, ``min``, ``max``, ``mean``, ``std``, ``sum``,
+        ``zeros`` and ``saturated``, as of `hoaconv.ops.stats`. None if no voxel has such a value.
     shares
-        Of the voxels: those that are ``nan``, ``zeros`` and ``saturated``.
+        Shares of the voxels that are ``nan``, ``zeros`` and ``saturated``, from 0 to 1.
     percentiles, thresholds
-        By their words in ops: ``p0.5``, ``otsu``.
+        Grey values by their words in ops, such as ``p0.5`` and ``otsu``.
     histogram
-        ``edges`` and ``counts`` of equal bins from the least to the greatest finite voxel.
+        ``edges`` and ``counts`` of equal bins from the minimum to the maximum of the finite voxels.
     profile
-        The mean of each slice; None of a sample.
+        The mean of each slice; None if a sample was measured.
     intervals
-        Confidence intervals, of about 95 %, of a sample's numbers, by their names: ``mean``,
-        ``zeros share``, ``p50``, ``otsu``. The slices are what was drawn, so they don't shrink with
-        the voxels.
+        Confidence intervals of about 95 % of the numbers of a sample, by their names: ``mean``,
+        ``zeros share``, ``p50``, ``otsu``. The slices count as independent, their voxels don't.
     found, found_intervals
-        What ops needed to know of the whole volume, as in `Report`; the intervals above take it
-        for true.
-    bytes_read, bytes_raw, seconds, workers, budget, projected, measured
-        As in `Report`.
+        Values of the whole volume that ops needed, and their intervals, as in `Report`. The
+        intervals above take these values as exact.
+    bytes_read, bytes_raw
+        Bytes of the slices as stored, and decoded.
+    seconds, workers
+        Wall time, and number of threads.
+    budget, projected, measured
+        Memory in bytes: allowed, the most that the model said, and the most that the process held.
+    notes
+        Remarks for the user.
+
+    Examples
+    --------
+    >>> found = hc.open("slices/").stats()
+    >>> found.mean, found.p50, found.otsu, found.stats["zeros"]
+    (357.5, 315, 315, 16)
     """
 
     source: str
@@ -94,7 +110,7 @@ class Statistics:
         return self.slices_measured == self.slices
 
     def __getattr__(self, name: str) -> Any:
-        """Return a number by its name: ``mean``, ``p50``, ``otsu``."""
+        """Return a number by its name, such as ``mean``, ``p50`` or ``otsu``."""
         groups = ("stats", "percentiles", "thresholds")
         for group in groups if not name.startswith("_") and name not in groups else ():
             if name in getattr(self, group):
@@ -102,7 +118,13 @@ class Statistics:
         raise AttributeError(f"there is no number {name!r}")
 
     def describe(self) -> dict[str, Any]:
-        """All of it, as JSON takes it."""
+        """Return all numbers as lists and dicts, which JSON can hold.
+
+        Examples
+        --------
+        >>> hc.stats("slices/").describe()["shape"]
+        (8, 16, 16)
+        """
         return asdict(self)
 
     def __str__(self) -> str:
@@ -164,7 +186,7 @@ def _rows_of(made: Statistics) -> Iterator[tuple[str, str]]:
 
 
 def _value_of(made: Statistics, name: str, value: Any) -> str:
-    """Give a row's value, and as a share in per cent where it is a number of voxels."""
+    """Return the text of a row's value; a number of voxels is also shown in per cent."""
     ends, share = made.intervals.get(name), made.shares.get(name)
     if ends and isinstance(value, int | float):
         return as_estimate(value, ends)
@@ -176,7 +198,7 @@ def _value_of(made: Statistics, name: str, value: Any) -> str:
 
 
 def _interval_of(made: Statistics, name: str) -> Iterator[str]:
-    """Ends of the interval that a row has; in per cent those of a share."""
+    """Yield the ends of a row's interval; those of a share in per cent."""
     share = f"{name} share"
     if name in made.intervals:
         yield as_ends(made.intervals[name])

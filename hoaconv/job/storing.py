@@ -17,9 +17,9 @@ __all__ = ["store"]
 
 
 def store(
-    outputs: Mapping[Any, Any],
+    outputs: "Mapping[Any, Any]",
     *,
-    budget: str | int | None = None,
+    budget: int | str | None = None,
     workers: int | None = None,
     scratch: PathLike | None = None,
     **image: Any,
@@ -29,23 +29,36 @@ def store(
     Parameters
     ----------
     outputs
-        Volumes by the paths of images to write, such as ``"brain.zarr"``, or by `OmeZarr` values;
-        a path ``"brain.zarr/labels/tissue"`` is a label image of an image that is written too.
-        What is measured, such as ``volume.max("z")``, stands behind a name of its own.
-    budget, workers, scratch
-        As of `Job.plan`.
+        Volumes and measurements by their names. The name of a volume is the path of the image to
+        write, such as ``"brain.zarr"``, or an `OmeZarr`. A path such as
+        ``"brain.zarr/labels/tissue"`` makes a label image of an image that is written too. A
+        measurement, such as ``volume.max("z")``, has any name.
+    budget
+        Memory that the process may hold, in bytes or as text such as ``"8GiB"``. By default 60 % of
+        the free memory.
+    workers
+        Number of threads; by default one for each CPU of this process.
+    scratch
+        A folder for what doesn't fit in memory; by default inside the first image.
     **image
         Options of all images that are given by a path: see `OmeZarr`.
 
     Returns
     -------
     Job
-        ``job.run()["name"]`` is what was measured.
+        After ``result = job.run()``, ``result["name"]`` is the measurement of that name.
 
     Raises
     ------
     SpellingError
-        For an output that is neither a volume nor measured, or an option that isn't understood.
+        If an output is neither a volume nor a measurement, or an option doesn't take its value.
+
+    Examples
+    --------
+    >>> volume = hc.open("slices/")
+    >>> job = hc.store({"small.zarr": volume.bin(2), "mip": volume.max("z")}, chunks=8)
+    >>> job.run()["mip"].shape
+    (16, 16)
     """
     images = _images(outputs, image)
     branches = tuple(_branch(key, value, images) for key, value in outputs.items())

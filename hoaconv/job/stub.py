@@ -1,11 +1,10 @@
-"""The types of `hoaconv.ops`, whose names are loaded when they are asked for, as a stub file.
+"""The stub file with the types of `hoaconv.ops`, whose names are loaded late.
 
-The file is made anew by::
+This command writes the file::
 
     python -c "from hoaconv.job.stub import stub; print(stub(), end='')" > hoaconv/ops/__init__.pyi
 """
 
-import re
 from inspect import Parameter, Signature, formatannotation, signature
 
 from hoaconv import ops
@@ -68,7 +67,6 @@ def _parameters(shown: Signature) -> list[str]:
 
 def _parameter(parameter: Parameter) -> str:
     kept = formatannotation(parameter.annotation).replace("typing.", "")
-    kept = re.sub(r"hoaconv\.[\w.]+", "Any", kept)  # a type of the op's own module
     # Whatever an op takes may be spelled as on the command line.
     most = kept.removesuffix(" | None")
     taken = kept if "str" in kept else f"{most} | str{kept.removeprefix(most)}"

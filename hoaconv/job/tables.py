@@ -106,7 +106,7 @@ def as_edges(
 
 
 def as_number(value: Any) -> str:
-    """Return a number, or a dash where there is none."""
+    """Return the text of a number, or a dash if there is none."""
     if value is None:
         return "-"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Outputs of a job: an image, an array in memory, or what a fold measures."""
+"""Outputs of a job: an image, an array in memory, or a measurement."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ __all__ = ["Branch", "InMemory", "Named", "Request", "VolumeLike"]
 
 
 class VolumeLike(Protocol):
-    """A `hoaconv.job.volume.Volume`, as far as a job knows it."""
+    """The part of a `hoaconv.job.volume.Volume` that a job uses."""
 
     @property
     def plan(self) -> Plan:
@@ -40,13 +40,21 @@ class Branch:
     Attributes
     ----------
     name
-        Under which it stands in the report.
+        Name of the output in the report.
     volume
-        What is written or measured.
+        The volume to write or to measure.
     target
-        What becomes of it.
+        An image, a fold that measures, or an array in memory.
     present
-        Makes what the report holds of a fold's value and picture; None takes the value.
+        A function that makes the result from a fold's value and picture; without one the result is
+        the value.
+
+    Examples
+    --------
+    >>> volume = hc.open("slices/")
+    >>> job = hc.store({"brain.zarr": volume, "mip": volume.max("z")})
+    >>> [(branch.name, type(branch.target).__name__) for branch in job.branches]
+    [('brain.zarr', 'OmeZarr'), ('mip', 'Reduction')]
     """
 
     name: str
@@ -58,7 +66,7 @@ class Branch:
 
 
 class Request(Protocol):
-    """A `hoaconv.job.job.Job`, as far as planning it takes."""
+    """The part of a `hoaconv.job.job.Job` that planning uses."""
 
     @property
     def branches(self) -> tuple[Branch, ...]:
@@ -74,12 +82,12 @@ class Request(Protocol):
 
     @property
     def given(self) -> Mapping[str, Any]:
-        """Options as the user has given them."""
+        """Options that the user has given."""
 
 
 @dataclass(frozen=True)
 class Named(Fold):
-    """A fold under a name of its own, by which the outcome of a run tells its value."""
+    """A fold under a name of its own, which the outcome of a run has for its value."""
 
     name: str
     fold: Fold

@@ -23,16 +23,16 @@ STILL_SECONDS = 60.0
 def tracked(
     watcher: Watcher, spec: Spec, schedule: Schedule, cancelled: Event
 ) -> Iterator[Callable[[], None]]:
-    """Give the function that a run calls for each slice; its seconds begin now.
+    """Yield the function that a run calls for each slice; its clock starts now.
 
-    Where no slice comes for a minute, another thread tells that.
+    If no slice comes for a minute, another thread says so.
 
     Parameters
     ----------
     spec
-        Of the slices that are read.
+        Shape and dtype of the slices that are read.
     cancelled
-        Ends the run with a `KeyboardInterrupt` at the next slice, once it is set.
+        When this is set, the run ends with a `KeyboardInterrupt` at the next slice.
     """
     voxels, start = spec.plane_shape[0] * spec.plane_shape[1], perf_counter()
     totals = [sweep.planes for sweep in schedule.sweeps]

@@ -1,11 +1,12 @@
-"""A volume as a value: where its voxels come from, and what is done to them.
+"""A volume as a value: the source of its voxels, and the ops that change them.
 
-Nothing is decoded by building one. Ops are added with ``|``, by methods, or by Python's operators;
-`Volume.compute` and slicing run a sweep and give a NumPy array.
+Building a volume decodes nothing. Ops are added by ``|``, by methods, or by Python's operators.
+`Volume.compute` and slicing run a sweep, and return a NumPy array.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import MethodType
 from typing import Any, cast, overload
 
 import numpy as np
@@ -18,7 +19,7 @@ from hoaconv.job.html import rows_of, table
 from hoaconv.job.indexing import box_of, indices_of
 from hoaconv.job.job import Job
 from hoaconv.job.measured import Measured
-from hoaconv.job.methods import method_of, names
+from hoaconv.job.methods import method, names
 from hoaconv.job.operators import Comparison
 from hoaconv.job.options import OmeZarr, Running, Values
 from hoaconv.job.planned import Planned
@@ -41,15 +42,23 @@ Step = Op | Resample | Scan | Zip | Fold
 
 @dataclass(frozen=True)
 class Volume(Reducible, Comparison["Volume"], Subject):
-    """A 3-D volume that is computed when it is asked for; axes are z, y, x.
+    """A 3-D volume that is computed when it is asked for; the axes are z, y, x.
 
-    Made by `hoaconv.open`. A volume is a value: ``volume | op`` gives another one.
+    `hoaconv.open` makes it. A volume is a value: ``volume | op`` is another volume. Every op of
+    `hoaconv.ops` is a method too.
+
+    Attributes
+    ----------
+    plan
+        The source and the ops.
+    spec
+        Shape, dtype and geometry of the result.
+    notes
+        Remarks of the readers of the source, for the user.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import hoaconv
-    >>> volume = hoaconv.open(np.arange(24, dtype="uint8").reshape(2, 3, 4))
+    >>> volume = hc.open(np.arange(24, dtype="uint8").reshape(2, 3, 4))
     >>> volume
     Volume(2 x 3 x 4 uint8)
     >>> (volume | "threshold 11").compute().sum(), volume[1, 2, ::3].tolist()
@@ -62,10 +71,10 @@ class Volume(Reducible, Comparison["Volume"], Subject):
 
     @property
     def levels(self) -> tuple["Volume", ...]:
-        """Volumes of all levels of an OME-Zarr image, level 0 first; of anything else itself alone.
+        """Volumes of all levels of an OME-Zarr image, level 0 first.
 
-        Each has its own voxel size and origin. Headers are read, no voxel is decoded. Behind an op,
-        or of some of the planes, there is no other level.
+        Each has its own voxel size and origin. Headers are read, no voxel is decoded. Any other
+        volume has one level, itself; so has a volume behind an op, or of a part of the planes.
 
         Raises
         ------
@@ -89,16 +98,17 @@ class Volume(Reducible, Comparison["Volume"], Subject):
     def __or__(self, step: Any) -> "Volume": ...
 
     def __or__(self, step: Any) -> Any:
-        """Go on with an op, or ops in one text; of two volumes, the bitwise or.
+        """Return the volume behind an op, or behind the ops of a text.
 
-        With an `OmeZarr` it makes the job that writes the volume.
+        With an `OmeZarr`, return the job that writes the volume; with another volume, the bitwise
+        or.
 
         Raises
         ------
         SpellingError
-            For a text that isn't understood, or something that is no op.
+            If a text isn't understood, or `step` is no op.
         PlanError
-            If an op can't take what it gets.
+            If an op can't be applied to its input.
         """
         if isinstance(step, Volume):
             return self._with(step, "bitwise_or")
@@ -114,9 +124,9 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return replace(self, plan=plan, spec=spec_at(plan))
 
     def applied(self, step: Any) -> Any:
-        """Return what an op makes of the volume, or, of a fold, what it measures.
+        """Return the volume behind an op, or the measurement of a fold.
 
-        ``volume | fold`` only lets the planes flow through the fold, for a report to tell.
+        ``volume | fold`` differs: it is the volume itself, which the fold measures on the way.
         """
         return Measured(self, step) if isinstance(step, Fold) else self | step
 
@@ -125,18 +135,18 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return self | step
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Ops as methods: ``volume.gaussian(1.5)``; ``-`` in a word is ``_``."""
-        found = None if name.startswith("_") else method_of(self, name)
+        """Return the method of an op that was declared later; ``_`` stands for ``-``."""
+        found = None if name.startswith("_") else method(name)
         if found is None:
             raise AttributeError(f"a volume has no attribute {name!r}, and there is no such op")
-        return found
+        return MethodType(found, self)
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *names()]
 
     def map_overlap(
         self,
-        function: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
+        function: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]",
         depth: int | tuple[int, int, int] = 0,
         dtype: Any = None,
     ) -> "Volume":
@@ -145,41 +155,64 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         Parameters
         ----------
         function
-            Gets a block (z, y, x) with its overlap, and returns an array of the same shape. At
-            the volume's ends there is no overlap and nothing is added. It is called from several
-            threads, with blocks of any size, so a voxel of the result must depend only on voxels
-            that lie within `depth`.
+            A function that takes a block (z, y, x) with its overlap, and returns an array of the
+            same shape. At the volume's ends there is no overlap, and nothing is added. Several
+            threads call it, with blocks of any size, so a voxel of the result must depend only on
+            voxels within `depth`.
         depth
-            Overlap in voxels, one number or (z, y, x).
+            Overlap on each side in voxels, one number or (z, y, x).
         dtype
-            Of the result; by default that of the volume.
+            Dtype of the result; by default that of the volume.
+
+        Returns
+        -------
+        Volume
+            A volume of the same shape. Nothing is computed yet.
 
         Raises
         ------
         SpellingError
-            If depth is no number of voxels.
+            If `depth` is no number of voxels.
+
+        Examples
+        --------
+        >>> def difference(block):
+        ...     return np.diff(block, axis=0, prepend=block[:1])
+        >>> hc.open("slices/").map_overlap(difference, depth=(1, 0, 0))[:3, 0, 0]
+        array([  0, 100, 100], dtype=uint16)
         """
         return self | MapOverlap.of(function, depth, dtype)
 
     def compute(
-        self, *, budget: str | int | None = None, workers: int | None = None
+        self, *, budget: int | str | None = None, workers: int | None = None
     ) -> np.ndarray[Any, Any]:
         """Compute all voxels in one sweep, and return them as a NumPy array (z, y, x).
 
         Parameters
         ----------
         budget
-            Memory that the process may hold, such as ``"4GiB"``, the result included; by default
-            60 % of what is free.
+            Memory that the process may hold, the result included, in bytes or as text such as
+            ``"8GiB"``. By default 60 % of the free memory.
         workers
-            Threads; by default all CPUs of this process.
+            Number of threads; by default one for each CPU of this process.
+
+        Returns
+        -------
+        ndarray
+            Voxels (z, y, x) of the volume's dtype.
 
         Raises
         ------
         BudgetError
-            If the result, or what computing it takes, doesn't fit the budget.
+            If the result and the memory to compute it don't fit the budget.
         SourceError
             If a voxel can't be read.
+
+        Examples
+        --------
+        >>> mask = (hc.open("slices/") >= 400).compute(budget="1GiB", workers=1)
+        >>> mask.shape, mask.dtype, mask.mean().item()
+        ((8, 16, 16), dtype('uint8'), 0.5)
         """
         job = Job((Branch("array", self, InMemory()),))
         computed: np.ndarray[Any, Any] = job.run(budget=budget, workers=workers)["array"]
@@ -189,7 +222,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         self,
         *,
         sample: int | None = None,
-        budget: str | int | None = None,
+        budget: int | str | None = None,
         workers: int | None = None,
     ) -> Statistics:
         """Measure the volume in one sweep: range, mean, percentiles, thresholds, histogram.
@@ -197,23 +230,32 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         Parameters
         ----------
         sample
-            Slices to measure, drawn at random along z; by default all.
-        budget, workers
-            As of `compute`.
+            Number of slices to measure, drawn at random along z; by default all.
+        budget
+            Memory that the process may hold, in bytes or as text such as ``"8GiB"``. By default
+            60 % of the free memory.
+        workers
+            Number of threads; by default one for each CPU of this process.
 
         Returns
         -------
         Statistics
-            ``.mean``, ``.std``, ``.p50``, ``.otsu`` and so on are its numbers.
+            Its numbers are ``.mean``, ``.std``, ``.p50``, ``.otsu`` and others.
 
         Raises
         ------
         SpellingError
-            If an op of the volume measures itself.
+            If an op of the volume is a measurement.
         BudgetError
             If the sweep doesn't fit the budget.
         SourceError
             If a voxel can't be read.
+
+        Examples
+        --------
+        >>> found = (hc.open("slices/") | "gaussian 1").stats(sample=4)
+        >>> found.slices_measured, sorted(found.percentiles)[:2]
+        (4, ['p0.5', 'p1'])
         """
         running = Running(budget=budget, workers=workers)
         return measure(self, sample=Values(sample=sample).sample, running=running)
@@ -223,9 +265,9 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return computed if dtype is None else np.asarray(computed, dtype)
 
     def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
-        """Return some voxels as a NumPy array; no more planes are decoded than they need.
+        """Return some voxels as a NumPy array; only the planes that they need are decoded.
 
-        Takes whole numbers, slices and ``...``, as NumPy does.
+        `key` has whole numbers, slices and ``...``, as in NumPy.
         """
         indices = indices_of(key, self.shape)
         boxes = [box_of(index, n) for index, n in zip(indices, self.shape, strict=True)]
@@ -238,9 +280,10 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return np.asarray((narrowed | box).compute()[z, y, x])
 
     def _narrowed(self, start: int, stop: int) -> tuple["Volume", int]:
-        """The volume of some planes with what ops in between need, and how many come before them.
+        """Return the volume of some planes and of the planes around them that its ops need.
 
-        Where an op sees the whole volume, or makes other planes, nothing is left out.
+        Return the number of such planes before the first one too. If an op needs a value of the
+        whole volume, or makes other planes, nothing is left out.
         """
         nodes = self.plan.nodes()
         source, ops = nodes[0].part, [node.part for node in nodes[1:]]
@@ -273,3 +316,8 @@ class Volume(Reducible, Comparison["Volume"], Subject):
 
     def __xor__(self, other: Any) -> "Volume":
         return self._with(other, "bitwise_xor") if isinstance(other, Volume) else NotImplemented
+
+
+for _name in names():
+    if not hasattr(Volume, _name):  # a method of its own, such as `Volume.stats`, stays
+        setattr(Volume, _name, method(_name))

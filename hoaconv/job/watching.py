@@ -1,4 +1,4 @@
-"""A run is watched: notes, the plan, and progress slice by slice."""
+"""Watching of a run: notes, the plan, and progress slice by slice."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,21 @@ __all__ = ["Place", "PlanShown", "Progress", "Watcher"]
 
 @dataclass(frozen=True)
 class Place:
-    """Position in a run: the sweep, counted from 1, and the slices that it has read."""
+    """Position in a run.
+
+    Attributes
+    ----------
+    sweep, sweeps
+        Number of the sweep, counted from 1, and of all sweeps.
+    planes, total
+        Number of slices that the sweep has read, and of all its slices.
+
+    Examples
+    --------
+    >>> from hoaconv.job.watching import Place
+    >>> print(Place(sweep=1, sweeps=2, planes=30, total=96))
+    sweep 1 of 2: 30/96 slices
+    """
 
     sweep: int
     sweeps: int
@@ -22,7 +36,28 @@ class Place:
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a run: slices read and in all, seconds, memory held now, position."""
+    """Progress of a run.
+
+    Attributes
+    ----------
+    planes, total
+        Number of slices that all sweeps have read, and of all their slices.
+    plane_bytes, plane_voxels
+        Bytes and voxels of a decoded slice.
+    seconds
+        Seconds since the run began.
+    memory
+        Memory that the process holds now, in bytes.
+    place
+        The sweep, and its slices.
+
+    Examples
+    --------
+    >>> from hoaconv.job.watching import Place
+    >>> progress = hc.Progress(30, 90, 8192, 4096, 2.5, 500_000_000, Place(1, 1, 30, 90))
+    >>> progress.seconds_left
+    5.0
+    """
 
     planes: int
     total: int
@@ -34,25 +69,56 @@ class Progress:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds that are left at the rate so far."""
+        """Seconds that are left, if the rate stays as it was."""
         return self.seconds / self.planes * (self.total - self.planes)
 
 
 class PlanShown(Protocol):
-    """A `hoaconv.RunPlan`, as far as a watcher knows it."""
+    """The part of a `hoaconv.RunPlan` that a watcher uses."""
 
     def text(self, *, whole: bool = True) -> str:
         """Return the table of the plan."""
 
 
 class Watcher:
-    """Receiver of notes and progress; this one ignores them."""
+    """Receiver of notes and progress; derive from it and define the methods that you need.
+
+    Examples
+    --------
+    >>> class Slices(hc.Watcher):
+    ...     read = 0
+    ...
+    ...     def progress(self, progress):
+    ...         self.read = progress.planes
+    >>> watcher = Slices()
+    >>> report = hc.store({"mip": hc.open("slices/").max("z")}).run(progress=watcher)
+    >>> watcher.read
+    8
+    """
 
     def note(self, text: str) -> None:
-        """Receive a remark for the user; it may come from another thread."""
+        """Receive a remark for the user; any thread may call this.
+
+        Parameters
+        ----------
+        text
+            The remark.
+        """
 
     def planned(self, plan: PlanShown) -> None:
-        """Receive the plan; called before the run begins."""
+        """Receive the plan before the run begins.
+
+        Parameters
+        ----------
+        plan : RunPlan
+            The plan.
+        """
 
     def progress(self, progress: Progress) -> None:
-        """Receive the progress; called for every slice."""
+        """Receive the progress after each slice.
+
+        Parameters
+        ----------
+        progress
+            Slices, seconds and memory.
+        """

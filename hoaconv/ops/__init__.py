@@ -1,9 +1,11 @@
-"""The catalogue of ops: one small class an op, one file a family.
+"""Ops: for each a class, and a function that applies it to a volume, an array or a path.
 
-The classes can be imported from here, as in ``from hoaconv.ops import Gaussian``, and the functions
-that apply them to a volume, an array or a path, as in ``ops.gaussian("slices/", 1.5)``. Both are
-loaded when they are asked for, since kernels take a while to import. Like `hoaconv` itself this
-module is a door: the functions lie in `hoaconv.job.functions`, above the ops.
+``ops.Gaussian(1.5)`` is an op, as in ``volume | ops.Gaussian(1.5)``. The function call
+``ops.gaussian("slices/", 1.5)`` opens the slices and applies the op. Each family of ops is a module
+of this package.
+
+Classes and functions are loaded when they are asked for, since kernels take a while to import. The
+functions are defined in `hoaconv.job.functions`, above the ops.
 """
 
 from importlib import import_module

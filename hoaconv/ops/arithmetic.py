@@ -48,9 +48,14 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 class Invert(Declared, Op):
     """Invert brightness: bright becomes dark; the dtype stays.
 
-    As skimage.util.invert: the greatest value minus the voxel for unsigned dtypes, -1 minus the
-    voxel for signed ones, which exchanges their least and greatest values, and 1 minus the voxel
-    for floats. NaN stays NaN.
+    The result is that of skimage.util.invert: for unsigned dtypes the greatest value minus the
+    voxel; for signed dtypes -1 minus the voxel, which exchanges the least and the greatest value;
+    for floats 1 minus the voxel. NaN stays NaN.
+
+    Examples
+    --------
+    >>> ops.invert(np.array([[[0, 1, 255]]], "uint8")).compute()
+    array([[[255, 254,   0]]], dtype=uint8)
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -68,6 +73,11 @@ class Abs(Declared, Op):
 
     The least value of a signed dtype has no positive counterpart and becomes the greatest value.
     NaN stays NaN.
+
+    Examples
+    --------
+    >>> ops.abs(np.array([[[-128, -5, 5]]], "int8")).compute()
+    array([[[127,   5,   5]]], dtype=int8)
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -104,11 +114,21 @@ class _Arithmetic(Declared, Op):
 class Add(_Arithmetic):
     """Add a number, or another volume; the dtype stays, saturated. NaN and infinities stay.
 
-    Computed in float64; integers are rounded half to even. Another volume has the same shape, or
-    one plane, which is used for every z.
+    The result is computed in float64; integer results are rounded half to even. Another volume has
+    the same shape, or one plane, which is used for every z.
+
+    Raises
+    ------
+    PlanError
+        If another volume has neither the same shape nor one plane.
+
+    Examples
+    --------
+    >>> ops.add(np.array([[[1, 200, 250]]], "uint8"), 10).compute()
+    array([[[ 11, 210, 255]]], dtype=uint8)
     """
 
-    value: float = param(OPERAND, "number to add, or path of a stack or zarr")
+    value: float = param(OPERAND, "number to add, or path of a stack or zarr", takes=float | str)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] + value`` into `out`."""
@@ -119,11 +139,25 @@ class Add(_Arithmetic):
 class Subtract(_Arithmetic):
     """Subtract a number, or another volume; the dtype stays, saturated. NaN and infinities stay.
 
-    Computed in float64; integers are rounded half to even. Another volume has the same shape, or
-    one plane, such as a dark field, which is used for every z.
+    The result is computed in float64; integer results are rounded half to even. Another volume has
+    the same shape, or one plane, such as a dark field, which is used for every z.
+
+    Raises
+    ------
+    PlanError
+        If another volume has neither the same shape nor one plane.
+
+    Examples
+    --------
+    >>> ops.subtract(np.array([[[5, 10, 200]]], "uint8"), 10).compute()
+    array([[[  0,   0, 190]]], dtype=uint8)
+    >>> ops.subtract("slices/", "slices/*.tif").compute().max().item()  # a path: another volume
+    0
     """
 
-    value: float = param(OPERAND, "number to subtract, or path of a stack or zarr")
+    value: float = param(
+        OPERAND, "number to subtract, or path of a stack or zarr", takes=float | str
+    )
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] - value`` into `out`."""
@@ -134,11 +168,24 @@ class Subtract(_Arithmetic):
 class Multiply(_Arithmetic):
     """Multiply by a number, or another volume; the dtype stays, rounded and saturated.
 
-    Computed in float64; integers are rounded half to even. NaN stays, and an infinity times 0 is
-    NaN. Another volume has the same shape, or one plane, which is used for every z.
+    The result is computed in float64; integer results are rounded half to even. NaN stays, and an
+    infinity times 0 is NaN. Another volume has the same shape, or one plane, which is used for
+    every z.
+
+    Raises
+    ------
+    PlanError
+        If another volume has neither the same shape nor one plane.
+
+    Examples
+    --------
+    >>> ops.multiply(np.array([[[1, 2, 3]]], "uint8"), 0.5).compute()
+    array([[[0, 1, 2]]], dtype=uint8)
     """
 
-    value: float = param(OPERAND, "number to multiply by, or path of a stack or zarr")
+    value: float = param(
+        OPERAND, "number to multiply by, or path of a stack or zarr", takes=float | str
+    )
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] * value`` into `out`."""
@@ -149,13 +196,25 @@ class Multiply(_Arithmetic):
 class Divide(_Arithmetic):
     """Divide by a number, or another volume; the dtype stays, rounded and saturated.
 
-    Computed in float64; integers are rounded half to even. NaN and infinities stay. A voxel divided
-    by 0 is infinite, which integers saturate; 0 divided by 0 is NaN, which integers replace by 0.
-    Another volume has the same shape, or one plane, such as a flat field, which is used for every
-    z.
+    The result is computed in float64; integer results are rounded half to even. NaN and infinities
+    stay. A voxel divided by 0 is infinite, which integers saturate; 0 divided by 0 is NaN, which
+    integers replace by 0. Another volume has the same shape, or one plane, such as a flat field,
+    which is used for every z.
+
+    Raises
+    ------
+    PlanError
+        If another volume has neither the same shape nor one plane.
+
+    Examples
+    --------
+    >>> ops.divide(np.array([[[1, 3, 8]]], "uint8"), 2).compute()
+    array([[[0, 2, 4]]], dtype=uint8)
     """
 
-    value: float = param(DIVISOR, "number to divide by, or path of a stack or zarr")
+    value: float = param(
+        DIVISOR, "number to divide by, or path of a stack or zarr", takes=float | str
+    )
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core] / value`` into `out`."""
@@ -206,6 +265,11 @@ class Square(_Curve):
     """Multiply each voxel by itself; the dtype stays, saturated.
 
     NaN stays NaN.
+
+    Examples
+    --------
+    >>> ops.square(np.array([[[3, 15, 16]]], "uint8")).compute()
+    array([[[  9, 225, 255]]], dtype=uint8)
     """
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
@@ -218,6 +282,11 @@ class Sqrt(_RealCurve):
     """Compute the square root: float32 (float64 stays).
 
     A negative voxel gives NaN.
+
+    Examples
+    --------
+    >>> ops.sqrt(np.array([[[4, 9, 16]]], "uint8")).compute()
+    array([[[2., 3., 4.]]], dtype=float32)
     """
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
@@ -230,6 +299,11 @@ class Log(_RealCurve):
     """Compute the natural logarithm: float32 (float64 stays).
 
     0 gives minus infinity and a negative voxel NaN; ``clip 1 inf | log`` avoids both.
+
+    Examples
+    --------
+    >>> ops.log(np.array([[[0, 1]]], "uint8")).compute()
+    array([[[-inf,   0.]]], dtype=float32)
     """
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
@@ -241,7 +315,12 @@ class Log(_RealCurve):
 class Exp(_RealCurve):
     """Compute the exponential: float32 (float64 stays).
 
-    A result that the dtype can't hold is infinite: from 89 on in float32.
+    A result that is too large for the dtype is infinite; in float32 this begins at the exponent 89.
+
+    Examples
+    --------
+    >>> ops.exp(np.array([[[0, 1]]], "uint8")).compute()
+    array([[[1.       , 2.7182817]]], dtype=float32)
     """
 
     def change(self, real: Slab, dtype: np.dtype[Any]) -> None:  # noqa: ARG002 - as declared
@@ -257,6 +336,11 @@ class Gamma(_Curve):
     its least and greatest values stay. In a signed dtype, such as that of CT numbers, 0 lies in the
     middle of this range: use `rescale` first. Floats are raised as they are; a negative one to a
     fractional power gives NaN.
+
+    Examples
+    --------
+    >>> ops.gamma(np.array([[[0, 64, 255]]], "uint8"), 0.5).compute()
+    array([[[  0, 128, 255]]], dtype=uint8)
     """
 
     value: float = param(POSITIVE, "exponent, above 0; below 1 it brightens dark voxels")

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass
 from difflib import get_close_matches
-from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any
 
 from hoaconv.errors import SpellingError
 from hoaconv.ops.declare import EXAMPLES, OPS
+from hoaconv.ops.docstring import description
 from hoaconv.ops.families import families
 from hoaconv.ops.parameters import Declared, kind_of, parameters
 
@@ -167,8 +167,8 @@ def summary(word: str) -> str:
 
 
 def explanation(word: str) -> str:
-    """Return the docstring below its first line, each paragraph as one line."""
-    paragraphs = cleandoc(lookup(word).__doc__ or "").split("\n\n")[1:]
+    """Return the description below its first line, each paragraph as one line."""
+    paragraphs = description(lookup(word).__doc__).split("\n\n")[1:]
     return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 

@@ -22,10 +22,16 @@ __all__ = ["Convolve"]
 class Convolve(FromFile):
     """Convolve with the array in a file; the dtype stays.
 
-    As scipy.ndimage.convolve, which mirrors the array. Integers are rounded half to even and
-    saturated, where scipy truncates and wraps; to keep signs and fractions, cast to float32 first.
-    A weight of 0 costs no time, and NaN under it has no effect. The file is read once, when the op
-    is put into a chain.
+    The array is mirrored, as by scipy.ndimage.convolve. Integer results are rounded half to even
+    and saturated, while scipy truncates and wraps them. To keep signs and fractions, cast to
+    float32 first. A weight of 0 takes no time, and a NaN under it has no effect. The file is read
+    once, when the op is added to a chain.
+
+    Examples
+    --------
+    >>> np.save("difference.npy", np.array([[[1, 0, -1]]]))
+    >>> ops.convolve(np.array([[[0, 0, 3, 3]]], "float32"), "difference.npy").compute()
+    array([[[0., 3., 3., 0.]]], dtype=float32)
     """
 
     weights: str = param(file_of(".npy"), "numbers along z, y, x, or along y, x")

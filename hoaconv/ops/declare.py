@@ -5,11 +5,12 @@ catalogue under its word.
 """
 
 import sys
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
-from inspect import Signature, signature
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, dataclass, fields
+from inspect import Parameter, Signature, formatannotation, signature
 from types import GenericAlias
 from typing import (
+    Annotated,
     Any,
     Concatenate,
     ParamSpec,
@@ -23,10 +24,11 @@ from typing import (
 )
 
 from hoaconv.errors import SpellingError
+from hoaconv.ops.docstring import rows_of, sections_of, with_rows
 from hoaconv.ops.families import families
-from hoaconv.ops.function import WORK, BlockOp, Depth, class_of
+from hoaconv.ops.function import WORK, BlockOp, class_of
 from hoaconv.ops.kinds import WORD, Triple
-from hoaconv.ops.parameters import Declared, param, parameters
+from hoaconv.ops.parameters import Declared, kind_of, param, parameters
 
 __all__ = ["EXAMPLES", "OPS", "abstract_op", "op"]
 
@@ -51,16 +53,24 @@ class Declaration(Protocol):
 
 @dataclass_transform(frozen_default=True, field_specifiers=(param,))
 def op(
-    word: str, *, example: str = "", depth: Depth = 0, dtype: Any = None, work: int = WORK
+    word: str,
+    *,
+    example: str = "",
+    depth: "int | tuple[int, int, int] | Callable[[Any], int | tuple[int, int, int]]" = 0,
+    dtype: Any = None,
+    work: int = WORK,
 ) -> Declaration:
-    """Declare an op, the class or the function below, under its word.
+    """Declare the function or class below as an op, under a word of its own.
 
-    A class derives from `Declared` and `hoaconv.engine.contract.Op`, and declares parameters by
-    `param`; it may define `halo`, `infer`, `work` and `apply`. A function is given a block
-    (z, y, x) with its context, then the op's parameters by name; it returns an array of the
-    block's shape, of which the core is kept. At the volume's ends the block is shorter and nothing
-    is added. Threads call it at the same time, with blocks of any size, so a voxel of the result
-    must depend only on voxels within `depth`. The name becomes the class of the op.
+    A function is given a block (z, y, x), then the op's parameters by name. It returns an array of
+    the block's shape. The block holds `depth` voxels more on each side than the part of the result
+    that is kept; at the volume's ends it is shorter, and nothing is added. Several threads call the
+    function at the same time, with blocks of any size, so a voxel of the result must depend only on
+    voxels within `depth`. The function's name becomes the name of the op's class.
+
+    A class derives from `hoaconv.ops.parameters.Declared` and `hoaconv.engine.contract.Op`. It
+    declares its parameters by `hoaconv.ops.parameters.param`, and may define `halo`, `infer`,
+    `work` and `apply`.
 
     Parameters
     ----------
@@ -69,24 +79,34 @@ def op(
     example
         A spelling of the op for its help.
     depth
-        For a function: voxels around each voxel that it needs, one number or (z, y, x), or a
-        function of the op that returns them, as in ``lambda op: op.radius``.
+        For a function: the voxels that it needs on each side of a voxel, one number or (z, y, x);
+        or a function that returns them for an op, as in ``lambda op: op.radius``.
     dtype
-        For a function: dtype of the result, by default that of the volume.
+        For a function: dtype of the result; by default that of the volume.
     work
         For a function: bytes that it allocates per voxel of its block, its result included. The
-        default is enough for the result and one array besides, as float64.
+        default is enough for the result and one more array, both of float64.
+
+    Returns
+    -------
+    callable
+        The decorator, which returns the class of the op.
 
     Raises
     ------
     SpellingError
-        If another op has this word, or a parameter can't be spelled.
+        If another op has this word, or a parameter has no annotation that can be written as text.
 
     Examples
     --------
-    >>> @hoaconv.op("twice", dtype="float32")  # doctest: +SKIP
+    >>> @hc.op("twice", dtype="float32")
     ... def twice(block, offset: float = 0.0):
     ...     return block * 2.0 + offset
+    >>> volume = hc.open(np.array([[[1, 2, 3]]], "uint8"))
+    >>> (volume | "twice offset=0.5").compute()
+    array([[[2.5, 4.5, 6.5]]], dtype=float32)
+    >>> (volume | twice(1) | ops.Clip(0, 6)).compute()
+    array([[[3., 5., 6.]]], dtype=float32)
     """
     _check_word(word)
 
@@ -151,19 +171,49 @@ def _enter(declared: type[Declared], example: str) -> None:
             f"two ops are called {word}: {_described(other)} and {_described(declared)}; rename one"
         )
     # Else Python would show the signature of `Declared.__new__`.
-    own = list(signature(declared.__init__).parameters.values())[1:]
-    taken = [p.replace(annotation=_taken(p.annotation)) for p in own]
-    declared.__signature__ = Signature(taken)  # type: ignore[attr-defined]
+    own = signature(declared.__init__).parameters
+    shown = [own[p.name].replace(annotation=_taken(p, own[p.name])) for p in parameters(declared)]
+    declared.__signature__ = Signature(shown)  # type: ignore[attr-defined]
+    declared.__doc__ = _with_parameters(declared.__doc__, parameters(declared), shown)
     needed = (p.name.upper() for p in parameters(declared) if p.default is MISSING)
     OPS[word], EXAMPLES[word] = declared, example or " ".join([word, *needed])
 
 
-def _taken(annotation: Any) -> Any:
-    """Return the type of what a parameter takes, which for three values may be one."""
+def _taken(declared: "Field[Any]", parameter: Parameter) -> Any:
+    """Return the plain type of what a parameter takes; three values may be given as one."""
+    annotation = declared.metadata["takes"] or parameter.annotation
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if get_origin(annotation) is not Triple:
         return annotation
     (kind,) = get_args(annotation)
     return kind | GenericAlias(tuple, (kind,) * 3)
+
+
+def _with_parameters(
+    text: str | None, declared: "Iterable[Field[Any]]", shown: Iterable[Parameter]
+) -> str:
+    """Return an op's docstring with a row for each parameter that it doesn't describe itself."""
+    described = rows_of(sections_of(text).get("Parameters", ""))
+    rows = [
+        f"{parameter.name} : {_type(field, parameter)}\n    {field.metadata['help']}"
+        for field, parameter in zip(declared, shown, strict=True)
+        if parameter.name not in described
+    ]
+    refused = ["SpellingError\n    If a value isn't one that its parameter takes."] if rows else []
+    return with_rows(text, {"Parameters": rows, "Raises": refused})
+
+
+def _type(declared: "Field[Any]", parameter: Parameter) -> str:
+    """Return a parameter's type, or the words that it takes, and its default, as in numpydoc."""
+    name, words = kind_of(declared).name, kind_of(declared).name.split("|")
+    kind = formatannotation(parameter.annotation)
+    if len(words) > 1:
+        kind = f"{{{', '.join(words)}}}"
+    elif "str" in kind and kind != "str":
+        kind = f"{kind} ({name})"
+    default = parameter.default
+    return kind if default is Parameter.empty else f"{kind}, default {default!r}"
 
 
 def _home(declared: type[Declared]) -> tuple[str, str]:

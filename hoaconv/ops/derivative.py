@@ -28,7 +28,7 @@ Sigmas = tuple[float, float, float]
 
 
 def check_derivable(word: str, name: str, sigmas: Sigmas, truncate: float) -> None:
-    """Raise SpellingError if a gaussian cut at `truncate` sigmas is one voxel along an axis."""
+    """Raise SpellingError if a Gaussian cut at `truncate` sigmas is one voxel along an axis."""
     if not all(gaussian_radius(sigma, truncate) > 0 for sigma in sigmas):
         raise SpellingError(
             f"{word}: {name} should be above {0.5 / truncate:g}, not {SIGMAS.spell(sigmas)}"
@@ -45,10 +45,15 @@ class Derived(Op):
 
 @op("laplace")
 class Laplace(Declared, Derived):
-    """Add the second differences along z, y and x, as scipy.ndimage.laplace: float32.
+    """Compute the Laplacian, the sum of the second differences along z, y and x: float32.
 
-    Each second difference is ``v[i - 1] - 2 * v[i] + v[i + 1]``, in units of voxels. float64 gives
-    float64.
+    The result is that of scipy.ndimage.laplace; for float64 it is float64. A second difference is
+    ``v[i - 1] - 2 * v[i] + v[i + 1]``, in grey values per squared voxel.
+
+    Examples
+    --------
+    >>> ops.laplace(np.array([[[0, 0, 1, 0, 0]]], "uint8")).compute()
+    array([[[ 0.,  1., -2.,  1.,  0.]]], dtype=float32)
     """
 
     mode: str = param(
@@ -94,13 +99,20 @@ class _Gradient(Declared, Derived):
 
 @op("gradient-magnitude", example="gradient-magnitude 1")
 class GradientMagnitude(_Gradient):
-    """Compute the length of the gradient of gaussian-smoothed voxels: float32.
+    """Compute the length of the gradient of Gaussian-smoothed voxels: float32.
 
-    As scipy.ndimage.gaussian_gradient_magnitude, in grey values per voxel. Each sigma must be large
-    enough for a derivative: above 0.125 at truncate=4. float64 gives float64.
+    The result is that of scipy.ndimage.gaussian_gradient_magnitude, in grey values per voxel; for
+    float64 it is float64. Each sigma must be large enough for a derivative: above 0.125 at
+    truncate=4.
+
+    Examples
+    --------
+    >>> ramp = np.array([[[0, 0, 2, 4, 6, 6]]], "uint8")
+    >>> ops.gradient_magnitude(ramp, 0.5).compute().round(1)
+    array([[[0. , 0.9, 1.7, 1.7, 0.9, 0. ]]], dtype=float32)
     """
 
-    sigma: Triple[float] = param(SIGMAS, "standard deviation of the gaussian in voxels")
+    sigma: Triple[float] = param(SIGMAS, "standard deviation of the Gaussian in voxels")
     mode: str = param(
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
     )
@@ -123,7 +135,7 @@ class GradientMagnitude(_Gradient):
         return self.mode, self.cval
 
     def weights(self) -> tuple[Weights, Weights, int]:
-        """Return the weights of the gaussian and of its derivative."""
+        """Return the weights of the Gaussian and of its derivative."""
         z, y, x = (gaussian_weights(sigma, self.truncate) for sigma in self.sigma)
         dz, dy, dx = (
             derivative_weights(sigma, smoothing)
@@ -136,8 +148,14 @@ class GradientMagnitude(_Gradient):
 class Sobel(_Gradient):
     """Compute the length of Sobel's gradient, or its part along one axis: float32.
 
-    Along an axis as scipy.ndimage.sobel, which smooths the other axes by 1, 2, 1. float64 gives
-    float64. With mode=constant the voxels beyond the ends are 0.
+    The part along one axis is that of scipy.ndimage.sobel, which smooths the other axes by the
+    weights 1, 2, 1. The result of float64 is float64. With mode=constant the voxels beyond the ends
+    are 0.
+
+    Examples
+    --------
+    >>> ops.sobel(np.array([[[0, 0, 1, 1]]], "uint8"), "x").compute()
+    array([[[ 0., 16., 16.,  0.]]], dtype=float32)
     """
 
     axis: str = param(

@@ -30,7 +30,7 @@ def _weights(sigma: Sigmas, truncate: float) -> Weights:
 
 
 def _deriving(sigma: Sigmas, smoothing: Weights) -> Weights:
-    """Return the weights of the gaussian's derivative, from those of the gaussian."""
+    """Return the weights of the Gaussian's derivative, from those of the Gaussian."""
     z, y, x = (derivative_weights(*pair) for pair in zip(sigma, smoothing, strict=True))
     return z, y, x
 
@@ -39,17 +39,22 @@ def _deriving(sigma: Sigmas, smoothing: Weights) -> Weights:
 class Bilateral(Declared, Op):
     """Smooth and keep edges: the more a voxel's grey value differs, the less it counts.
 
-    The result is the weighted mean of the box within `truncate` sigmas. A voxel at distance d along
-    an axis has the weight exp(-d**2 / (2 sigma**2)), multiplied over the axes, times exp(-c**2 / (2
-    sigma_color**2)) if its grey value differs by c (Tomasi and Manduchi, ICCV 1998). The dtype
-    stays; integers are rounded half to even and saturated. NaN spreads as far as the box reaches.
-    An infinite voxel stays and has no weight for finite ones; within the box of another of its sign
-    it becomes NaN. Time grows with the box: with truncate=2 it takes about a quarter of that with
-    3.
+    The result is a weighted mean of the voxels in a box, whose radius is `truncate` sigmas. The
+    weight of a voxel is the product of exp(-d**2 / (2 sigma**2)) for its distance d along each
+    axis, and of exp(-c**2 / (2 sigma_color**2)) for its difference c in grey value (Tomasi and
+    Manduchi, ICCV 1998). The dtype stays; integer results are rounded half to even and saturated.
+    NaN spreads as far as the box reaches. An infinite voxel stays, and has no weight for finite
+    voxels; it becomes NaN if its box holds another infinite voxel of its sign. The time grows with
+    the box: truncate=2 takes about a quarter of the time of truncate=3.
+
+    Examples
+    --------
+    >>> ops.bilateral(np.array([[[10, 14, 90, 94]]], "uint8"), (0, 0, 1), 20).compute()
+    array([[[11, 12, 92, 93]]], dtype=uint8)
     """
 
     sigma: Triple[float] = param(
-        SIGMAS, "standard deviation of distances in voxels; 0 leaves an axis alone"
+        SIGMAS, "standard deviation of distances in voxels; 0 for an axis that isn't smoothed"
     )
     sigma_color: float = param(POSITIVE, "standard deviation of grey-value differences")
     truncate: float = param(bounded(NUMBER, 0), "radius of the box in sigmas", default=3.0)
@@ -85,15 +90,24 @@ class NonMaxSuppression(Declared, Derived):
 
     This is the thinning step of Canny's edge detector (IEEE Trans. Pattern Analysis and Machine
     Intelligence 8, 1986) in three dimensions. The gradient is that of `gradient-magnitude`, so the
-    input is the image, not its edges. A voxel keeps its length if the length is no greater at the
-    two points where the gradient's direction meets the surface of the surrounding 3 x 3 x 3 voxels;
-    lengths there are interpolated linearly. Among voxels of equal length along the gradient the
-    darkest is kept, but on an even slope the rounding decides which those are. A `threshold` after
-    this op keeps the strong edges. With mode=constant the voxels beyond the ends are 0. NaN spreads
-    one voxel further than the weights reach. The result is float32; float64 for float64.
+    input is the image itself, not its edges. A voxel keeps the length of its gradient if the length
+    is no greater at two points: those where the line along the gradient meets the surface of the
+    cube through the centres of the 26 neighbours. Lengths at these points are interpolated
+    linearly. If several voxels along the gradient have the same length, the darkest is kept; on an
+    even slope, rounding decides which ones have the same length.
+
+    A `threshold` after this op keeps the strong edges. With mode=constant the voxels beyond the
+    ends are 0. NaN spreads one voxel further than the weights reach. The result is float32; for
+    float64 it is float64.
+
+    Examples
+    --------
+    >>> edge = np.array([[[0, 0, 0, 40, 90, 90, 90]]], "uint8")
+    >>> ops.non_max_suppression(edge, 0.5).compute().round(1)
+    array([[[ 0. ,  0. ,  0. , 38.5,  0. ,  0. ,  0. ]]], dtype=float32)
     """
 
-    sigma: Triple[float] = param(SIGMAS, "standard deviation in voxels of the gradient's gaussian")
+    sigma: Triple[float] = param(SIGMAS, "standard deviation in voxels of the gradient's Gaussian")
     mode: str = param(
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
     )
@@ -124,25 +138,38 @@ class NonMaxSuppression(Declared, Derived):
 class StructureTensor(Declared, Derived):
     """Measure the strength or the direction of orientation (structure tensor): float32.
 
-    The products of the gradient of a gaussian of `gradient_sigma` are smoothed by a gaussian of
-    `sigma`, as by scipy.ndimage.gaussian_filter step by step. They are a tensor with eigenvalues l1
-    >= l2 >= l3 at each voxel. `coherence` is (l1 - l3) / (l1 + l3), the coherency of Jaehne,
-    Digital Image Processing, for the extreme eigenvalues: 0 where grey values change alike in all
-    directions or are constant, 1 where they are constant along one direction only. A fibre runs
-    along the eigenvector of l3 (Krause et al., IEEE Trans. Image Processing 19, 2010), taken with x
-    >= 0: `azimuth` is its angle in the yx plane from x towards y, `elevation` its angle to that
-    plane towards greater z. Both are degrees in -90..90, and 0 where l2 equals l3. The op takes
-    voxels for cubes. With mode=constant the voxels beyond the ends are 0. NaN spreads as far as the
-    weights reach, as do float32 voxels whose squared differences exceed float32. Memory and time
-    grow with `sigma` along z. float64 gives float64.
+    The structure tensor of a voxel consists of the products of the components of the gradient,
+    which is that of a Gaussian of `gradient_sigma`. The products are smoothed by a Gaussian of
+    `sigma`, as by scipy.ndimage.gaussian_filter. The eigenvalues of the tensor are l1 >= l2 >= l3.
+
+    `coherence` is (l1 - l3) / (l1 + l3), the coherency of Jaehne, Digital Image Processing, of the
+    extreme eigenvalues. It is 0 where grey values are constant, or change alike in all directions.
+    It is 1 where grey values change, but are constant along at least one direction.
+
+    A fibre runs along the eigenvector of l3 (Krause et al., IEEE Trans. Image Processing 19, 2010),
+    taken with x >= 0. `azimuth` is its angle in the yx plane, from x towards y. `elevation` is its
+    angle to this plane, towards greater z. Both are degrees in -90..90, and 0 where l2 equals l3.
+
+    The op assumes that voxels are cubes. With mode=constant the voxels beyond the ends are 0. NaN
+    spreads as far as the weights reach. So do float32 voxels whose squared differences exceed the
+    range of float32. Memory and time grow with `sigma` along z. The result of float64 is float64.
+
+    Examples
+    --------
+    >>> fibre = np.zeros((9, 9, 9), "uint8")
+    >>> fibre[4, 4] = 255  # along x
+    >>> ops.structure_tensor(fibre, 1)[4, 4, 4].round(2).item()
+    1.0
+    >>> ops.structure_tensor(fibre, 1, "elevation")[4, 4, 4].item()
+    0.0
     """
 
     sigma: Triple[float] = param(
-        SIGMAS, "standard deviation in voxels of the gaussian that smooths products"
+        SIGMAS, "standard deviation in voxels of the Gaussian that smooths products"
     )
     output: str = param(choice(*OUTPUTS), "what is computed", default="coherence")
     gradient_sigma: Triple[float] = param(
-        SIGMAS, "standard deviation in voxels of the gradient's gaussian", default=(1.0, 1.0, 1.0)
+        SIGMAS, "standard deviation in voxels of the gradient's Gaussian", default=(1.0, 1.0, 1.0)
     )
     mode: str = param(
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"

@@ -1,4 +1,4 @@
-"""Operators of volumes: each voxel with a number, with a value of a volume, or with a voxel."""
+"""Operators of volumes: voxels with a number, with a value of a volume, or with other voxels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ _TURNED = {
     "less": "greater",
     "less_equal": "greater_equal",
 }
-"""The comparison that holds with its operands swapped."""
+"""The comparisons that are equal to these if the operands are swapped."""
 
 
 def _compare(voxels: Slab, out: Slab, name: str, value: float) -> None:
@@ -53,9 +53,9 @@ def _result(name: str, spec: Spec) -> Spec:
 
 @dataclass(frozen=True)
 class WithNumber(Op):
-    """Each voxel and a number by a NumPy function, computed in float64.
+    """An op on each voxel and a number, by a NumPy function, in float64.
 
-    The dtype stays, rounded half to even and saturated; of comparisons it is uint8, 0 and 1.
+    The dtype stays, rounded half to even and saturated. Comparisons return uint8, 0 and 1.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class WithNumber(Op):
     number
         Any number.
     swapped
-        Whether the number is the first operand: ``5 - volume``.
+        True if the number is the first operand: ``5 - volume``.
     """
 
     name: str
@@ -77,7 +77,7 @@ class WithNumber(Op):
         return _result(self.name, spec)
 
     def work(self, spec: Spec) -> int:
-        """Some rows as float64."""
+        """Return the bytes of some rows as float64."""
         return apply_unary_bytes(spec.shape[2])
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -100,7 +100,7 @@ class WithNumber(Op):
 
 @dataclass(frozen=True)
 class WithScalar(Op):
-    """Each voxel and a number that folds find first; see `WithNumber`.
+    """An op on each voxel and a number that folds compute first; see `WithNumber`.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class WithScalar(Op):
         return _result(self.name, spec)
 
     def work(self, spec: Spec) -> int:
-        """Some rows as float64."""
+        """Return the bytes of some rows as float64."""
         return apply_unary_bytes(spec.shape[2])
 
     def settle(self, *found: Mapping[str, Any]) -> WithNumber:
@@ -138,7 +138,7 @@ class WithScalar(Op):
         raise RuntimeError(f"'{self}' can't be applied before its number is found")
 
     def warm(self, spec: Spec) -> None:
-        """Nothing is compiled."""
+        """Compile nothing."""
 
     def __str__(self) -> str:
         return f"{self.name} {spelled(self.term)}{' swapped' if self.swapped else ''}"
@@ -146,10 +146,10 @@ class WithScalar(Op):
 
 @dataclass(frozen=True)
 class WithVolume(Join):
-    """Each voxel of two volumes by a NumPy function.
+    """An op on the voxels of two volumes, by a NumPy function, in float64.
 
-    Computed in float64; the first volume's dtype stays, rounded half to even and saturated. Of
-    comparisons it is uint8, 0 and 1. ``&``, ``|`` and ``^`` take integers of one dtype, bit by bit.
+    The result has the first volume's dtype, rounded half to even and saturated. Comparisons return
+    uint8, 0 and 1. ``&``, ``|`` and ``^`` combine the bits of integers of one dtype.
     """
 
     name: str
@@ -166,7 +166,7 @@ class WithVolume(Join):
         return _result(self.name, one)
 
     def work(self, *specs: Spec) -> int:
-        """Some rows of each volume as float64."""
+        """Return the bytes of some rows of each volume as float64."""
         return 0 if self.name in _BITWISE else 2 * apply_unary_bytes(specs[0].shape[2])
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:

@@ -128,14 +128,28 @@ class _PlaneByPlane(Declared, Resample):
 
 @op("crop", example="crop 10:200,0:512,:")
 class Crop(Declared, Resample):
-    """Keep a box of voxels: START:STOP along z, y and x, as Python's slices count.
+    """Keep a box of voxels: START:STOP along z, y and x, as in Python's slices.
 
-    Values and dtype stay; the origin moves by what is cut off before. Slices outside the range
-    along z aren't decoded, unless an op before needs them as neighbours.
+    Values and dtype stay. The origin moves to the first voxel that is kept. Slices outside the
+    range along z aren't decoded, unless an earlier op needs them as neighbours.
+
+    Raises
+    ------
+    PlanError
+        If nothing is left along an axis.
+
+    Examples
+    --------
+    >>> ops.crop("slices/", "2:6,:,4:12")
+    Volume(4 x 16 x 8 uint16: crop 2:6,:,4:12)
+    >>> ops.crop(np.array([[[1, 2, 3, 4]]], "uint8"), (":", ":", "1:-1")).compute()
+    array([[[2, 3]]], dtype=uint8)
     """
 
     ranges: tuple[Range, Range, Range] = param(
-        RANGES, "ranges to keep; an end may be left out; a negative one counts from the far end"
+        RANGES,
+        "ranges to keep; an end may be left out; a negative one counts from the far end",
+        takes=str | tuple[slice, slice, slice],
     )
 
     def _kept(self, spec: Spec) -> tuple[range, range, range]:
@@ -183,10 +197,17 @@ class Crop(Declared, Resample):
 class Flip(_PlaneByPlane):
     """Reverse axes. A flip along z must come first: it reads the slices in reverse order.
 
-    Values and dtype stay. The volume is reversed about its own middle, so the origin stays.
+    Values and dtype stay. The volume is reversed about its own centre, so the origin stays.
+
+    Examples
+    --------
+    >>> ops.flip(np.array([[[1, 2, 3]]], "uint8"), "x").compute()
+    array([[[3, 2, 1]]], dtype=uint8)
     """
 
-    axes: tuple[str, ...] = param(AXES, "z, y, x, or several with commas")
+    axes: tuple[str, ...] = param(
+        AXES, "z, y, x, or several with commas", takes=str | tuple[str, ...]
+    )
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec of the input."""
@@ -212,7 +233,13 @@ class Flip(_PlaneByPlane):
 class Rotate90(_PlaneByPlane):
     """Rotate every plane by k quarter turns, from y towards x, as numpy.rot90 does.
 
-    Values and dtype stay. The volume is turned about its own middle, so the origin stays.
+    Values and dtype stay. The volume is rotated about its own centre, so the origin stays.
+
+    Examples
+    --------
+    >>> ops.rotate90(np.array([[[1, 2], [3, 4]]], "uint8")).compute()
+    array([[[2, 4],
+            [1, 3]]], dtype=uint8)
     """
 
     k: int = param(QUARTERS, "quarter turns; negative ones turn the other way", default=1)
@@ -234,7 +261,13 @@ class Rotate90(_PlaneByPlane):
 class TransposeXY(_PlaneByPlane):
     """Swap y and x: rows become columns; values and dtype stay.
 
-    Sizes and origin of the voxels are swapped too.
+    The voxel sizes and the origins along y and x are swapped too.
+
+    Examples
+    --------
+    >>> ops.transpose_xy(np.array([[[1, 2], [3, 4]]], "uint8")).compute()
+    array([[[1, 3],
+            [2, 4]]], dtype=uint8)
     """
 
     def infer(self, spec: Spec) -> Spec:
@@ -250,11 +283,23 @@ class TransposeXY(_PlaneByPlane):
 class Pad(Declared, Resample):
     """Add voxels around the volume; the dtype stays.
 
-    The origin moves by what is added before. Along z the modes reflect and mirror hold as many
-    planes in memory as they add on one side.
+    The origin moves to the first voxel that is added. Along z the modes reflect and mirror hold as
+    many planes in memory as they add on one side.
+
+    Examples
+    --------
+    >>> row = np.array([[[1, 2]]], "uint8")
+    >>> ops.pad(row, (0, 0, 1)).compute()
+    array([[[0, 1, 2, 0]]], dtype=uint8)
+    >>> ops.pad(row, "0,0,2:0", mode="nearest").compute()
+    array([[[1, 1, 1, 2]]], dtype=uint8)
     """
 
-    width: Widths = param(WIDTHS, "voxels on both sides, or BEFORE:AFTER, of each axis")
+    width: Widths = param(
+        WIDTHS,
+        "voxels on both sides, or BEFORE:AFTER, of each axis",
+        takes=int | tuple[int | Pair, ...] | str,
+    )
     mode: str = param(
         boundary(*sorted(NUMPY_MODES)), "values of the added voxels", default="constant"
     )

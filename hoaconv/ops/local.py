@@ -43,8 +43,13 @@ class _Windowed(Declared, Op):
 class Uniform(_Windowed):
     """Compute the mean of a window around each voxel; the dtype stays.
 
-    As scipy.ndimage.uniform_filter, but integers are summed exactly, then divided once, rounded
-    half to even and saturated. NaN in the window gives NaN.
+    This is scipy.ndimage.uniform_filter, except that integers are summed exactly, divided once,
+    rounded half to even and saturated. The result is NaN if a voxel of the window is NaN.
+
+    Examples
+    --------
+    >>> ops.uniform(np.array([[[0, 0, 9, 0, 0]]], "uint8"), (1, 1, 3)).compute()
+    array([[[0, 3, 3, 3, 0]]], dtype=uint8)
     """
 
     size: Triple[int] = param(_WINDOW, "voxels of the window along each axis")
@@ -70,8 +75,13 @@ class Uniform(_Windowed):
 class Std(_Windowed):
     """Compute the standard deviation of a window around each voxel: float32.
 
-    As numpy.std of each window (float64 gives float64). Integers of up to 16 bits are summed
-    exactly. NaN or an infinity in the window gives NaN.
+    The result is numpy.std of each window; for float64 it is float64. Integers of up to 16 bits are
+    summed exactly. The result is NaN if a voxel of the window is NaN or infinite.
+
+    Examples
+    --------
+    >>> ops.Std(hc.open(np.array([[[4, 4, 10, 10]]], "uint8")), (1, 1, 2)).compute()
+    array([[[0., 0., 3., 0.]]], dtype=float32)
     """
 
     size: Triple[int] = param(_WINDOW, "voxels of the window along each axis")

@@ -134,15 +134,23 @@ def value_ends(name: str, dtype: np.dtype[Any]) -> tuple[float, float]:
 class Histogram(Declared, Counting):
     """Count voxels by value: range, percentiles and distribution of the volume.
 
-    Exact for integers of up to 16 bits. For other dtypes the least and the greatest value are
-    exact; a percentile, and the bin of a voxel, have a relative error of less than 1/128. NaN is
-    counted apart. The result goes into the report; the voxels stay.
+    The counts are exact for integers of up to 16 bits. For other dtypes the minimum and the maximum
+    are exact; a percentile, and the bin of a voxel, have a relative error of less than 1/128. NaN
+    is counted separately. The result goes into the report; the voxels stay.
+
+    Examples
+    --------
+    >>> found = ops.histogram(np.array([[[0, 1, 1, 3]]], "uint8"), bins=3).compute()
+    >>> found.counts, found.edges
+    (array([1, 2, 1]), array([0., 1., 2., 3.]))
     """
 
     bins: int = param(
         WHOLE, "bins to report, from the least to the greatest voxel; 0 for none", default=0
     )
-    percentiles: tuple[float, ...] = param(PERCENTAGES, "percentiles to report", default=SHOWN)
+    percentiles: tuple[float, ...] = param(
+        PERCENTAGES, "percentiles to report", default=SHOWN, takes=float | tuple[float, ...] | str
+    )
 
     def finish(self, state: Counts) -> Mapping[str, Any]:
         """Return count, nan, min, max, percentiles, and edges and counts of the bins.
@@ -166,12 +174,21 @@ class Histogram(Declared, Counting):
 class Percentiles(Declared, Counting):
     """Compute percentiles of the volume, without interpolation (numpy's inverted_cdf).
 
-    Exact for integers of up to 16 bits; for other dtypes the relative error is less than 1/128. NaN
-    is left out; without any other voxel percentiles are None. The result goes into the report; the
-    voxels stay.
+    Percentiles are exact for integers of up to 16 bits; for other dtypes their relative error is
+    less than 1/128. NaN is left out; if all voxels are NaN, percentiles are None. The result goes
+    into the report; the voxels stay.
+
+    Examples
+    --------
+    >>> ops.percentiles(np.array([[[0, 1, 1, 3]]], "uint8"), (50, 100)).compute()["50"]
+    1
     """
 
-    q: tuple[float, ...] = param(PERCENTAGES, "percentiles in 0..100, separated by commas")
+    q: tuple[float, ...] = param(
+        PERCENTAGES,
+        "percentiles in 0..100, separated by commas",
+        takes=float | tuple[float, ...] | str,
+    )
 
     def finish(self, state: Counts) -> Mapping[str, Any]:
         """Return each percentile by its number."""

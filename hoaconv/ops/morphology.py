@@ -1,8 +1,8 @@
 """Morphology: minimum and maximum under a footprint, and the ops composed of them.
 
-As scipy.ndimage's grey-value morphology with a flat footprint. On a mask, a volume of 0 and 1, it
-is binary morphology. With mode=constant the voxels beyond the ends are `cval`, by default 0, as in
-scipy.ndimage.binary_erosion. Differences are saturated, where scipy wraps.
+These ops are the grey-value morphology of scipy.ndimage with a flat footprint. On a mask, a volume
+of 0 and 1, they are binary morphology. With mode=constant the voxels beyond the ends are `cval`, by
+default 0, as in scipy.ndimage.binary_erosion. Differences are saturated, while scipy wraps them.
 """
 
 from typing import ClassVar
@@ -34,7 +34,9 @@ class _Morphology(Declared, Op):
     passes: ClassVar[int] = 1
     """Footprints that the result reaches over, one after the other."""
 
-    radius: Triple[int] = param(RADII, "radius of the footprint in voxels; 0 leaves an axis alone")
+    radius: Triple[int] = param(
+        RADII, "radius of the footprint in voxels; 0 for an axis that isn't filtered"
+    )
     footprint: str = param(choice(*FOOTPRINTS), "shape of the footprint", default="box")
     mode: str = param(
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
@@ -123,9 +125,15 @@ class _Flat(_Morphology):
 class Erode(_Flat):
     """Take the minimum under a footprint around each voxel; the dtype stays.
 
-    As scipy.ndimage.grey_erosion, but NaN under the footprint gives NaN, and `cval` is rounded and
-    saturated. A ball of radii r consists of the offsets d with sum((d / r)**2) <= 1, a cross of
-    those along one axis. With a box, time hardly depends on the radius.
+    This is scipy.ndimage.grey_erosion, except that NaN under the footprint gives NaN, and that
+    `cval` is rounded and saturated. A ``ball`` of radii r has the offsets d with sum((d / r)**2) <=
+    1; a ``cross`` has those of them that lie along one axis. With a ``box`` the time hardly depends
+    on the radius.
+
+    Examples
+    --------
+    >>> ops.erode(np.array([[[0, 1, 1, 1, 0]]], "uint8"), (0, 0, 1)).compute()
+    array([[[0, 0, 1, 0, 0]]], dtype=uint8)
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -137,7 +145,12 @@ class Erode(_Flat):
 class Dilate(_Flat):
     """Take the maximum under a footprint around each voxel; the dtype stays.
 
-    As scipy.ndimage.grey_dilation; footprint, NaN and `cval` as for `erode`.
+    This is scipy.ndimage.grey_dilation, with footprints, NaN and `cval` as in `erode`.
+
+    Examples
+    --------
+    >>> ops.dilate(np.array([[[0, 0, 1, 0, 0]]], "uint8"), (0, 0, 1)).compute()
+    array([[[0, 1, 1, 1, 0]]], dtype=uint8)
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -157,9 +170,14 @@ class _Double(_Morphology):
 
 @op("open", example="open 1")
 class Open(_Double, _Flat):
-    """Erode, then dilate: removes bright spots smaller than the footprint; the dtype stays.
+    """Erode, then dilate, to remove bright spots smaller than the footprint; the dtype stays.
 
-    As scipy.ndimage.grey_opening; footprint, NaN and `cval` as for `erode`.
+    This is scipy.ndimage.grey_opening, with footprints, NaN and `cval` as in `erode`.
+
+    Examples
+    --------
+    >>> ops.open(np.array([[[0, 1, 0, 1, 1, 1]]], "uint8"), (0, 0, 1)).compute()
+    array([[[0, 0, 0, 1, 1, 1]]], dtype=uint8)
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -169,9 +187,14 @@ class Open(_Double, _Flat):
 
 @op("close", example="close 1")
 class Close(_Double, _Flat):
-    """Dilate, then erode: removes dark spots smaller than the footprint; the dtype stays.
+    """Dilate, then erode, to remove dark spots smaller than the footprint; the dtype stays.
 
-    As scipy.ndimage.grey_closing; footprint, NaN and `cval` as for `erode`.
+    This is scipy.ndimage.grey_closing, with footprints, NaN and `cval` as in `erode`.
+
+    Examples
+    --------
+    >>> ops.close(np.array([[[1, 1, 0, 1, 1]]], "uint8"), (0, 0, 1)).compute()
+    array([[[1, 1, 1, 1, 1]]], dtype=uint8)
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -181,9 +204,14 @@ class Close(_Double, _Flat):
 
 @op("tophat", example="tophat 3")
 class Tophat(_Double):
-    """Subtract the opening from the input: bright spots stay; the dtype stays, saturated.
+    """Subtract the opening from the input, to keep small bright spots; the dtype stays, saturated.
 
-    As scipy.ndimage.white_tophat; footprint, NaN and `cval` as for `erode`.
+    This is scipy.ndimage.white_tophat, with footprints, NaN and `cval` as in `erode`.
+
+    Examples
+    --------
+    >>> ops.tophat(np.array([[[1, 9, 1, 1, 1]]], "uint8"), (0, 0, 1)).compute()
+    array([[[0, 8, 0, 0, 0]]], dtype=uint8)
     """
 
     def work(self, spec: Spec) -> int:
@@ -200,9 +228,14 @@ class Tophat(_Double):
 
 @op("blackhat", example="blackhat 3")
 class Blackhat(_Double):
-    """Subtract the input from its closing: dark spots stay; the dtype stays, saturated.
+    """Subtract the input from its closing, to keep small dark spots; the dtype stays, saturated.
 
-    As scipy.ndimage.black_tophat; footprint, NaN and `cval` as for `erode`.
+    This is scipy.ndimage.black_tophat, with footprints, NaN and `cval` as in `erode`.
+
+    Examples
+    --------
+    >>> ops.blackhat(np.array([[[5, 1, 5, 5, 5]]], "uint8"), (0, 0, 1)).compute()
+    array([[[0, 4, 0, 0, 0]]], dtype=uint8)
     """
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
@@ -215,7 +248,12 @@ class Blackhat(_Double):
 class Gradient(_Morphology):
     """Compute the morphological gradient, maximum minus minimum; the dtype stays, saturated.
 
-    As scipy.ndimage.morphological_gradient; footprint, NaN and `cval` as for `erode`.
+    This is scipy.ndimage.morphological_gradient, with footprints, NaN and `cval` as in `erode`.
+
+    Examples
+    --------
+    >>> ops.gradient(np.array([[[0, 0, 7, 7]]], "uint8"), (0, 0, 1)).compute()
+    array([[[0, 7, 7, 0]]], dtype=uint8)
     """
 
     def work(self, spec: Spec) -> int:

@@ -1,4 +1,4 @@
-"""Ops on the connected objects of a mask."""
+"""Ops on the connected components of a mask."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -81,10 +81,16 @@ class _SmallObjects(Declared, Scan):
 
 @op("remove-small", example="remove-small 50")
 class RemoveSmall(_SmallObjects):
-    """Remove objects up to a volume from a mask: uint8, 1 in what stays, 0 elsewhere.
+    """Remove small connected components from a mask: uint8, 1 in the others, 0 elsewhere.
 
-    Objects are connected voxels other than 0; NaN is one. As remove_small_objects of scikit-image
-    with ``max_size=volume``. The faces of the volume end an object.
+    A component consists of connected voxels other than 0; NaN counts as such a voxel. The result is
+    that of skimage.morphology.remove_small_objects with ``max_size=volume``. A component ends at
+    the faces of the volume.
+
+    Examples
+    --------
+    >>> ops.remove_small(np.array([[[1, 0, 1, 1, 1]]], "uint8"), 1).compute()
+    array([[[0, 0, 1, 1, 1]]], dtype=uint8)
     """
 
     holes: ClassVar[bool] = False
@@ -97,10 +103,17 @@ class RemoveSmall(_SmallObjects):
 
 @op("fill-holes", example="fill-holes 50")
 class FillHoles(_SmallObjects):
-    """Fill holes up to a volume in a mask: uint8, 1 in mask and holes, 0 elsewhere.
+    """Fill small holes in a mask: uint8, 1 in mask and holes, 0 elsewhere.
 
-    A hole consists of connected voxels that are 0 and don't reach any face of the volume. As
-    scipy.ndimage.binary_fill_holes, which also fills larger holes. NaN isn't 0.
+    A hole is a connected component of voxels that are 0 and don't reach a face of the volume.
+    scipy.ndimage.binary_fill_holes also fills larger holes. NaN isn't 0.
+
+    Examples
+    --------
+    >>> ball = np.ones((3, 3, 3), "uint8")
+    >>> ball[1, 1, 1] = 0
+    >>> ops.fill_holes(ball, 1)[1, 1]
+    array([1, 1, 1], dtype=uint8)
     """
 
     holes: ClassVar[bool] = True

@@ -1,6 +1,6 @@
-"""Ops that take other volumes of the same shape: plane by plane, beside those of their own.
+"""Ops that combine a volume with other volumes.
 
-A volume of one plane, such as a flat field, is used for every z.
+Another volume has the same shape, or one plane, such as a flat field, which is used for every z.
 """
 
 from abc import abstractmethod
@@ -119,7 +119,7 @@ class VolumeArithmetic(_WithVolumes):
         return (self.other,)
 
     def work(self, *specs: Spec) -> int:
-        """Some rows of each volume as float64."""
+        """Return the bytes of some rows of each volume as float64."""
         return 2 * apply_unary_bytes(specs[0].shape[2])
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
@@ -147,7 +147,7 @@ class _Choice(Declared, _WithVolumes):
     """
 
     def work(self, *specs: Spec) -> int:
-        """A mask of one row."""
+        """Return the bytes of a mask of one row."""
         return specs[0].shape[2]
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
@@ -164,9 +164,21 @@ class _Choice(Declared, _WithVolumes):
 
 @op("mask", example="mask tissue.zarr")
 class Mask(_Choice):
-    """Keep voxels where another volume isn't 0; elsewhere they become `outside`; the dtype stays.
+    """Keep voxels where a mask isn't 0, and set all others to `outside`; the dtype stays.
 
-    The mask has the same shape, or one plane, which is used for every z. NaN isn't 0.
+    The mask is another volume of the same shape, or of one plane, which is used for every z. NaN
+    isn't 0.
+
+    Raises
+    ------
+    PlanError
+        If the mask has neither the same shape nor one plane.
+
+    Examples
+    --------
+    >>> masked = ops.mask("slices/", "tissue.tif")
+    >>> masked[2, 0, 6:10]
+    array([206, 207,   0,   0], dtype=uint16)
     """
 
     other: str = param(VOLUME, "stack or zarr: the mask")
@@ -183,10 +195,21 @@ class Mask(_Choice):
 
 @op("where", example="where tissue.zarr raw.zarr")
 class Where(_Choice):
-    """Keep voxels where another volume isn't 0; elsewhere take those of a third volume.
+    """Keep voxels where a mask isn't 0, and take those of another volume elsewhere.
 
-    The other volumes have the same shape, or one plane, which is used for every z. The dtype stays,
-    and the third volume has to have it. NaN isn't 0.
+    Mask and other volume have the shape of the input, or one plane, which is used for every z. The
+    dtype stays, and the other volume must have it. NaN isn't 0.
+
+    Raises
+    ------
+    PlanError
+        If another volume has neither the same shape nor one plane, or the dtypes differ.
+
+    Examples
+    --------
+    >>> mixed = hc.open("slices/") | "invert" | ops.Where("tissue.tif", "slices/")
+    >>> mixed[2, 0, 6:10]
+    array([65329, 65328,   208,   209], dtype=uint16)
     """
 
     condition: str = param(VOLUME, "stack or zarr: the mask")

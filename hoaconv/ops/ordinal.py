@@ -68,8 +68,13 @@ class _Ranked(Declared, Op):
 class Median(_Ranked):
     """Replace each voxel by the median of its window; the dtype stays.
 
-    As scipy.ndimage.median_filter: in a window of an even number of voxels it is the upper of the
-    two in the middle. NaN ranks above all numbers.
+    The result is that of scipy.ndimage.median_filter: if the window has an even number of voxels,
+    the median is the upper of the two in the middle. NaN ranks above all numbers.
+
+    Examples
+    --------
+    >>> ops.median(np.array([[[1, 90, 2, 3]]], "uint8"), (1, 1, 3)).compute()
+    array([[[1, 2, 3, 3]]], dtype=uint8)
     """
 
     size: Triple[int] = param(_WINDOW, "edges of the window in voxels")
@@ -90,8 +95,14 @@ class Median(_Ranked):
 class Percentile(_Ranked):
     """Replace each voxel by a percentile of its window; the dtype stays.
 
-    As scipy.ndimage.percentile_filter: the result is a voxel of the window, without interpolation.
-    NaN ranks above all numbers.
+    The result is that of scipy.ndimage.percentile_filter: a voxel of the window, without
+    interpolation. NaN ranks above all numbers.
+
+    Examples
+    --------
+    >>> volume = hc.open(np.array([[[1, 90, 2, 3]]], "uint8"))
+    >>> (volume | ops.Percentile(100, (1, 1, 3))).compute()
+    array([[[90, 90, 90,  3]]], dtype=uint8)
     """
 
     percentile: float = param(PERCENTAGE, "0 gives the least voxel of the window, 100 the greatest")

@@ -19,13 +19,21 @@ __all__ = ["page"]
 HEAD = """\
 # Ops
 
-These are the ops that `--ops`, `--label` and `--also` take and `hoaconv ops NAME` explains. The
-page is printed from their declarations by `python -m hoaconv.ops.page > docs/ops.md`. Write ops as
-a chain, `gaussian 1.5 | threshold otsu`, and their values in order or by name, `mode=nearest`. A
-value per axis is `z,y,x`; one value stands for all axes. Lengths are in voxels. You can also
-[declare ops of your own](#ops-of-your-own).
+This page lists all ops: the operations on voxels that `--ops`, `--label` and `--also` apply.
+`hoaconv ops NAME` prints the same text about one op, and `help(hoaconv.ops.gaussian)` does so in
+Python, with an example. The command `python -m hoaconv.ops.page > docs/ops.md` writes the page from
+the declarations of the ops.
 
-Names and boundary modes are those of scipy.ndimage. Beyond the end of a row `a b c d` lie:
+Write ops as a chain, `gaussian 1.5 | threshold otsu`. Write the values of an op in the order of its
+parameters, or by name, `mode=nearest`. Where an op has a value for each axis, write `z,y,x`, or one
+value for all axes. Lengths are in voxels. You can also [declare ops of your own](#ops-of-your-own).
+
+"The dtype stays" means that the result has the dtype of the input. "Saturated" means that a result
+beyond the range of the dtype becomes the nearest value of the range. "float32 (float64 stays)"
+means that the result is float32, or float64 if the input is float64.
+
+Names and boundary modes are those of scipy.ndimage. The modes define the values beyond the end of a
+row `a b c d`:
 
 | mode | values |
 |---|---|
@@ -38,13 +46,15 @@ Names and boundary modes are those of scipy.ndimage. Beyond the end of a row `a 
 OWN = """\
 ## Ops of your own
 
-A function below `@op` is an op: it is given a block (z, y, x) and returns an array of the same
-shape. `depth` says how many voxels around each voxel it needs; the block has them, and the engine
-keeps the core of the result. At the volume's ends the block is shorter, and nothing is added.
-Threads call the function at the same time with blocks of any size, so a voxel of the result must
-depend only on voxels within `depth`. The other parameters become the op's parameters: annotate
-them with `float`, `int`, `bool`, `str`, `Literal[...]` or a tuple of three numbers, which may be
-given as one. `Annotated[float, "help"]` adds a line of help.
+A function below `@op` is an op. It is given a block (z, y, x) and returns an array of the same
+shape. `depth` is the number of voxels that it needs on each side of a voxel. The block has these
+voxels, and only the part of the result that doesn't need other blocks is kept. At the volume's ends
+the block is shorter, and nothing is added. Several threads call the function at the same time, with
+blocks of any size, so a voxel of the result must depend only on voxels within `depth`.
+
+All other parameters of the function are parameters of the op. Annotate them with `float`, `int`,
+`bool`, `str`, `Literal[...]` or a tuple of three numbers; one number may be given for all three.
+`Annotated[float, "help"]` adds a line of help.
 
 ```python
 import numpy as np
@@ -65,19 +75,21 @@ print((volume | "difference scale=2").compute())
 print((volume | difference(scale=2) | "gaussian 1").compute())
 ```
 
-In a file, it is a word for the command line: `--ops-module my_ops.py --ops "difference scale=2"`;
-`hoaconv ops --ops-module my_ops.py` lists it. The memory model counts 16 bytes per voxel of a block
-for what the function allocates, its result included: enough for the result and one more array of
-float64. If it allocates more, say so by `work`, in bytes per voxel.
+If the function is in a file, the command line can use the op:
+`--ops-module my_ops.py --ops "difference scale=2"`; `hoaconv ops --ops-module my_ops.py` lists it.
 
-A class below `@op` has full control: it defines its `halo`, the dtype of its result (`infer`), the
-bytes that it allocates (`work`), and how it computes a band (`apply`).
-[examples/your_own_op.py](../examples/your_own_op.py) shows both.
+The memory model counts 16 bytes per voxel of a block for the arrays that the function allocates,
+its result included. This is enough for the result and one more array of float64. If the function
+allocates more, declare it by `work`, in bytes per voxel.
+
+A class below `@op` has full control. It defines its `halo` (the voxels on each side), the shape and
+dtype of its result (`infer`), the bytes that it allocates (`work`), and how it computes a band
+(`apply`). [examples/your_own_op.py](../examples/your_own_op.py) shows a function and a class.
 """
 
 
 def page() -> str:
-    """The whole page, as Markdown."""
+    """Return the whole page as Markdown."""
     return "\n".join([HEAD, *_contents(), *_families(), OWN])
 
 
@@ -116,7 +128,7 @@ def _op(word: str) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    """A table's cell, where a bar would end it."""
+    """Return the text of a table's cell, in which a bar must be escaped."""
     return text.replace("|", "\\|")
 
 

@@ -14,9 +14,12 @@ from hoaconv.ops.kinds import Kind
 __all__ = ["Declared", "Subject", "kind_of", "param", "parameters"]
 
 
-def param(kind: Kind, help: str, *, default: Any = MISSING) -> Any:
-    """Declare a parameter of an op: a dataclass field with its kind and one line of help."""
-    return field(default=default, metadata={"kind": kind, "help": help})
+def param(kind: Kind, help: str, *, default: Any = MISSING, takes: Any = None) -> Any:
+    """Declare a parameter of an op: a dataclass field with its kind and one line of help.
+
+    `takes` is the type that the op's signature shows, if it isn't the annotation of the field.
+    """
+    return field(default=default, metadata={"kind": kind, "help": help, "takes": takes})
 
 
 def kind_of(parameter: "Field[Any]") -> Kind:

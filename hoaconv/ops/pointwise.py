@@ -39,15 +39,22 @@ THRESHOLD = number_or(*METHODS, percentile=True)
 class Threshold(Deferred):
     """Mark voxels greater than a value: uint8, 1 there and 0 elsewhere.
 
-    ``otsu``, ``li`` and ``moments`` compute the value from the histogram of the whole volume, a
-    percentile such as ``p99`` from its ranks. For integers of up to 16 bits the value is exact. For
-    other dtypes a percentile has a relative error of less than 1/128, and the methods use the first
-    8 significant bits of each voxel. By a method or a percentile, a volume of one value gives 0
-    everywhere. NaN gives 0.
+    ``otsu``, ``li`` and ``moments`` compute the value from the histogram of the whole volume;
+    ``p99`` is a percentile of the whole volume. For integers of up to 16 bits the value is exact.
+    For other dtypes a percentile has a relative error of less than 1/128, and the methods use the
+    first 8 significant bits of each voxel. If all voxels have one value, a method or a percentile
+    gives 0 everywhere. NaN gives 0.
 
     Sources: N. Otsu, IEEE Trans. Systems, Man, and Cybernetics 9 (1979); C. H. Li and P. K. S. Tam,
     Pattern Recognition Letters 19 (1998); W.-H. Tsai, Computer Vision, Graphics, and Image
     Processing 29 (1985).
+
+    Examples
+    --------
+    >>> ops.threshold(np.array([[[1, 5, 9]]], "uint8"), 5).compute()
+    array([[[0, 0, 1]]], dtype=uint8)
+    >>> ops.threshold("slices/", "otsu").dtype
+    dtype('uint8')
     """
 
     deferred: ClassVar[tuple[str, ...]] = ("value",)
@@ -70,6 +77,11 @@ class Between(Deferred):
     """Mark voxels between two bounds, bounds included: uint8, 1 there and 0 elsewhere.
 
     A bound is a number, or a percentile of the whole volume. NaN gives 0.
+
+    Examples
+    --------
+    >>> ops.between(np.array([[[1, 5, 9]]], "uint8"), 5, 9).compute()
+    array([[[0, 1, 1]]], dtype=uint8)
     """
 
     deferred: ClassVar[tuple[str, ...]] = ("lo", "hi")
@@ -96,7 +108,13 @@ class Between(Deferred):
 
 @op("cast", example="cast float32")
 class Cast(Declared, Op):
-    """Change the dtype, rounding half to even and saturating; NaN becomes 0 in an integer."""
+    """Change the dtype, rounding half to even and saturating; NaN becomes 0 in an integer.
+
+    Examples
+    --------
+    >>> ops.cast(np.array([[[0.5, 1.5, 300]]], "float32"), "uint8").compute()
+    array([[[  0,   2, 255]]], dtype=uint8)
+    """
 
     dtype: str = param(DTYPE, "dtype of the result")
 
@@ -121,8 +139,18 @@ class Cast(Declared, Op):
 class Clip(Deferred):
     """Clip values to lo..hi, numbers or percentiles; the dtype stays.
 
-    For integers a fractional bound is rounded inwards: ``clip 10.5 20.5`` gives 11..20. NaN stays
-    NaN. A percentile is that of the whole volume, and a voxel's value.
+    A percentile is that of the whole volume, and is the value of a voxel. For integers a fractional
+    bound is rounded inwards: ``clip 10.5 20.5`` gives 11..20. NaN stays NaN.
+
+    Raises
+    ------
+    PlanError
+        If the dtype has no value in lo..hi.
+
+    Examples
+    --------
+    >>> ops.clip(np.array([[[1, 5, 9]]], "uint8"), 2, 6).compute()
+    array([[[2, 5, 6]]], dtype=uint8)
     """
 
     deferred: ClassVar[tuple[str, ...]] = ("lo", "hi")
@@ -153,11 +181,18 @@ class Clip(Deferred):
 class Rescale(Deferred):
     """Map the window lo..hi linearly to an integer dtype's whole range, or to 0..1 of a float.
 
-    Integers are rounded half to even and saturated outside the window; floats continue beyond 0..1.
-    The ends of the window are numbers, or percentiles of the whole volume: exact for integers of up
-    to 16 bits, with a relative error of less than 1/128 for other dtypes. NaN stays NaN in a float,
-    and becomes 0 in an integer. A volume of one value gives 0 everywhere, if the ends are
-    percentiles.
+    Integer results are rounded half to even, and saturated for voxels outside the window; float
+    results continue below 0 and above 1. The ends of the window are numbers, or percentiles of the
+    whole volume: exact for integers of up to 16 bits, with a relative error of less than 1/128 for
+    other dtypes. NaN stays NaN in a float, and becomes 0 in an integer. If all voxels have one
+    value and the ends are percentiles, the result is 0 everywhere.
+
+    Examples
+    --------
+    >>> ops.rescale(np.array([[[100, 150, 200]]], "uint16"), 100, 200).compute()
+    array([[[  0, 128, 255]]], dtype=uint8)
+    >>> ops.rescale("slices/", "p1", "p99", "float32").dtype
+    dtype('float32')
     """
 
     deferred: ClassVar[tuple[str, ...]] = ("lo", "hi")
@@ -232,8 +267,13 @@ class Zeros(Op):
 class Normalize(Deferred):
     """Subtract the mean and divide by the standard deviation: float32 (float64 stays).
 
-    Both are numbers, or those of the whole volume as `stats` computes them. NaN stays NaN. A volume
-    of one value, whose standard deviation is 0, gives 0 everywhere.
+    Both are numbers, or those of the whole volume, as the op `stats` computes them. NaN stays NaN.
+    If all voxels have one value, the result is 0 everywhere.
+
+    Examples
+    --------
+    >>> ops.normalize(np.array([[[1, 3]]], "uint8")).compute()
+    array([[[-1.,  1.]]], dtype=float32)
     """
 
     deferred: ClassVar[tuple[str, ...]] = ("mean", "std")

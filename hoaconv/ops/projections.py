@@ -48,6 +48,11 @@ class Projection(Declared, Fold):
     ``mean`` and ``std`` are float32 (float64 for float64), ``sum`` is float64. Sums and means of
     integers are exact, then rounded. NaN at a pixel stays; infinities follow numpy: their std is
     NaN. The picture is written beside the output; the voxels stay.
+
+    Examples
+    --------
+    >>> ops.projection(np.array([[[1, 7]], [[3, 5]]], "uint8"), "max").compute()
+    array([[3, 7]], dtype=uint8)
     """
 
     shared: ClassVar[bool] = True

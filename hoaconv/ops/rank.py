@@ -50,8 +50,13 @@ class _Extreme(Declared, Op):
 class Min(_Extreme):
     """Take the minimum of a box around each voxel; the dtype stays.
 
-    As scipy.ndimage.minimum_filter, but NaN in the box gives NaN, and `cval` is rounded and
-    saturated. Time hardly depends on the size.
+    This is scipy.ndimage.minimum_filter, except that NaN in the box gives NaN, and that `cval` is
+    rounded and saturated. The time hardly depends on the size.
+
+    Examples
+    --------
+    >>> ops.Min(hc.open(np.array([[[5, 1, 9, 7]]], "uint8")), (1, 1, 3)).compute()
+    array([[[1, 1, 1, 7]]], dtype=uint8)
     """
 
     greatest: ClassVar[bool] = False
@@ -61,8 +66,13 @@ class Min(_Extreme):
 class Max(_Extreme):
     """Take the maximum of a box around each voxel; the dtype stays.
 
-    As scipy.ndimage.maximum_filter, but NaN in the box gives NaN, and `cval` is rounded and
-    saturated. Time hardly depends on the size.
+    This is scipy.ndimage.maximum_filter, except that NaN in the box gives NaN, and that `cval` is
+    rounded and saturated. The time hardly depends on the size.
+
+    Examples
+    --------
+    >>> ops.Max(hc.open(np.array([[[5, 1, 9, 7]]], "uint8")), (1, 1, 3)).compute()
+    array([[[5, 9, 9, 9]]], dtype=uint8)
     """
 
     greatest: ClassVar[bool] = True

@@ -28,10 +28,15 @@ _CELL = window(MAX_CELL, "cell")
 
 @op("bin", example="bin 2")
 class Bin(Declared, Resample):
-    """Combine each cell of voxels to one voxel, by default their exact mean; the dtype stays.
+    """Combine each cell of voxels into one voxel, by default their exact mean; the dtype stays.
 
-    The mean is rounded half to even in integers. A cell at an odd edge combines the voxels that
-    exist, as in the pyramid. Voxel size and origin are those of the cells.
+    In integers the mean is rounded half to even. A cell that the volume doesn't fill combines the
+    voxels that exist, as in the pyramid. Voxel size and origin are those of the cells.
+
+    Examples
+    --------
+    >>> ops.bin(np.array([[[1, 3, 5, 8]]], "uint8"), (1, 1, 2)).compute()
+    array([[[2, 6]]], dtype=uint8)
     """
 
     factor: Triple[int] = param(_CELL, "voxels of a cell along each axis")
@@ -78,9 +83,14 @@ class Bin(Declared, Resample):
 class Resize(Declared, Resample):
     """Resize by linear interpolation; the physical extent and the dtype stay.
 
-    As scipy.ndimage.zoom with ``grid_mode=True, mode="nearest"``. Integers are rounded half to
-    even, and each axis keeps at least one voxel. The op doesn't smooth: to shrink without aliasing,
-    use `gaussian` before it, or `bin`.
+    The result is that of scipy.ndimage.zoom with ``grid_mode=True, mode="nearest"``. Integer
+    results are rounded half to even, and each axis keeps at least one voxel. The op doesn't smooth:
+    to shrink without aliasing, use `gaussian` before it, or `bin`.
+
+    Examples
+    --------
+    >>> ops.resize(np.array([[[0, 10]]], "uint8"), (1, 1, 2)).compute()
+    array([[[ 0,  2,  8, 10]]], dtype=uint8)
     """
 
     factor: Triple[float] = param(

@@ -47,16 +47,22 @@ class _Smoothing(Declared, Op):
 
 @op("dog", example="dog 1")
 class DifferenceOfGaussians(_Smoothing):
-    """Subtract a wide gaussian from a narrow one (difference of Gaussians): float32.
+    """Subtract a wide Gaussian from a narrow one (difference of Gaussians): float32.
 
-    As skimage.filters.difference_of_gaussians, with two differences: integers aren't scaled to 0..1
-    first, and the default mode is reflect. float64 gives float64.
+    This is skimage.filters.difference_of_gaussians, except that integers aren't scaled to 0..1
+    first, and that the default mode is reflect. The result of float64 is float64.
+
+    Examples
+    --------
+    >>> edge = np.array([[[0, 0, 0, 90, 90, 90]]], "uint8")
+    >>> ops.dog(edge, (0, 0, 1)).compute().round(1)
+    array([[[ -5.8, -10.2,  -6.8,   6.8,  10.2,   5.8]]], dtype=float32)
     """
 
-    low_sigma: Triple[float] = param(SIGMAS, "standard deviation of the narrow gaussian in voxels")
+    low_sigma: Triple[float] = param(SIGMAS, "standard deviation of the narrow Gaussian in voxels")
     high_sigma: float | str | tuple[float, float, float] = param(
         HIGH_SIGMA,
-        "standard deviation of the wide gaussian; auto is 1.6 times low_sigma",
+        "standard deviation of the wide Gaussian; auto is 1.6 times low_sigma",
         default="auto",
     )
     mode: str = param(
@@ -83,7 +89,7 @@ class DifferenceOfGaussians(_Smoothing):
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """Radius of the wide gaussian's weights (z, y, x)."""
+        """Radius of the wide Gaussian's weights (z, y, x)."""
         return self._reach(self._sigmas[1])
 
     def infer(self, spec: Spec) -> Spec:
@@ -103,13 +109,18 @@ class DifferenceOfGaussians(_Smoothing):
 
 @op("unsharp", example="unsharp 1")
 class Unsharp(_Smoothing):
-    """Sharpen by unsharp masking: add the difference to a gaussian; the dtype stays.
+    """Sharpen by unsharp masking: add the difference to the smoothed volume; the dtype stays.
 
-    The result is ``v + amount * (v - gaussian(v))``, as in skimage.filters.unsharp_mask with
-    preserve_range, whose radius is sigma. Integers are rounded half to even and saturated.
+    The result is ``v + amount * (v - gaussian(v))``, as by skimage.filters.unsharp_mask with
+    preserve_range and radius=sigma. Integer results are rounded half to even and saturated.
+
+    Examples
+    --------
+    >>> ops.unsharp(np.array([[[50, 50, 50, 90, 90, 90]]], "uint8"), (0, 0, 1)).compute()
+    array([[[ 50,  48,  38, 102,  92,  90]]], dtype=uint8)
     """
 
-    sigma: Triple[float] = param(SIGMAS, "standard deviation of the gaussian in voxels")
+    sigma: Triple[float] = param(SIGMAS, "standard deviation of the Gaussian in voxels")
     amount: float = param(FINITE, "factor of the difference", default=1.0)
     mode: str = param(
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"

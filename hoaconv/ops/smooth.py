@@ -14,13 +14,23 @@ __all__ = ["Gaussian"]
 
 @op("gaussian", example="gaussian 1.5")
 class Gaussian(Declared, Op):
-    """Smooth by a gaussian; the dtype stays.
+    """Smooth by a Gaussian filter; the dtype stays.
 
-    As scipy.ndimage.gaussian_filter. Integers are rounded half to even and saturated. Integers of
-    up to 16 bits and float32 are computed in single precision, other dtypes in double precision.
+    The weights are those of scipy.ndimage.gaussian_filter. Integer results are rounded half to even
+    and saturated. Integers of up to 16 bits and float32 are computed in single precision, other
+    dtypes in double precision.
+
+    Examples
+    --------
+    >>> ops.gaussian(np.array([[[0, 0, 100, 0, 0]]], "uint8"), (0, 0, 1)).compute()
+    array([[[ 6, 24, 40, 24,  6]]], dtype=uint8)
+    >>> hc.open("slices/") | ops.Gaussian(1.5, mode="nearest")
+    Volume(8 x 16 x 16 uint16: gaussian 1.5 mode=nearest)
     """
 
-    sigma: Triple[float] = param(SIGMAS, "standard deviation in voxels; 0 leaves an axis alone")
+    sigma: Triple[float] = param(
+        SIGMAS, "standard deviation in voxels; 0 for an axis that isn't smoothed"
+    )
     mode: str = param(
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
     )

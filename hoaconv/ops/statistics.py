@@ -1,4 +1,4 @@
-"""Measurements that sum up voxels: exactly, so they don't depend on bands or workers."""
+"""Measurements by exact sums of voxels, which don't depend on the number of workers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -104,6 +104,12 @@ class Stats(Declared, Counting):
     and sum leave out infinities too. A voxel is saturated if it has the greatest value of an
     integer dtype, the least value of a signed one, or is an infinity. The result goes into the
     report; the voxels stay.
+
+    Examples
+    --------
+    >>> found = ops.stats(np.array([[[0, 1, 5]]], "uint8")).compute()
+    >>> found.n, found.mean, found.max, found.zeros
+    (3, 2, 5, 1)
     """
 
     def init(self, spec: Spec) -> Counts | Tally:  # type: ignore[override]
@@ -163,8 +169,13 @@ def _root(square: Fraction) -> float:
 class Volume(Declared, Fold):
     """Count the voxels that aren't 0, such as those of a mask, and report their volume.
 
-    NaN isn't 0. The volume is in cubes of the voxel size's unit. The result goes into the report;
-    the voxels stay.
+    NaN isn't 0. If the voxel size is known, the report of a conversion has the volume too, in cubic
+    units such as cubic micrometers. The result goes into the report; the voxels stay.
+
+    Examples
+    --------
+    >>> ops.volume(np.array([[[0, 1, 1]]], "uint8")).compute().voxels
+    2
     """
 
     def init(self, spec: Spec) -> list[int]:  # noqa: ARG002 - the parameter is the contract
@@ -200,6 +211,11 @@ class Profile(Declared, Fold):
     """Compute the mean of each slice; NaN and infinities are left out.
 
     The result goes into the report; the voxels stay.
+
+    Examples
+    --------
+    >>> ops.profile(np.array([[[1, 2]], [[3, 5]]], "uint8")).compute().mean
+    array([1.5, 4. ])
     """
 
     def init(self, spec: Spec) -> Sums:

@@ -34,8 +34,20 @@ DTYPE_OR_SAME = or_word(DTYPE, "same", "dtype or same")
 class Lut(FromFile):
     """Replace each voxel v of uint8 or uint16 by entry v of a table (lookup table).
 
-    Voxels beyond the table's end get its last entry. Entries are rounded half to even and saturated
-    in integers, where NaN becomes 0. The file is read once, when the op is put into a chain.
+    A voxel beyond the end of the table gets its last entry. In an integer dtype, entries are
+    rounded half to even and saturated, and NaN becomes 0. The file is read once, when the op is
+    added to a chain.
+
+    Raises
+    ------
+    PlanError
+        If the volume is neither uint8 nor uint16.
+
+    Examples
+    --------
+    >>> np.save("table.npy", [0, 10, 20])
+    >>> ops.lut(np.array([[[0, 1, 2, 7]]], "uint8"), "table.npy").compute()
+    array([[[ 0, 10, 20, 20]]], dtype=uint8)
     """
 
     file: str = param(FILE, "a row of numbers: .npy, or .txt with white space between them")
@@ -109,7 +121,17 @@ class Equalize(Declared, Op):
 
     A voxel becomes its rank among all voxels, scaled to the dtype's range: the least voxel becomes
     the least value, the greatest voxel the greatest. The op takes integers of up to 16 bits, whose
-    values are counted exactly. A volume of one grey value stays as it is.
+    values are counted exactly. If all voxels have one value, they stay.
+
+    Raises
+    ------
+    PlanError
+        If the volume isn't of integers of up to 16 bits.
+
+    Examples
+    --------
+    >>> ops.equalize(np.array([[[10, 20, 30]]], "uint8")).compute()
+    array([[[  0, 128, 255]]], dtype=uint8)
     """
 
     @property

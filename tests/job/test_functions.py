@@ -76,7 +76,10 @@ def test_a_signature_has_plain_types_and_defaults() -> None:
         "(sigma: float | tuple[float, float, float], mode: str = 'reflect', cval: float = 0.0, "
         "truncate: float = 4.0) -> 'Volume'"
     )
-    assert "sigma : number or z,y,x\n    standard deviation in voxels" in ops.gaussian.__doc__
+    row = "sigma : float | tuple[float, float, float]\n    standard deviation in voxels"
+    assert row in ops.gaussian.__doc__
+    assert "mode : {reflect, nearest, mirror, constant}, default 'reflect'" in ops.Gaussian.__doc__
+    assert str(signature(hc.Volume.gaussian)).startswith("(self, /, sigma: float")
 
 
 def test_classes_are_applied_to_a_volume_too() -> None:
