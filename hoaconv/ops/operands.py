@@ -1,6 +1,7 @@
 """Ops that take other volumes of the same shape: plane by plane, beside those of their own.
 
-A volume of one plane, such as a flat field, is used for every z.
+A volume of one plane, such as a flat field, is used for every z. A plane of each volume is held
+(equation 7 of Sporring and Stansby, 2026), and one of the result.
 """
 
 from abc import abstractmethod

@@ -8,6 +8,7 @@ scratch is packed, written and read once more.
 from dataclasses import dataclass, replace
 
 from hoaconv.engine.contract import Economy
+from hoaconv.engine.leads import with_leads
 from hoaconv.engine.memory import uses
 from hoaconv.engine.schedule import Sweep
 from hoaconv.engine.stages import Stage
@@ -69,6 +70,7 @@ def _economies(draft: Sweep) -> list[Economy]:
 def _with(draft: Sweep, choice: _Choice) -> Sweep:
     stages = tuple(_sized(draft, stage, choice) for stage in draft.stages)
     chosen = replace(draft, stages=stages, ahead=choice.ahead, economy=choice.economy)
+    chosen = with_leads(chosen)
     return replace(chosen, uses=uses(chosen))
 
 

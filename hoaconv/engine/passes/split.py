@@ -1,7 +1,8 @@
 """Cut a sweep that doesn't fit: planes wait in scratch, and another sweep goes on from there.
 
-Memory of stages adds up, so two sweeps of half the stages hold about half as much each. What it
-costs is writing the planes once and reading them once: a mid-write.
+Memory of stages adds up (equation 9 of Sporring and Stansby, 2026), so two sweeps of half the
+stages hold about half as much each. What it costs is writing the planes once and reading them
+once: a mid-write.
 """
 
 from collections.abc import Callable

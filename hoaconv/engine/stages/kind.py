@@ -40,7 +40,7 @@ class Share:
     economy
         How the sweep saves memory.
     kept
-        Planes of the stage's own that its readers keep at once.
+        Planes of the stage's own that live at once, at most.
     lent
         For a source: planes decoded where a sink keeps them, which the sink counts.
     is_early
@@ -154,13 +154,17 @@ class Kind(ABC, Generic[P]):
         """Return how many planes it must have taken to have given so many; never decreasing."""
         return results
 
-    def keeps(self, at: At[P], kept: int) -> int:
-        """Return how many planes of its input it keeps, while readers keep `kept` of its own."""
-        return kept if self.passes_on else at.stage.window
+    def keeps(self, at: At[P]) -> int:
+        """Return how many planes of its input it keeps at most, the next one included."""
+        return at.stage.window
 
-    def looks_ahead(self, at: At[P], further: int) -> int:
-        """Return how many planes of its input come before its readers, which look `further`."""
-        return max(1, further) if self.passes_on else at.stage.window + further
+    def taken(self, at: At[P], results: Counts) -> Counts:
+        """Return how many planes it has taken, at least, when it has given so many."""
+        return self.needed(at, results)
+
+    def dropped(self, at: At[P], results: Counts) -> Counts:
+        """Return how many of those it keeps no longer. Not asked where it passes planes on."""
+        return self.taken(at, results)
 
     # Bytes.
 

@@ -35,6 +35,9 @@ class Stage:
         source's own spec tells it.
     stride
         Planes that an op makes at once; set by `fit`.
+    lead
+        Planes that it makes at first, before it makes `stride` at once; 0 where it begins with
+        `stride`. Set by `fit` with `hoaconv.engine.leads`.
     rows
         Rows of a band, the piece of a slab that one worker handles; set by `fit`.
     after
@@ -50,6 +53,7 @@ class Stage:
     spec: Spec | None = None
     geometry: Geometry | None = None
     stride: int = 1
+    lead: int = 0
     rows: int = 0
     after: Place | None = None
     finds: str | None = None
@@ -66,7 +70,11 @@ class Stage:
 
     @property
     def window(self) -> int:
-        """Planes that the stage sees at once: the stride and a halo on each side."""
+        """Planes that the stage sees at once: the stride and a halo on each side.
+
+        For a filter of depth k, which is a halo on each side and 1, the stride is window - k + 1 as
+        in equation 4 of Sporring and Stansby (2026): no output is repeated or left out.
+        """
         return self.stride + 2 * self.halo[0]
 
     @property
