@@ -8,7 +8,9 @@ wait for the last of them. Streams are pulled as soon as their sources have give
 the sources have given.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,88 +25,147 @@ __all__ = ["kept"]
 
 def kept(sweep: Sweep) -> list[int]:
     """Return the most planes of each stage that live at once, those that it makes included."""
-    alone = [i for i, (kind, _) in enumerate(sweep.asked) if kind.has_own_pace]
-    several = [i for i in range(len(sweep.stages)) if sweep.branches(i) > 1]
-    shared = _shared(sweep, {*alone, *several})
-    found = [0] * len(sweep.stages)
-    for i in reversed(range(len(found))):  # readers stand behind
-        stage, j = sweep.stages[i], keeper(sweep, i)
-        if i in shared:
-            planes = shared[i]
-        elif j is not None:
+    found = _shared(sweep, _waited_for(sweep))
+    for i, stage in enumerate(sweep.stages):
+        if i in found:
+            continue
+        found[i] = stage.stride
+        if (j := keeper(sweep, i)) is not None:
             kind, at = sweep.asked[j]
-            planes = kind.keeps(at) + waiting(stage, at.stage)
-        else:  # they go to folds and sinks, and then to several readers or to none
-            planes = max([stage.stride, *(found[k] for k in sweep.readers[i])])
-        found[i] = min(planes, stage.given.planes)
+            found[i] = kind.keeps(at) + waiting(stage, at.stage)
+    return [min(found[i], stage.given.planes) for i, stage in enumerate(sweep.stages)]
+
+
+def _waited_for(sweep: Sweep) -> set[int]:
+    """Return the stages whose planes may wait: for one of several readers, or for any reader."""
+    found: set[int] = set()
+    for i in reversed(range(len(sweep.stages))):  # readers stand behind
+        passed_on = (j for j in sweep.readers[i] if sweep.asked[j][0].passes_on)
+        if sweep.branches(i) > 1 or sweep.asked[i][0].has_own_pace or found & {*passed_on}:
+            found.add(i)
     return found
 
 
 def _shared(sweep: Sweep, wanted: Collection[int]) -> dict[int, int]:
     """Return the most planes that live at once of stages whose planes wait for somebody.
 
-    Before a stream takes its next plane, nobody has taken more than what is there as soon as it can
-    take it: what it comes from gives no more until then. It keeps the planes from the first one of
-    its windows on.
+    Just before a stream takes its next plane, it keeps those from the first of its windows on. The
+    last plane that anybody has got by then is the most of three: what there was as long as the
+    stream could not take its next one; what it asks for now; and what those ask for that are
+    further behind, who go first.
     """
     found = dict.fromkeys(wanted, 1)
     if not found:
         return found
-    demanded, roots = demands(sweep), _roots(sweep)
+    streams, demanded = list(_streams(sweep)), demands(sweep)
     by_level, by_root = (needs(sweep, demanded, restart=restart) for restart in (False, True))
-    for stream in _pulled(sweep, demanded):
-        needed = by_root if len(roots[stream.reads]) == 1 else by_level
-        for i, first in _first_kept(sweep, stream):
-            if i in found:
-                made = np.searchsorted(needed[i], needed[stream.reads][: stream.takes], "right")
-                found[i] = max(found[i], int((made - first).max(initial=1)))
+    for stream in streams:
+        needed = by_root if stream.pace else by_level
+        come = needed[stream.reads][: stream.takes]
+        for i in found.keys() & stream.views.keys():
+            before, now = (np.searchsorted(needed[i], n, side="right") for n in (come - 1, come))
+            readers = [other for other in streams if i in other.views]
+            asked = [stream.meanwhile(other, i, now) for other in readers]
+            newest = np.minimum(now, np.maximum.reduce([before, *asked]))
+            held = newest - stream.views[i].first[stream.taken]
+            found[i] = max(found[i], int(held.max(initial=1)))
     return found
 
 
-def _roots(sweep: Sweep) -> list[frozenset[int]]:
-    """Return, for each stage, the stages that set its pace."""
+class _View(NamedTuple):
+    """Planes of a stage that a stream keeps and asks for, when it has taken 0, 1, 2, ... planes."""
+
+    first: Counts
+    """The first plane that it keeps."""
+    asked: Counts
+    """Number of planes that are made for it."""
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A stream that is pulled.
+
+    Attributes
+    ----------
+    reads
+        The stage whose planes it takes.
+    planes, takes
+        Planes that there are, and that it takes.
+    gives
+        Whether it has a plane to give before it takes the next one.
+    pace
+        The stages with a pace of their own that it depends on.
+    views
+        By stage, its view.
+    """
+
+    reads: int
+    planes: int
+    takes: int
+    gives: bool
+    pace: frozenset[int]
+    views: Mapping[int, _View]
+
+    @property
+    def taken(self) -> Counts:
+        """Planes that it has taken when it is to take its next one, or to give one."""
+        return np.arange(self.takes) + self.gives
+
+    def meanwhile(self, other: "_Stream", i: int, now: Counts) -> Counts:
+        """Return the planes of stage `i` that another stream asks for before this one's next plane.
+
+        Streams of one pace take turns. Another one may ask for all that there is `now`.
+        """
+        if self.pace != other.pace or len(self.pace) > 1:
+            return now
+        behind = self.taken * other.planes // self.planes
+        return other.views[i].asked[np.minimum(behind + 1, other.takes)]
+
+
+def _streams(sweep: Sweep) -> Iterator[_Stream]:
+    paces = _paces(sweep)
+    for i, (kind, at) in enumerate(sweep.asked):
+        if i in sweep.drained:
+            n = at.given.planes
+            yield _Stream(i, n, n, False, paces[i], _views(sweep, i, n, 0))
+        if kind.has_own_pace:
+            (j,), n = at.stage.inputs, at.taken.planes
+            takes = int(kind.needed(at, np.array([at.given.planes]))[0])
+            for gives in (False, True):
+                views = _views(sweep, j, takes, kind.keeps(at) - (not gives))
+                yield _Stream(j, n, takes, gives, paces[j], views)
+
+
+def _paces(sweep: Sweep) -> list[frozenset[int]]:
+    """Return, for each stage, the stages with a pace of their own that its planes come from."""
     found: list[frozenset[int]] = []
     for i, (kind, at) in enumerate(sweep.asked):
         before = frozenset[int]().union(*(found[j] for j in at.stage.inputs))
-        found.append(frozenset({i}) if kind.reads or kind.has_own_pace else before)
+        found.append(frozenset({i}) if kind.has_own_pace else before)
     return found
 
 
-class _Stream(NamedTuple):
-    """A stream that is pulled: the stage that it reads, planes that it takes, and keeps."""
-
-    reads: int
-    takes: int
-    keeps: int
-
-
-def _pulled(sweep: Sweep, demanded: Sequence[Counts]) -> Iterator[_Stream]:
-    for i, (kind, at) in enumerate(sweep.asked):
-        if i in sweep.drained:
-            yield _Stream(i, at.given.planes, 1)
-        if kind.has_own_pace:
-            yield _Stream(at.stage.inputs[0], int(demanded[i][-1]), kind.keeps(at))
-
-
-def _first_kept(sweep: Sweep, stream: _Stream) -> Iterator[tuple[int, Counts]]:
-    """Yield each stage before a stream, and the first of its planes that the stream keeps.
-
-    There is a number for each plane that the stream takes, just before it takes it.
-    """
-    z = np.arange(stream.takes)
-    taken, first = {stream.reads: z}, {stream.reads: np.maximum(z - stream.keeps + 1, 0)}
-    for i in reversed(range(stream.reads + 1)):  # inputs stand before
-        if i not in taken:
+def _views(sweep: Sweep, i: int, takes: int, keeps: int) -> dict[int, _View]:
+    """Return the view that a stream of stage `i` has of each stage before it."""
+    z = np.arange(takes + 1)
+    least, most, first = {i: z}, {i: z}, {i: np.maximum(z - keeps, 0)}
+    found: dict[int, _View] = {}
+    for j in reversed(range(i + 1)):  # inputs stand before
+        if j not in most:
             continue
-        yield i, first[i]
-        kind, at = sweep.asked[i]
-        if kind.has_own_pace:
-            continue  # its input is taken by a stream of its own
+        kind, at = sweep.asked[j]
         results = np.arange(1, at.given.planes + 1)
-        before = np.append(0, kind.taken(at, results))[taken[i]]
-        kept_from = np.append(0, kind.dropped(at, results))[taken[i]]
-        if kind.passes_on:
-            kept_from = first[i]
-        for j in at.stage.inputs:
-            taken[j] = np.maximum(taken.get(j, 0), before)
-            first[j] = np.minimum(first.get(j, kept_from), kept_from)
+        of_stage = (
+            at.stage.made,
+            partial(kind.needed, at),
+            partial(kind.taken, at),
+            partial(kind.dropped, at),
+        )
+        made, needed, taken, dropped = (np.append(0, count(results)) for count in of_stage)
+        found[j] = _View(first[j], made[most[j]])
+        kept_from = first[j] if kind.passes_on else dropped[least[j]]
+        for k in at.stage.inputs if not kind.has_own_pace else ():
+            most[k] = np.maximum(most.get(k, 0), needed[most[j]])
+            least[k] = np.maximum(least.get(k, 0), taken[least[j]])
+            first[k] = np.minimum(first.get(k, kept_from), kept_from)
+    return found

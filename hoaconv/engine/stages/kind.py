@@ -9,20 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
-import numpy as np
-
 from hoaconv.engine.contract import Economy, Fold, Op, Use
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.engine.stages.running import Running
-from hoaconv.engine.stages.stage import At, Found, P
+from hoaconv.engine.stages.stage import At, Counts, Found, P
 from hoaconv.engine.stages.trial import Trial, Tried
 from hoaconv.errors import PlanError
 
-__all__ = ["Counts", "Kind", "Share", "kind_of", "register"]
-
-Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
-"""Numbers of planes."""
+__all__ = ["Kind", "Share", "kind_of", "register"]
 
 _KINDS: dict[str, "Kind[Any]"] = {}
 

@@ -11,10 +11,10 @@ from hoaconv.engine.part import Part
 from hoaconv.engine.ring import Ring
 from hoaconv.engine.spec import Plane, Slab, Spec
 from hoaconv.engine.stages.fused import Fused, Unbound
-from hoaconv.engine.stages.kind import Counts, Kind, Share
+from hoaconv.engine.stages.kind import Kind, Share
 from hoaconv.engine.stages.memory import in_bands, output
 from hoaconv.engine.stages.running import Planes, Running
-from hoaconv.engine.stages.stage import At, Found, Stage
+from hoaconv.engine.stages.stage import At, Counts, Found
 from hoaconv.engine.stages.trial import (
     LEAST_COLUMNS,
     TooLargeError,
@@ -80,11 +80,11 @@ class OpKind(Kind[Op]):
 
     def needed(self, at: At[Op], results: Counts) -> Counts:
         """Return what completes the windows in which the results are made."""
-        return np.minimum(_made(at.stage, results) + at.stage.halo[0], at.taken.planes)
+        return np.minimum(at.stage.made(results) + at.stage.halo[0], at.taken.planes)
 
     def dropped(self, at: At[Op], results: Counts) -> Counts:
         """Return what stands before the window that comes next."""
-        return np.maximum(_made(at.stage, results) - at.stage.halo[0], 0)
+        return np.maximum(at.stage.made(results) - at.stage.halo[0], 0)
 
     def uses(self, at: At[Op], share: Share) -> tuple[Use, ...]:
         """Count planes of output, and the block of each band that a thread makes."""
@@ -113,13 +113,6 @@ class OpKind(Kind[Op]):
         part.warm(inputs[0])
         if part.needs:
             part.needs.warm(inputs[0])
-
-
-def _made(stage: Stage, results: Counts) -> Counts:
-    """Return how many planes are made when so many are asked for, one at least."""
-    first = stage.lead or stage.stride
-    steps = -(-np.maximum(results - first, 0) // stage.stride)
-    return first + steps * stage.stride
 
 
 def block_spec(at: At[Any]) -> Spec:

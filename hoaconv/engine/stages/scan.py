@@ -10,10 +10,10 @@ import numpy as np
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Scan, Use
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.engine.stages.kind import Counts, Kind, Share
+from hoaconv.engine.stages.kind import Kind, Share
 from hoaconv.engine.stages.memory import output
 from hoaconv.engine.stages.running import Planes, Running
-from hoaconv.engine.stages.stage import At
+from hoaconv.engine.stages.stage import At, Counts
 from hoaconv.engine.stages.trial import Trial, Tried, in_steps, rows_of
 from hoaconv.engine.stream import map
 

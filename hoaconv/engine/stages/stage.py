@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
+import numpy as np
+
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
 
-__all__ = ["At", "Found", "Place", "Stage"]
+__all__ = ["At", "Counts", "Found", "Place", "Stage"]
+
+Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
+"""Numbers of planes."""
 
 Place = tuple[int, int]
 """A stage of a schedule: which sweep, which stage in it."""
@@ -76,6 +81,15 @@ class Stage:
         in equation 4 of Sporring and Stansby (2026): no output is repeated or left out.
         """
         return self.stride + 2 * self.halo[0]
+
+    def made(self, wanted: Counts) -> Counts:
+        """Return how many planes are made when so many are wanted, which is one at least.
+
+        After the last plane it goes on as if there were more.
+        """
+        first = self.lead or self.stride
+        steps = -(-np.maximum(wanted - first, 0) // self.stride)
+        return first + steps * self.stride
 
     @property
     def given(self) -> Spec:
