@@ -8,17 +8,17 @@ wait for the last of them. Streams are pulled as soon as their sources have give
 the sources have given.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import lcm
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hoaconv.engine.leads import keeper, waiting
-from hoaconv.engine.pull_order import demands, needs
+from hoaconv.engine.pull_order import needs
 from hoaconv.engine.schedule import Sweep
-from hoaconv.engine.stages import Counts
+from hoaconv.engine.stages import At, Counts, Kind
 
 __all__ = ["kept"]
 
@@ -57,19 +57,61 @@ def _shared(sweep: Sweep, wanted: Collection[int]) -> dict[int, int]:
     found = dict.fromkeys(wanted, 1)
     if not found:
         return found
-    streams, demanded = list(_streams(sweep)), demands(sweep)
+    sweep = _shortened(sweep)
+    counts = [_Counts.of(kind, at) for kind, at in sweep.asked]
+    demanded = [count.needed[1:] for count in counts]
     by_level, by_root = (needs(sweep, demanded, restart=restart) for restart in (False, True))
+    streams = list(_streams(sweep, counts))
     for stream in streams:
-        needed = by_root if stream.pace else by_level
+        needed = by_root if len(stream.pace) == 1 else by_level
         come = needed[stream.reads][: stream.takes]
         for i in found.keys() & stream.views.keys():
-            before, now = (np.searchsorted(needed[i], n, side="right") for n in (come - 1, come))
+            given = np.cumsum(np.bincount(needed[i], minlength=come.max(initial=0) + 1))
+            before, now = given[come - 1], given[come]
             readers = [other for other in streams if i in other.views]
             asked = [stream.meanwhile(other, i, now) for other in readers]
             newest = np.minimum(now, np.maximum.reduce([before, *asked]))
             held = newest - stream.views[i].first[stream.taken]
             found[i] = max(found[i], int(held.max(initial=1)))
     return found
+
+
+def _shortened(sweep: Sweep) -> Sweep:
+    """Return the sweep of fewer planes, if as many live at once then.
+
+    Where all stages keep pace, all windows go on by the least common multiple of the strides, once
+    they are full.
+    """
+    kinds = [kind for kind, _ in sweep.asked]
+    if any(kind.has_own_pace for kind in kinds):
+        return sweep
+    one = np.ones(1, np.int64)
+    reach = sum(at.stage.window + int(kind.needed(at, one)[0]) for kind, at in sweep.asked)
+    period = lcm(*(stage.stride for stage in sweep.stages))
+    enough, planes = 2 * (reach + period), sweep.stages[0].given.planes
+    if planes <= enough:
+        return sweep
+    length = enough + (planes - enough) % period
+    specs = (replace(s.given, shape=(length, *s.given.plane_shape)) for s in sweep.stages)
+    pairs = zip(sweep.stages, specs, strict=True)
+    return sweep.with_stages(tuple(replace(stage, spec=spec) for stage, spec in pairs))
+
+
+class _Counts(NamedTuple):
+    """What a stage answers for its first 0, 1, 2, ... results."""
+
+    made: Counts
+    needed: Counts
+    taken: Counts
+    dropped: Counts
+
+    @classmethod
+    def of(cls, kind: Kind[Any], at: At[Any]) -> "_Counts":
+        """Ask a kind for its counts."""
+        results = np.arange(1, at.given.planes + 1)
+        needed = kind.needed(at, results)
+        rest = (kind.taken(at, results), kind.dropped(at, results))
+        return cls(*(np.append(0, n) for n in (at.stage.made(results), needed, *rest)))
 
 
 class _View(NamedTuple):
@@ -122,17 +164,17 @@ class _Stream:
         return other.views[i].asked[np.minimum(behind + 1, other.takes)]
 
 
-def _streams(sweep: Sweep) -> Iterator[_Stream]:
+def _streams(sweep: Sweep, counts: Sequence[_Counts]) -> Iterator[_Stream]:
     paces = _paces(sweep)
     for i, (kind, at) in enumerate(sweep.asked):
         if i in sweep.drained:
             n = at.given.planes
-            yield _Stream(i, n, n, False, paces[i], _views(sweep, i, n, 0))
+            yield _Stream(i, n, n, False, paces[i], _views(sweep, counts, i, n, 0))
         if kind.has_own_pace:
             (j,), n = at.stage.inputs, at.taken.planes
-            takes = int(kind.needed(at, np.array([at.given.planes]))[0])
+            takes = int(counts[i].needed[-1])
             for gives in (False, True):
-                views = _views(sweep, j, takes, kind.keeps(at) - (not gives))
+                views = _views(sweep, counts, j, takes, kind.keeps(at) - (not gives))
                 yield _Stream(j, n, takes, gives, paces[j], views)
 
 
@@ -145,7 +187,9 @@ def _paces(sweep: Sweep) -> list[frozenset[int]]:
     return found
 
 
-def _views(sweep: Sweep, i: int, takes: int, keeps: int) -> dict[int, _View]:
+def _views(
+    sweep: Sweep, counts: Sequence[_Counts], i: int, takes: int, keeps: int
+) -> dict[int, _View]:
     """Return the view that a stream of stage `i` has of each stage before it."""
     z = np.arange(takes + 1)
     least, most, first = {i: z}, {i: z}, {i: np.maximum(z - keeps, 0)}
@@ -153,19 +197,11 @@ def _views(sweep: Sweep, i: int, takes: int, keeps: int) -> dict[int, _View]:
     for j in reversed(range(i + 1)):  # inputs stand before
         if j not in most:
             continue
-        kind, at = sweep.asked[j]
-        results = np.arange(1, at.given.planes + 1)
-        of_stage = (
-            at.stage.made,
-            partial(kind.needed, at),
-            partial(kind.taken, at),
-            partial(kind.dropped, at),
-        )
-        made, needed, taken, dropped = (np.append(0, count(results)) for count in of_stage)
-        found[j] = _View(first[j], made[most[j]])
-        kept_from = first[j] if kind.passes_on else dropped[least[j]]
+        (kind, at), count = sweep.asked[j], counts[j]
+        found[j] = _View(first[j], count.made[most[j]])
+        kept_from = first[j] if kind.passes_on else count.dropped[least[j]]
         for k in at.stage.inputs if not kind.has_own_pace else ():
-            most[k] = np.maximum(most.get(k, 0), needed[most[j]])
-            least[k] = np.maximum(least.get(k, 0), taken[least[j]])
+            most[k] = np.maximum(most.get(k, 0), count.needed[most[j]])
+            least[k] = np.maximum(least.get(k, 0), count.taken[least[j]])
             first[k] = np.minimum(first.get(k, kept_from), kept_from)
     return found
