@@ -49,10 +49,9 @@ def _waited_for(sweep: Sweep) -> set[int]:
 def _shared(sweep: Sweep, wanted: Collection[int]) -> dict[int, int]:
     """Return the most planes that live at once of stages whose planes wait for somebody.
 
-    Just before a stream takes its next plane, it keeps those from the first of its windows on. The
-    last plane that anybody has got by then is the most of three: what there was as long as the
-    stream could not take its next one; what it asks for now; and what those ask for that are
-    further behind, who go first.
+    Just before a stream takes its next plane, it keeps all planes from the beginning of its windows
+    on. By then no more planes are made than there were before the stream could take its next one,
+    or than it asks for now, or than streams ask for that are further behind and go first.
     """
     found = dict.fromkeys(wanted, 1)
     if not found:
@@ -77,13 +76,14 @@ def _shared(sweep: Sweep, wanted: Collection[int]) -> dict[int, int]:
 
 
 def _shortened(sweep: Sweep) -> Sweep:
-    """Return the sweep of fewer planes, if as many live at once then.
+    """Return the sweep of fewer planes, where as many of them live at once; it is counted sooner.
 
-    Where all stages keep pace, all windows go on by the least common multiple of the strides, once
-    they are full.
+    Once all windows are full, all is the same again after the least common multiple of the strides,
+    if all stages give as many planes.
     """
-    kinds = [kind for kind, _ in sweep.asked]
-    if any(kind.has_own_pace for kind in kinds):
+    if len({at.given.planes for _, at in sweep.asked}) > 1 or any(
+        kind.has_own_pace for kind, _ in sweep.asked
+    ):
         return sweep
     one = np.ones(1, np.int64)
     reach = sum(at.stage.window + int(kind.needed(at, one)[0]) for kind, at in sweep.asked)
@@ -98,12 +98,16 @@ def _shortened(sweep: Sweep) -> Sweep:
 
 
 class _Counts(NamedTuple):
-    """What a stage answers for its first 0, 1, 2, ... results."""
+    """Numbers of planes that belong to the first 0, 1, 2, ... results of a stage."""
 
     made: Counts
+    """Results that are made when so many are wanted."""
     needed: Counts
+    """Planes of its input that it has taken, at the most."""
     taken: Counts
+    """Planes of its input that it has taken, at the least."""
     dropped: Counts
+    """Planes of its input that it keeps no longer."""
 
     @classmethod
     def of(cls, kind: Kind[Any], at: At[Any]) -> "_Counts":
