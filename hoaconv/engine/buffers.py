@@ -6,6 +6,7 @@ pool when the last view dies, the memory in use is exactly that of the planes th
 
 import weakref
 from collections import deque
+from collections.abc import Callable
 from math import prod
 from threading import Lock
 from typing import Any
@@ -13,7 +14,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-__all__ = ["Buffers"]
+__all__ = ["Buffers", "array_in"]
+
+
+def array_in(
+    memory: memoryview,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    freed: Callable[[Any], None],
+    which: object,
+) -> np.ndarray[Any, Any]:
+    """Return an array in the first bytes of `memory`.
+
+    Parameters
+    ----------
+    freed
+        Called with `which` when the last view of the array dies, in whatever thread that is.
+    """
+    # In numpy, a view of a view refers to the array that owns the memory. Here a memoryview
+    # owns it, so every view refers to `root`, and `root` lives as long as any of them.
+    root = np.frombuffer(memory, dtype, prod(shape))
+    weakref.finalize(root, freed, which).atexit = False
+    return root.reshape(shape)
 
 
 class Buffers:
@@ -42,11 +64,7 @@ class Buffers:
             memory = free.pop()
         except IndexError:
             memory = self._allocate(nbytes)
-        # In numpy, a view of a view refers to the array that owns the memory. Here a memoryview
-        # owns it, so every view refers to `root`, and `root` lives as long as any of them.
-        root = np.frombuffer(memory, dtype, prod(shape))
-        weakref.finalize(root, free.append, memory).atexit = False
-        return root.reshape(shape)
+        return array_in(memory, shape, dtype, free.append, memory)
 
     def clear(self) -> None:
         """Release all memory that no array uses."""

@@ -1,4 +1,7 @@
-"""A join of two streams by a numpy function, which rejoins parallel branches."""
+"""A join of two streams by a numpy function, which rejoins parallel branches.
+
+It holds a plane of each and one of the result: equations 7 and 1 of Sporring and Stansby (2026).
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -26,22 +26,13 @@ def lower(sweep: Sweep, running: Running) -> tuple[Pulled, ...]:
         if kind.has_own_pace:
             pulled.append(Pulled(made, at.stage.inputs[0], i))
             made = pulled[-1].elements(at.given.planes)
-        branches = list(_branches(made, len(sweep.readers[i]) + _is_end(sweep, i)))
+        streams = list(_streams(made, sweep.branches(i)))
         for j in sweep.readers[i]:
-            waiting[i, j].append(branches.pop())
-        if branches:
-            pulled.append(Pulled(drain(branches.pop()), i))
+            waiting[i, j].append(streams.pop())
+        if i in sweep.drained:
+            pulled.append(Pulled(drain(streams.pop()), i))
     return tuple(pulled)
 
 
-def _branches(made: Iterator[Any], n: int) -> tuple[Iterator[Any], ...]:
+def _streams(made: Iterator[Any], n: int) -> tuple[Iterator[Any], ...]:
     return tee(made, n) if n > 1 else (made,)
-
-
-def _is_end(sweep: Sweep, i: int) -> bool:
-    """Return whether a stage's planes are pulled to the last, whatever its readers need of them.
-
-    A tap or a writer has to see them all, even if something behind it leaves some out.
-    """
-    partly = any(sweep.asked[j][0].has_own_pace for j in sweep.behind(i))
-    return not sweep.readers[i] or (sweep.asked[i][0].passes_on and partly)

@@ -1,14 +1,16 @@
 """The memory model: what every stage of a sweep holds, in bytes, known before the run.
 
-Memory of stages adds up: M{f.g} <= M{f} + M{g} (Sporring and Stansby, 2026). Nothing here is
-a maximum over stages or a lower bound; what is measured rather than derived says so. What a stage
-holds is told by its kind (`hoaconv.engine.stages`); here is how many planes flow between stages.
+Memory of stages adds up: M{f.g} <= M{f} + M{g} (equations 9 and 10 of J. Sporring and D. Stansby,
+*Larger than memory image processing*, 2026). Nothing here is a maximum over stages or a lower
+bound; what is measured rather than derived says so. Each kind of stage (`hoaconv.engine.stages`)
+tells what it holds: its output, and what it allocates (equation 1). Its input is the output of the
+stage before.
 """
 
 from collections.abc import Mapping
 
 from hoaconv.engine.contract import Use
-from hoaconv.engine.pull_order import lags
+from hoaconv.engine.kept import kept
 from hoaconv.engine.schedule import Sweep
 from hoaconv.engine.stages import Share
 
@@ -48,8 +50,8 @@ def _shares(sweep: Sweep) -> list[Share]:
     early = {j for folds in early_folds(sweep).values() for j in folds}
     workers, large = sweep.limits.workers, sweep.keeps_large_blocks
     return [
-        Share(workers, sweep.ahead, sweep.economy, kept, lent[i], i in early, large)
-        for i, kept in enumerate(_kept(sweep))
+        Share(workers, sweep.ahead, sweep.economy, planes, lent[i], i in early, large)
+        for i, planes in enumerate(kept(sweep))
     ]
 
 
@@ -91,34 +93,3 @@ def early_folds(sweep: Sweep) -> Mapping[int, tuple[int, ...]]:
             roots[i] = roots[at.stage.inputs[0]]
             found[roots[i]] += (i,)
     return found
-
-
-def _kept(sweep: Sweep) -> list[int]:
-    """Return the planes of each stage that its readers keep at once.
-
-    One reader keeps its window, or, if planes only pass through it, what its own readers keep.
-    Of several, the one that looks furthest ahead, all along its branch, makes the tee keep for the
-    others what they have yet to take. So do planes that are made before anybody asks for them.
-    """
-    reaches, late = _reaches(sweep), lags(sweep)
-    kept = [0] * len(sweep.stages)
-    for i in reversed(range(len(kept))):  # readers stand behind
-        (kind, at), readers = sweep.asked[i], sweep.readers[i]
-        if len(readers) != 1 or kind.has_own_pace:
-            most = max((reaches[j] for j in readers), default=1)
-            kept[i] = min(most + late[i], at.given.planes)
-        else:
-            (j,) = readers
-            reader, there = sweep.asked[j]
-            kept[i] = reader.keeps(there, kept[j])
-    return kept
-
-
-def _reaches(sweep: Sweep) -> list[int]:
-    """Return how far each stage looks ahead, all along its branch."""
-    reaches = [0] * len(sweep.stages)
-    for i in reversed(range(len(reaches))):
-        kind, at = sweep.asked[i]
-        further = max((reaches[j] for j in sweep.readers[i]), default=0)
-        reaches[i] = kind.looks_ahead(at, further)
-    return reaches

@@ -16,7 +16,7 @@ import numpy as np
 from hoaconv.engine.schedule import Sweep
 from hoaconv.engine.stages import Counts
 
-__all__ = ["Pulled", "lags", "pull"]
+__all__ = ["Pulled", "demands", "needs", "pull"]
 
 _END = object()
 
@@ -94,7 +94,7 @@ class _Order:
     def __init__(self, sweep: Sweep, streams: Sequence[Pulled]) -> None:
         self.left = list(streams)
         self._level = 0
-        self._sweep, self._demands = sweep, _demands(sweep)
+        self._sweep, self._demands = sweep, demands(sweep)
         self._made = {stream.gives: stream for stream in streams if stream.gives is not None}
         self._known: dict[tuple[int, int], bool] = {}  # of this step: branches ask the same
         self._users = {id(s): self._behind(s) for s in streams}
@@ -155,53 +155,27 @@ class _Order:
         return all(self._can_give(j, needed) for j in inputs)
 
 
-def lags(sweep: Sweep) -> list[int]:
-    """Return the most planes of each stage that wait at a join for those of another stream.
+def needs(sweep: Sweep, demanded: Sequence[Counts], *, restart: bool = False) -> list[Counts]:
+    """Return how many planes the sources have given before each stage gives each of its own.
 
-    Only where the other stream has a pace of its own: one that is cropped at its beginning comes
-    later than one that isn't.
+    Parameters
+    ----------
+    demanded
+        As `demands` returns it.
+    restart
+        Count from the planes of the last stage before that has a pace of its own, as if it were a
+        source.
     """
-    roots = _roots(sweep)
-    uneven = [frozenset(j for j in joins if len(roots[j]) > 1) for joins in _level_with(sweep)]
-    if not any(uneven):
-        return [0] * len(uneven)
-    needs = _needs(sweep)
-    return [_lag(needs[i], [needs[j] for j in joins]) for i, joins in enumerate(uneven)]
-
-
-def _lag(own: Counts, others: Sequence[Counts]) -> int:
-    made = (np.searchsorted(own, other, side="right") for other in others)
-    return max((int((n - np.arange(1, n.size + 1)).max()) for n in made), default=0)
-
-
-def _level_with(sweep: Sweep) -> list[frozenset[int]]:
-    """Return, for each stage, those of several inputs that take one plane for each of its own."""
-    found: list[frozenset[int]] = [frozenset()] * len(sweep.stages)
-    for i in reversed(range(len(found))):  # readers stand behind
-        readers = [j for j in sweep.readers[i] if not sweep.asked[j][0].has_own_pace]
-        joins = frozenset(j for j in readers if len(sweep.stages[j].inputs) > 1)
-        found[i] = joins.union(*(found[j] for j in readers))
-    return found
-
-
-def _roots(sweep: Sweep) -> list[frozenset[int]]:
-    """Return, for each stage, the stages that set its pace."""
-    found: list[frozenset[int]] = []
-    for i, (kind, at) in enumerate(sweep.asked):
-        before = frozenset[int]().union(*(found[j] for j in at.stage.inputs))
-        found.append(frozenset({i}) if kind.reads or kind.has_own_pace else before)
-    return found
-
-
-def _needs(sweep: Sweep) -> list[Counts]:
-    """Return how many planes the sources have given before each stage gives each of its own."""
     found: list[Counts] = []
-    for at, demand in zip(sweep.stages, _demands(sweep), strict=True):
-        before = [found[j] for j in at.inputs]
-        found.append(np.append(0, np.max(before, axis=0))[demand] if before else demand)
+    for (kind, at), demand in zip(sweep.asked, demanded, strict=True):
+        before = [found[j] for j in at.stage.inputs]
+        if kind.reads or (restart and kind.has_own_pace):
+            found.append(np.arange(1, at.given.planes + 1))
+        else:
+            found.append(np.append(0, np.max(before, axis=0))[demand])
     return found
 
 
-def _demands(sweep: Sweep) -> list[Counts]:
+def demands(sweep: Sweep) -> list[Counts]:
     """Return how many planes each stage must have taken before it gives each of its own."""
     return [kind.needed(at, np.arange(1, at.given.planes + 1)) for kind, at in sweep.asked]

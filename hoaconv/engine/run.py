@@ -12,6 +12,7 @@ from typing import Any, cast
 from hoaconv.engine import machine, stop
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Fold, HoldWriter, Part, Sink, Writer
+from hoaconv.engine.kept import kept
 from hoaconv.engine.lower import lower
 from hoaconv.engine.memory import early_folds, lenders
 from hoaconv.engine.part import named
@@ -223,7 +224,7 @@ class _Run:
         planned = self._schedule.sweeps[k]
         stages = (replace(stage, part=self._bound(stage)) for stage in planned.stages)
         sweep = planned.with_stages(tuple(stages))
-        running = Running(self.pool, buffers, sweep.readers, sweep.ahead)
+        running = Running(self.pool, buffers, sweep.readers, kept(sweep), sweep.ahead)
         running.early, running.lenders = early_folds(sweep), lenders(sweep)
         running.on_plane = self._plane_read
         for kind, at in sweep.asked:

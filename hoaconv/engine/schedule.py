@@ -95,6 +95,23 @@ class Sweep:
             for i in range(len(self.stages))
         )
 
+    @cached_property
+    def drained(self) -> frozenset[int]:
+        """Stages whose planes are taken to the last, whatever their readers need of them.
+
+        A tap or a writer has to see them all, even if something behind it leaves some out.
+        """
+        return frozenset(
+            i
+            for i, (kind, _) in enumerate(self.asked)
+            if not self.readers[i]
+            or (kind.passes_on and any(self.asked[j][0].has_own_pace for j in self.behind(i)))
+        )
+
+    def branches(self, i: int) -> int:
+        """Return how many streams take the planes of stage `i`."""
+        return len(self.readers[i]) + (i in self.drained)
+
     @property
     def reasons(self) -> tuple[str, ...]:
         """Reasons for all decisions on the sweep."""

@@ -3,6 +3,8 @@
 A plane takes 100 MB, so a hidden reference is a bug. ``for x in xs: yield f(x)`` has one: `x`
 stays alive while the consumer works, and while the next element is made. So `map` is Python's
 own, which keeps nothing, and the others drop their reference to an element before they yield it.
+
+The combinators are those of Sporring and Stansby, *Larger than memory image processing* (2026).
 """
 
 from collections import deque
@@ -43,6 +45,8 @@ class Window(NamedTuple):
 def initialize(depth: int, function: Callable[[int], T]) -> Iterator[T]:
     """Return a stream of ``function(0)`` to ``function(depth - 1)``, each made when it is taken.
 
+    It holds nothing, so a stream of planes costs the one that is taken: equation 8 of the paper.
+
     Examples
     --------
     >>> list(initialize(3, lambda z: z * z))
@@ -51,12 +55,15 @@ def initialize(depth: int, function: Callable[[int], T]) -> Iterator[T]:
     return map(function, range(depth))
 
 
-def windowed(items: Iterable[T], w: int, s: int, p: int = 0) -> Iterator[Window]:
+def windowed(items: Iterable[T], w: int, s: int, p: int = 0, lead: int = 0) -> Iterator[Window]:
     """Yield windows of `w` elements that advance by `s`; each begins `p` before its core.
 
-    The cores, `s` elements each, partition the stream. A window that would extend beyond either
-    end is shorter there; nothing is padded. It holds the w - s elements that the next window shares
-    with the last one.
+    The cores, `s` elements each, partition the stream; the first one has `lead` elements, if that
+    is not 0. A window that would extend beyond either end is shorter there; nothing is padded. It
+    holds the w - s elements that the next window shares with the last one.
+
+    A filter of depth k takes windows of w = s + k - 1 planes and makes s of each: equation 4 of the
+    paper, and with s = 1 equation 3.
 
     Examples
     --------
@@ -68,13 +75,14 @@ def windowed(items: Iterable[T], w: int, s: int, p: int = 0) -> Iterator[Window]
     source = iter(items)
     held: deque[T] = deque()
     first = core = 0  # positions in the stream of held[0] and of the core's first element
+    step = lead or s
     while True:
-        _fill(held, source, core - p + w - first)
+        _fill(held, source, core + step + w - s - p - first)
         end = first + len(held)
         if core >= end:
             return
-        window = [Window(tuple(held), slice(core - first, min(core + s, end) - first))]
-        core += s
+        window = [Window(tuple(held), slice(core - first, min(core + step, end) - first))]
+        core, step = core + step, s
         while held and first < core - p:
             held.popleft()
             first += 1
@@ -154,7 +162,7 @@ def fold(function: Callable[[S, T], S], state: S, items: Iterable[T]) -> S:
 
 
 def zip(*streams: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield tuples of one element from each stream. It holds nothing.
+    """Yield tuples of one element from each stream, which it doesn't hold: equation 7 of the paper.
 
     Raises
     ------

@@ -3,7 +3,8 @@
 Integers of up to 16 bits have one bin for each value: these bins are exact. Other dtypes have one
 bin for each sign, exponent and first 7 bits of the mantissa of the value as float32, which is the
 upper half of its bit pattern (bfloat16). The bins are in ascending order of their values, and a bin
-is at most 2**-7 of its value wide.
+is at most 2**-7 of its value wide. So there are at most 2**16 bins; equation 6 of Sporring and
+Stansby (2026) counts 2**32 for voxels of 32 bits.
 """
 
 from collections.abc import Iterator

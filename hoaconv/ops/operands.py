@@ -1,6 +1,7 @@
 """Ops that combine a volume with other volumes.
 
-Another volume has the same shape, or one plane, such as a flat field, which is used for every z.
+Another volume has the same shape, or one plane, such as a flat field, which is used for every z. A
+plane of each volume is held, and one of the result (equation 7 of Sporring and Stansby, 2026).
 """
 
 from abc import abstractmethod

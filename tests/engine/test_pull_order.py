@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Add, Box, Desk, InMemory, Keep, Spans, Total, box_sum, span_sums
-from sized import held_and_counted, volume_of, with_sizes
+from sized import held_and_counted, leads, strides, volume_of, with_sizes
 
 from hoaconv.engine.combine import Combine
 from hoaconv.engine.passes import schedule
@@ -26,7 +26,12 @@ steps = st.one_of(
     st.builds(Box, st.tuples(st.integers(0, 4), st.integers(0, 2), st.just(0))),
 )
 chains = st.lists(steps, max_size=4)
-sizes = {"stride": st.integers(1, 8), "rows": st.integers(1, 20), "ahead": st.integers(0, 5)}
+sizes = {
+    "stride": strides,
+    "rows": st.integers(1, 20),
+    "ahead": st.integers(0, 5),
+    "lead": leads,
+}
 
 
 def applied(volume, step):
@@ -50,11 +55,11 @@ def follow(plan, chain):
 @settings(max_examples=80, deadline=None)
 @given(chain=chains, planes=st.integers(1, 50), workers=st.integers(1, 3), **sizes)
 def test_a_chain_gives_the_planes_of_the_whole_volume(
-    chain, planes, workers, stride, rows, ahead
+    chain, planes, workers, stride, rows, ahead, lead
 ) -> None:
     volume, sink = volume_of((planes, 9, 4)), Keep()
     plan = follow(Plan.read(InMemory(volume)), chain) | Total() | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, ahead, lead)
     held, counted = held_and_counted(made)
     assert np.array_equal(sink.volume, made_by(chain, volume))
     assert held <= counted
@@ -63,13 +68,13 @@ def test_a_chain_gives_the_planes_of_the_whole_volume(
 @settings(max_examples=60, deadline=None)
 @given(chain=chains, planes=st.integers(1, 50), **sizes)
 def test_writers_and_taps_see_all_planes_even_if_something_behind_leaves_some_out(
-    chain, planes, stride, rows, ahead
+    chain, planes, stride, rows, ahead, lead
 ) -> None:
     volume, sinks = volume_of((planes, 9, 4)), [Keep() for _ in chain]
     plan = Plan.read(InMemory(volume)) | Total()
     for step, sink in zip(chain, sinks, strict=True):
         plan = plan | Total() | sink | step
-    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, rows, ahead, lead)
     held, counted = held_and_counted(made)
     for i, sink in enumerate(sinks):
         assert np.array_equal(sink.volume, made_by(chain[:i], volume))
@@ -84,7 +89,7 @@ def test_writers_and_taps_see_all_planes_even_if_something_behind_leaves_some_ou
     **sizes,
 )
 def test_branches_of_unequal_lengths_share_a_sweep(
-    root, branches, planes, stride, rows, ahead
+    root, branches, planes, stride, rows, ahead, lead
 ) -> None:
     volume, sinks = volume_of((planes, 9, 4)), [Keep() for _ in branches]
     source = InMemory(volume)
@@ -92,7 +97,7 @@ def test_branches_of_unequal_lengths_share_a_sweep(
     plan = follow(beginning, branches[0]) | sinks[0]
     for chain, sink in zip(branches[1:], sinks[1:], strict=True):
         plan &= follow(beginning, chain) | Total() | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, rows, ahead, lead)
     held, counted = held_and_counted(made)
     for chain, sink in zip(branches, sinks, strict=True):
         assert np.array_equal(sink.volume, made_by([*root, *chain], volume))
@@ -109,7 +114,7 @@ def test_branches_of_unequal_lengths_share_a_sweep(
     **sizes,
 )
 def test_branches_that_come_at_different_times_rejoin(
-    one, other, beyond, planes, stride, rows, ahead
+    one, other, beyond, planes, stride, rows, ahead, lead
 ) -> None:
     volume, sink = volume_of((planes, 9, 4)), Keep()
     first, second = made_by(one, volume), made_by(other, volume)
@@ -118,7 +123,7 @@ def test_branches_that_come_at_different_times_rejoin(
     root = Plan.read(InMemory(volume))
     pair = follow(root, one + cuts[0]) & follow(root, other + cuts[1]) | Combine(np.subtract)
     plan = follow(pair, beyond) | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, rows, ahead, lead)
     held, counted = held_and_counted(made)
     joined = first[len(first) - depth :] - second[len(second) - depth :]
     assert np.array_equal(sink.volume, made_by(beyond, joined))

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Add, Box, InMemory, Keep, Lag, Lend, Total, box_sum
-from sized import buffer_bytes, held_and_counted, recording, volume_of, with_sizes
+from sized import (
+    buffer_bytes,
+    held_and_counted,
+    leads,
+    recording,
+    strides,
+    volume_of,
+    with_sizes,
+)
 
 from hoaconv.engine.combine import Combine
 from hoaconv.engine.passes import schedule
@@ -29,15 +37,18 @@ lags = st.builds(Lag, st.integers(0, 30), st.booleans())
     shape=shapes,
     first=radii,
     second=radii,
-    stride=st.integers(1, 6),
+    stride=strides,
+    lead=leads,
     rows=st.integers(1, 20),
     ahead=st.integers(0, 5),
     workers=st.integers(1, 3),
 )
-def test_streamed_is_whole_bit_for_bit(shape, first, second, stride, rows, ahead, workers) -> None:
+def test_streamed_is_whole_bit_for_bit(
+    shape, first, second, stride, lead, rows, ahead, workers
+) -> None:
     volume, sink = volume_of(shape), Keep()
     plan = Plan.read(InMemory(volume)) | Box(first) | Add(3) | Box(second) | Total() | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, ahead, lead)
     outcome = run(made)
     want = box_sum(box_sum(volume, first) + 3, second)
     assert np.array_equal(sink.volume, want)
@@ -117,12 +128,13 @@ def test_every_plane_is_read_once_whatever_the_number_of_readers() -> None:
     one=radii,
     other=radii,
     deeper=radii,
-    stride=st.integers(1, 6),
+    stride=strides,
+    lead=leads,
     rows=st.integers(1, 20),
     workers=st.integers(1, 2),
 )
 def test_branches_at_different_windows_rejoin(
-    shape, one, other, deeper, stride, rows, workers
+    shape, one, other, deeper, stride, lead, rows, workers
 ) -> None:
     volume, sink = volume_of(shape), Keep()
     source = InMemory(volume)
@@ -130,7 +142,7 @@ def test_branches_at_different_windows_rejoin(
     branches = (planes | Box(one) | Box(deeper)) & (planes | Box(other)) & (planes | Add(1))
     pairs = Plan(branches.ends[:2]) | Combine(np.subtract)
     plan = pairs & Plan(branches.ends[2:]) | Combine(np.maximum) | sink
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, 2)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, 2, lead)
     held, counted = held_and_counted(made)
     want = box_sum(box_sum(volume, one), deeper) - box_sum(volume, other)
     assert np.array_equal(sink.volume, np.maximum(want, volume + 1))
@@ -144,19 +156,20 @@ def test_branches_at_different_windows_rejoin(
     one=lags,
     other=lags,
     radius=radii,
-    stride=st.integers(1, 6),
+    stride=strides,
+    lead=leads,
     workers=st.integers(1, 2),
     ahead=st.integers(0, 3),
 )
 def test_branches_that_scans_delay_rejoin(
-    shape, one, other, radius, stride, workers, ahead
+    shape, one, other, radius, stride, lead, workers, ahead
 ) -> None:
     volume, sink, late = volume_of(shape), Keep(), Keep()
     source = InMemory(volume)
     planes = Plan.read(source)
     pairs = (planes | Box(radius) | one | Box(radius) | other) & (planes | Add(1))
     plan = (pairs | Combine(np.subtract) | sink) & (planes | other | Box(radius) | late)
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, 7, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, 7, ahead, lead)
     assert [s.kind for s in made.sweeps[0].stages].count("scan") == 3
     sweeps: list[Running] = []
     with patch("hoaconv.engine.run.Running", recording(sweeps)):
@@ -263,7 +276,8 @@ def test_on_plane_hears_of_every_plane() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    stride=st.integers(1, 8),
+    stride=strides,
+    lead=leads,
     radius=st.integers(0, 4),
     later=st.integers(0, 4),
     ahead=st.integers(0, 6),
@@ -272,9 +286,9 @@ def test_on_plane_hears_of_every_plane() -> None:
     scan=st.none() | lags,
 )
 def test_buffers_hold_what_the_model_says_or_less(
-    stride, radius, later, ahead, workers, branch, scan
+    stride, lead, radius, later, ahead, workers, branch, scan
 ) -> None:
-    """The law under all others: planes, slabs and blocks are counted, to the byte."""
+    """The law under all others: planes and blocks are counted, to the byte."""
     root = Node(InMemory(volume_of((60, 16, 8))))
     first = Node(Box((radius, 1, 1)), (root,))
     deep = Node(Box((later, 1, 0)), (Node(scan, (first,)) if scan else first,))
@@ -282,9 +296,40 @@ def test_buffers_hold_what_the_model_says_or_less(
     if branch:
         ends.append(Node(Keep(), (Node(Add(1), (root,)),)))
     made = schedule(Plan(tuple(ends)), Limits(1 << 30, workers, 0))
-    made = with_sizes(made, stride, 5, ahead)
+    made = with_sizes(made, stride, 5, ahead, lead)
     held, counted = held_and_counted(made)
     assert held <= counted
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    radii=st.tuples(*[st.integers(0, 9)] * 4),
+    stride=strides,
+    lead=leads,
+    ends=st.booleans(),
+)
+def test_planes_that_wait_for_a_deeper_branch_at_a_join_are_counted(
+    radii, stride, lead, ends
+) -> None:
+    one, other, beyond, deep = (Box((radius, 0, 0)) for radius in radii)
+    planes = Plan.read(InMemory(volume_of((70, 4, 5))))
+    near = planes | Add(1) | one
+    plan = near & (planes | other | deep) | Combine(np.subtract) | beyond | Keep()
+    plan = plan & (near | Keep()) if ends else plan
+    made = with_sizes(schedule(plan, Limits(1 << 30, 2, 0)), stride, 4, 2, lead)
+    held, counted = held_and_counted(made)
+    assert held <= counted
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 8, 16])
+@pytest.mark.parametrize("radii", [(6, 2), (2, 6), (1, 1), (9, 8), (3, 0)])
+def test_a_chain_holds_what_is_counted_to_the_byte(stride, radii) -> None:
+    plan = Plan.read(InMemory(volume_of((90, 4, 5)).astype(np.int16)))
+    for radius in radii:
+        plan |= Box((radius, 0, 0))
+    made = with_sizes(schedule(plan | Keep(), Limits(1 << 30, 1, 0)), stride, 4, 3)
+    held, counted = held_and_counted(made)
+    assert held == counted
 
 
 def test_a_failed_run_holds_no_planes_while_its_error_is_kept() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Add, Box, Desk, Lag, Slope, SubtractMost, Total, Tray, box_sum
-from sized import held_and_counted, with_sizes
+from sized import held_and_counted, leads, strides, with_sizes
 
 from hoaconv import engine
 from hoaconv.engine.contract import Part, Use
@@ -55,10 +55,7 @@ class RepeatKind(Kind[Repeat]):
     def needed(self, at, results):
         return -(-results // at.part.times)
 
-    def keeps(self, at, kept):
-        return 1
-
-    def looks_ahead(self, at, further):
+    def keeps(self, at):
         return 1
 
     def uses(self, at, share):
@@ -150,13 +147,21 @@ def follow(plan, chain):
 
 
 @settings(max_examples=60)
-@given(chains, chains, st.integers(1, 5), st.integers(1, 12), st.integers(0, 4), st.integers(1, 3))
-def test_a_kind_from_outside_runs_in_counted_memory(one, other, stride, rows, ahead, workers):
+@given(
+    one=chains,
+    other=chains,
+    stride=strides,
+    lead=leads,
+    rows=st.integers(1, 12),
+    ahead=st.integers(0, 4),
+    workers=st.integers(1, 3),
+)
+def test_a_kind_from_outside_runs_in_counted_memory(one, other, stride, lead, rows, ahead, workers):
     trays = Tray("one"), Tray("other")
     planes = Plan.read(SOURCE)
     plan = follow(planes, one) | Total() | trays[0]
     plan &= follow(planes, other) | trays[1]
-    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, ahead)
+    made = with_sizes(schedule(plan, Limits(1 << 30, workers, 0)), stride, rows, ahead, lead)
     held, counted = held_and_counted(made)
     assert held <= counted
     outputs = run(made).outputs

@@ -39,14 +39,18 @@ class Source:
         return sorted(plane.z for plane in self.seen)
 
 
-@given(n=st.integers(0, 40), s=st.integers(1, 9), p=st.integers(0, 7))
-def test_cores_partition_the_stream(n: int, s: int, p: int) -> None:
-    windows = list(windowed(range(n), s + 2 * p, s, p))
+@given(n=st.integers(0, 40), s=st.integers(1, 9), p=st.integers(0, 7), lead=st.integers(0, 8))
+def test_cores_partition_the_stream(n: int, s: int, p: int, lead: int) -> None:
+    lead = min(lead, s - 1)
+    windows = list(windowed(range(n), s + 2 * p, s, p, lead))
     cores = [item for w in windows for item in w.items[w.core]]
     assert cores == list(range(n))
+    start = 0
     for i, window in enumerate(windows):
-        start, stop = max(0, i * s - p), min(n, (i + 1) * s + p)
-        assert window.items == tuple(range(start, stop))
+        stop = start + (lead if lead and not i else s)
+        assert window.items == tuple(range(max(0, start - p), min(n, stop + p)))
+        assert window.items[window.core] == tuple(range(start, min(n, stop)))
+        start = stop
 
 
 @given(st.lists(st.lists(st.integers(), max_size=4), max_size=9))

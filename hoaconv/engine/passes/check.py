@@ -1,4 +1,7 @@
-"""The gate: changes nothing, refuses what doesn't fit."""
+"""The gate: changes nothing, refuses what doesn't fit.
+
+It is equation 2 of Sporring and Stansby (2026), M{f} < m, but the budget itself may be reached.
+"""
 
 from hoaconv.engine.contract import Use
 from hoaconv.engine.schedule import Schedule

@@ -16,6 +16,7 @@ from math import inf
 from operator import itemgetter
 
 from hoaconv.engine.contract import Economy
+from hoaconv.engine.leads import with_leads
 from hoaconv.engine.memory import uses
 from hoaconv.engine.passes.pace import nanoseconds
 from hoaconv.engine.schedule import Sweep
@@ -142,6 +143,7 @@ def _with(draft: Sweep, choice: _Choice) -> Sweep:
     sized = zip(draft.stages, choice.strides, strict=True)
     stages = tuple(_sized(draft, stage, stride, choice.economy) for stage, stride in sized)
     chosen = replace(draft, stages=stages, ahead=choice.ahead, economy=choice.economy)
+    chosen = with_leads(chosen)
     return replace(chosen, uses=uses(chosen))
 
 

@@ -1,7 +1,8 @@
 """Leave out ops that change nothing, join those that need no context to the op before.
 
 A threshold on a band that a gaussian has just written is done in cache; as a stage of its
-own it would send every plane through memory once more and hold one more slab.
+own it would send every plane through memory once more, and hold 2 w planes (equation 5 of Sporring
+and Stansby, 2026).
 """
 
 from collections.abc import Iterator

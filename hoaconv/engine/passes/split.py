@@ -1,8 +1,8 @@
 """Cut a sweep that doesn't fit: planes wait in scratch, and another sweep goes on from there.
 
-Memory of stages adds up (equation 9), so two sweeps of half the stages hold about half as much
-each. What it costs is writing the planes once and reading them once: a mid-write. Of the cuts that
-fit, those are taken that send the fewest bytes through scratch.
+Memory of stages adds up (equation 9 of Sporring and Stansby, 2026), so two sweeps of half the
+stages hold about half as much each. What it costs is writing the planes once and reading them once:
+a mid-write. Of the cuts that fit, those are taken that send the fewest bytes through scratch.
 """
 
 from dataclasses import dataclass, field, replace

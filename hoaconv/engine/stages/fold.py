@@ -30,7 +30,11 @@ class FoldKind(Kind[Fold]):
         return not part.shared
 
     def uses(self, at: At[Fold], share: Share) -> tuple[Use, ...]:
-        """Count a state for each thread that sees a plane, or ever takes a band."""
+        """Count a state for each thread that sees a plane, or ever takes a band.
+
+        The planes are counted where they are made. For a histogram, the states are the bins of
+        equation 6 of Sporring and Stansby (2026).
+        """
         many, what = 1, "one state of all threads"
         if not at.part.shared:
             bands = 1 if share.is_early else bands_of(at.taken, at.stage)

@@ -9,20 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
-import numpy as np
-
 from hoaconv.engine.contract import Economy, Fold, Op, Use
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.engine.stages.running import Running
-from hoaconv.engine.stages.stage import At, Found, P
+from hoaconv.engine.stages.stage import At, Counts, Found, P
 from hoaconv.engine.stages.trial import Trial, Tried
 from hoaconv.errors import PlanError
 
-__all__ = ["Counts", "Kind", "Share", "kind_of", "register"]
-
-Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
-"""Numbers of planes."""
+__all__ = ["Kind", "Share", "kind_of", "register"]
 
 _KINDS: dict[str, "Kind[Any]"] = {}
 
@@ -40,7 +35,7 @@ class Share:
     economy
         How the sweep saves memory.
     kept
-        Planes of the stage's own that its readers keep at once.
+        Planes of the stage's own that live at once, at most.
     lent
         For a source: planes decoded where a sink keeps them, which the sink counts.
     is_early
@@ -154,13 +149,17 @@ class Kind(ABC, Generic[P]):
         """Return how many planes it must have taken to have given so many; never decreasing."""
         return results
 
-    def keeps(self, at: At[P], kept: int) -> int:
-        """Return how many planes of its input it keeps, while readers keep `kept` of its own."""
-        return kept if self.passes_on else at.stage.window
+    def keeps(self, at: At[P]) -> int:
+        """Return how many planes of its input it keeps at most, the next one included."""
+        return at.stage.window
 
-    def looks_ahead(self, at: At[P], further: int) -> int:
-        """Return how many planes of its input come before its readers, which look `further`."""
-        return max(1, further) if self.passes_on else at.stage.window + further
+    def taken(self, at: At[P], results: Counts) -> Counts:
+        """Return how many planes it has taken, at least, when it has given so many."""
+        return self.needed(at, results)
+
+    def dropped(self, at: At[P], results: Counts) -> Counts:
+        """Return how many of those it keeps no longer. Not asked where it passes planes on."""
+        return self.taken(at, results)
 
     # Bytes.
 

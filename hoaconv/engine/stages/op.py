@@ -1,7 +1,6 @@
-"""Ops: a window of planes becomes a slab, band by band."""
+"""Ops: a window of planes becomes the planes of its core, band by band."""
 
 from functools import partial
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,13 @@ import numpy as np
 from hoaconv.engine.bands import bands
 from hoaconv.engine.contract import Fold, Op, Use
 from hoaconv.engine.part import Part
+from hoaconv.engine.ring import Ring
 from hoaconv.engine.spec import Plane, Slab, Spec
 from hoaconv.engine.stages.fused import Fused, Unbound
-from hoaconv.engine.stages.kind import Counts, Kind, Share
+from hoaconv.engine.stages.kind import Kind, Share
 from hoaconv.engine.stages.memory import in_bands, output
 from hoaconv.engine.stages.running import Planes, Running
-from hoaconv.engine.stages.stage import At, Found
+from hoaconv.engine.stages.stage import At, Counts, Found
 from hoaconv.engine.stages.trial import (
     LEAST_COLUMNS,
     TooLargeError,
@@ -28,7 +28,7 @@ from hoaconv.engine.stages.trial import (
 from hoaconv.engine.stream import Window, flatten, map, windowed, zip
 from hoaconv.errors import PlanError
 
-__all__ = ["OpKind", "block_spec", "live_planes"]
+__all__ = ["OpKind", "block_spec"]
 
 REACH = 1 << 16
 """Voxels that an op may look far, along each axis."""
@@ -80,21 +80,22 @@ class OpKind(Kind[Op]):
 
     def needed(self, at: At[Op], results: Counts) -> Counts:
         """Return what completes the windows in which the results are made."""
-        stride = at.stage.stride
-        reached = -(-results // stride) * stride + at.stage.halo[0]
-        return np.minimum(reached, at.taken.planes)
+        return np.minimum(at.stage.made(results) + at.stage.halo[0], at.taken.planes)
+
+    def dropped(self, at: At[Op], results: Counts) -> Counts:
+        """Return what stands before the window that comes next."""
+        return np.maximum(at.stage.made(results) - at.stage.halo[0], 0)
 
     def uses(self, at: At[Op], share: Share) -> tuple[Use, ...]:
-        """Count slabs of output, and the block of each band that a thread makes."""
+        """Count planes of output, and the block of each band that a thread makes."""
         block = block_spec(at)
         own = (block.nbytes if at.stage.window > 1 else 0) + at.part.work(block)
-        made = output(at, live_planes(at.stage.stride, share.kept))
-        return (made, in_bands(at, share.workers, own))
+        return (output(at, share.kept), in_bands(at, share.workers, own))
 
     def lower(self, at: At[Op], inputs: list[Planes], running: Running) -> Planes:
-        """Return the planes of the slabs that are made of windows."""
+        """Return the planes that are made of windows."""
         stage = at.stage
-        windows = windowed(inputs[0], stage.window, stage.stride, stage.halo[0])
+        windows = windowed(inputs[0], stage.window, stage.stride, stage.halo[0], stage.lead)
         return flatten(map(_Apply(at, running), windows))
 
     def trial(self, at: At[Op], planes: list[Plane], trial: Trial) -> Tried:  # noqa: ARG002
@@ -114,20 +115,6 @@ class OpKind(Kind[Op]):
             part.needs.warm(inputs[0])
 
 
-def live_planes(stride: int, kept: int) -> int:
-    """Return the planes alive of a stage that makes `stride` at once, of which `kept` are kept.
-
-    They are made as one slab, which lives as long as any of its planes: the newest slab, and
-    those that the planes still kept when it is made lie in.
-
-    Examples
-    --------
-    >>> live_planes(4, 1), live_planes(4, 2), live_planes(1, 7)
-    (4, 8, 7)
-    """
-    return stride * (ceil((kept - 1) / stride) + 1)
-
-
 def block_spec(at: At[Any]) -> Spec:
     """Return what one call of an op's `apply` gets: a window of a band and its halo."""
     spec, stage = at.taken, at.stage
@@ -140,25 +127,25 @@ class _Apply:
 
     def __init__(self, at: At[Op], running: Running) -> None:
         self._op, self._pool, self._buffers = at.part, running.pool, running.buffers
-        self._given = at.given
-        self._halo = at.stage.halo[1]
-        self._slab = (at.stage.stride, *self._given.plane_shape)
+        self._rows, self._halo = at.given.plane_shape[0], at.stage.halo[1]
+        self._ring = Ring(running.buffers, at.given, running.kept[at.i])
         self._block = block_spec(at).shape
-        self._bands = bands(self._given.plane_shape[0], at.stage.rows)
+        self._bands = bands(self._rows, at.stage.rows)
 
-    def __call__(self, window: Window) -> Slab:
-        depth = window.core.stop - window.core.start
-        shape = (depth, *self._given.plane_shape)
-        out = self._buffers.take(shape, self._given.dtype, self._slab)
-        self._pool.map(str(self._op), partial(self._band, window, out), self._bands)
-        return out
+    def __call__(self, window: Window) -> tuple[Plane, ...]:
+        slabs, planes = self._ring.take(window.core.stop - window.core.start)
+        self._pool.map(str(self._op), partial(self._band, window, slabs), self._bands)
+        return planes
 
-    def _band(self, window: Window, out: Slab, rows: slice) -> None:
+    def _band(self, window: Window, slabs: tuple[Slab, ...], rows: slice) -> None:
         above = max(0, rows.start - self._halo)
-        below = min(self._given.plane_shape[0], rows.stop + self._halo)
+        below = min(self._rows, rows.stop + self._halo)
         block = self._gather(window.items, slice(above, below))
         core = slice(rows.start - above, rows.stop - above)
-        self._op.apply(block, (window.core, core, slice(None)), out[:, rows])
+        z = window.core.start
+        for out in slabs:
+            self._op.apply(block, (slice(z, z + len(out)), core, slice(None)), out[:, rows])
+            z += len(out)
 
     def _gather(self, planes: tuple[Plane, ...], rows: slice) -> Slab:
         """Return rows of the planes as one slab: a view of a single plane, else a copy."""

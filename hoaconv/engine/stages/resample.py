@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from itertools import count
+from itertools import accumulate, count
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from hoaconv.engine.bands import bands
 from hoaconv.engine.contract import Resample, Use
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.engine.stages.kind import Counts, Kind, Share
+from hoaconv.engine.stages.kind import Kind, Share
 from hoaconv.engine.stages.memory import in_bands, output
 from hoaconv.engine.stages.running import Planes, Running
-from hoaconv.engine.stages.stage import At
+from hoaconv.engine.stages.stage import At, Counts
 from hoaconv.engine.stages.trial import Trial, Tried, in_steps, rows_of, timed, whole
 from hoaconv.engine.stream import gather, map
 
@@ -45,16 +45,10 @@ class ResampleKind(Kind[Resample]):
 
     def needed(self, at: At[Resample], results: Counts) -> Counts:
         """Return how far the results reach."""
-        stops = [at.part.reach(at.taken, z).stop for z in range(at.given.planes)]
-        reached: Counts = np.append(0, np.maximum.accumulate(stops))
-        return reached[results]
+        return np.asarray(_reached(at.part, at.taken))[results]
 
-    def keeps(self, at: At[Resample], kept: int) -> int:  # noqa: ARG002 - its results are its own
+    def keeps(self, at: At[Resample]) -> int:
         """Return the planes of the longest reach."""
-        return longest_reach(at.part, at.taken)
-
-    def looks_ahead(self, at: At[Resample], further: int) -> int:  # noqa: ARG002 - as above
-        """Return the planes of the longest reach: others are let go when it has read them."""
         return longest_reach(at.part, at.taken)
 
     def uses(self, at: At[Resample], share: Share) -> tuple[Use, ...]:
@@ -84,6 +78,13 @@ def longest_reach(part: Resample, spec: Spec) -> int:
     """Return the planes of the input that a resample holds at once, at most; at least one."""
     longest = max(len(part.reach(spec, z)) for z in range(part.infer(spec).planes))
     return max(1, longest)
+
+
+@lru_cache(maxsize=256)
+def _reached(part: Resample, spec: Spec) -> tuple[int, ...]:
+    """Return how many planes of the input the first 0, 1, 2, ... planes of the result reach."""
+    reaches = (part.reach(spec, z).stop for z in range(part.infer(spec).planes))
+    return (0, *accumulate(reaches, max))
 
 
 class _Resampled:

@@ -1,6 +1,6 @@
 """Pool, buffers, writers and taps, which the stages of a sweep share while it runs."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hoaconv.engine.buffers import Buffers
@@ -22,6 +22,8 @@ class Running:
     ----------
     readers
         For each stage, those that take its planes.
+    kept
+        For each stage, the most of its planes that live at once.
     ahead
         Planes that are decoded ahead.
     early
@@ -39,6 +41,7 @@ class Running:
     pool: Pool
     buffers: Buffers = field(default_factory=Buffers)
     readers: tuple[tuple[int, ...], ...] = ()
+    kept: Sequence[int] = ()
     ahead: int = 1
     early: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     lenders: Mapping[int, int] = field(default_factory=dict)

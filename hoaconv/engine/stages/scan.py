@@ -10,10 +10,10 @@ import numpy as np
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Scan, Use
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.engine.stages.kind import Counts, Kind, Share
+from hoaconv.engine.stages.kind import Kind, Share
 from hoaconv.engine.stages.memory import output
 from hoaconv.engine.stages.running import Planes, Running
-from hoaconv.engine.stages.stage import At
+from hoaconv.engine.stages.stage import At, Counts
 from hoaconv.engine.stages.trial import Trial, Tried, in_steps, rows_of
 from hoaconv.engine.stream import map
 
@@ -38,9 +38,9 @@ class ScanKind(Kind[Scan]):
         """Return what is taken when the results are decided, at the latest."""
         return np.minimum(results + at.part.delay(at.taken), at.taken.planes)
 
-    def looks_ahead(self, at: At[Scan], further: int) -> int:
-        """Return its delay more than a stage of one plane."""
-        return at.stage.window + at.part.delay(at.taken) + further
+    def taken(self, at: At[Scan], results: Counts) -> Counts:  # noqa: ARG002 - of any scan
+        """Return as many: a plane may be decided as soon as it comes."""
+        return results
 
     def uses(self, at: At[Scan], share: Share) -> tuple[Use, ...]:
         """Count planes of output, and what waits in the scanner."""

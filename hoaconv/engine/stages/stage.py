@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
+import numpy as np
+
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError
 
-__all__ = ["At", "Found", "Place", "Stage"]
+__all__ = ["At", "Counts", "Found", "Place", "Stage"]
+
+Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
+"""Numbers of planes."""
 
 Place = tuple[int, int]
 """A stage of a schedule: which sweep, which stage in it."""
@@ -35,6 +40,9 @@ class Stage:
         source's own spec tells it.
     stride
         Planes that an op makes at once; set by `fit`.
+    lead
+        Planes that it makes at first, before it makes `stride` at once; 0 where it begins with
+        `stride`. Set by `fit` with `hoaconv.engine.leads`.
     rows
         Rows of a band, the piece of a slab that one worker handles; set by `fit`.
     after
@@ -50,6 +58,7 @@ class Stage:
     spec: Spec | None = None
     geometry: Geometry | None = None
     stride: int = 1
+    lead: int = 0
     rows: int = 0
     after: Place | None = None
     finds: str | None = None
@@ -66,8 +75,21 @@ class Stage:
 
     @property
     def window(self) -> int:
-        """Planes that the stage sees at once: the stride and a halo on each side."""
+        """Planes that the stage sees at once: the stride and a halo on each side.
+
+        For a filter of depth k, which is a halo on each side and 1, the stride is window - k + 1 as
+        in equation 4 of Sporring and Stansby (2026): no output is repeated or left out.
+        """
         return self.stride + 2 * self.halo[0]
+
+    def made(self, wanted: Counts) -> Counts:
+        """Return how many planes are made when so many are wanted, which is one at least.
+
+        After the last plane it goes on as if there were more.
+        """
+        first = self.lead or self.stride
+        steps = -(-np.maximum(wanted - first, 0) // self.stride)
+        return first + steps * self.stride
 
     @property
     def given(self) -> Spec:
