@@ -6,6 +6,7 @@ from unittest.mock import patch
 import numpy as np
 
 from hoaconv.engine.bands import bands
+from hoaconv.engine.contract import Economy
 from hoaconv.engine.memory import uses
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Schedule, Stage, Sweep
@@ -26,6 +27,16 @@ def with_sizes(made: Schedule, stride: int, rows: int, ahead: int) -> Schedule:
         )
         sized = replace(sweep, stages=stages, ahead=ahead)
         return replace(sized, uses=uses(sized))
+
+    return replace(made, sweeps=tuple(map(changed, made.sweeps)))
+
+
+def with_economy(made: Schedule, economy: Economy) -> Schedule:
+    """The schedule with another economy than `fit` has chosen."""
+
+    def changed(sweep: Sweep) -> Sweep:
+        thrifty = replace(sweep, economy=economy)
+        return replace(thrifty, uses=uses(thrifty))
 
     return replace(made, sweeps=tuple(map(changed, made.sweeps)))
 

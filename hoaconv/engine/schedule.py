@@ -77,9 +77,11 @@ class Sweep:
     @cached_property
     def asked(self) -> tuple[tuple[Kind[Any], At[Any]], ...]:
         """Each stage as its kind sees it, and the kind, which answers for it."""
+        workers, scratch = self.limits.workers, self.limits.scratch
+        inputs = (tuple(self.stages[j].given for j in stage.inputs) for stage in self.stages)
         return tuple(
-            (kind_of(stage.part), At(i, stage, tuple(self.stages[j].given for j in stage.inputs)))
-            for i, stage in enumerate(self.stages)
+            (kind_of(stage.part), At(i, stage, taken, workers, scratch))
+            for i, (stage, taken) in enumerate(zip(self.stages, inputs, strict=True))
         )
 
     @cached_property

@@ -192,6 +192,14 @@ class Kind(ABC, Generic[P]):
         """Return what waits in scratch while it runs, in words; an empty string if nothing does."""
         return ""
 
+    def has_next_layer(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
+        """Return whether `Economy.next_layer` makes it faster."""
+        return False
+
+    def parts(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
+        """Return whether `Economy.in_parts` makes it hold less."""
+        return False
+
     def scratch_bytes(self, at: At[P], economy: Economy) -> int:  # noqa: ARG002 - as above
         """Return the bytes in scratch at once, at most."""
         return 0
