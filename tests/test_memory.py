@@ -163,10 +163,10 @@ CASES = {
     "folds": ("uint16", ["--ops", "stats | projection std | profile | percentiles 5,95"]),
     "a second image": ("uint16", ["--overwrite", "--also", "OTHER=gaussian 2 | cast float32"]),
     "layers in scratch": ("uint16", ["--shards", "none", "--budget", "+120MB"]),
-    "a layer of chunks": ("deep", ["--shards", "none", "--chunks", "16"]),
+    "a layer of chunks": ("deep", ["--shards", "none", "--chunks", "16,64,64"]),
     "a layer of chunks in parts": (
         "deep",
-        ["--shards", "none", "--chunks", "16", "--budget", "+250MB"],
+        ["--shards", "none", "--chunks", "16,64,64", "--budget", "+250MB"],
     ),
     "one slice": ("one", []),
     "one slice, eight workers": ("one", ["--workers", "8"]),

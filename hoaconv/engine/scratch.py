@@ -141,6 +141,11 @@ class Scratch(ABC):
     def pieces(self, name: str) -> Pieces:
         """Return a place for pieces of planes; in one schedule each has another name."""
 
+    @property
+    @abstractmethod
+    def largest_piece(self) -> int:
+        """Bytes of a piece of a plane, at most."""
+
     @abstractmethod
     def stored_bytes(self, pieces: int, nbytes: int) -> int:
         """Return the bytes that so many pieces, of `nbytes` in all, take in scratch at most."""

@@ -34,7 +34,7 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.folder import SCRATCH
-from hoaconv.io.packed import HEADER, PackedFile, Place, pack, packing_bytes
+from hoaconv.io.packed import HEADER, MOST, PackedFile, Place, pack, packing_bytes
 from hoaconv.units import format_bytes
 
 __all__ = [
@@ -80,6 +80,11 @@ class ScratchFolder(Scratch):
     def pieces(self, name: str) -> "ScratchPieces":
         """Return a place for pieces of planes, in a file of this name, not yet made on disk."""
         return ScratchPieces(self.open(), name)
+
+    @property
+    def largest_piece(self) -> int:
+        """Bytes that are packed in one call, at most."""
+        return MOST
 
     def stored_bytes(self, pieces: int, nbytes: int) -> int:
         """Return the bytes of so many pieces in a file, none of them compressible."""

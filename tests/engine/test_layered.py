@@ -75,6 +75,9 @@ def test_the_next_layer_is_offered_where_there_is_one() -> None:
 
 
 def test_parts_are_offered_where_they_hold_less() -> None:
+    class Small(Desk):
+        largest_piece = 5000
+
     wide = volume_of((23, 11, 500))
     for source, scratch, offered in (
         (Layered(wide, 8, 1, ALL), Desk(), True),
@@ -82,13 +85,16 @@ def test_parts_are_offered_where_they_hold_less() -> None:
         (Layered(wide, 8, 11, ALL), Desk(), False),
         (Layered(wide, 1, 1, ALL), Desk(), False),
         (Layered(VOLUME, 8, 1, ALL), Desk(), False),  # the places of the pieces take more
+        (Layered(wide, 8, 3, ALL), Desk(), True),
+        (Layered(wide, 8, 3, ALL), Small(), False),  # pieces can't be packed
     ):
         kind, at = asked(source, scratch)
         assert kind.parts(at) is offered
         economy = Economy(in_parts=True)
         words = "layers of layered, 8 slices each," if offered else ""
         assert (kind.spills(at, Economy()), kind.spills(at, economy)) == ("", words)
-        on_disk = 8 * source.spec.plane_bytes + 8 * 11 if offered else 0
+        pieces = 8 * source.piece_count
+        on_disk = 8 * source.spec.plane_bytes + pieces if offered else 0
         assert kind.scratch_bytes(at, economy) == on_disk
         assert kind.scratch_bytes(at, Economy()) == 0
 

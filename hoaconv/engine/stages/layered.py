@@ -39,6 +39,8 @@ class LayeredKind(SourceKind):
         source = _layered(at.part)
         if at.scratch is None or not source.is_shared:
             return False
+        if source.piece_voxels * source.spec.dtype.itemsize > at.scratch.largest_piece:
+            return False
         in_parts = sum(use.nbytes for use in _parts(source, "", at))
         return in_parts < source.layer_bytes(at.workers)
 
