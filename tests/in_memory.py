@@ -1,12 +1,14 @@
 """A source, ops, a fold and a sink that live in memory: the engine knows no others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
 
+from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import (
     Core,
@@ -14,7 +16,10 @@ from hoaconv.engine.contract import (
     Fold,
     Hold,
     HoldWriter,
+    LayeredSource,
     Op,
+    Piece,
+    Pieces,
     Resample,
     Scan,
     Scanner,
@@ -56,6 +61,55 @@ class InMemory(Source):
 
     def __str__(self) -> str:
         return "memory"
+
+
+@dataclass(frozen=True, eq=False)
+class Layered(LayeredSource):
+    """A volume in layers of `thick` planes, in pieces of rows and columns; read `bad` fails."""
+
+    volume: Slab
+    thick: int
+    rows: int
+    taken: tuple[int, ...]
+    bad: int = -1
+    columns: int = 10_000
+    reads: list[tuple[int, ...]] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    @property
+    def spec(self) -> Spec:
+        return Spec((len(self.taken), *self.volume.shape[1:]), self.volume.dtype)
+
+    @property
+    def stored_bytes(self) -> int:
+        return self.volume.nbytes
+
+    @property
+    def depth(self) -> int:
+        return self.thick
+
+    @property
+    def planes(self) -> Sequence[int]:
+        return self.taken
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        ny, nx = self.volume.shape[1:]
+        return list(product(bands(ny, self.rows), bands(nx, self.columns)))
+
+    def piece_bytes(self, planes: int) -> int:
+        return 0
+
+    def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
+        rows, columns = piece
+        with self.lock:
+            self.reads.append((planes[0] // self.thick, rows.start, columns.start))
+            if len(self.reads) - 1 == self.bad:
+                raise SourceError("a bad piece")
+        out[...] = self.volume[planes][:, rows, columns]
+
+    def __str__(self) -> str:
+        return "layered"
 
 
 @dataclass(frozen=True)
@@ -472,6 +526,50 @@ class Desk(Scratch):
 
     def hold(self, name: str, spec: Spec) -> Drawer:
         return Drawer(name, spec)
+
+    def pieces(self, name: str) -> "Heap":
+        return Heap(name)
+
+    @property
+    def largest_piece(self) -> int:
+        return 1 << 30
+
+    def stored_bytes(self, pieces: int, nbytes: int) -> int:
+        return nbytes + pieces
+
+    def packing_bytes(self, nbytes: int) -> int:
+        return 0
+
+
+class Heap(Pieces):
+    """Pieces of one run, in memory; `made` remembers all heaps."""
+
+    made: ClassVar[list["Heap"]] = []
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.waiting: list[Plane] = []
+        self.most = 0
+        self.is_removed = False
+        self.lock = Lock()
+        self.made.append(self)
+
+    def put(self, piece: Plane) -> tuple[int, int]:
+        with self.lock:
+            assert not self.is_removed
+            self.waiting.append(piece.copy())
+            self.most = max(self.most, sum(waiting.nbytes + 1 for waiting in self.waiting))
+            return len(self.waiting) - 1, piece.nbytes
+
+    def get(self, place: tuple[int, int], out: Plane) -> None:
+        out[...] = self.waiting[place[0]]
+
+    def clear(self) -> None:
+        self.waiting.clear()
+
+    def remove(self) -> None:
+        self.is_removed = True
+        self.waiting.clear()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from hoaconv.engine.bands import bands
+from hoaconv.engine.contract import Economy
 from hoaconv.engine.leads import with_leads
 from hoaconv.engine.memory import uses
 from hoaconv.engine.ring import Ring
@@ -43,6 +44,16 @@ def with_sizes(
         sized = replace(sweep, stages=stages, ahead=ahead)
         sized = with_leads(sized) if lead is None else sized
         return replace(sized, uses=uses(sized))
+
+    return replace(made, sweeps=tuple(map(changed, made.sweeps)))
+
+
+def with_economy(made: Schedule, economy: Economy) -> Schedule:
+    """The schedule with another economy than `fit` has chosen."""
+
+    def changed(sweep: Sweep) -> Sweep:
+        thrifty = replace(sweep, economy=economy)
+        return replace(thrifty, uses=uses(thrifty))
 
     return replace(made, sweeps=tuple(map(changed, made.sweeps)))
 

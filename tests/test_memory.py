@@ -32,6 +32,7 @@ FEW = {
     "broad": ("uint16", (4, 1000, 6000)),
     "few float32": ("float32", (3, 2000, 2200)),
     "few jp2": ("jp2", (3, 3000, 3000)),
+    "deep": ("zarr, chunks of 64 x 128 x 128", (128, 1500, 1500)),
 }
 """Stacks of few slices, or of one layer: what they hold, and their shape."""
 
@@ -57,6 +58,8 @@ def make_stack(name, folder):
         _write_noise(folder)
     elif name == "wide":
         _write_wide(folder)
+    elif name == "deep":
+        _write_deep(folder, FEW[name][1])
     elif name in FEW:
         _write_few(folder, *FEW[name])
     elif name == "deflate":
@@ -89,6 +92,18 @@ def _write_few(folder, what, shape):
         _write_noise(folder, shape)
     else:
         write_tiff_stack(Phantom(shape, np.dtype(what)), folder)
+
+
+def _write_deep(folder, shape):
+    """A zarr array; 64 slices of it are 288 MB."""
+    import zarr
+
+    array = zarr.create_array(folder, shape=shape, dtype="uint16", chunks=(64, 128, 128))
+    phantom, layer = Phantom(shape), np.empty((64, *shape[1:]), np.uint16)
+    for first in range(0, shape[0], 64):
+        for z, plane in enumerate(layer):
+            phantom.read(first + z, plane)
+        array[first : first + 64] = layer
 
 
 def _repeat(made, planes):
@@ -148,6 +163,11 @@ CASES = {
     "folds": ("uint16", ["--ops", "stats | projection std | profile | percentiles 5,95"]),
     "a second image": ("uint16", ["--overwrite", "--also", "OTHER=gaussian 2 | cast float32"]),
     "layers in scratch": ("uint16", ["--shards", "none", "--budget", "+120MB"]),
+    "a layer of chunks": ("deep", ["--shards", "none", "--chunks", "16,64,64"]),
+    "a layer of chunks in parts": (
+        "deep",
+        ["--shards", "none", "--chunks", "16,64,64", "--budget", "+250MB"],
+    ),
     "one slice": ("one", []),
     "one slice, eight workers": ("one", ["--workers", "8"]),
     "two slices": ("two", []),
@@ -223,6 +243,7 @@ ALWAYS = {
     *("jp2", "tiff", "uint8", "float32", "noise", "chunks", "gaussian", "two mid-writes"),
     *("a value that is found first", "folds", "layers in scratch", "a label", "one slice"),
     *("two slices", "a small cube", "few slices wider than shards"),
+    *("a layer of chunks", "a layer of chunks in parts"),
 }
 """Cases that every run of the tests takes; the others are for CI."""
 

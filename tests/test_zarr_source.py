@@ -1,14 +1,22 @@
 """Conversions whose source is a zarr array: as of a stack, with the voxel size of the image."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 from invoking import SOURCE, SPELLING, STORE, refused, run
 from reading import all_equal, levels_of, ome_of
+from sized import with_economy
 
 import hoaconv
+from hoaconv.engine import stop
+from hoaconv.engine.contract import Economy
+from hoaconv.engine.passes import schedule
+from hoaconv.io.folder import SCRATCH
+from hoaconv.io.packed import PackedFile
+from hoaconv.io.scratch import ScratchFolder, ScratchPieces
 
 pytestmark = pytest.mark.oldest
 
@@ -98,6 +106,83 @@ def test_a_source_is_never_replaced(image, tmp_path):
     refused(run(image, image / "0" / "o.zarr"), STORE, "inside the source")
     refused(run(image / "7", tmp_path / "o.zarr"), SOURCE, "7 holds no array", "0, 1, 2")
     assert json.loads((image / "zarr.json").read_text()) == before
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    """Layers of the source wait in scratch; a list of how many pieces have been put there."""
+    put, count = ScratchPieces.put, [0]
+
+    def thrifty(plan, limits, **options):
+        return with_economy(schedule(plan, limits, **options), Economy(in_parts=True))
+
+    def counted(self, piece):
+        count[0] += 1
+        return put(self, piece)
+
+    monkeypatch.setattr("hoaconv.job.resolve.schedule", thrifty)
+    monkeypatch.setattr(ScratchPieces, "put", counted)
+    return count
+
+
+@pytest.mark.parametrize("ops", ["", "gaussian 1", "threshold otsu", "flip z | crop 3:,:,:"])
+def test_layers_that_wait_in_scratch_give_the_same_image(tiffs, image, tmp_path, in_parts, ops):
+    hoaconv.stack_to_omezarr(tiffs, tmp_path / "t.zarr", ops=ops, voxel_size="4,2,2", **SMALL)
+    assert in_parts == [0]
+    made = hoaconv.stack_to_omezarr(image, tmp_path / "z.zarr", ops=ops, **SMALL)
+    all_equal(levels_of(tmp_path / "z.zarr"), levels_of(tmp_path / "t.zarr"))
+    sweeps = 2 if "otsu" in ops else 1
+    assert in_parts[0] == sweeps * 5 * (34 if "crop" in ops else 37)
+    assert made.measured <= made.projected
+    assert not (tmp_path / "z.zarr" / SCRATCH).exists()
+
+
+def test_scratch_of_a_source_must_fit_on_its_disk(image, tmp_path, in_parts, monkeypatch):
+    monkeypatch.setattr(ScratchFolder, "free", lambda self: 100_000)
+    words = [image, tmp_path / "o.zarr", "--shards", "none", "--chunks", "16", "--workers", "2"]
+    refused(run(*words), STORE, "have to wait in scratch", "free some space")
+    assert in_parts == [0]
+    result = run(*words, "--dry-run", "-v")
+    assert "packing in 2 workers" in result.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_a_full_disk_ends_the_run_and_leaves_nothing(image, tmp_path, in_parts, monkeypatch):
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(PackedFile, "_opened", lambda self: full)
+        words = [image, tmp_path / "o.zarr", "--scratch", tmp_path, "--workers", "2"]
+        refused(run(*words), STORE, "No space left", "--scratch")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_interrupted_leaves_no_scratch(image, tmp_path, in_parts, monkeypatch):
+    put = ScratchPieces.put
+
+    def asks(self, piece):
+        if in_parts[0] == 100:
+            stop.ask(2)
+        return put(self, piece)
+
+    monkeypatch.setattr(ScratchPieces, "put", asks)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            hoaconv.stack_to_omezarr(image, tmp_path / "o.zarr", scratch=scratch, **SMALL)
+    finally:
+        stop.forget()
+    assert list(tmp_path.iterdir()) == [scratch]
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_damaged_chunk_read_in_parts_leaves_no_scratch(volume, tmp_path, in_parts):
+    path = tmp_path / "a.zarr"
+    zarr.create_array(path, data=volume, chunks=(16, 16, 53))
+    chunk = path / "c" / "1" / "1" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:-50])
+    refused(run(path, tmp_path / "o.zarr", "--scratch", tmp_path), SOURCE, "a.zarr")
+    assert in_parts[0] > 0
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_damaged_chunk_ends_the_run_and_removes_the_output(image, volume, tmp_path):

@@ -10,21 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.endpoints import (
-    Economy,
-    Hold,
-    HoldWriter,
-    Scratch,
-    Sink,
-    Source,
-    Use,
-    Waiting,
-    Writer,
-)
+from hoaconv.engine.endpoints import Economy, Sink, Source, Use, Writer
 from hoaconv.engine.fold import Fold
 from hoaconv.engine.geometry import Lengths
 from hoaconv.engine.layered import LayeredSource, Piece
 from hoaconv.engine.part import Part
+from hoaconv.engine.scratch import Hold, HoldWriter, Pieces, Scratch, Waiting
 from hoaconv.engine.spec import Plane, Slab, Spec
 
 __all__ = [
@@ -39,6 +30,7 @@ __all__ = [
     "Op",
     "Part",
     "Piece",
+    "Pieces",
     "Resample",
     "Scan",
     "Scanner",

@@ -1,4 +1,4 @@
-"""The contract of sources and sinks, and of scratch, where planes wait between sweeps."""
+"""The contract of sources and sinks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,13 @@ from hoaconv.engine.fold import Fold
 from hoaconv.engine.part import Part
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.errors import PlanError
 
 __all__ = [
     "Chosen",
     "Economy",
-    "Hold",
-    "HoldWriter",
-    "Scratch",
     "Sink",
     "Source",
     "Use",
-    "Waiting",
     "Writer",
 ]
 
@@ -47,6 +42,12 @@ class Economy:
     spilled
         Steps of what sinks keep in scratch instead of in memory, the step that saves most first. A
         sink takes no more than its `Sink.spillable`.
+    next_layer
+        Whether a layered source decodes the next layer while the last one is given. It holds more,
+        and is faster.
+    in_parts
+        Whether a layered source decodes a layer in parts, which wait in scratch. `next_layer` then
+        has no effect.
     """
 
     tight: bool = False
@@ -278,91 +279,3 @@ class Sink(Part):
     @abstractmethod
     def warm(self, spec: Spec) -> None:
         """Compile the kernels that writing planes of this spec calls."""
-
-
-class HoldWriter(Writer):
-    """An open `Hold`."""
-
-    @abstractmethod
-    def kept(self) -> Source:
-        """Return what gives the planes again, once all have come; until `release` or `abort`."""
-
-
-class Hold(Sink):
-    """Keeps planes on disk for a later sweep. It is a value: the place is made by `open`."""
-
-    kind: ClassVar[str] = "hold"
-
-    @property
-    @abstractmethod
-    def spec(self) -> Spec:
-        """The planes that it keeps."""
-
-    @property
-    @abstractmethod
-    def reading_bytes(self) -> int:
-        """Bytes that one worker holds while it reads a plane again, besides the plane."""
-
-    def infer(self, spec: Spec) -> Spec:
-        """Return the spec as it is. Raises PlanError unless it is the one that was agreed."""
-        if spec != self.spec:
-            raise PlanError(f"{self} was made for {self.spec}; it gets {spec}")
-        return spec
-
-    def through_scratch(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
-        """Return the bytes of all planes."""
-        return spec.nbytes
-
-    def files(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
-        """Return 0: no file stays."""
-        return 0
-
-    def warm(self, spec: Spec) -> None:
-        """Compile nothing: there are no kernels."""
-
-    def packed_bytes(self, spec: Spec, plane: Plane) -> int:  # noqa: ARG002 - the contract
-        """Return the estimated bytes on disk of all that it writes, from a plane such as it stores.
-
-        The plane may be the first rows of one alone.
-        """
-        return 0
-
-    @abstractmethod
-    def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> HoldWriter:
-        """Make ready to take planes."""
-
-
-@dataclass(frozen=True)
-class Waiting(Source):
-    """Stands in a schedule for the planes of a `Hold`, which a run reads in its place."""
-
-    hold: Hold
-
-    @property
-    def spec(self) -> Spec:
-        """Shape, dtype and geometry of the planes that will be kept."""
-        return self.hold.spec
-
-    @property
-    def stored_bytes(self) -> int:
-        """No byte: planes in scratch are no slices."""
-        return 0
-
-    def read(self, z: int, out: Plane) -> None:  # noqa: ARG002 - the parameter is the contract
-        """Raise PlanError: only a run has the planes."""
-        raise PlanError(f"plane {z} of {self} was read before a run has kept it")
-
-    def scratch(self) -> int:
-        """Return the bytes that reading a plane takes."""
-        return self.hold.reading_bytes
-
-    def __str__(self) -> str:
-        return str(self.hold)
-
-
-class Scratch(ABC):
-    """A place for planes between two sweeps. It is a value: planning makes nothing."""
-
-    @abstractmethod
-    def hold(self, name: str, spec: Spec) -> Hold:
-        """Return a place for planes of `spec`; in one schedule each has another name."""

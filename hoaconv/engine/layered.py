@@ -1,24 +1,22 @@
-"""Sources whose planes lie in layers: each layer is decoded once, piece by piece, by all threads.
+"""Sources whose planes lie in layers, such as the chunks of a zarr array: what they say of them.
 
-A chunk of a zarr array, say, holds parts of many planes. All threads that want a plane of a layer
-decode its pieces together, into one slab, and then take their planes from it.
+`hoaconv.engine.layers` reads them: each piece of a layer is decoded once.
 """
 
 from abc import abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import groupby
-from threading import Event, Lock
 from typing import ClassVar
-from weakref import finalize
 
-from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.endpoints import Source
 from hoaconv.engine.spec import Plane, Slab, Spec
 
-__all__ = ["LayeredSource", "Piece", "tickets"]
+__all__ = ["LayeredSource", "Piece"]
+
+PARTS = 4
+"""A layer that waits in scratch is read in so many parts or more, if it has as many pieces."""
 
 Piece = tuple[slice, slice]
 """Rows and columns of a layer that are decoded in one call."""
@@ -99,18 +97,32 @@ class LayeredSource(Source):
         """True if a layer serves several planes; otherwise each plane is read by itself."""
         return self.depth > 1 and any(len(planes) > 1 for planes in self.layers)
 
-    def at_once(self, workers: int) -> int:
-        """Return the layers that are read at once: one, unless they are too few for all workers."""
-        few = -(-workers // (self.piece_count * self.thickness))
-        return min(few, len(self.layers))
+    @cached_property
+    def piece_voxels(self) -> int:
+        """Voxels of the largest piece of a plane."""
+        ny, nx = self.spec.plane_shape
+        return max(len(range(ny)[rows]) * len(range(nx)[columns]) for rows, columns in self.pieces)
 
-    def layer_bytes(self, workers: int) -> int:
+    def at_once(self, workers: int, *, next_layer: bool = False) -> int:
+        """Return the layers that are held at once.
+
+        It is one, unless the pieces of one are too few for all workers; with `next_layer` it is one
+        more.
+        """
+        few = -(-workers // (self.piece_count * self.thickness))
+        return min(few + next_layer, len(self.layers))
+
+    def layer_bytes(self, workers: int, *, next_layer: bool = False) -> int:
         """Return the bytes of the layers being read, and of the threads that read them."""
         if not self.is_shared:
             return 0
-        layers = self.at_once(workers)
+        layers = self.at_once(workers, next_layer=next_layer)
         reading = min(workers, layers * self.piece_count) * self.piece_bytes(self.thickness)
         return layers * self.thickness * self.spec.plane_bytes + reading
+
+    def parts_at_once(self, workers: int) -> int:
+        """Return the pieces that are read at once where a layer waits in scratch."""
+        return min(workers, -(-self.piece_count // PARTS))
 
     def choose(self, planes: Sequence[int]) -> Source:
         """Return these planes alone, in this order; of each layer its pieces are decoded once."""
@@ -168,108 +180,3 @@ def _chosen(taken: Sequence[int], planes: Sequence[int]) -> Sequence[int]:
         return tuple(taken[z] for z in planes)
     first, step = taken.start + taken.step * planes.start, taken.step * planes.step
     return range(first, first + step * len(planes), step)
-
-
-class _Layer:
-    """Planes of one layer while a sweep reads them: decoded together, given one by one.
-
-    A layer is begun when all planes of the one `before` are given, so that no more slabs are held
-    than are counted. Whoever waits for that helps to read it.
-    """
-
-    def __init__(
-        self,
-        source: LayeredSource,
-        planes: Sequence[int],
-        take: Callable[[], Slab],
-        before: "_Layer | None",
-    ) -> None:
-        self._source, self._take, self._before = source, take, before
-        self._planes = sorted(set(planes))
-        self._lock = Lock()
-        self._todo = deque(source.pieces)
-        self._undone, self._owed = len(self._todo), len(planes)
-        self._slab: Slab | None = None
-        self._error: BaseException | None = None
-        self._filled, self._given = Event(), Event()
-
-    def give(self, plane: int, out: Plane) -> None:
-        """Copy a plane, as soon as it is there."""
-        self._fill()
-        if self._error is not None:
-            raise self._error
-        out[...] = self._slab[self._planes.index(plane)]  # type: ignore[index]
-
-    def leave(self) -> None:
-        """Note that one plane fewer is wanted; after the last one the slab is let go."""
-        with self._lock:
-            self._owed -= 1
-            if self._owed:
-                return
-            self._slab = None
-            self._todo.clear()
-        self._filled.set()
-        self._given.set()
-
-    def _fill(self) -> None:
-        """Read what nobody reads yet, wait for the rest."""
-        if (before := self._before) is not None:
-            before._fill()
-            before._given.wait()
-            self._before = None
-        for piece in iter(self._next, None):
-            self._read(piece)
-        self._filled.wait()
-
-    def _next(self) -> Piece | None:
-        with self._lock:
-            if not self._todo:
-                return None
-            if self._slab is None:
-                self._slab = self._take()
-            return self._todo.popleft()
-
-    def _read(self, piece: Piece) -> None:
-        # No name here refers to the slab: its memory is to be free when the last plane is given.
-        try:
-            self._source.read_piece(self._planes, piece, self._slab[:, *piece])  # type: ignore[index]
-        except BaseException as error:  # it belongs to all who want a plane of the layer
-            with self._lock:
-                self._error = error
-                self._todo.clear()
-            self._filled.set()
-        with self._lock:
-            self._undone -= 1
-            done = not self._undone
-        if done:
-            self._filled.set()
-
-
-class _Ticket:
-    """One plane of a layer, to be had once; a ticket that is dropped counts as used."""
-
-    def __init__(self, layer: _Layer, plane: int) -> None:
-        self._layer, self._plane = layer, plane
-        self._used = finalize(self, layer.leave)
-        self._used.atexit = False
-
-    def __call__(self, out: Plane) -> None:
-        try:
-            self._layer.give(self._plane, out)
-        finally:
-            self._used()
-
-
-def tickets(source: LayeredSource, buffers: Buffers, workers: int) -> Iterator[_Ticket]:
-    """Return a ticket for each plane in order, each of which decodes it into an array.
-
-    They are called once, or dropped, in that order, by any thread.
-    """
-    room = (source.thickness, *source.spec.plane_shape)
-    begun: deque[_Layer | None] = deque([None] * source.at_once(workers))
-    for planes in source.layers:
-        shape = (len(set(planes)), *source.spec.plane_shape)
-        take = partial(buffers.take, shape, source.spec.dtype, room)
-        layer = _Layer(source, planes, take, begun.popleft())
-        begun.append(layer)
-        yield from (_Ticket(layer, z) for z in planes)

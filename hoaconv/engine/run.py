@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from hoaconv.engine import machine, stop
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Fold, HoldWriter, Part, Sink, Writer
+from hoaconv.engine.contract import Fold, HoldWriter, Part, Pieces, Scratch, Sink, Writer
 from hoaconv.engine.kept import kept
 from hoaconv.engine.lower import lower
 from hoaconv.engine.memory import early_folds, lenders
@@ -176,6 +176,7 @@ class _Run:
         self.intervals: dict[str, Intervals] = {}
         self._schedule, self._on_plane = schedule, on_plane
         self._writers: dict[Place, Writer] = {}
+        self._pieces: list[Pieces] = []
 
     def _plane_read(self) -> None:
         stop.raise_if_asked()
@@ -225,6 +226,7 @@ class _Run:
         stages = (replace(stage, part=self._bound(stage)) for stage in planned.stages)
         sweep = planned.with_stages(tuple(stages))
         running = Running(self.pool, buffers, sweep.readers, kept(sweep), sweep.ahead)
+        running.next_layer = sweep.economy.next_layer
         running.early, running.lenders = early_folds(sweep), lenders(sweep)
         running.on_plane = self._plane_read
         for kind, at in sweep.asked:
@@ -232,15 +234,25 @@ class _Run:
                 running.writers[at.i] = self._writers[k, at.i]
             if kind.measures:
                 running.taps[at.i] = Tap(at.part, at.taken)
+            if sweep.economy.in_parts and kind.parts(at):
+                running.pieces[at.i] = self._pieces_of(k, at.i)
         lean, large = sweep.economy.tight, planned.keeps_large_blocks
         with nullcontext() if lean else machine.reuse_freed(large=large):
             pull(sweep, lower(sweep, running))
+        for pieces in running.pieces.values():
+            pieces.remove()
         self._measured(k, {i: tap.state() for i, tap in running.taps.items()})
         for kind, at in sweep.asked:
             if kind.stores and not kind.is_output:
                 running.writers[at.i].close({})
             if at.stage.after:
                 self._writers[self._hold_of(at.stage.after)].release()
+
+    def _pieces_of(self, k: int, i: int) -> Pieces:
+        """Return the place where layers of a source wait in this sweep."""
+        pieces = cast(Scratch, self._schedule.limits.scratch).pieces(f"source-{k}-{i}")
+        self._pieces.append(pieces)
+        return pieces
 
     def _bound(self, stage: Stage) -> Part:
         """Return the part of a stage, with the values and planes of the sweeps before."""
@@ -303,6 +315,11 @@ class _Run:
         """Remove what waits, then what was written, the latest first; tell if it is gone."""
         left: list[str] = []
         removed = False
+        for pieces in self._pieces:
+            try:
+                pieces.remove()
+            except StoreError as reason:
+                left.append(str(reason))
         holds = {place for place, sink, _ in self._sinks() if not kind_of(sink).is_output}
         latest_first = list(reversed(self._writers))
         for place in sorted(latest_first, key=lambda place: place not in holds):

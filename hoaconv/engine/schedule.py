@@ -82,9 +82,11 @@ class Sweep:
     @cached_property
     def asked(self) -> tuple[tuple[Kind[Any], At[Any]], ...]:
         """Each stage as its kind sees it, and the kind, which answers for it."""
+        workers, scratch = self.limits.workers, self.limits.scratch
+        inputs = (tuple(self.stages[j].given for j in stage.inputs) for stage in self.stages)
         return tuple(
-            (kind_of(stage.part), At(i, stage, tuple(self.stages[j].given for j in stage.inputs)))
-            for i, stage in enumerate(self.stages)
+            (kind_of(stage.part), At(i, stage, taken, workers, scratch))
+            for i, (stage, taken) in enumerate(zip(self.stages, inputs, strict=True))
         )
 
     @cached_property
@@ -149,6 +151,11 @@ class Sweep:
     def bytes_raw(self) -> int:
         """Bytes of level 0 of all outputs, not compressed."""
         return sum(at.taken.nbytes for kind, at in self.asked if kind.is_output)
+
+    @property
+    def through_scratch(self) -> int:
+        """Bytes that go to scratch in the whole sweep, before they are packed."""
+        return sum(kind.through_scratch(at, self.economy) for kind, at in self.asked)
 
     @property
     def scratch_bytes(self) -> int:
@@ -283,8 +290,8 @@ class Schedule:
             for number, sweep in enumerate(self.sweeps, 1)
             for note in sweep.reasons
         ]
-        if not any(stage.after for sweep in self.sweeps for stage in sweep.stages):
-            notes.append("no planes wait in scratch: every sweep fits the budget whole")
+        if not any(sweep.through_scratch for sweep in self.sweeps):
+            notes.append("nothing waits in scratch: every sweep fits the budget whole")
         return tuple(notes)
 
     def explain(self) -> str:

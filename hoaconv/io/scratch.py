@@ -2,6 +2,7 @@
 
 Planes wait between two sweeps: the thread that brings rows packs them, and they are written one
 after the other. Layers of a pyramid wait until they are complete: see `hoaconv.pyramid.layers`.
+Layers of a source wait until their planes are given: see `hoaconv.engine.layers`.
 """
 
 import os
@@ -19,15 +20,31 @@ from uuid import uuid4
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Economy, Fold, Hold, HoldWriter, Scratch, Source, Use
+from hoaconv.engine.contract import (
+    Economy,
+    Fold,
+    Hold,
+    HoldWriter,
+    Pieces,
+    Scratch,
+    Source,
+    Use,
+)
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.errors import PlanError
+from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.folder import SCRATCH
-from hoaconv.io.packed import HEADER, PackedFile, pack, packing_bytes
+from hoaconv.io.packed import HEADER, MOST, PackedFile, Place, pack, packing_bytes
 from hoaconv.units import format_bytes
 
-__all__ = ["OpenScratch", "ScratchFolder", "ScratchSink", "check_space", "existing_folder"]
+__all__ = [
+    "OpenScratch",
+    "ScratchFolder",
+    "ScratchPieces",
+    "ScratchSink",
+    "check_space",
+    "existing_folder",
+]
 
 PIECE_BYTES = 1 << 20
 """Bytes of rows that are packed at once, for planes between two sweeps; at least one row is."""
@@ -59,6 +76,23 @@ class ScratchFolder(Scratch):
     def hold(self, name: str, spec: Spec) -> "ScratchSink":
         """Return the sink that keeps planes of `spec` in a file of this name."""
         return ScratchSink(self, name, spec)
+
+    def pieces(self, name: str) -> "ScratchPieces":
+        """Return a place for pieces of planes, in a file of this name, not yet made on disk."""
+        return ScratchPieces(self.open(), name)
+
+    @property
+    def largest_piece(self) -> int:
+        """Bytes that are packed in one call, at most."""
+        return MOST
+
+    def stored_bytes(self, pieces: int, nbytes: int) -> int:
+        """Return the bytes of so many pieces in a file, none of them compressible."""
+        return nbytes + pieces * HEADER
+
+    def packing_bytes(self, nbytes: int) -> int:
+        """Return the bytes that a thread holds while it packs or unpacks a piece of `nbytes`."""
+        return packing_bytes(nbytes)
 
     def open(self) -> "OpenScratch":
         """Return the open folder; it is made when the first file is written."""
@@ -106,6 +140,46 @@ class OpenScratch:
             self._files.popitem()[1].remove()
         with suppress(OSError):  # never made, or not empty
             self.folder.rmdir()
+
+
+class ScratchPieces(Pieces):
+    """Pieces of planes that wait in a file of their own: see `ScratchFolder.pieces`."""
+
+    def __init__(self, scratch: OpenScratch, name: str) -> None:
+        self._scratch, self._file = scratch, scratch.file(name)
+        self._lock = Lock()
+        self._is_removed = False
+
+    def put(self, piece: Plane) -> Place:
+        """Pack a piece (y, x), write it, and return its place. Raise StoreError if that fails."""
+        packed = pack(piece)
+        with self._lock:
+            if self._is_removed:  # a thread that an aborted run has left behind
+                raise StoreError(f"scratch {self._file.path} is removed")
+            return self._file.write(packed)
+
+    def get(self, place: Place, out: Plane) -> None:
+        """Unpack the piece at `place` into `out`, which may be a view of a plane.
+
+        Raises
+        ------
+        StoreError
+            If it can't be read back.
+        """
+        whole = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+        self._file.get(place, whole)
+        if whole is not out:
+            out[...] = whole
+
+    def clear(self) -> None:
+        """Discard all pieces: later ones are written over them."""
+        self._file.clear()
+
+    def remove(self) -> None:
+        """Remove the file, and the folder if it is then empty. Raise StoreError if that fails."""
+        with self._lock:
+            self._is_removed = True
+            self._scratch.remove()
 
 
 def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:

@@ -16,6 +16,7 @@ from hoaconv.engine.passes import schedule
 from hoaconv.engine.passes.check import check
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule
+from hoaconv.engine.stages import At
 from hoaconv.errors import BudgetError, StoreError
 from hoaconv.io.folder import check_free
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
@@ -330,8 +331,15 @@ def _scheduled(plan: Plan, limits: Limits, *, planning: bool) -> tuple[Schedule,
 def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
     """Return the place of planes and layers outside memory, and their bytes."""
     return [
-        (stage.part.scratch_place, stage.part.scratch_bytes(sweep.spec_in(stage), sweep.economy))
+        (place, kind.scratch_bytes(at, sweep.economy))
         for sweep in made.sweeps
-        for stage in sweep.stages
-        if isinstance(stage.part, OmeZarrSink | ScratchSink)
+        for kind, at in sweep.asked
+        if (place := _scratch_place(at)) is not None
     ]
+
+
+def _scratch_place(at: At[Any]) -> Path | None:
+    """Return the folder in or beside which something of a stage may wait."""
+    if isinstance(at.part, OmeZarrSink | ScratchSink):
+        return at.part.scratch_place
+    return at.scratch.folder if isinstance(at.scratch, ScratchFolder) else None

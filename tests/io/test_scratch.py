@@ -4,6 +4,7 @@ import pickle
 import re
 import tracemalloc
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES, Spec
-from hoaconv.errors import PlanError, SourceError
+from hoaconv.errors import PlanError, SourceError, StoreError
 from hoaconv.io import scratch
 from hoaconv.io.folder import SCRATCH
 from hoaconv.io.scratch import ScratchFolder, check_space
@@ -122,6 +123,65 @@ def test_what_is_held_is_declared(tmp_path, edge) -> None:
     assert reading <= source.scratch() + 20_000
     assert np.array_equal(out, volume[2])
     writer.abort()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 40), st.integers(1, 30)),
+    dtype=st.sampled_from(DTYPES),
+    rows=st.integers(1, 40),
+    columns=st.integers(1, 30),
+    workers=st.integers(1, 3),
+)
+def test_pieces_keep_every_bit_and_wait_in_counted_bytes(
+    tmp_path_factory, shape, dtype, rows, columns, workers
+) -> None:
+    place = ScratchFolder(tmp_path_factory.mktemp("scratch") / "s")
+    volume, (nz, ny, nx) = noise(shape, dtype), shape
+    corners = list(product(range(nz), range(0, ny, rows), range(0, nx, columns)))
+    back, places = np.zeros_like(volume), {}
+    pieces = place.pieces("layer")
+    assert not place.folder.exists()
+
+    def piece(whole, corner):
+        z, y, x = corner
+        return whole[z, y : y + rows, x : x + columns]
+
+    with Pool(workers) as pool:
+        for _ in range(2):  # what is cleared is written over
+            pieces.clear()
+            pool.map("put", lambda c: places.update({c: pieces.put(piece(volume, c))}), corners)
+        pool.map("get", lambda c: pieces.get(places[c], piece(back, c)), corners)
+    assert back.tobytes() == volume.tobytes()
+    size = (place.folder / "layer").stat().st_size
+    assert size <= place.stored_bytes(len(corners), volume.nbytes)
+    pieces.remove()
+    assert not place.folder.exists()
+
+
+def test_a_thread_that_is_left_behind_makes_no_file_again(tmp_path) -> None:
+    pieces = ScratchFolder(tmp_path / "s").pieces("layer")
+    pieces.remove()
+    with pytest.raises(StoreError, match="layer is removed"):
+        pieces.put(noise((3, 4)))
+    pieces.remove()
+    assert not (tmp_path / "s").exists()
+
+
+def test_putting_and_getting_a_piece_holds_what_is_declared(tmp_path) -> None:
+    place = ScratchFolder(tmp_path / "s")
+    pieces, volume = place.pieces("layer"), noise((700, 900))
+    back = np.zeros_like(volume)
+    part = (slice(0, 600), slice(0, 800))
+    tracemalloc.start()
+    try:
+        pieces.get(pieces.put(volume[part]), back[part])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(back[part], volume[part])
+    assert peak <= place.packing_bytes(volume[part].nbytes) + 20_000
+    pieces.remove()
 
 
 def test_files_of_others_stay(tmp_path) -> None:

@@ -17,9 +17,10 @@ import hoaconv
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.estimate import estimate
 from hoaconv.engine.geometry import Geometry
-from hoaconv.engine.layered import tickets
+from hoaconv.engine.layers import tickets
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
+from hoaconv.engine.pool import Pool
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES
@@ -448,10 +449,11 @@ def test_an_error_anywhere_ends_the_sweep_whoever_waits(stored, left, one_by_one
 
 def test_tickets_that_are_dropped_hold_nobody_up(stored, volume):
     buffers = Buffers()
-    how = tickets(stored, buffers, workers=2)
-    for _ in range(12):
-        next(how)
-    out = np.zeros_like(volume[12])
-    next(how)(out)
+    with Pool(2) as pool:
+        how = tickets(stored, buffers, pool)
+        for _ in range(12):
+            next(how)
+        out = np.zeros_like(volume[12])
+        next(how)(out)
     np.testing.assert_array_equal(out, volume[12])
     assert buffers.held == CHUNKS[0] * stored.spec.plane_bytes

@@ -8,12 +8,13 @@ from hoaconv.engine.stages.fold import FoldKind
 from hoaconv.engine.stages.informed import InformedKind
 from hoaconv.engine.stages.join import JoinKind
 from hoaconv.engine.stages.kind import Kind, Share, kind_of, register
+from hoaconv.engine.stages.layered import LayeredKind
 from hoaconv.engine.stages.op import OpKind
 from hoaconv.engine.stages.resample import ResampleKind
 from hoaconv.engine.stages.running import Planes, Running
 from hoaconv.engine.stages.scan import ScanKind
 from hoaconv.engine.stages.sink import HoldKind, SinkKind
-from hoaconv.engine.stages.source import LayeredKind, SourceKind
+from hoaconv.engine.stages.source import SourceKind
 from hoaconv.engine.stages.stage import At, Counts, Found, Place, Stage
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Writer
+from hoaconv.engine.contract import Pieces, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane
 from hoaconv.engine.stages.taps import Round, Tap
@@ -26,6 +26,10 @@ class Running:
         For each stage, the most of its planes that live at once.
     ahead
         Planes that are decoded ahead.
+    next_layer
+        Whether layers are decoded while the last one is given: see `Economy`.
+    pieces
+        By source, where its layers wait; none for a source whose layers are held in memory.
     early
         By source, the folds that see its planes as they are decoded.
     lenders
@@ -43,6 +47,8 @@ class Running:
     readers: tuple[tuple[int, ...], ...] = ()
     kept: Sequence[int] = ()
     ahead: int = 1
+    next_layer: bool = False
+    pieces: dict[int, Pieces] = field(default_factory=dict)
     early: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     lenders: Mapping[int, int] = field(default_factory=dict)
     writers: dict[int, Writer] = field(default_factory=dict)

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from hoaconv.engine import machine
 from hoaconv.engine.bands import bands
-from hoaconv.engine.contract import LayeredSource, Source, Use
-from hoaconv.engine.layered import tickets
+from hoaconv.engine.contract import Source, Use
 from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.engine.stages.kind import Kind, Share
@@ -20,7 +19,7 @@ from hoaconv.engine.stages.taps import Tap
 from hoaconv.engine.stages.trial import TooLargeError, Trial, Tried, rows_of, timed
 from hoaconv.engine.stream import ahead, initialize, map
 
-__all__ = ["LayeredKind", "SourceKind"]
+__all__ = ["Decode", "SourceKind"]
 
 Decode = Callable[[Plane], None]
 """Decodes one plane into an array (y, x)."""
@@ -44,7 +43,7 @@ class SourceKind(Kind[Source]):
         return part.spec
 
     def uses(self, at: At[Source], share: Share) -> Iterator[Use]:
-        """Count planes ahead and kept, what decoders hold, and a layer being read."""
+        """Count planes ahead and kept, and what decoders hold."""
         source, spec, who = at.part, at.given, str(at.part)
         decoders = min(share.workers, share.ahead + 1, spec.planes)
         planes = min(share.ahead + share.kept, spec.planes - min(share.lent, spec.planes))
@@ -67,9 +66,9 @@ class SourceKind(Kind[Source]):
         """Return the bytes that reading every plane once takes from disk."""
         return part.stored_bytes
 
-    def begin(self, source: Source, running: Running) -> Iterator[Decode]:  # noqa: ARG002
+    def begin(self, at: At[Source], running: Running) -> Iterator[Decode]:  # noqa: ARG002
         """Return for each plane, in order, how to decode it: to be called once, or dropped."""
-        return (partial(source.read, z) for z in count())
+        return (partial(at.part.read, z) for z in count())
 
     def together(self, source: Source) -> int:  # noqa: ARG002 - one by one
         """Return how many planes are decoded at once: to read one takes as long as all."""
@@ -77,7 +76,7 @@ class SourceKind(Kind[Source]):
 
     def lower(self, at: At[Source], inputs: list[Planes], running: Running) -> Planes:  # noqa: ARG002
         """Return its planes, decoded ahead and seen by the folds that take any order."""
-        begun = initialize(at.given.planes, _Reading(at, running, self.begin(at.part, running)))
+        begun = initialize(at.given.planes, _Reading(at, running, self.begin(at, running)))
         return map(partial(_seen, running.on_plane), ahead(begun, running.ahead))
 
     def trial(self, at: At[Source], planes: list[Plane], trial: Trial) -> Tried:  # noqa: ARG002
@@ -90,33 +89,6 @@ class SourceKind(Kind[Source]):
             at_once = min(wanted, _possible(source))
             trial.decoded[id(source)] = _decode_some(source, at_once, self.together(source))
         return trial.decoded[id(source)]
-
-
-class LayeredKind(SourceKind):
-    """Answers for sources whose planes lie in layers."""
-
-    name = LayeredSource.kind
-
-    def uses(self, at: At[Source], share: Share) -> Iterator[Use]:
-        """Count the layers being read, too."""
-        yield from super().uses(at, share)
-        if layer := _layered(at.part).layer_bytes(share.workers):
-            yield Use(str(at.part), "the layer being read", layer)
-
-    def begin(self, source: Source, running: Running) -> Iterator[Decode]:
-        """Return tickets to the layers' planes; where each plane is read by itself, readings."""
-        layered = _layered(source)
-        if not layered.is_shared:
-            return super().begin(source, running)
-        return tickets(layered, running.buffers, running.pool.workers)
-
-    def together(self, source: Source) -> int:
-        """Return the planes of a layer."""
-        return _layered(source).thickness
-
-
-def _layered(source: Source) -> LayeredSource:
-    return cast(LayeredSource, source)
 
 
 class _Reading:

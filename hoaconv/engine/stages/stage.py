@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
+from hoaconv.engine.contract import Scratch
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Spec
@@ -101,11 +102,25 @@ class Stage:
 
 @dataclass(frozen=True)
 class At(Generic[P]):
-    """A stage as its kind sees it: position in the sweep, and the specs of the planes it takes."""
+    """A stage as its kind sees it.
+
+    Attributes
+    ----------
+    i
+        Its position in the sweep.
+    inputs
+        The specs of the planes that it takes.
+    workers
+        Threads of the pool.
+    scratch
+        Where something may wait outside memory; None if nothing may.
+    """
 
     i: int
     stage: Stage
     inputs: tuple[Spec, ...]
+    workers: int = 1
+    scratch: Scratch | None = None
 
     @property
     def part(self) -> P:
