@@ -47,10 +47,14 @@ class Economy:
     spilled
         Steps of what sinks keep in scratch instead of in memory, the step that saves most first. A
         sink takes no more than its `Sink.spillable`.
+    packed
+        Whether sinks keep in memory, packed, what else would lie there as it is: layers of a
+        pyramid's levels from 1 on. What can't be packed well goes to scratch.
     """
 
     tight: bool = False
     spilled: int = 0
+    packed: bool = False
 
 
 class Source(Part):
@@ -91,6 +95,14 @@ class Source(Part):
         """
         return min(1 + decoders // 4, self.spec.planes - decoders) * self.scratch()
 
+    @property
+    def decodes_slowly(self) -> bool:
+        """Whether a core takes 10 ns or more to decode a byte of a plane, as it does with JP2.
+
+        To pack in memory what waits there (`Economy.packed`) then takes under 1 % of the time.
+        """
+        return False
+
     def choose(self, planes: Sequence[int]) -> "Source":
         """Return these planes alone, in this order, as a source of their own."""
         return Chosen(self, tuple(planes))
@@ -121,6 +133,11 @@ class Chosen(Source):
     def scratch(self) -> int:
         """Return the bytes that the other source holds."""
         return self.source.scratch()
+
+    @property
+    def decodes_slowly(self) -> bool:
+        """Whether the other source decodes slowly."""
+        return self.source.decodes_slowly
 
     def __str__(self) -> str:
         return str(self.source)
@@ -216,6 +233,10 @@ class Sink(Part):
         See `Writer.lend`. The sink counts them in `uses`, so they aren't counted once more.
         """
         return 0
+
+    def packs(self, spec: Spec) -> bool:  # noqa: ARG002 - the parameter is the contract
+        """Return whether `Economy.packed` makes it hold less."""
+        return False
 
     def spillable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """Return the most steps of `Economy.spilled`; each holds less than the one before."""

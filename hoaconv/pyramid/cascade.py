@@ -3,7 +3,8 @@
 A plane is copied into the layer of level 0, or made in it; when a group of planes is whole it is
 downsampled straight into the layer of the next level, and so on; a full layer is written at once.
 Nothing that was written is read again. Where memory is short, a level holds one group of planes,
-and its layer waits in scratch.
+and its layer waits, packed. It comes back in the buffer of level 0, if that has just written a
+layer of its own.
 """
 
 from functools import partial
@@ -15,7 +16,7 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab
 from hoaconv.io.zarr import ArrayWriter
 from hoaconv.kernels.downsample import downsample
-from hoaconv.pyramid.layers import Spilled
+from hoaconv.pyramid.layers import Waiting
 from hoaconv.pyramid.levels import Level
 
 __all__ = ["Cascade"]
@@ -36,8 +37,8 @@ class Cascade:
         How groups of voxels become one: see `hoaconv.kernels.downsample`.
     below
         The next, smaller level and its cascade.
-    spilled
-        Where the layer waits, if not in the buffer.
+    waiting
+        The layer, if it waits packed and not in the buffer.
     """
 
     def __init__(
@@ -48,12 +49,12 @@ class Cascade:
         buffers: Buffers,
         method: str,
         below: "tuple[Level, Cascade] | None" = None,
-        spilled: Spilled | None = None,
+        waiting: Waiting | None = None,
     ) -> None:
         self._array, self._pool, self._buffers, self._method = array, pool, buffers, method
         self._step = below[0].step if below else (1, 1, 1)
         self._below = below[1] if below else None
-        self._spilled = spilled
+        self._waiting = waiting
         self._room = (planes, *array.spec.shape[1:])
         self._held: Slab | None = None
         self._lock = Lock()
@@ -66,7 +67,7 @@ class Cascade:
         depth, group = self._array.spec.unit[0], self._step[0]
         same_layer = z // depth == self.planes // depth
         begun = self.planes // group * group  # the planes before are downsampled
-        if self._spilled or not same_layer or z - self._room[0] >= begun:
+        if self._waiting or not same_layer or z - self._room[0] >= begun:
             return None
         self._lent.add(z)
         slot: Plane = self._layer[z % len(self._layer)]
@@ -90,22 +91,30 @@ class Cascade:
             cells = slice(-(-rows.start // fy), -(-rows.stop // fy))
             self._shrink((*self._newest(count - 1), plane), count, cells)
 
-    def advance(self) -> None:
-        """Go on: the plane in `slot` is whole and downsampled. Write what is complete."""
+    def advance(self, room: Slab | None = None) -> None:
+        """Go on: the plane in `slot` is whole and downsampled. Write what is complete.
+
+        Parameters
+        ----------
+        room
+            Memory (voxels,) in which layers that wait come back; by default the buffer of this
+            level, for the levels below: see `Layers.borrows`.
+        """
         completed = self._completes()
-        if self._spilled:
-            self._spilled.put(self.planes, self.slot())
+        if self._waiting:
+            self._waiting.put(self.planes, self.slot())
         self._lent.discard(self.planes)
         self.planes += 1
         planes, depth = self._array.spec.shape[0], self._array.spec.unit[0]
-        if completed and self._below:
-            self._below.fill()
+        room = self._layer.reshape(-1) if room is None else room
         if self.planes == planes or self.planes % depth == 0:
-            self._write((self.planes - 1) % depth + 1)
+            self._write((self.planes - 1) % depth + 1, room)
+        if completed and self._below:
+            self._below.fill(room)  # after writing, for what comes back overwrites the buffer
         if self.planes == planes:
-            self._held = None
+            self._held = self._waiting = None
 
-    def fill(self) -> None:
+    def fill(self, room: Slab | None = None) -> None:
         """Downsample the plane that was made in `slot`, then go on as `advance` does."""
         count = self._completes()
         if count and self._below:
@@ -116,7 +125,7 @@ class Cascade:
                 partial(self._shrink, planes, count),
                 bands(len(self._below.slot()), size),
             )
-        self.advance()
+        self.advance(room)
 
     def slot(self) -> Plane:
         """Return the place of the next plane."""
@@ -153,11 +162,11 @@ class Cascade:
         taken = tuple(plane[cells.start * fy : cells.stop * fy] for plane in filled)
         downsample(self._method, taken, count, fy, fx, self._below.slot()[cells])
 
-    def _write(self, count: int) -> None:
+    def _write(self, count: int, room: Slab) -> None:
         """Write the layer's last `count` planes, which are whole."""
         z = self.planes - count
-        if self._spilled:
-            self._spilled.write(z, count)
+        if self._waiting:
+            self._waiting.write(z, count, room)
             return
         start = z % len(self._layer)
         layer = self._layer[start : start + count]

@@ -13,17 +13,18 @@ import numpy as np
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Economy, Fold, Sink, Use, Writer
 from hoaconv.engine.pool import Pool
-from hoaconv.engine.spec import Plane, Spec
+from hoaconv.engine.spec import Plane, Slab, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
+from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.zarr import ArrayWriter, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.cascade import Cascade
-from hoaconv.pyramid.layers import Layers, Spilled
+from hoaconv.pyramid.layers import Layers, Waiting
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
 from hoaconv.pyramid.trial import packed_bytes, trial_seconds
@@ -102,7 +103,8 @@ class OmeZarr(Sink):
     def layers(self, spec: Spec, economy: Economy) -> Layers:
         """Return the layers of all levels, of which as many are spilled as save memory."""
         layers = _in_memory(self, spec)
-        return replace(layers, spilled=min(economy.spilled, layers.spillable))
+        spilled = min(economy.spilled, layers.spillable)
+        return replace(layers, spilled=spilled, packed=economy.packed)
 
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         """Count the layers of all levels, and the workspace of downsampling."""
@@ -123,6 +125,11 @@ class OmeZarr(Sink):
         """Return how many levels' layers may wait in scratch, the largest first."""
         return self.layers(spec, Economy()).spillable
 
+    def packs(self, spec: Spec) -> bool:
+        """Return whether less is held while layers of the levels from 1 on wait packed."""
+        packed = self.layers(spec, Economy(packed=True))
+        return packed.held < self.layers(spec, Economy()).held
+
     def spills(self, spec: Spec, economy: Economy) -> str:
         """Return which layers wait in scratch."""
         count = self.layers(spec, economy).spilled
@@ -131,11 +138,11 @@ class OmeZarr(Sink):
 
     @property
     def scratch_place(self) -> Path:
-        """The folder in or under which layers wait."""
+        """The folder in or under which layers wait that don't in memory."""
         return self.scratch or self.path
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:
-        """Return the bytes of a layer of each spilled level, as if none were smaller packed."""
+        """Return the bytes of layers that don't wait in memory, as if none were smaller packed."""
         return self.layers(spec, economy).scratch_bytes
 
     def files(self, spec: Spec) -> int:
@@ -234,7 +241,8 @@ class OmeZarrWriter(Writer):
             for i, array in enumerate(self._layers.arrays)
         ]
         self._scratch = ScratchFolder.of(sink.path, sink.scratch).open()
-        self._room = buffers.take((self._layers.room,), spec.dtype)
+        own = self._layers.room
+        self._room: Slab | None = buffers.take((own,), spec.dtype) if own else None
         self._top = self._cascade()
         self._claim: Claim | None = None  # a label lies in the image's folder, which it claims
         if not sink.is_label:
@@ -250,11 +258,13 @@ class OmeZarrWriter(Writer):
         array, layers, given = self._arrays[i], self._layers, (self._pool, self._buffers)
         last = i + 1 == len(self._levels)
         below = None if last else (self._levels[i + 1], self._cascade(i + 1))
-        spilled = None
-        if i < layers.spilled:
-            file = self._scratch.file(f"level-{i}")
-            spilled = Spilled(array, file, self._room, self._pool)
-        return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, spilled)
+        waiting = Waiting(array, self._packed(i), self._pool) if layers.waits(i) else None
+        return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, waiting)
+
+    def _packed(self, i: int) -> PackedFile | PackedMemory:
+        """Return the place where the layer of level `i` waits."""
+        file, nbytes = self._scratch.file(f"level-{i}"), self._layers.packed_bytes(i)
+        return PackedMemory(nbytes, file, self._buffers) if nbytes else file
 
     def lend(self, z: int) -> Plane | None:
         """Return its slot in the layer, if that is free."""
@@ -272,9 +282,11 @@ class OmeZarrWriter(Writer):
     def advance(self) -> None:
         """Go on to the next plane: this one is taken, or was lent its slot."""
         if self._top.filled:
-            self._top.fill()
+            self._top.fill(self._room)
         else:
-            self._top.advance()
+            self._top.advance(self._room)
+        if self._top.planes == self._spec.planes:
+            self._room = None
 
     def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
         """Write the metadata, the image's own last. Return a row a level, files and bytes."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from threading import Barrier, Lock
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -124,6 +125,9 @@ def test_what_is_left_out_is_not_decoded_and_planes_are_chosen_again() -> None:
     assert list(twice.planes) == [10, 22, 19]
     assert source.choose(range(4)).stored_bytes == source.stored_bytes // 6
     assert str(twice) == "layered"
+    assert not twice.decodes_slowly
+    with patch.object(Layered, "decodes_slowly", True):
+        assert twice.decodes_slowly
 
 
 @pytest.mark.parametrize("left", range(0, 12, 3))

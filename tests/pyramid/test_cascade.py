@@ -1,6 +1,10 @@
-"""Planes made in their slots, as early as they are lent, give the same levels as copied ones."""
+"""Planes made in their slots, as early as they are lent, give the same levels as copied ones.
+
+So do layers that wait packed, and come back in the memory of these slots.
+"""
 
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,8 +15,9 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.pool import Pool
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
+from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.pyramid.cascade import Cascade
-from hoaconv.pyramid.layers import Layers
+from hoaconv.pyramid.layers import Layers, Waiting
 from hoaconv.pyramid.levels import Level
 
 pytestmark = pytest.mark.one_python
@@ -30,9 +35,11 @@ class Recorded:
     def __post_init__(self) -> None:
         self.volume = np.zeros(self.spec.shape, self.spec.dtype)
 
-    def write_layer(self, z, layer) -> None:
-        assert not self.volume[z : z + len(layer)].any()
-        self.volume[z : z + len(layer)] = layer
+    def write_layer(self, z, layer, y=0, x=0) -> None:
+        _, height, width = layer.shape
+        there = self.volume[z : z + len(layer), y : y + height, x : x + width]
+        assert not there.any()
+        there[...] = layer
 
 
 def array_of(shape, depth) -> Recorded:
@@ -52,18 +59,29 @@ def greatest(volume, group):
     depth=st.integers(1, 9),
     group=st.integers(1, 4),
     ahead=st.integers(0, 12),
+    below_depth=st.integers(1, 9),
+    waits=st.booleans(),
 )
-def test_slots_are_lent_as_soon_as_they_are_free_and_no_sooner(planes, depth, group, ahead) -> None:
+def test_slots_are_lent_as_soon_as_they_are_free_and_no_sooner(
+    tmp_path_factory, planes, depth, group, ahead, below_depth, waits
+) -> None:
     rng = np.random.default_rng(planes)
     volume = rng.integers(1, 60000, (planes, EDGE, EDGE)).astype(np.uint16)
     arrays = (
         array_of(volume.shape, depth),
-        array_of((-(-planes // group), EDGE // 2, EDGE // 2), depth),
+        array_of((-(-planes // group), EDGE // 2, EDGE // 2), below_depth),
     )
     layers = Layers(tuple(array.spec for array in arrays), (group, 1))
-    with Pool(1) as pool:
-        given_ = (pool, Buffers(), "max")
-        below = Cascade(arrays[1], layers.planes(1), *given_)
+    with (
+        Pool(1) as pool,
+        patch.object(Layers, "waits", lambda _, i: waits and i == 1),
+    ):
+        buffers = Buffers()
+        given_ = (pool, buffers, "max")
+        file = PackedFile(tmp_path_factory.mktemp("scratch") / "file")
+        waiting = Waiting(arrays[1], PackedMemory(100, file, buffers), pool) if waits else None
+        room = np.empty(layers.room, np.uint16) if layers.room else None
+        below = Cascade(arrays[1], layers.planes(1), *given_, None, waiting)
         level = Level(arrays[1].spec.shape, (group, 2, 2), (group, 2, 2))
         top = Cascade(arrays[0], layers.planes(0), *given_, (level, below))
         lent = asked = 0
@@ -75,10 +93,11 @@ def test_slots_are_lent_as_soon_as_they_are_free_and_no_sooner(planes, depth, gr
                     lent += 1
             asked = max(asked, min(z + ahead + 1, planes))
             if top.filled:
-                top.fill()
+                top.fill(room)
             else:
                 top.take(volume[z], slice(0, EDGE))
-                top.advance()
+                top.advance(room)
+        file.remove()
     in_layer = sum(z // depth == max(0, z - ahead) // depth for z in range(planes))
     assert lent == in_layer if depth % group == 0 else lent <= in_layer
     assert np.array_equal(arrays[0].volume, volume)

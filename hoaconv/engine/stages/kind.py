@@ -184,6 +184,14 @@ class Kind(ABC, Generic[P]):
         """Return the bytes that a worker holds while it reads a plane, besides the plane."""
         return 0
 
+    def decodes_slowly(self, part: P) -> bool:  # noqa: ARG002 - as above
+        """Return whether decoding its planes takes so long that packing adds under 1 % to it."""
+        return False
+
+    def packs(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
+        """Return whether `Economy.packed` makes it hold less."""
+        return False
+
     def spillable(self, at: At[P]) -> int:  # noqa: ARG002 - as above
         """Return how many steps of `Economy.spilled` it can take."""
         return 0

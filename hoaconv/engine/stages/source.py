@@ -59,6 +59,10 @@ class SourceKind(Kind[Source]):
         """Return the bytes that a worker holds while it reads a plane, besides the plane."""
         return part.scratch()
 
+    def decodes_slowly(self, part: Source) -> bool:
+        """Return whether the source decodes slowly."""
+        return part.decodes_slowly
+
     def bytes_read(self, part: Source) -> int:
         """Return the bytes that reading every plane once takes from disk."""
         return part.stored_bytes
