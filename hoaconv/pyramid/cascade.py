@@ -3,8 +3,8 @@
 A plane is copied into the layer of level 0, or made in it; when a group of planes is whole it is
 downsampled straight into the layer of the next level, and so on; a full layer is written at once.
 Nothing that was written is read again. Where memory is short, a level holds one group of planes,
-and its layer waits, packed. It comes back in the buffer of level 0, if that has just written a
-layer of its own.
+and its layer waits, packed. Levels from 1 on then hold least if a layer of level 0 is downsampled
+only when it has been written: planes made of it lie where it was.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab
 from hoaconv.io.zarr import ArrayWriter
 from hoaconv.kernels.downsample import downsample
-from hoaconv.pyramid.layers import Waiting
+from hoaconv.pyramid.layers import Room, Waiting
 from hoaconv.pyramid.levels import Level
 
 __all__ = ["Cascade"]
@@ -39,6 +39,9 @@ class Cascade:
         The next, smaller level and its cascade.
     waiting
         The layer, if it waits packed and not in the buffer.
+    late
+        Whether a layer is downsampled when it has been written, in memory of its own: see
+        `Layers.late`.
     """
 
     def __init__(
@@ -50,11 +53,13 @@ class Cascade:
         method: str,
         below: "tuple[Level, Cascade] | None" = None,
         waiting: Waiting | None = None,
+        *,
+        late: bool = False,
     ) -> None:
         self._array, self._pool, self._buffers, self._method = array, pool, buffers, method
         self._step = below[0].step if below else (1, 1, 1)
         self._below = below[1] if below else None
-        self._waiting = waiting
+        self._waiting, self._late = waiting, late
         self._room = (planes, *array.spec.shape[1:])
         self._held: Slab | None = None
         self._lock = Lock()
@@ -91,41 +96,52 @@ class Cascade:
             cells = slice(-(-rows.start // fy), -(-rows.stop // fy))
             self._shrink((*self._newest(count - 1), plane), count, cells)
 
-    def advance(self, room: Slab | None = None) -> None:
+    def advance(self, room: Room) -> None:
         """Go on: the plane in `slot` is whole and downsampled. Write what is complete.
 
         Parameters
         ----------
         room
-            Memory (voxels,) in which layers that wait come back; by default the buffer of this
-            level, for the levels below: see `Layers.borrows`.
+            Where layers that wait come back, unless this level is `late`.
         """
         completed = self._completes()
         if self._waiting:
-            self._waiting.put(self.planes, self.slot())
+            self._waiting.put(self.planes, self.slot(), room)
         self._lent.discard(self.planes)
         self.planes += 1
         planes, depth = self._array.spec.shape[0], self._array.spec.unit[0]
-        room = self._layer.reshape(-1) if room is None else room
-        if self.planes == planes or self.planes % depth == 0:
-            self._write((self.planes - 1) % depth + 1, room)
         if completed and self._below:
-            self._below.fill(room)  # after writing, for what comes back overwrites the buffer
+            self._below.fill(room)
+        if self.planes == planes or self.planes % depth == 0:
+            count = (self.planes - 1) % depth + 1
+            self._write(count, room)
+            if self._late:
+                self._fill_below(count)
         if self.planes == planes:
             self._held = self._waiting = None
 
-    def fill(self, room: Slab | None = None) -> None:
+    def fill(self, room: Room) -> None:
         """Downsample the plane that was made in `slot`, then go on as `advance` does."""
         count = self._completes()
-        if count and self._below:
-            planes = (*self._newest(count - 1), self.slot())
-            size = max(1, BAND_ROWS // self._step[1])
-            self._pool.map(
-                "downsample",
-                partial(self._shrink, planes, count),
-                bands(len(self._below.slot()), size),
-            )
+        if count:
+            self._downsample((*self._newest(count - 1), self.slot()), count)
         self.advance(room)
+
+    def _fill_below(self, count: int) -> None:
+        """Downsample the layer, its last `count` planes; its memory is then the room."""
+        layer, group, room = self._layer[:count], self._step[0], Room(self._layer.reshape(-1))
+        for z in range(0, count, group):
+            planes = tuple(layer[z : z + group])
+            self._downsample(planes, len(planes))
+            if self._below:
+                self._below.fill(room)
+
+    def _downsample(self, planes: tuple[Plane, ...], count: int) -> None:
+        """Downsample a group of planes into the next level's slot, on all threads."""
+        if self._below:
+            size = max(1, BAND_ROWS // self._step[1])
+            shrink = partial(self._shrink, planes, count)
+            self._pool.map("downsample", shrink, bands(len(self._below.slot()), size))
 
     def slot(self) -> Plane:
         """Return the place of the next plane."""
@@ -142,7 +158,7 @@ class Cascade:
 
     def _completes(self) -> int:
         """Return the planes of the group that the plane in `slot` completes, else 0."""
-        if self._below is None:
+        if self._below is None or self._late:
             return 0
         count = self.planes % self._step[0] + 1
         last = self.planes + 1 == self._array.spec.shape[0]
@@ -162,7 +178,7 @@ class Cascade:
         taken = tuple(plane[cells.start * fy : cells.stop * fy] for plane in filled)
         downsample(self._method, taken, count, fy, fx, self._below.slot()[cells])
 
-    def _write(self, count: int, room: Slab) -> None:
+    def _write(self, count: int, room: Room) -> None:
         """Write the layer's last `count` planes, which are whole."""
         z = self.planes - count
         if self._waiting:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Economy, Fold, Sink, Use, Writer
 from hoaconv.engine.pool import Pool
-from hoaconv.engine.spec import Plane, Slab, Spec
+from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
@@ -24,7 +24,7 @@ from hoaconv.io.zarr import ArrayWriter, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.cascade import Cascade
-from hoaconv.pyramid.layers import Layers, Waiting
+from hoaconv.pyramid.layers import Layers, Room, Waiting
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
 from hoaconv.pyramid.trial import packed_bytes, trial_seconds
@@ -241,8 +241,7 @@ class OmeZarrWriter(Writer):
             for i, array in enumerate(self._layers.arrays)
         ]
         self._scratch = ScratchFolder.of(sink.path, sink.scratch).open()
-        own = self._layers.room
-        self._room: Slab | None = buffers.take((own,), spec.dtype) if own else None
+        self._room = Room(buffers.take((self._layers.room,), spec.dtype))
         self._top = self._cascade()
         self._claim: Claim | None = None  # a label lies in the image's folder, which it claims
         if not sink.is_label:
@@ -258,13 +257,17 @@ class OmeZarrWriter(Writer):
         array, layers, given = self._arrays[i], self._layers, (self._pool, self._buffers)
         last = i + 1 == len(self._levels)
         below = None if last else (self._levels[i + 1], self._cascade(i + 1))
-        waiting = Waiting(array, self._packed(i), self._pool) if layers.waits(i) else None
-        return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, waiting)
+        waiting = None
+        if layers.waits(i):
+            waiting = Waiting(array, self._packed(i), partial(layers.lasts, i), self._pool)
+        method, late = self._sink.image.method, layers.late and not i
+        return Cascade(array, layers.planes(i), *given, method, below, waiting, late=late)
 
     def _packed(self, i: int) -> PackedFile | PackedMemory:
         """Return the place where the layer of level `i` waits."""
         file, nbytes = self._scratch.file(f"level-{i}"), self._layers.packed_bytes(i)
-        return PackedMemory(nbytes, file, self._buffers) if nbytes else file
+        in_memory = i >= self._layers.spilled
+        return PackedMemory(nbytes, file, self._buffers) if in_memory else file
 
     def lend(self, z: int) -> Plane | None:
         """Return its slot in the layer, if that is free."""
@@ -286,7 +289,7 @@ class OmeZarrWriter(Writer):
         else:
             self._top.advance(self._room)
         if self._top.planes == self._spec.planes:
-            self._room = None
+            self._room = Room(np.empty(0, self._spec.dtype))
 
     def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
         """Write the metadata, the image's own last. Return a row a level, files and bytes."""

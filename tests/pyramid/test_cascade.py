@@ -4,6 +4,7 @@ So do layers that wait packed, and come back in the memory of these slots.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from unittest.mock import patch
 
 import numpy as np
@@ -16,8 +17,9 @@ from hoaconv.engine.pool import Pool
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.packed import PackedFile, PackedMemory
+from hoaconv.pyramid import layers as layers_module
 from hoaconv.pyramid.cascade import Cascade
-from hoaconv.pyramid.layers import Layers, Waiting
+from hoaconv.pyramid.layers import Layers, Room, Waiting
 from hoaconv.pyramid.levels import Level
 
 pytestmark = pytest.mark.one_python
@@ -60,10 +62,10 @@ def greatest(volume, group):
     group=st.integers(1, 4),
     ahead=st.integers(0, 12),
     below_depth=st.integers(1, 9),
-    waits=st.booleans(),
+    packed=st.booleans(),
 )
 def test_slots_are_lent_as_soon_as_they_are_free_and_no_sooner(
-    tmp_path_factory, planes, depth, group, ahead, below_depth, waits
+    tmp_path_factory, planes, depth, group, ahead, below_depth, packed
 ) -> None:
     rng = np.random.default_rng(planes)
     volume = rng.integers(1, 60000, (planes, EDGE, EDGE)).astype(np.uint16)
@@ -71,19 +73,19 @@ def test_slots_are_lent_as_soon_as_they_are_free_and_no_sooner(
         array_of(volume.shape, depth),
         array_of((-(-planes // group), EDGE // 2, EDGE // 2), below_depth),
     )
-    layers = Layers(tuple(array.spec for array in arrays), (group, 1))
-    with (
-        Pool(1) as pool,
-        patch.object(Layers, "waits", lambda _, i: waits and i == 1),
-    ):
-        buffers = Buffers()
+    layers = Layers(tuple(array.spec for array in arrays), (group, 1), packed=packed)
+    tables = patch.object(layers_module, "_places_bytes", return_value=0)
+    with tables, patch.object(layers_module, "SHARE", 0.1), Pool(1) as pool:
+        buffers, room = Buffers(), Room(np.empty(0, np.uint16))
         given_ = (pool, buffers, "max")
         file = PackedFile(tmp_path_factory.mktemp("scratch") / "file")
-        waiting = Waiting(arrays[1], PackedMemory(100, file, buffers), pool) if waits else None
-        room = np.empty(layers.room, np.uint16) if layers.room else None
-        below = Cascade(arrays[1], layers.planes(1), *given_, None, waiting)
+        memory = PackedMemory(layers.packed_bytes(1), file, buffers)
+        waiting = Waiting(arrays[1], memory, partial(layers.lasts, 1), pool)
+        below = Cascade(
+            arrays[1], layers.planes(1), *given_, None, waiting if layers.waits(1) else None
+        )
         level = Level(arrays[1].spec.shape, (group, 2, 2), (group, 2, 2))
-        top = Cascade(arrays[0], layers.planes(0), *given_, (level, below))
+        top = Cascade(arrays[0], layers.planes(0), *given_, (level, below), late=layers.late)
         lent = asked = 0
         for z in range(planes):
             for early in range(asked, min(z + ahead + 1, planes)):
@@ -110,5 +112,5 @@ def test_without_looking_ahead_every_plane_is_lent_its_slot() -> None:
         top = Cascade(array, 8, pool, Buffers(), "max")
         for z in range(20):
             top.lend(z)[...] = z + 1
-            top.fill()
+            top.fill(Room(np.empty(0, np.uint16)))
     assert np.array_equal(array.volume[:, 0, 0], np.arange(1, 21))
