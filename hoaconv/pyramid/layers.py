@@ -65,16 +65,11 @@ class Layers:
 
     def waits(self, i: int) -> bool:
         """Return whether the layer of level `i` waits, packed, in scratch or in memory."""
-        if i < self.spilled or not i or not (self.late or (self.packed and self.spilled)):
-            return i < self.spilled
-        array = self.arrays[i]
-        plane = _plane_bytes(array, array.shape)
-        held = self._group(i) * plane + self._share(i) + _places_bytes(array)
-        return _plane_bytes(array, array.piece_shape) <= MOST and held < self._whole(i) * plane
+        return i < self.spilled or self._shares[i] is not None
 
     def packed_bytes(self, i: int) -> int:
         """Return the bytes of memory for packed planes of level `i`."""
-        return self._share(i) if self.waits(i) and i >= self.spilled else 0
+        return self._shares[i] or 0
 
     @cached_property
     def late(self) -> bool:
@@ -96,7 +91,7 @@ class Layers:
         )
         voxels = prod(first.shape[1:])
         of_a_group = sum(prod(array.shape[1:]) for array, _ in below)
-        of_all = sum((self._whole(0) // f + 2) * prod(array.shape[1:]) for array, f in below)
+        of_all = sum(_most_made(self._whole(0), f) * prod(array.shape[1:]) for array, f in below)
         largest = max(prod(array.piece_shape) for array, _ in below)
         fits = of_a_group <= group * voxels and of_all + largest <= self._whole(0) * voxels
         return whole_groups and in_step and fits
@@ -161,10 +156,22 @@ class Layers:
         end = min((layer + 1) * depth * factor, planes)
         return (end - 1) // own * own // factor
 
-    def _share(self, i: int) -> int:
-        """Return the bytes of memory for packed planes of level `i`, if they wait there."""
+    @cached_property
+    def _shares(self) -> tuple[int | None, ...]:
+        """Bytes of memory for packed planes of each level; None where none wait in memory."""
+        places = range(len(self.arrays))
+        if not self.late and not (self.packed and self.spilled):
+            return (None,) * len(places)
+        return tuple(self._if_less(i) if i >= max(1, self.spilled) else None for i in places)
+
+    def _if_less(self, i: int) -> int | None:
+        """Return the share of a level if it then holds less."""
         array = self.arrays[i]
-        return int(SHARE * self._most_lasting(i) * _plane_bytes(array, array.shape))
+        plane = _plane_bytes(array, array.shape)
+        share = int(SHARE * self._most_lasting(i) * plane)
+        held = self._group(i) * plane + share + _places_bytes(array)
+        fits = _plane_bytes(array, array.piece_shape) <= MOST
+        return share if fits and held < self._whole(i) * plane else None
 
     def _most_lasting(self, i: int) -> int:
         """Return the most planes of level `i` that wait at once: of the first or last layer."""
@@ -200,6 +207,11 @@ class Layers:
         piece = _plane_bytes(array, array.piece_shape) + HEADER
         plane = _plane_bytes(array, array.shape) + HEADER * array.piece_count
         return self._most_lasting(i) * plane - max(0, self.packed_bytes(i) - piece)
+
+
+def _most_made(planes: int, factor: int) -> int:
+    """Return the most planes that so many of level 0, a layer anywhere, complete or begin."""
+    return planes // factor + (2 if planes % factor else 0)
 
 
 def _depth(array: ArraySpec) -> int:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
@@ -102,9 +102,8 @@ class OmeZarr(Sink):
 
     def layers(self, spec: Spec, economy: Economy) -> Layers:
         """Return the layers of all levels, of which as many are spilled as save memory."""
-        layers = _in_memory(self, spec)
-        spilled = min(economy.spilled, layers.spillable)
-        return replace(layers, spilled=spilled, packed=economy.packed)
+        spilled = min(economy.spilled, _layers(self, spec).spillable)
+        return _layers(self, spec, spilled, packed=economy.packed)
 
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         """Count the layers of all levels, and the workspace of downsampling."""
@@ -126,7 +125,7 @@ class OmeZarr(Sink):
         return self.layers(spec, Economy()).spillable
 
     def packs(self, spec: Spec) -> bool:
-        """Return whether less is held while layers of the levels from 1 on wait packed."""
+        """Return whether less is held if layers of the levels from 1 on wait packed."""
         packed = self.layers(spec, Economy(packed=True))
         return packed.held < self.layers(spec, Economy()).held
 
@@ -179,10 +178,10 @@ class OmeZarr(Sink):
 
 
 @lru_cache
-def _in_memory(sink: OmeZarr, spec: Spec) -> Layers:
-    """Return the layers if none is spilled; `fit` asks hundreds of times."""
+def _layers(sink: OmeZarr, spec: Spec, spilled: int = 0, *, packed: bool = False) -> Layers:
+    """Return the layers if so many levels are spilled; `fit` asks hundreds of times."""
     groups = (*(level.step[0] for level in sink.levels(spec)[1:]), 1)
-    return Layers(sink.arrays(spec), groups)
+    return Layers(sink.arrays(spec), groups, spilled, packed)
 
 
 def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, int]:

@@ -244,6 +244,14 @@ CASES = {
 }
 
 
+NOTHING_TO_GAIN = ("one pixel", "factors of 3")
+"""Levels that are as large as level 0, groups that do not fill a layer."""
+
+
+def spec_of(volume):
+    return Spec(volume.shape, volume.dtype)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_packed_layers_hold_the_same_voxels(tmp_path, case) -> None:
     options = {"shape": (40, 80, 96), "chunks": (8, 16, 16), "many": (), **CASES[case]}
@@ -251,6 +259,8 @@ def test_packed_layers_hold_the_same_voxels(tmp_path, case) -> None:
     for packed in (False, True):
         held, counted = write(sink_of(tmp_path / str(packed), **options), volume, 0, packed)
         assert held <= counted
+    layers = sink_of(tmp_path, **options).layers(spec_of(volume), Economy(packed=True))
+    assert layers.late == (case not in NOTHING_TO_GAIN)
     all_equal(levels_of(tmp_path / "False"), levels_of(tmp_path / "True"))
     assert len(levels_of(tmp_path / "True")) > 1
     assert np.array_equal(levels_of(tmp_path / "True")[0], volume)
