@@ -376,3 +376,18 @@ def test_memory_of_layers_is_returned_with_the_last_plane(tmp_path) -> None:
             assert free == buffers.held > 0
             writer.close({})
             writer.release()
+
+
+def test_a_full_disk_ends_a_run_whose_planes_find_no_room_in_memory(tmp_path, monkeypatch) -> None:
+    append = PackedFile.write
+
+    def full(self, data):
+        if self.nbytes:
+            raise StoreError("full")
+        return append(self, data)
+
+    monkeypatch.setattr(PackedFile, "write", full)
+    sink, volume = sink_of(tmp_path / "o.zarr", (8, 16, 16), ()), speckled((64, 128, 128), bits=16)
+    with pytest.raises(StoreError, match="full"):
+        write(sink, volume, 0, packed=True)
+    assert not list(tmp_path.iterdir())
