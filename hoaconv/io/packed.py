@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 import imagecodecs
 import numpy as np
@@ -65,6 +65,9 @@ def _unpack(packed: Bytes, out: np.ndarray[Any, Any]) -> None:
 
 class PackedFile:
     """A file of packed arrays, one after the other; several threads may put and get at once."""
+
+    label: ClassVar[str] = "scratch"
+    """Name of the time that it takes, in reports."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -168,6 +171,8 @@ class PackedMemory:
     beyond
         The file.
     """
+
+    label: ClassVar[str] = "pack"
 
     def __init__(self, nbytes: int, beyond: PackedFile, buffers: Buffers) -> None:
         self.nbytes = nbytes

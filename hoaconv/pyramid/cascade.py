@@ -1,10 +1,10 @@
 """Pyramids while they are written: one layer buffer a level, planes halved as they arrive.
 
-A plane is copied into the layer of level 0, or made in it; when a group of planes is whole it is
-downsampled straight into the layer of the next level, and so on; a full layer is written at once.
-Nothing that was written is read again. Where memory is short, a level holds one group of planes,
-and its layer waits, packed. Levels from 1 on then hold least if a layer of level 0 is downsampled
-only when it has been written: planes made of it lie where it was.
+A plane is copied into the layer of level 0, or made in it. A full layer is written at once, and
+then downsampled, group of planes by group: its buffer is free for what is made of it, and for
+layers of smaller levels that are complete now. Where that can't be (`Layers.late`), a group is
+downsampled as soon as it is whole, straight into the layer of the next level. No file that was
+written is read again. Where memory is short, layers wait packed, or in scratch.
 """
 
 from functools import partial
@@ -16,8 +16,8 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab
 from hoaconv.io.zarr import ArrayWriter
 from hoaconv.kernels.downsample import downsample
-from hoaconv.pyramid.layers import Room, Waiting
 from hoaconv.pyramid.levels import Level
+from hoaconv.pyramid.waiting import Room, Waiting
 
 __all__ = ["Cascade"]
 
@@ -38,7 +38,7 @@ class Cascade:
     below
         The next, smaller level and its cascade.
     waiting
-        The layer, if it waits packed and not in the buffer.
+        The layer, if it waits elsewhere than in the buffer.
     late
         Whether a layer is downsampled when it has been written, in memory of its own: see
         `Layers.late`.

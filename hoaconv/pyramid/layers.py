@@ -1,29 +1,18 @@
-"""Layers of a pyramid's levels while they grow: as planes, packed in memory, or in scratch."""
+"""Memory of a pyramid's layers while they grow: as planes, packed, or in scratch."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import accumulate, pairwise, takewhile
 from math import prod
 from operator import mul
-from threading import Lock
-from typing import Any
-
-import numpy as np
 
 from hoaconv.engine.contract import Use
-from hoaconv.engine.pool import Pool
-from hoaconv.engine.spec import Plane, Slab
 from hoaconv.io.array_spec import ArraySpec
-from hoaconv.io.packed import HEADER, MOST, PackedFile, PackedMemory, packing_bytes
-from hoaconv.io.zarr import ArrayWriter
+from hoaconv.io.packed import HEADER, MOST, packing_bytes
 
-__all__ = ["Layers", "Room", "Waiting"]
+__all__ = ["Layers"]
 
 Shape = tuple[int, int, int]
-
-Voxels = np.ndarray[Any, np.dtype[Any]]
-"""Memory, as an array (voxels,)."""
 
 SHARE = 0.75
 """Bytes of memory for packed planes, as a share of their voxels'; what exceeds it goes to scratch.
@@ -35,8 +24,9 @@ and a noisy phantom; a cut-out of bone, sharp and of 8 bits, takes 0.96."""
 class Layers:
     """The layers of all levels while they grow.
 
-    A level whose layer waits, packed, holds only a group of planes. When the layer is whole, it
-    comes back piece by piece, and is written.
+    A level whose layer waits holds only a group of planes, and memory for planes that wait for the
+    others of their layer. When the layer is whole, it comes back piece by piece, and is written:
+    see `hoaconv.pyramid.waiting`.
 
     Attributes
     ----------
@@ -47,7 +37,7 @@ class Layers:
     spilled
         Levels, from 0 down, whose layers wait in scratch.
     packed
-        Whether layers of the other levels, from 1 on, wait in memory where that holds less.
+        Whether planes of the other levels, from 1 on, wait packed.
     """
 
     arrays: tuple[ArraySpec, ...]
@@ -64,11 +54,11 @@ class Layers:
         return self._group(i) if self.waits(i) else self._whole(i)
 
     def waits(self, i: int) -> bool:
-        """Return whether the layer of level `i` waits, packed, in scratch or in memory."""
+        """Return whether the layer of level `i` waits, in scratch or in memory, not in a buffer."""
         return i < self.spilled or self._shares[i] is not None
 
-    def packed_bytes(self, i: int) -> int:
-        """Return the bytes of memory for packed planes of level `i`."""
+    def waiting_bytes(self, i: int) -> int:
+        """Return the bytes of memory for planes of level `i` that wait, packed or not."""
         return self._shares[i] or 0
 
     @cached_property
@@ -80,7 +70,7 @@ class Layers:
         these layers come back. That takes a buffer of one layer that whole groups fill, levels that
         complete layers only together with level 0, and planes that shrink enough.
         """
-        if not self.packed or self.spilled or len(self.arrays) == 1:
+        if self.spilled or len(self.arrays) == 1:
             return False
         first, group = self.arrays[0], self.groups[0]
         whole_groups = first.unit[0] % group == 0 or first.shape[0] <= first.unit[0]
@@ -126,19 +116,19 @@ class Layers:
 
     def uses(self, who: str, workers: int) -> tuple[Use, ...]:
         """Count the buffers of all levels, packed layers, and pieces on their way in and out."""
-        buffers = tuple(self._buffer(who, i) for i in range(len(self.arrays)))
+        used = [self._buffer(who, i) for i in range(len(self.arrays))]
         waiting = [self.arrays[i] for i in self._waiting]
-        if not waiting:
-            return buffers
-        back = self.room * self.arrays[0].dtype.itemsize
-        planes = (_plane_bytes(array, array.piece_shape) for array in waiting)
-        packing = (workers + 1) * packing_bytes(max(planes))
         places = sum(map(_places_bytes, waiting))
-        return (
-            *buffers,
-            *([Use(who, "a piece of a layer, back from scratch", back)] if back else []),
-            Use(who, f"packing in {workers + 1} threads", packing + places),
-        )
+        if places:
+            used.append(Use(who, "where planes lie", places))
+        if self.room:
+            back = self.room * self.arrays[0].dtype.itemsize
+            used.append(Use(who, "a piece of a layer, back from scratch", back))
+        if waiting and (self.packed or self.spilled):
+            piece = max(_plane_bytes(array, array.piece_shape) for array in waiting)
+            packing = (workers + 1) * packing_bytes(piece)
+            used.append(Use(who, f"packing in {workers + 1} threads", packing))
+        return tuple(used)
 
     @property
     def _waiting(self) -> list[int]:
@@ -158,7 +148,7 @@ class Layers:
 
     @cached_property
     def _shares(self) -> tuple[int | None, ...]:
-        """Bytes of memory for packed planes of each level; None where none wait in memory."""
+        """Bytes of memory for planes of each level that wait; None where none wait in memory."""
         places = range(len(self.arrays))
         if not self.late and not (self.packed and self.spilled):
             return (None,) * len(places)
@@ -168,7 +158,7 @@ class Layers:
         """Return the share of a level if it then holds less."""
         array = self.arrays[i]
         plane = _plane_bytes(array, array.shape)
-        share = int(SHARE * self._most_lasting(i) * plane)
+        share = int((SHARE if self.packed else 1) * self._most_lasting(i) * plane)
         held = self._group(i) * plane + share + _places_bytes(array)
         fits = _plane_bytes(array, array.piece_shape) <= MOST
         return share if fits and held < self._whole(i) * plane else None
@@ -191,11 +181,14 @@ class Layers:
         return min(depth * -(-group // depth), array.shape[0])
 
     def _buffer(self, who: str, i: int) -> Use:
-        planes, array, packed = self.planes(i), self.arrays[i], self.packed_bytes(i)
+        planes, array = self.planes(i), self.arrays[i]
         kind = "planes, a layer"
-        if self.waits(i):
-            kind = "planes, and a packed layer" if packed else "planes, of a layer in scratch"
-        size = planes * _plane_bytes(array, array.shape) + packed
+        if i < self.spilled:
+            kind = "planes, of a layer in scratch"
+        elif self.waits(i):
+            waiting = self._most_lasting(i)
+            kind = f"planes, and {waiting} packed" if self.packed else f"planes, and {waiting} more"
+        size = planes * _plane_bytes(array, array.shape) + self.waiting_bytes(i)
         return Use(who, f"level {i}, {planes} {kind}", size)
 
     def _scratch_bytes(self, i: int) -> int:
@@ -203,10 +196,12 @@ class Layers:
 
         The end of the memory of packed planes stays free where the next piece is larger.
         """
+        if i >= self.spilled and not self.packed:
+            return 0
         array = self.arrays[i]
         piece = _plane_bytes(array, array.piece_shape) + HEADER
         plane = _plane_bytes(array, array.shape) + HEADER * array.piece_count
-        return self._most_lasting(i) * plane - max(0, self.packed_bytes(i) - piece)
+        return self._most_lasting(i) * plane - max(0, self.waiting_bytes(i) - piece)
 
 
 def _most_made(planes: int, factor: int) -> int:
@@ -226,88 +221,3 @@ def _plane_bytes(array: ArraySpec, shape: Shape) -> int:
 def _places_bytes(array: ArraySpec) -> int:
     """Return the bytes of the table of places of a layer's packed pieces."""
     return 16 * array.unit[0] * array.piece_count
-
-
-class Room:
-    """Memory (voxels,) for layers that come back; each piece lies at its end.
-
-    All pieces of all levels come back in the same memory: were it taken anew for each, there would
-    be two, since whoever stores a piece lets go of it a little late.
-    """
-
-    def __init__(self, memory: Voxels) -> None:
-        self._memory, self._used = memory, 0
-        self._lock = Lock()
-
-    def slab(self, shape: Shape) -> Slab:
-        """Return the place of a piece."""
-        return self._memory[len(self._memory) - prod(shape) :].reshape(shape)
-
-    def keep(self, rows: Plane) -> int:
-        """Copy part of a plane to the beginning, behind what is there; return its first voxel."""
-        with self._lock:
-            start, self._used = self._used, self._used + rows.size
-        self.kept(start, rows.shape)[...] = rows
-        return start
-
-    def kept(self, start: int, shape: tuple[int, int]) -> Plane:
-        """Return the part of a plane that begins at this voxel."""
-        return self._memory[start : start + prod(shape)].reshape(shape)
-
-
-class Waiting:
-    """The layer of one level, packed.
-
-    Parameters
-    ----------
-    array
-        Where it goes when it is whole.
-    packed
-        Where it waits.
-    lasts
-        Returns for a plane whether it has to wait there. One that doesn't is kept in the room, in
-        which its layer comes back: see `Layers.late`.
-    """
-
-    def __init__(
-        self,
-        array: ArrayWriter,
-        packed: PackedFile | PackedMemory,
-        lasts: Callable[[int], bool],
-        pool: Pool,
-    ) -> None:
-        self._array, self._packed, self._lasts, self._pool = array, packed, lasts, pool
-        self._label = "scratch" if isinstance(packed, PackedFile) else "pack"
-        self._depth, self._pieces = array.spec.unit[0], array.spec.pieces
-        self._places = np.zeros((self._depth, len(self._pieces), 2), np.int64)
-
-    def put(self, z: int, plane: Plane, room: Room) -> None:
-        """Take the next plane, which is whole; it may be changed afterwards."""
-        put = partial(self._pack if self._lasts(z) else self._keep, room, z % self._depth, plane)
-        self._pool.map(self._label, put, range(len(self._pieces)))
-
-    def write(self, z: int, count: int, room: Room) -> None:
-        """Write the layer's `count` planes, `z` and those after it; then it is empty."""
-        for piece in range(len(self._pieces)):
-            self._write(z, count, piece, room)
-        self._packed.clear()
-
-    def _pack(self, _: Room, slot: int, plane: Plane, piece: int) -> None:
-        self._places[slot, piece] = self._packed.put(plane[self._pieces[piece]])
-
-    def _keep(self, room: Room, slot: int, plane: Plane, piece: int) -> None:
-        self._places[slot, piece] = room.keep(plane[self._pieces[piece]]), 0
-
-    def _write(self, z: int, count: int, piece: int, room: Room) -> None:
-        rows, columns = self._pieces[piece]
-        slab = room.slab((count, rows.stop - rows.start, columns.stop - columns.start))
-        self._pool.map(self._label, partial(self._get, room, slab, piece), range(count))
-        store = partial(self._array.write_layer, z, slab, rows.start, columns.start)
-        self._pool.timed("store", store)
-
-    def _get(self, room: Room, slab: Slab, piece: int, slot: int) -> None:
-        start, nbytes = self._places[slot, piece].tolist()
-        if nbytes:
-            self._packed.get((start, nbytes), slab[slot])
-        else:
-            slab[slot] = room.kept(start, slab[slot].shape)

@@ -24,10 +24,11 @@ from hoaconv.io.zarr import ArrayWriter, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.cascade import Cascade
-from hoaconv.pyramid.layers import Layers, Room, Waiting
+from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
 from hoaconv.pyramid.trial import packed_bytes, trial_seconds
+from hoaconv.pyramid.waiting import Room, Waiting
 
 __all__ = ["OmeZarr", "record"]
 
@@ -258,15 +259,19 @@ class OmeZarrWriter(Writer):
         below = None if last else (self._levels[i + 1], self._cascade(i + 1))
         waiting = None
         if layers.waits(i):
-            waiting = Waiting(array, self._packed(i), partial(layers.lasts, i), self._pool)
+            waiting = Waiting(array, self._store(i), partial(layers.lasts, i), self._pool)
         method, late = self._sink.image.method, layers.late and not i
         return Cascade(array, layers.planes(i), *given, method, below, waiting, late=late)
 
-    def _packed(self, i: int) -> PackedFile | PackedMemory:
+    def _store(self, i: int) -> PackedFile | PackedMemory | Room:
         """Return the place where the layer of level `i` waits."""
-        file, nbytes = self._scratch.file(f"level-{i}"), self._layers.packed_bytes(i)
-        in_memory = i >= self._layers.spilled
-        return PackedMemory(nbytes, file, self._buffers) if in_memory else file
+        file, nbytes = self._scratch.file(f"level-{i}"), self._layers.waiting_bytes(i)
+        if i < self._layers.spilled:
+            return file
+        if self._layers.packed:
+            return PackedMemory(nbytes, file, self._buffers)
+        dtype = self._spec.dtype
+        return Room(self._buffers.take((nbytes // dtype.itemsize,), dtype))
 
     def lend(self, z: int) -> Plane | None:
         """Return its slot in the layer, if that is free."""

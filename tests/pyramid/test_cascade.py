@@ -19,8 +19,9 @@ from hoaconv.io.compressor import Compressor
 from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.pyramid import layers as layers_module
 from hoaconv.pyramid.cascade import Cascade
-from hoaconv.pyramid.layers import Layers, Room, Waiting
+from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level
+from hoaconv.pyramid.waiting import Room, Waiting
 
 pytestmark = pytest.mark.one_python
 
@@ -79,8 +80,10 @@ def test_slots_are_lent_as_soon_as_they_are_free_and_no_sooner(
         buffers, room = Buffers(), Room(np.empty(0, np.uint16))
         given_ = (pool, buffers, "max")
         file = PackedFile(tmp_path_factory.mktemp("scratch") / "file")
-        memory = PackedMemory(layers.packed_bytes(1), file, buffers)
-        waiting = Waiting(arrays[1], memory, partial(layers.lasts, 1), pool)
+        nbytes = layers.waiting_bytes(1)
+        plain = Room(buffers.take((nbytes // 2,), np.uint16))
+        store = PackedMemory(nbytes, file, buffers) if packed else plain
+        waiting = Waiting(arrays[1], store, partial(layers.lasts, 1), pool)
         below = Cascade(
             arrays[1], layers.planes(1), *given_, None, waiting if layers.waits(1) else None
         )
