@@ -48,8 +48,8 @@ class Economy:
         Steps of what sinks keep in scratch instead of in memory, the step that saves most first. A
         sink takes no more than its `Sink.spillable`.
     packed
-        Whether sinks keep as little as they can in memory, and that packed: planes of a pyramid's
-        levels from 1 on. What can't be packed well goes to scratch.
+        Whether sinks pack what waits in memory: planes of a pyramid's levels from 1 on. What can't
+        be packed well goes to scratch.
     """
 
     tight: bool = False

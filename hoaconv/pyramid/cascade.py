@@ -1,4 +1,4 @@
-"""Pyramids while they are written: one layer buffer a level, planes halved as they arrive.
+"""Pyramids while they are written: planes are gathered to layers, and halved layer by layer.
 
 A plane is copied into the layer of level 0, or made in it. A full layer is written at once, and
 then downsampled, group of planes by group: its buffer is free for what is made of it, and for

@@ -126,7 +126,7 @@ class OmeZarr(Sink):
         return self.layers(spec, Economy()).spillable
 
     def packs(self, spec: Spec) -> bool:
-        """Return whether less is held if layers of the levels from 1 on wait packed."""
+        """Return whether less is held if planes of the levels from 1 on wait packed."""
         packed = self.layers(spec, Economy(packed=True))
         return packed.held < self.layers(spec, Economy()).held
 
@@ -142,7 +142,7 @@ class OmeZarr(Sink):
         return self.scratch or self.path
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:
-        """Return the bytes of layers that don't wait in memory, as if none were smaller packed."""
+        """Return the bytes of planes that don't wait in memory, as if none were smaller packed."""
         return self.layers(spec, economy).scratch_bytes
 
     def files(self, spec: Spec) -> int:
