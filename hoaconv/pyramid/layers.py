@@ -124,11 +124,25 @@ class Layers:
         if self.room:
             back = self.room * self.arrays[0].dtype.itemsize
             used.append(Use(who, "a piece of a layer, back from scratch", back))
-        if waiting and (self.packed or self.spilled):
-            piece = max(_plane_bytes(array, array.piece_shape) for array in waiting)
-            packing = (workers + 1) * packing_bytes(piece)
+        packing = max(self._packing(i, workers + 1) for i in range(len(self.arrays)))
+        if packing:
             used.append(Use(who, f"packing in {workers + 1} threads", packing))
         return tuple(used)
+
+    def _packing(self, i: int, threads: int) -> int:
+        """Return the bytes that threads hold while they pack or unpack planes of level `i`.
+
+        Each packs a piece of one plane, or reads back that of another from scratch.
+        """
+        array = self.arrays[i]
+        piece = _plane_bytes(array, array.piece_shape)
+        if i < self.spilled:
+            return threads * packing_bytes(piece)
+        if not self.packed or not self.waiting_bytes(i):
+            return 0
+        return max(
+            min(threads, array.piece_count) * packing_bytes(piece), threads * (piece + HEADER)
+        )
 
     @property
     def _waiting(self) -> list[int]:
