@@ -76,9 +76,9 @@ def test_each_slice_is_decoded_once_and_each_object_written_once(
 def test_metadata_comes_last_and_the_images_own_at_the_very_end(tiffs, tmp_path, monkeypatch):
     written, write_layer, write_json = [], ArrayWriter.write_layer, sink.write_json
 
-    def layer(self, z, planes):
+    def layer(self, z, planes, y=0, x=0):
         written.append("layer")
-        write_layer(self, z, planes)
+        write_layer(self, z, planes, y, x)
 
     def array(self):
         written.append("array")

@@ -48,6 +48,9 @@ class Economy:
     in_parts
         Whether a layered source decodes a layer in parts, which wait in scratch. `next_layer` then
         has no effect.
+    packed
+        Whether sinks pack what waits in memory: planes of a pyramid's levels from 1 on. What can't
+        be packed well goes to scratch.
     """
 
     tight: bool = False
@@ -86,11 +89,6 @@ class Source(Part):
     def scratch(self) -> int:
         """Return the bytes that one worker holds while it reads a plane, besides `out`."""
 
-    @property
-    def decodes_slowly(self) -> bool:
-        """Whether decoding takes so long that packing a seventh of the bytes costs under 1 %."""
-        return False
-
     def freed_bytes(self, decoders: int) -> int:
         """Return the bytes that decoders have freed and the process keeps for the next plane.
 
@@ -99,6 +97,14 @@ class Source(Part):
         planes.
         """
         return min(1 + decoders // 4, self.spec.planes - decoders) * self.scratch()
+
+    @property
+    def decodes_slowly(self) -> bool:
+        """True if a core takes 10 ns or more to decode a byte of a plane, as it does with JP2.
+
+        To pack in memory what waits there (`Economy.packed`) then takes under 1 % of the time.
+        """
+        return False
 
     def choose(self, planes: Sequence[int]) -> "Source":
         """Return these planes alone, in this order, as a source of their own."""
@@ -130,6 +136,11 @@ class Chosen(Source):
     def scratch(self) -> int:
         """Return the bytes that the other source holds."""
         return self.source.scratch()
+
+    @property
+    def decodes_slowly(self) -> bool:
+        """Whether the other source decodes slowly."""
+        return self.source.decodes_slowly
 
     def __str__(self) -> str:
         return str(self.source)
@@ -225,6 +236,10 @@ class Sink(Part):
         See `Writer.lend`. The sink counts them in `uses`, so they aren't counted once more.
         """
         return 0
+
+    def packs(self, spec: Spec) -> bool:  # noqa: ARG002 - the parameter is the contract
+        """Return whether `Economy.packed` makes it hold less."""
+        return False
 
     def spillable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """Return the most steps of `Economy.spilled`; each holds less than the one before."""

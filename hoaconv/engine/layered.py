@@ -167,6 +167,10 @@ class _ChosenLayers(LayeredSource):
     def piece_bytes(self, planes: int) -> int:
         return self.source.piece_bytes(planes)
 
+    @property
+    def decodes_slowly(self) -> bool:
+        return self.source.decodes_slowly
+
     def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
         self.source.read_piece(planes, piece, out)
 

@@ -177,6 +177,7 @@ class Sweep:
             "ahead": self.ahead,
             "lean": self.economy.tight,
             "gathered": self.economy.spilled,
+            "packed": self.economy.packed,
             "scratch_bytes": self.scratch_bytes,
             "bytes_read": self.bytes_read,
             "notes": list(self.reasons),

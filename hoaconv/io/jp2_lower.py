@@ -44,6 +44,11 @@ class LowerJp2Slice(StoredSlice):
     span: tuple[int, int]
     zeros: int | None
 
+    @property
+    def decodes_slowly(self) -> bool:
+        """True, as for a whole slice."""
+        return True
+
     def read(self, out: Plane) -> None:
         """Decode into `out` (y, x) with one thread, which holds the GIL.
 

@@ -52,6 +52,11 @@ class StoredSlice(ABC):
         """Name of this slice in an error message; pages count from 1, as in ImageJ."""
         return str(self.file) if self.page is None else f"{self.file}, page {self.page + 1}"
 
+    @property
+    def decodes_slowly(self) -> bool:
+        """Whether a core takes 10 ns or more to decode a byte of the plane."""
+        return False
+
     @abstractmethod
     def read(self, out: Plane) -> None:
         """Decode into `out`: (y, x), C-contiguous, of this slice's shape and dtype.

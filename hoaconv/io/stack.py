@@ -105,6 +105,11 @@ class Stack(Addressed):
         """Return the most bytes that one worker holds while it reads a plane, besides `out`."""
         return max(stored.scratch for stored in self._slices)
 
+    @property
+    def decodes_slowly(self) -> bool:
+        """Whether all slices take long to decode, such as JP2 without a GPU."""
+        return all(stored.decodes_slowly for stored in self._slices)
+
     def at(self, geometry: Geometry) -> "Stack":
         """Return this volume with another voxel size or origin."""
         placed = copy(self)

@@ -85,7 +85,7 @@ class RunPlan:
         Examples
         --------
         >>> hc.plan("slices/", budget="2GiB").explain().splitlines()[-1]
-        'no planes wait in scratch: every sweep fits the budget whole'
+        'nothing waits in scratch: every sweep fits the budget whole'
         """
         return self.schedule.explain()
 

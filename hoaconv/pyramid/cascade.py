@@ -1,9 +1,10 @@
-"""Pyramids while they are written: one layer buffer a level, planes halved as they arrive.
+"""Pyramids while they are written: planes are gathered to layers, and halved layer by layer.
 
-A plane is copied into the layer of level 0, or made in it; when a group of planes is whole it is
-downsampled straight into the layer of the next level, and so on; a full layer is written at once.
-Nothing that was written is read again. Where memory is short, a level holds one group of planes,
-and its layer waits in scratch.
+A plane is copied into the layer of level 0, or made in it. A full layer is written at once, and
+then downsampled, group of planes by group: its buffer is free for what is made of it, and for
+layers of smaller levels that are complete now. Where that can't be (`Layers.late`), a group is
+downsampled as soon as it is whole, straight into the layer of the next level. No file that was
+written is read again. Where memory is short, layers wait packed, or in scratch.
 """
 
 from functools import partial
@@ -15,8 +16,8 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Slab
 from hoaconv.io.zarr import ArrayWriter
 from hoaconv.kernels.downsample import downsample
-from hoaconv.pyramid.layers import Spilled
 from hoaconv.pyramid.levels import Level
+from hoaconv.pyramid.waiting import Room, Waiting
 
 __all__ = ["Cascade"]
 
@@ -36,8 +37,11 @@ class Cascade:
         How groups of voxels become one: see `hoaconv.kernels.downsample`.
     below
         The next, smaller level and its cascade.
-    spilled
-        Where the layer waits, if not in the buffer.
+    waiting
+        The layer, if it waits elsewhere than in the buffer.
+    late
+        Whether a layer is downsampled when it has been written, in memory of its own: see
+        `Layers.late`.
     """
 
     def __init__(
@@ -48,12 +52,14 @@ class Cascade:
         buffers: Buffers,
         method: str,
         below: "tuple[Level, Cascade] | None" = None,
-        spilled: Spilled | None = None,
+        waiting: Waiting | None = None,
+        *,
+        late: bool = False,
     ) -> None:
         self._array, self._pool, self._buffers, self._method = array, pool, buffers, method
         self._step = below[0].step if below else (1, 1, 1)
         self._below = below[1] if below else None
-        self._spilled = spilled
+        self._waiting, self._late = waiting, late
         self._room = (planes, *array.spec.shape[1:])
         self._held: Slab | None = None
         self._lock = Lock()
@@ -66,7 +72,7 @@ class Cascade:
         depth, group = self._array.spec.unit[0], self._step[0]
         same_layer = z // depth == self.planes // depth
         begun = self.planes // group * group  # the planes before are downsampled
-        if self._spilled or not same_layer or z - self._room[0] >= begun:
+        if self._waiting or not same_layer or z - self._room[0] >= begun:
             return None
         self._lent.add(z)
         slot: Plane = self._layer[z % len(self._layer)]
@@ -90,33 +96,52 @@ class Cascade:
             cells = slice(-(-rows.start // fy), -(-rows.stop // fy))
             self._shrink((*self._newest(count - 1), plane), count, cells)
 
-    def advance(self) -> None:
-        """Go on: the plane in `slot` is whole and downsampled. Write what is complete."""
+    def advance(self, room: Room) -> None:
+        """Go on: the plane in `slot` is whole and downsampled. Write what is complete.
+
+        Parameters
+        ----------
+        room
+            Where layers that wait come back, unless this level is `late`.
+        """
         completed = self._completes()
-        if self._spilled:
-            self._spilled.put(self.planes, self.slot())
+        if self._waiting:
+            self._waiting.put(self.planes, self.slot(), room)
         self._lent.discard(self.planes)
         self.planes += 1
         planes, depth = self._array.spec.shape[0], self._array.spec.unit[0]
         if completed and self._below:
-            self._below.fill()
+            self._below.fill(room)
         if self.planes == planes or self.planes % depth == 0:
-            self._write((self.planes - 1) % depth + 1)
+            count = (self.planes - 1) % depth + 1
+            self._write(count, room)
+            if self._late:
+                self._fill_below(count)
         if self.planes == planes:
-            self._held = None
+            self._held = self._waiting = None
 
-    def fill(self) -> None:
+    def fill(self, room: Room) -> None:
         """Downsample the plane that was made in `slot`, then go on as `advance` does."""
         count = self._completes()
-        if count and self._below:
-            planes = (*self._newest(count - 1), self.slot())
+        if count:
+            self._downsample((*self._newest(count - 1), self.slot()), count)
+        self.advance(room)
+
+    def _fill_below(self, count: int) -> None:
+        """Downsample the layer, its last `count` planes; its memory is then the room."""
+        layer, group, room = self._layer[:count], self._step[0], Room(self._layer.reshape(-1))
+        for z in range(0, count, group):
+            planes = tuple(layer[z : z + group])
+            self._downsample(planes, len(planes))
+            if self._below:
+                self._below.fill(room)
+
+    def _downsample(self, planes: tuple[Plane, ...], count: int) -> None:
+        """Downsample a group of planes into the next level's slot, on all threads."""
+        if self._below:
             size = max(1, BAND_ROWS // self._step[1])
-            self._pool.map(
-                "downsample",
-                partial(self._shrink, planes, count),
-                bands(len(self._below.slot()), size),
-            )
-        self.advance()
+            shrink = partial(self._shrink, planes, count)
+            self._pool.map("downsample", shrink, bands(len(self._below.slot()), size))
 
     def slot(self) -> Plane:
         """Return the place of the next plane."""
@@ -133,7 +158,7 @@ class Cascade:
 
     def _completes(self) -> int:
         """Return the planes of the group that the plane in `slot` completes, else 0."""
-        if self._below is None:
+        if self._below is None or self._late:
             return 0
         count = self.planes % self._step[0] + 1
         last = self.planes + 1 == self._array.spec.shape[0]
@@ -153,11 +178,11 @@ class Cascade:
         taken = tuple(plane[cells.start * fy : cells.stop * fy] for plane in filled)
         downsample(self._method, taken, count, fy, fx, self._below.slot()[cells])
 
-    def _write(self, count: int) -> None:
+    def _write(self, count: int, room: Room) -> None:
         """Write the layer's last `count` planes, which are whole."""
         z = self.planes - count
-        if self._spilled:
-            self._spilled.write(z, count)
+        if self._waiting:
+            self._waiting.write(z, count, room)
             return
         start = z % len(self._layer)
         layer = self._layer[start : start + count]

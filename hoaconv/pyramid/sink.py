@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,17 @@ from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
+from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.zarr import ArrayWriter, write_json
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.cascade import Cascade
-from hoaconv.pyramid.layers import Layers, Spilled
+from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
 from hoaconv.pyramid.trial import packed_bytes, trial_seconds
+from hoaconv.pyramid.waiting import Room, Waiting
 
 __all__ = ["OmeZarr", "record"]
 
@@ -101,8 +103,8 @@ class OmeZarr(Sink):
 
     def layers(self, spec: Spec, economy: Economy) -> Layers:
         """Return the layers of all levels, of which as many are spilled as save memory."""
-        layers = _in_memory(self, spec)
-        return replace(layers, spilled=min(economy.spilled, layers.spillable))
+        spilled = min(economy.spilled, _layers(self, spec).spillable)
+        return _layers(self, spec, spilled, packed=economy.packed)
 
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         """Count the layers of all levels, and the workspace of downsampling."""
@@ -128,6 +130,11 @@ class OmeZarr(Sink):
         waiting = self.levels(spec)[: self.layers(spec, economy).spilled]
         return sum(prod(level.shape) for level in waiting) * spec.dtype.itemsize
 
+    def packs(self, spec: Spec) -> bool:
+        """Return whether less is held if planes of the levels from 1 on wait packed."""
+        packed = self.layers(spec, Economy(packed=True))
+        return packed.held < self.layers(spec, Economy()).held
+
     def spills(self, spec: Spec, economy: Economy) -> str:
         """Return which layers wait in scratch."""
         count = self.layers(spec, economy).spilled
@@ -136,11 +143,11 @@ class OmeZarr(Sink):
 
     @property
     def scratch_place(self) -> Path:
-        """The folder in or under which layers wait."""
+        """The folder in or under which layers wait that don't in memory."""
         return self.scratch or self.path
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:
-        """Return the bytes of a layer of each spilled level, as if none were smaller packed."""
+        """Return the bytes of planes that don't wait in memory, as if none were smaller packed."""
         return self.layers(spec, economy).scratch_bytes
 
     def files(self, spec: Spec) -> int:
@@ -177,10 +184,10 @@ class OmeZarr(Sink):
 
 
 @lru_cache
-def _in_memory(sink: OmeZarr, spec: Spec) -> Layers:
-    """Return the layers if none is spilled; `fit` asks hundreds of times."""
+def _layers(sink: OmeZarr, spec: Spec, spilled: int = 0, *, packed: bool = False) -> Layers:
+    """Return the layers if so many levels are spilled; `fit` asks hundreds of times."""
     groups = (*(level.step[0] for level in sink.levels(spec)[1:]), 1)
-    return Layers(sink.arrays(spec), groups)
+    return Layers(sink.arrays(spec), groups, spilled, packed)
 
 
 def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, int]:
@@ -239,7 +246,7 @@ class OmeZarrWriter(Writer):
             for i, array in enumerate(self._layers.arrays)
         ]
         self._scratch = ScratchFolder.of(sink.path, sink.scratch).open()
-        self._room = buffers.take((self._layers.room,), spec.dtype)
+        self._room = Room(buffers.take((self._layers.room,), spec.dtype))
         self._top = self._cascade()
         self._claim: Claim | None = None  # a label lies in the image's folder, which it claims
         if not sink.is_label:
@@ -255,11 +262,21 @@ class OmeZarrWriter(Writer):
         array, layers, given = self._arrays[i], self._layers, (self._pool, self._buffers)
         last = i + 1 == len(self._levels)
         below = None if last else (self._levels[i + 1], self._cascade(i + 1))
-        spilled = None
-        if i < layers.spilled:
-            file = self._scratch.file(f"level-{i}")
-            spilled = Spilled(array, file, self._room, self._pool)
-        return Cascade(array, layers.planes(i), *given, self._sink.image.method, below, spilled)
+        waiting = None
+        if layers.waits(i):
+            waiting = Waiting(array, self._store(i), partial(layers.lasts, i), self._pool)
+        method, late = self._sink.image.method, layers.late and not i
+        return Cascade(array, layers.planes(i), *given, method, below, waiting, late=late)
+
+    def _store(self, i: int) -> PackedFile | PackedMemory | Room:
+        """Return the place where the layer of level `i` waits."""
+        file, nbytes = self._scratch.file(f"level-{i}"), self._layers.waiting_bytes(i)
+        if i < self._layers.spilled:
+            return file
+        if self._layers.packed:
+            return PackedMemory(nbytes, file, self._buffers)
+        dtype = self._spec.dtype
+        return Room(self._buffers.take((nbytes // dtype.itemsize,), dtype))
 
     def lend(self, z: int) -> Plane | None:
         """Return its slot in the layer, if that is free."""
@@ -277,9 +294,11 @@ class OmeZarrWriter(Writer):
     def advance(self) -> None:
         """Go on to the next plane: this one is taken, or was lent its slot."""
         if self._top.filled:
-            self._top.fill()
+            self._top.fill(self._room)
         else:
-            self._top.advance()
+            self._top.advance(self._room)
+        if self._top.planes == self._spec.planes:
+            self._room = Room(np.empty(0, self._spec.dtype))
 
     def close(self, folds: Mapping[Fold, Mapping[str, Any]]) -> Mapping[str, Any]:
         """Write the metadata, the image's own last. Return a row a level, files and bytes."""

@@ -1,5 +1,7 @@
 """Sources in layers: planes chosen again, what a layer takes, and what the planner is told."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from in_memory import Desk, Keep, Layered, Total
@@ -38,6 +40,9 @@ def test_what_is_left_out_is_not_decoded_and_planes_are_chosen_again() -> None:
     assert list(twice.planes) == [10, 22, 19]
     assert source.choose(range(4)).stored_bytes == source.stored_bytes // 6
     assert str(twice) == "layered"
+    assert not twice.decodes_slowly
+    with patch.object(Layered, "decodes_slowly", True):
+        assert twice.decodes_slowly
 
 
 def test_a_trial_takes_a_plane_for_its_share_of_a_layer() -> None:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import StoreError
-from hoaconv.io.packed import HEADER, PackedFile, packing_bytes
+from hoaconv.io.packed import HEADER, PackedFile, PackedMemory, packing_bytes
 
 
 def noise(shape, dtype, seed=0):
@@ -127,3 +128,45 @@ def test_packing_holds_what_it_says(tmp_path, columns):
         tracemalloc.stop()
     assert peak <= packing_bytes(plane.nbytes) + 20_000
     file.remove()
+
+
+@given(
+    dtype=st.sampled_from(DTYPES),
+    random=st.lists(st.booleans(), min_size=1, max_size=12),
+    nbytes=st.integers(1, 60_000),
+)
+def test_arrays_in_memory_come_back_and_so_do_those_that_find_no_room(
+    tmp_path_factory, dtype, random, nbytes
+):
+    buffers, file = Buffers(), PackedFile(tmp_path_factory.mktemp("packed") / "file")
+    memory = PackedMemory(nbytes, file, buffers)
+    shape = (50, 40)
+    planes = [
+        noise(shape, dtype, z) if r else np.full(shape, z, dtype) for z, r in enumerate(random)
+    ]
+    for _ in range(2):
+        with ThreadPoolExecutor(3) as threads:
+            places = list(threads.map(memory.put, planes))
+        in_memory = [size for start, size in places if start < nbytes]
+        assert sum(in_memory) <= nbytes
+        assert file.nbytes == sum(size for _, size in places) - sum(in_memory)
+        assert not file.nbytes or nbytes - sum(in_memory) < planes[0].nbytes + HEADER
+        for place, plane in zip(places, planes, strict=True):
+            back = np.empty_like(plane)
+            memory.get(place, back)
+            assert same_bits(plane, back)
+        memory.clear()
+    assert buffers.held in (0, nbytes)
+    file.remove()
+
+
+def test_memory_is_taken_with_the_first_array_and_returned_with_the_last_reference(tmp_path):
+    buffers, file = Buffers(), PackedFile(tmp_path / "file")
+    memory = PackedMemory(10_000, file, buffers)
+    assert buffers.held == 0
+    memory.put(np.zeros((50, 50)))
+    assert buffers.held == 10_000
+    del memory
+    buffers.take((10_000,), np.uint8)
+    assert buffers.held == 10_000
+    assert not file.path.exists()

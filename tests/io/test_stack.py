@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import tifffile
 
+from hoaconv.engine.contract import Source
 from hoaconv.errors import SourceError, SpellingError
+from hoaconv.io.jp2 import read_header
 from hoaconv.io.phantom import Phantom
 from hoaconv.io.slice_files import write_jp2_stack, write_tiff_stack
-from hoaconv.io.stack import open_stack
+from hoaconv.io.stack import Stack, open_stack
 
 PHANTOM = Phantom((9, 40, 56), np.uint16, seed=5)
 
@@ -132,6 +134,19 @@ def test_sizes_in_conflict_are_told(tmp_path):
 def test_one_jp2_is_a_stack_of_one(tmp_path):
     file, *_ = write_jp2_stack(PHANTOM, tmp_path)
     assert open_stack(file).spec.planes == 1
+
+
+def test_jp2_decodes_slowly_at_any_resolution_and_tiff_does_not(folder, tmp_path):
+    files = write_jp2_stack(PHANTOM, tmp_path / "jp2")
+    whole = open_stack(tmp_path / "jp2")
+    for stack in (whole, open_stack(files[0]), open_stack(tmp_path / "jp2", reduce=2)):
+        assert stack.decodes_slowly
+        assert stack.choose([0]).decodes_slowly
+    assert Source.choose(whole, [3, 1]).decodes_slowly
+    gpu = [read_header(file)[0].on_gpu() for file in files]
+    for stack in (Stack(tmp_path, gpu), open_stack(folder)):
+        assert not stack.decodes_slowly
+    assert not Source.choose(open_stack(folder), [3, 1]).decodes_slowly
 
 
 def test_wrong_out_is_a_programming_error(folder):

@@ -1,6 +1,11 @@
-"""Planes made in their slots, as early as they are lent, give the same levels as copied ones."""
+"""Planes made in their slots, as early as they are lent, give the same levels as copied ones.
+
+So do layers that wait packed, and come back in the memory of these slots.
+"""
 
 from dataclasses import dataclass, field
+from functools import partial
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,9 +16,12 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.pool import Pool
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
+from hoaconv.io.packed import PackedFile, PackedMemory
+from hoaconv.pyramid import layers as layers_module
 from hoaconv.pyramid.cascade import Cascade
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level
+from hoaconv.pyramid.waiting import Room, Waiting
 
 pytestmark = pytest.mark.one_python
 
@@ -30,9 +38,11 @@ class Recorded:
     def __post_init__(self) -> None:
         self.volume = np.zeros(self.spec.shape, self.spec.dtype)
 
-    def write_layer(self, z, layer) -> None:
-        assert not self.volume[z : z + len(layer)].any()
-        self.volume[z : z + len(layer)] = layer
+    def write_layer(self, z, layer, y=0, x=0) -> None:
+        _, height, width = layer.shape
+        there = self.volume[z : z + len(layer), y : y + height, x : x + width]
+        assert not there.any()
+        there[...] = layer
 
 
 def array_of(shape, depth) -> Recorded:
@@ -52,20 +62,33 @@ def greatest(volume, group):
     depth=st.integers(1, 9),
     group=st.integers(1, 4),
     ahead=st.integers(0, 12),
+    below_depth=st.integers(1, 9),
+    packed=st.booleans(),
 )
-def test_slots_are_lent_as_soon_as_they_are_free_and_no_sooner(planes, depth, group, ahead) -> None:
+def test_slots_are_lent_as_soon_as_they_are_free_and_no_sooner(
+    tmp_path_factory, planes, depth, group, ahead, below_depth, packed
+) -> None:
     rng = np.random.default_rng(planes)
     volume = rng.integers(1, 60000, (planes, EDGE, EDGE)).astype(np.uint16)
     arrays = (
         array_of(volume.shape, depth),
-        array_of((-(-planes // group), EDGE // 2, EDGE // 2), depth),
+        array_of((-(-planes // group), EDGE // 2, EDGE // 2), below_depth),
     )
-    layers = Layers(tuple(array.spec for array in arrays), (group, 1))
-    with Pool(1) as pool:
-        given_ = (pool, Buffers(), "max")
-        below = Cascade(arrays[1], layers.planes(1), *given_)
+    layers = Layers(tuple(array.spec for array in arrays), (group, 1), packed=packed)
+    tables = patch.object(layers_module, "_places_bytes", return_value=0)
+    with tables, patch.object(layers_module, "SHARE", 0.1), Pool(1) as pool:
+        buffers, room = Buffers(), Room(np.empty(0, np.uint16))
+        given_ = (pool, buffers, "max")
+        file = PackedFile(tmp_path_factory.mktemp("scratch") / "file")
+        nbytes = layers.waiting_bytes(1)
+        plain = Room(buffers.take((nbytes // 2,), np.uint16))
+        store = PackedMemory(nbytes, file, buffers) if packed else plain
+        waiting = Waiting(arrays[1], store, partial(layers.lasts, 1), pool)
+        below = Cascade(
+            arrays[1], layers.planes(1), *given_, None, waiting if layers.waits(1) else None
+        )
         level = Level(arrays[1].spec.shape, (group, 2, 2), (group, 2, 2))
-        top = Cascade(arrays[0], layers.planes(0), *given_, (level, below))
+        top = Cascade(arrays[0], layers.planes(0), *given_, (level, below), late=layers.late)
         lent = asked = 0
         for z in range(planes):
             for early in range(asked, min(z + ahead + 1, planes)):
@@ -75,10 +98,11 @@ def test_slots_are_lent_as_soon_as_they_are_free_and_no_sooner(planes, depth, gr
                     lent += 1
             asked = max(asked, min(z + ahead + 1, planes))
             if top.filled:
-                top.fill()
+                top.fill(room)
             else:
                 top.take(volume[z], slice(0, EDGE))
-                top.advance()
+                top.advance(room)
+        file.remove()
     in_layer = sum(z // depth == max(0, z - ahead) // depth for z in range(planes))
     assert lent == in_layer if depth % group == 0 else lent <= in_layer
     assert np.array_equal(arrays[0].volume, volume)
@@ -91,5 +115,5 @@ def test_without_looking_ahead_every_plane_is_lent_its_slot() -> None:
         top = Cascade(array, 8, pool, Buffers(), "max")
         for z in range(20):
             top.lend(z)[...] = z + 1
-            top.fill()
+            top.fill(Room(np.empty(0, np.uint16)))
     assert np.array_equal(array.volume[:, 0, 0], np.arange(1, 21))

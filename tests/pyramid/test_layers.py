@@ -1,7 +1,8 @@
-"""However many layers wait in scratch, the store is the same, and no more is held than declared."""
+"""Wherever layers wait, the store is the same, and no more is held than declared."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -12,20 +13,27 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from in_memory import InMemory
+from reading import all_equal, levels_of
 from sized import recording
 
+from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Economy
 from hoaconv.engine.memory import uses
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.plan import Plan
+from hoaconv.engine.pool import Pool
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages import Running
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io import array_spec
+from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.packed import PackedFile
+from hoaconv.ops.projections import Projection
+from hoaconv.pyramid import layers as layers_module
+from hoaconv.pyramid import sink as sink_module
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import levels
 from hoaconv.pyramid.metadata import ImageInfo
@@ -44,12 +52,12 @@ def sink_of(path, chunks, many, ngff="0.5", method="mean", factors=None, **optio
     return OmeZarr(path, image, chunks, shards, compressor, ngff=ngff, factors=factors, **options)
 
 
-def write(sink, volume, spilled, workers=2, rows=0):
-    """Write with some levels spilled; returns bytes of buffers, and what the model says."""
+def write(sink, volume, spilled, packed=False, workers=2, rows=0):
+    """Write with some levels spilled or packed; bytes of buffers, and what the model says."""
     made = schedule(Plan.read(InMemory(volume)) | sink, Limits(1 << 40, workers))
     (sweep,) = made.sweeps
     stages = tuple(replace(s, rows=rows or s.rows) for s in sweep.stages)
-    sweep = replace(sweep, stages=stages, economy=Economy(tight=True, spilled=spilled))
+    sweep = replace(sweep, stages=stages, economy=Economy(True, spilled, packed))
     running: list[Running] = []
     with patch("hoaconv.engine.run.Running", recording(running)):
         run(replace(made, sweeps=(sweep,)))
@@ -64,10 +72,23 @@ def all_files(path):
 
 
 @contextmanager
-def everything_gathers():
+def everything_gathers(share=0.75):
     """Every level, though it saves nothing at such sizes."""
-    with patch.object(Layers, "spillable", PropertyMock(return_value=99)):
+    spillable = patch.object(Layers, "spillable", PropertyMock(return_value=99))
+    tables = patch.object(layers_module, "_places_bytes", return_value=0)
+    with spillable, tables, patch.object(layers_module, "SHARE", share):
+        sink_module._layers.cache_clear()
         yield
+    sink_module._layers.cache_clear()
+
+
+@contextmanager
+def early():
+    """Every group of planes is downsampled as soon as it is whole."""
+    with patch.object(Layers, "late", PropertyMock(return_value=False)):
+        sink_module._layers.cache_clear()
+        yield
+    sink_module._layers.cache_clear()
 
 
 @settings(max_examples=40, deadline=None)
@@ -80,7 +101,9 @@ def everything_gathers():
     ngff=st.sampled_from(["0.4", "0.5"]),
     piece=st.integers(1, 2000),
     rows=st.integers(1, 21),
-    spilled=st.integers(1, 5),
+    spilled=st.integers(0, 5),
+    packed=st.booleans(),
+    share=st.sampled_from([0.2, 0.75]),
 )
 def test_gathered_layers_make_the_same_store(
     tmp_path_factory,
@@ -93,6 +116,8 @@ def test_gathered_layers_make_the_same_store(
     piece,
     rows,
     spilled,
+    packed,
+    share,
 ) -> None:
     try:
         levels(shape, chunks, factors=factors)
@@ -102,12 +127,13 @@ def test_gathered_layers_make_the_same_store(
     volume = np.random.default_rng(0).integers(0, 2000, shape, dtype=np.uint16)
     folder = tmp_path_factory.mktemp("stores")
     pieces = patch.object(array_spec, "PIECE_BYTES", piece)
-    with everything_gathers(), pieces, patch.object(array_spec, "WRITE_BYTES", piece):
-        for name, count in (("plain", 0), ("spilled", spilled)):
+    with everything_gathers(share), pieces, patch.object(array_spec, "WRITE_BYTES", piece):
+        for name, economy in (("early", (0, False)), ("waiting", (spilled, packed))):
             sink = sink_of(folder / name, chunks, many, ngff, method, factors)
-            held, counted = write(sink, volume, count, rows=rows)
+            with early() if name == "early" else nullcontext():
+                held, counted = write(sink, volume, *economy, rows=rows)
             assert held <= counted
-    assert all_files(folder / "plain") == all_files(folder / "spilled")
+    assert all_files(folder / "early") == all_files(folder / "waiting")
 
 
 @given(
@@ -200,3 +226,189 @@ def test_scratch_is_gone_after_success_and_after_failure(tmp_path, monkeypatch, 
     assert not folder.exists()
     assert not (tmp_path / "bad.zarr").exists()
     assert not own or not list(place.iterdir())
+
+
+# Packed in memory
+
+
+def speckled(shape, dtype="uint16", bits=5):
+    """Smooth voxels, and some bits of noise, which don't shrink."""
+    rng, dtype = np.random.default_rng(1), np.dtype(dtype)
+    noise = rng.integers(0, 1 << bits, shape)
+    return (noise + 9 * np.arange(shape[2])).astype(dtype)
+
+
+CASES = {
+    "plain": {},
+    "one slice": {"shape": (1, 90, 70)},
+    "one row": {"shape": (40, 1, 70)},
+    "one pixel": {"shape": (40, 1, 1), "chunks": (4, 4, 4)},
+    "odd": {"shape": (37, 61, 53)},
+    "factors of 3": {"factors": (3, 3, 3)},
+    "thin": {"factors": (1, 2, 2), "chunks": (4, 16, 16)},
+    "chunks deeper than the volume": {"shape": (11, 90, 90), "chunks": (16, 16, 16)},
+    "shards": {"many": (1, 2, 2)},
+    "deep shards": {"many": (2, 2, 2)},
+    "v2": {"ngff": "0.4"},
+    "labels": {"method": "mode", "dtype": "uint8", "bits": 1},
+    "int8": {"dtype": "int8"},
+    "float32": {"dtype": "float32"},
+    "noise": {"bits": 16},
+}
+
+
+NOTHING_TO_GAIN = ("one pixel", "factors of 3")
+"""Levels that are as large as level 0, groups that do not fill a layer."""
+
+
+def spec_of(volume):
+    return Spec(volume.shape, volume.dtype)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_packed_layers_hold_the_same_voxels(tmp_path, case) -> None:
+    options = {"shape": (40, 80, 96), "chunks": (8, 16, 16), "many": (), **CASES[case]}
+    volume = speckled(options.pop("shape"), options.pop("dtype", "uint16"), options.pop("bits", 5))
+    with early():
+        write(sink_of(tmp_path / "early", **options), volume, 0)
+    for packed in (False, True):
+        held, counted = write(sink_of(tmp_path / str(packed), **options), volume, 0, packed)
+        assert held <= counted
+        all_equal(levels_of(tmp_path / "early"), levels_of(tmp_path / str(packed)))
+    layers = sink_of(tmp_path, **options).layers(spec_of(volume), Economy(packed=True))
+    assert layers.late == (case not in NOTHING_TO_GAIN)
+    assert len(levels_of(tmp_path / "True")) > 1
+    assert np.array_equal(levels_of(tmp_path / "True")[0], volume)
+
+
+def test_the_plane_that_completes_a_layer_reaches_all_outputs_of_a_sweep(tmp_path) -> None:
+    """Layers come back in the buffer where the slices were decoded, which others look at too."""
+    volume = speckled((40, 80, 96))
+    sinks = [sink_of(tmp_path / name, (8, 16, 16), ()) for name in "ab"]
+    plan = Plan.read(InMemory(volume)) | sinks[0] | sinks[1] | Projection("max")
+    made = schedule(plan, Limits(1 << 40, 2))
+    (sweep,) = made.sweeps
+    drawn = run(replace(made, sweeps=(replace(sweep, economy=Economy(packed=True)),))).drawn
+    all_equal(levels_of(sinks[0].path), levels_of(sinks[1].path))
+    assert np.array_equal(levels_of(sinks[1].path)[0], volume)
+    (picture,) = drawn.values()
+    assert np.array_equal(picture, volume.max(0))
+
+
+@given(
+    shape=st.tuples(*[st.integers(1, 3000)] * 3),
+    chunks=st.tuples(*[st.sampled_from([1, 7, 16, 64, 128])] * 3),
+    many=st.one_of(st.just(()), st.tuples(*[st.integers(1, 16)] * 3)),
+    factors=st.one_of(st.none(), st.tuples(*[st.integers(1, 5)] * 3)),
+    dtype=st.sampled_from(["uint8", "float32"]),
+    spilled=st.integers(0, 9),
+)
+def test_each_level_that_waits_packed_holds_less(
+    shape, chunks, many, factors, dtype, spilled
+) -> None:
+    try:
+        levels(shape, chunks, factors=factors)
+    except SpellingError:
+        assume(False)
+    sink = sink_of(Path("o.zarr"), chunks, many, factors=factors)
+    spec = Spec(shape, np.dtype(dtype))
+    plain, packed = (sink.layers(spec, Economy(spilled=spilled, packed=p)) for p in (False, True))
+    wholes = [
+        min(a.unit[0] * -(-group // a.unit[0]), a.shape[0])
+        * prod(a.shape[1:])
+        * spec.dtype.itemsize
+        for a, group in zip(plain.arrays, plain.groups, strict=True)
+    ]
+    assert not plain.waits(0) or plain.spilled
+    for layers in (plain, packed):
+        uses = [use.nbytes for use in layers.uses("", 0) if use.what.startswith("level")]
+        for i, (whole, used) in enumerate(zip(wholes, uses, strict=True)):
+            assert used < whole if layers.waits(i) and i >= layers.spilled else used <= whole
+    waiting = [packed.waits(i) for i in range(packed.spilled, len(packed.arrays))]
+    assert (packed.room == 0) == (packed.spilled == 0)
+    lasting = any(packed.waiting_bytes(i) for i in range(len(wholes)))
+    assert (packed.scratch_bytes > plain.scratch_bytes) == lasting
+    assert any(waiting) >= lasting
+
+
+@pytest.mark.parametrize(
+    ("depth", "rows", "late"),
+    [(6, 64, True), (15, 64, True), (5, 64, False), (60, 64, True), (60, 320, False)],
+)
+def test_layers_wait_packed_where_they_can_come_back_in_the_buffer_of_level_0(
+    depth, rows, late
+) -> None:
+    """Not where a layer is complete while level 0 is midway, nor where a piece is too large."""
+    spec = partial(ArraySpec, dtype=np.dtype("uint16"), shards=None, zarr_format=3)
+    first = spec((90, 640, 640), chunks=(6, 64, 64), compressor=Compressor.parse("none"))
+    second = replace(first, shape=(45, 320, 320), chunks=(depth, rows, 64))
+    layers = Layers((first, second), (2, 1), packed=True)
+    assert layers.late == layers.waits(1) == late
+    assert replace(layers, packed=False).late == late
+    assert layers.room == 0
+
+
+def test_a_wide_volume_needs_less_once_it_is_packed() -> None:
+    sink = sink_of(Path("o.zarr"), (64, 64, 64), (1, 16, 16))
+    spec = Spec((9080, 7621, 7621), np.dtype("uint16"))
+    plain, packed = (
+        sum(use.nbytes for use in sink.uses(spec, 4, Economy(packed=p))) for p in (False, True)
+    )
+    assert sink.packs(spec)
+    assert packed < 0.97 * plain < 0.92 * 9_913_745_356  # with whole layers of all levels
+
+
+@pytest.mark.parametrize(("bits", "overflows"), [(5, False), (16, True)])
+def test_only_what_finds_no_room_in_memory_goes_to_scratch(
+    tmp_path, monkeypatch, bits, overflows
+) -> None:
+    most: dict[Path, int] = {}
+    append = PackedFile.write
+
+    def seen(self, data):
+        place = append(self, data)
+        most[self.path] = max(most.get(self.path, 0), self.path.stat().st_size)
+        return place
+
+    monkeypatch.setattr(PackedFile, "write", seen)
+    sink, volume = (
+        sink_of(tmp_path / "o.zarr", (8, 16, 16), ()),
+        speckled((64, 128, 128), bits=bits),
+    )
+    write(sink, volume, 0, packed=True)
+    assert bool(most) == overflows
+    said = sink.scratch_bytes(Spec(volume.shape, volume.dtype), Economy(packed=True))
+    assert sum(most.values()) <= said
+    assert not overflows or sum(most.values()) > 0.7 * said
+    assert not [p for p in sink.path.iterdir() if p.name.startswith(".")]
+
+
+def test_memory_of_layers_is_returned_with_the_last_plane(tmp_path) -> None:
+    volume = speckled((40, 80, 96))
+    spec, buffers = Spec(volume.shape, volume.dtype), Buffers()
+    sink = sink_of(tmp_path / "o.zarr", (8, 16, 16), ())
+    for economy in (Economy(), Economy(packed=True), Economy(spilled=9), Economy(False, 1, True)):
+        with Pool(1) as pool:
+            writer = replace(sink, overwrite=True).open(spec, pool, buffers, economy)
+            for plane in volume:
+                writer.take(plane, slice(0, len(plane)))
+                writer.advance()
+            free = sum(len(memory) for sizes in buffers._free.values() for memory in sizes)
+            assert free == buffers.held > 0
+            writer.close({})
+            writer.release()
+
+
+def test_a_full_disk_ends_a_run_whose_planes_find_no_room_in_memory(tmp_path, monkeypatch) -> None:
+    append = PackedFile.write
+
+    def full(self, data):
+        if self.nbytes:
+            raise StoreError("full")
+        return append(self, data)
+
+    monkeypatch.setattr(PackedFile, "write", full)
+    sink, volume = sink_of(tmp_path / "o.zarr", (8, 16, 16), ()), speckled((64, 128, 128), bits=16)
+    with pytest.raises(StoreError, match="full"):
+        write(sink, volume, 0, packed=True)
+    assert not list(tmp_path.iterdir())

@@ -67,8 +67,11 @@ def _economies(draft: Sweep) -> list[Economy]:
 
 
 def _smallest(draft: Sweep, economy: Economy) -> _Choice:
-    packed = any(kind.packs(at) for kind, at in draft.asked)
-    return _Choice((1,) * len(draft.stages), 0, replace(economy, tight=True, packed=packed))
+    plain = _Choice((1,) * len(draft.stages), 0, replace(economy, tight=True))
+    if not any(kind.packs(at) for kind, at in draft.asked):
+        return plain
+    packed = _economize("packed", True, plain)  # with many workers, packing may hold more
+    return min(plain, packed, key=lambda choice: _with(draft, choice).projected)
 
 
 def _ladders(draft: Sweep, start: _Choice) -> list[list[_Step]]:
@@ -78,9 +81,9 @@ def _ladders(draft: Sweep, start: _Choice) -> list[list[_Step]]:
     further = range(workers, most, max(1, workers // 2))
     ahead = [*range(1, min(workers, most)), *further, most]
     strides = [stride for stride in STRIDES[1:] if stride <= planes]
-    slowly = [kind.decodes_slowly(at.part) for kind, at in draft.asked if kind.reads]
+    slowly = any(kind.decodes_slowly(at.part) for kind, at in draft.asked)
     ladders: list[list[_Step]] = [[partial(_economize, "tight", False)]]
-    if not all(slowly):  # beside slow decoding, packing costs under 1 % of the time
+    if not slowly:  # beside slow decoding, packing costs under 1 % of the time
         ladders.append([partial(_economize, "packed", False)])
     if any(kind.has_next_layer(at) for kind, at in draft.asked) and not start.economy.in_parts:
         ladders.append([partial(_economize, "next_layer", True)])

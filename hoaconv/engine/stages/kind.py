@@ -184,11 +184,11 @@ class Kind(ABC, Generic[P]):
         return 0
 
     def decodes_slowly(self, part: P) -> bool:  # noqa: ARG002 - as above
-        """Return whether reading a plane takes much longer than copying it."""
+        """Return whether decoding its planes takes so long that packing adds under 1 % to it."""
         return False
 
     def packs(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
-        """Return whether it holds less with `Economy.packed`."""
+        """Return whether `Economy.packed` makes it hold less."""
         return False
 
     def has_next_layer(self, at: At[P]) -> bool:  # noqa: ARG002 - as above

@@ -45,6 +45,10 @@ class SinkKind(Kind[Sink]):
         """Return how many places the writer lends from the beginning."""
         return at.part.lends(at.taken, economy)
 
+    def packs(self, at: At[Sink]) -> bool:
+        """Return whether the writer holds less while layers wait packed in memory."""
+        return at.part.packs(at.taken)
+
     def spillable(self, at: At[Sink]) -> int:
         """Return how much the writer can let wait in scratch."""
         return at.part.spillable(at.taken)

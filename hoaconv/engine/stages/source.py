@@ -54,13 +54,13 @@ class SourceKind(Kind[Source]):
         if freed:
             yield Use(who, "freed by decoders, kept for the next", freed)
 
-    def decodes_slowly(self, part: Source) -> bool:
-        """Ask the source."""
-        return part.decodes_slowly
-
     def decoder_bytes(self, part: Source) -> int:
         """Return the bytes that a worker holds while it reads a plane, besides the plane."""
         return part.scratch()
+
+    def decodes_slowly(self, part: Source) -> bool:
+        """Return whether the source decodes slowly."""
+        return part.decodes_slowly
 
     def bytes_read(self, part: Source) -> int:
         """Return the bytes that reading every plane once takes from disk."""
