@@ -85,7 +85,7 @@ class Alone(InMemory):
 def test_no_more_decode_at_once_than_the_plan_counts() -> None:
     source = Alone(VOLUME)
     made = schedule(Plan.read(source) | Shelf(), Limits(1 << 40, 4))
-    estimate(replace(made, sweeps=tuple(replace(sweep, ahead=1) for sweep in made.sweeps)))
+    estimate(replace(made, sweeps=tuple(replace(sweep, ahead=0) for sweep in made.sweeps)))
     assert sorted(source.reads) == [0, 9, 19]
 
 
