@@ -351,7 +351,7 @@ def test_a_volume_of_one_value_becomes_zero_and_that_is_told(make_tiffs, tmp_pat
 @pytest.mark.parametrize(
     ("ops", "word"),
     [
-        ("threshold 9", "--downsample mode"),
+        ("threshold 9", 'downsample="mode"'),
         ("remove-small 5", "no threshold"),
         ("resize 1,1,9", "lengths"),
     ],

@@ -56,9 +56,11 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         If `path` is a file, or a living run writes to it, or it holds something and `overwrite`
         is false, or it holds something that is no part of a zarr store.
     """
-    if path.is_symlink() and not os.path.exists(path):
+    if os.path.islink(path) and not os.path.exists(path):
         raise StoreError(f"{path} is a link that leads nowhere; remove it, or name another output")
     try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(path)  # raises if the name is too long
         names = set(os.listdir(path)) if os.path.exists(path) else set()
     except NotADirectoryError:
         raise StoreError(f"{path} is a file; the output is a folder, such as brain.zarr") from None
@@ -68,10 +70,10 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         refuse_if_alive(path)
         if not overwrite:
             raise StoreError(
-                f"{path} was left by a run that did not finish; --overwrite replaces it"
+                f"{path} was left by a run that did not finish; `overwrite=True` replaces it"
             )
     elif names and not overwrite:
-        raise StoreError(f"{path} exists; name another output, or replace it with --overwrite")
+        raise StoreError(f"{path} exists; name another output, or replace it with `overwrite=True`")
     elif names and not names & set(ZARR_FILES):
         raise StoreError(f"{path} is not a zarr store, so it is not overwritten; name another")
     _check_own(path)
@@ -152,7 +154,7 @@ class Claim:
             with suppress(OSError):  # the first error is the one to report
                 self._let_go()
             if erasing:
-                error.add_note(f"part of what was in {path} is removed; --overwrite goes on")
+                error.add_note(f"part of what was in {path} is removed; `overwrite=True` goes on")
             if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise StoreError(f"{path} can't be made: {error.strerror or error}") from error
             raise
@@ -306,5 +308,5 @@ def _sync(folder: Path) -> None:
         raise StoreError(
             f"{folder} is written, but its disk reports an error ({error.strerror}), perhaps of "
             f"other files: what was written may not all be on disk. So {MARK} stays in it; convert "
-            f"again with --overwrite, or remove {MARK} if you know the output to be whole"
+            f"again with `overwrite=True`, or remove {MARK} if you know the output to be whole"
         ) from error

@@ -72,7 +72,7 @@ class StoredSlice(ABC):
         """
         raise SourceError(
             f"{self.label} can't be reduced by {factor}: only JP2 slices hold lower resolutions; "
-            "shrink what is read with --ops bin or resize"
+            "shrink what is read with the op bin or resize"
         )
 
     def on_gpu(self) -> "StoredSlice":
@@ -85,7 +85,7 @@ class StoredSlice(ABC):
         """
         raise SourceError(
             f"{self.label} can't be decoded by nvImageCodec: only whole JP2 slices are; drop "
-            "--decoder"
+            "`decoder`"
         )
 
     def __str__(self) -> str:
@@ -117,8 +117,8 @@ def blame(label: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise BudgetError(
-            f"{label}: memory ran out while it was read; free some memory, or take fewer --workers "
-            "and a smaller --budget; if it is this file alone each time, the file may be damaged"
+            f"{label}: memory ran out while it was read; free some memory, or take fewer `workers` "
+            "and a smaller `budget`; if it is this file alone each time, the file may be damaged"
         ) from error
     except OSError as error:
         raise SourceError(_of_system(label, error)) from error
@@ -140,7 +140,7 @@ def _of_system(label: str, error: OSError) -> str:
     if error.errno in (EMFILE, ENFILE):
         return (
             f"{label} can't be opened: too many open files; raise the limit with ulimit -n, or "
-            "take fewer --workers"
+            "take fewer `workers`"
         )
     if isinstance(error, FileNotFoundError):
         return f"{label}: the file is gone; was it moved or deleted?"

@@ -105,7 +105,7 @@ def with_levels_of_image(
     except SpellingError:
         raise PlanError(
             f"{label} would be {spec}: too small for the {made.level_count} levels of the image, "
-            "and a label has to have as many; ask for fewer with --levels"
+            "and a label has to have as many; ask for fewer with `levels`"
         ) from None
     return made
 

@@ -106,7 +106,7 @@ class Voxels(Options):
         "Input",
         "SIZE",
     )
-    unit: str | None = option(TEXT, "unit of --voxel-size; default micrometer", "Input", "UNIT")
+    unit: str | None = option(TEXT, "unit of `voxel_size`; default micrometer", "Input", "UNIT")
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class OmeZarr(Options):
             If they don't, or NGFF 0.4 is to have shards.
         """
         if self.shards not in (None, "none") and self.ngff == "0.4":
-            raise SpellingError("NGFF 0.4 has no shards; drop --shards or take --ngff 0.5")
+            raise SpellingError('NGFF 0.4 has no shards; drop `shards`, or take `ngff="0.5"`')
         if self.shards == "none" or self.ngff == "0.4":
             return self.chunks or UNSHARDED, None
         inner = self.chunks or CHUNKS

@@ -229,7 +229,7 @@ def take_module(path: PathLike) -> PathLike:
     """
     if os.path.exists(path) and not os.path.isfile(path):
         kind = "a folder" if os.path.isdir(path) else "a pipe or a device"
-        raise SpellingError(f"{path} is {kind}; --ops-module takes a Python file with ops")
+        raise SpellingError(f"{path} is {kind}; `ops_module` takes a Python file with ops")
     return path
 
 

@@ -95,7 +95,7 @@ class Report:
     def record(self, published: Callable[[str], str] = str) -> dict[str, Any]:
         """Return what the store itself tells of the run: what was measured, memory, and time.
 
-        Long lists, such as a histogram's bins, are left to ``--report``.
+        Long lists, such as a histogram's bins, are left to the report's file.
 
         Parameters
         ----------
@@ -221,7 +221,7 @@ def _measured_on_the_way(made: Report) -> Iterator[str]:
             ]
             numbers += [f"{q} %: {as_number(v)}" for q, v in values.get("percentiles", {}).items()]
             drawn = [f"written to {values['file']}"] if "file" in values else []
-            yield f"\n{where}{name}: {', '.join([*numbers, *drawn]) or 'see --report'}"
+            yield f"\n{where}{name}: {', '.join([*numbers, *drawn]) or 'in the report'}"
 
 
 def _compared(ratio: float) -> str:

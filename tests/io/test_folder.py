@@ -118,7 +118,7 @@ def test_an_empty_folder_is_free_and_stays_when_the_run_gives_up(tmp_path) -> No
 
 def test_what_exists_is_refused_unless_overwriting(tmp_path) -> None:
     path = zarr_at(tmp_path / "x.zarr")
-    with pytest.raises(StoreError, match="--overwrite"):
+    with pytest.raises(StoreError, match="overwrite=True"):
         check_free(path, overwrite=False)
     Claim(path, overwrite=True).finish()
     assert not list(path.iterdir())
@@ -302,7 +302,7 @@ def test_a_disk_that_fails_at_the_end_is_told(tmp_path, monkeypatch) -> None:
         return -1
 
     monkeypatch.setattr(folder.ctypes, "CDLL", lambda *_, **__: SimpleNamespace(syncfs=failing))
-    with pytest.raises(StoreError, match=r"error \(Input/output error\).*--overwrite"):
+    with pytest.raises(StoreError, match=r"error \(Input/output error\).*overwrite=True"):
         claim.finish()
     assert (claim.path / MARK).exists()
     monkeypatch.undo()

@@ -28,8 +28,8 @@ def check(draft: Schedule) -> Schedule:
     raise BudgetError(
         f"the run needs at least {format_bytes(enough * 10**6)}, "
         f"the budget is {format_bytes(draft.limits.budget)}:\n{rows}\n"
-        f"Smallest budget that fits: --budget {enough}MB. Smaller chunks along z, or fewer "
-        f"workers, need less."
+        f'Smallest budget that fits: `budget="{enough}MB"`. Smaller chunks along z, or fewer '
+        "workers, need less."
     )
 
 
