@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from hoaconv.api import plan, stack_to_omezarr, stats
     from hoaconv.engine.machine import tune_malloc
-    from hoaconv.errors import HoaconvError
+    from hoaconv.errors import Cancelled, HoaconvError
     from hoaconv.job.job import Job
     from hoaconv.job.opening import open
     from hoaconv.job.options import OmeZarr
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hoaconv.ops.declare import op
 
 __all__ = [
+    "Cancelled",
     "HoaconvError",
     "Job",
     "OmeZarr",
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Cancelled": "hoaconv.errors",
     "HoaconvError": "hoaconv.errors",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.options",

@@ -120,8 +120,7 @@ def _branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> dict[
     SpellingError
         If a word has no ``=``, a name is no name or given twice, or the ops aren't understood.
     """
-    if isinstance(branches, str):
-        branches = [branches]
+    branches = [branches] if isinstance(branches, str) else branches or ()
     if isinstance(branches, Mapping):
         pairs = [(str(name).strip(), "=", ops) for name, ops in branches.items()]
     else:

@@ -13,7 +13,7 @@ from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.job.chain import sources_of, spelled
 from hoaconv.job.options import OmeZarr
-from hoaconv.job.target import Branch
+from hoaconv.job.target import Branch, name_of
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
@@ -47,7 +47,7 @@ def source_path(branch: Branch) -> str | None:
 
 def source_name(branch: Branch) -> str:
     """Return what the user calls the source of a branch."""
-    return source_path(branch) or str(sources_of(branch.volume.plan)[0])
+    return source_path(branch) or name_of(sources_of(branch.volume.plan)[0])
 
 
 def sink_of(

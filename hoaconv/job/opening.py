@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from hoaconv.engine.contract import Source
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
@@ -35,7 +36,7 @@ def open(
     source
         A folder of JP2 or TIFF slices, a glob pattern, a multi-page TIFF, an OME-Zarr image (its
         level 0) or one of its levels, a zarr array; or an array (z, y, x) with shape, dtype and
-        slicing, of NumPy, Dask, h5py or zarr.
+        slicing, of NumPy, Dask, h5py or zarr; or a source of the engine.
     voxel_size, unit
         Edge of a voxel, one number or (z, y, x), and its unit, by default micrometer. By default
         as the source tells it.
@@ -80,11 +81,13 @@ def open(
             f"{', '.join(options_of(Reading))} are for files, and the source is a "
             f"{type(source).__name__}; slice the array, or drop them"
         )
-    if not isinstance(source, Volume):
+    if not isinstance(source, Volume | Source):
         return _open_array(source, voxel_size, unit)
     if voxel_size is not None or unit is not None:
-        raise SpellingError("the source is a volume already, which has its voxel size; drop it")
-    return source
+        raise SpellingError(
+            f"a {type(source).__name__} has its voxel size already; drop `voxel_size` and `unit`"
+        )
+    return source if isinstance(source, Volume) else Volume(Plan.read(source), source.spec)
 
 
 def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:

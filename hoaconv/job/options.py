@@ -17,6 +17,7 @@ from hoaconv.job.declared import (
     FACTORS,
     FLAG,
     METHODS,
+    NAME,
     PATH,
     RANGE,
     REDUCE,
@@ -171,9 +172,7 @@ class OmeZarr(Options):
         "NAME",
         "blosc-zstd:1:shuffle",
     )
-    name: str | None = option(
-        TEXT, "name of the image; default that of the source", "Output", "NAME"
-    )
+    name: str | None = option(NAME, "name of the image; default that of the source", "Output")
     overwrite: bool = option(FLAG, "replace DST if it is a zarr store", "Output", "", False)
     levels: int | None = option(
         count_of("levels"),
@@ -203,6 +202,11 @@ class OmeZarr(Options):
             kind = type(self.path).__name__
             raise SpellingError(f"the output is a {kind}; expected the path of a folder")
         object.__setattr__(self, "path", Path(self.path) if os.fspath(self.path) else self.path)
+        if self.is_label and Path(self.path).parent.name != "labels":
+            raise SpellingError(
+                "is_label is no option: a label image is made by that of its image, as in "
+                f'OmeZarr({str(self.path)!r}).label("tissue")'
+            )
         self.grid()
 
     def grid(self) -> tuple[Triple, Triple | None]:
@@ -251,6 +255,11 @@ class OmeZarr(Options):
 
     def __ror__(self, array: Any) -> Any:
         """Refuse what is no volume; a volume's own ``|`` makes a job."""
+        if not isinstance(array, str | os.PathLike) and not getattr(array, "shape", ()):
+            raise SpellingError(
+                f"a {type(array).__name__} can't be written; if it belongs to a comparison, put "
+                f"that in brackets: (volume > 3) | OmeZarr({str(self.path)!r})"
+            )
         raise SpellingError(
             f"a {type(array).__name__} can't be written; open it first: "
             f"hoaconv.open(...) | OmeZarr({str(self.path)!r})"

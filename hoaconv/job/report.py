@@ -1,7 +1,7 @@
 """The report of a run: what was made and measured, and what that took."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping
 from dataclasses import dataclass, field, fields
 from math import prod
 from pathlib import Path
@@ -19,6 +19,7 @@ from hoaconv.job.tables import (
     over_projection,
     rendered,
 )
+from hoaconv.job.target import name_of
 from hoaconv.units import format_bytes, format_seconds
 
 __all__ = ["Report"]
@@ -112,11 +113,35 @@ class Report:
         """The report itself: ``result.report`` of a job with several outputs."""
         return self
 
-    def __getitem__(self, name: str) -> Any:
-        """Return what the run has for an output, by its name: a value, an array, or a path."""
+    def __getitem__(self, output: Any) -> Any:
+        """Return what the run has for an output: a value, an array, a path, or what a sink tells.
+
+        `output` is its name, or the path, image or sink by which the job has it.
+        """
+        name = name_of(output)
         if name not in self.values:
             raise KeyError(f"{name!r} is no output; there are {', '.join(self.values)}")
         return self.values[name]
+
+    def __contains__(self, output: object) -> bool:
+        return name_of(output) in self.values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __bool__(self) -> bool:
+        return True  # a report of no outputs by name is a report
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of the outputs."""
+        return self.values.keys()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return the names of the outputs, each with what the run has for it."""
+        return self.values.items()
 
     def __str__(self) -> str:
         return _text(self)

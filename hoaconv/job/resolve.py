@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold
+from hoaconv.engine.contract import Fold, Sink
 from hoaconv.engine.estimate import estimate
+from hoaconv.engine.part import Part
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.passes.check import check
 from hoaconv.engine.plan import Plan
@@ -65,8 +66,9 @@ class Resolved:
         The outputs, labels first, the main image last.
     images
         The sinks of the images, by branch; in the same order.
-    arrays, folds
-        The sinks of arrays in memory, and the folds that measure, by branch.
+    arrays, folds, sinks
+        The sinks of arrays in memory, the folds that measure, and sinks of the user's own, by
+        branch.
     refusals
         Why it can't run on this machine; only where a plan alone was asked for.
     notes
@@ -79,6 +81,7 @@ class Resolved:
     images: Mapping[int, OmeZarrSink]
     arrays: Mapping[int, ArraySink]
     folds: Mapping[int, Named]
+    sinks: Mapping[int, Sink]
     plan: Plan
     schedule: Schedule
     source: str
@@ -144,6 +147,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
         made.images,
         made.arrays,
         made.folds,
+        made.sinks,
         plan,
         planned,
         source,
@@ -291,9 +295,15 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Ends:
-    images: Mapping[int, OmeZarrSink]
-    arrays: Mapping[int, ArraySink]
-    folds: Mapping[int, Named]
+    images: dict[int, OmeZarrSink]
+    arrays: dict[int, ArraySink]
+    folds: dict[int, Named]
+    sinks: dict[int, Sink]
+
+    def of(self, i: int) -> Part:
+        """Return the end of a branch."""
+        ends: dict[int, Part] = {**self.images, **self.arrays, **self.folds, **self.sinks}
+        return ends[i]
 
 
 def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None) -> _Ends:
@@ -310,18 +320,13 @@ def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | 
     folds = {
         i: Named(b.name, b.target) for i, b in enumerate(branches) if isinstance(b.target, Fold)
     }
-    return _Ends(images, arrays, folds)
+    sinks = {i: b.target for i, b in enumerate(branches) if isinstance(b.target, Sink)}
+    return _Ends(images, arrays, folds, sinks)
 
 
 def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) -> Plan:
     """Return the plan of one sweep that feeds every output."""
-    plans: list[Plan] = []
-    for i, branch in enumerate(branches):
-        plan: Plan = bind(branch.volume.plan, earlier)
-        if i in ends.images:
-            plans.append(plan | ends.images[i])
-        else:
-            plans.append(plan | (ends.arrays.get(i) or ends.folds[i]))
+    plans = [bind(b.volume.plan, earlier) | ends.of(i) for i, b in enumerate(branches)]
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan

@@ -10,7 +10,7 @@ from typing import Any, cast, overload
 
 import numpy as np
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Source, Zip
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source, Zip
 from hoaconv.engine.plan import Plan
 from hoaconv.io.zarr_volume import ZarrVolume
 from hoaconv.job.chain import behind, open_operands, spec_at
@@ -83,7 +83,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return table(rows_of(self))
 
     @overload
-    def __or__(self, step: OmeZarr) -> Job: ...
+    def __or__(self, step: OmeZarr | Sink) -> Job: ...
 
     @overload
     def __or__(self, step: Any) -> "Volume": ...
@@ -91,7 +91,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
     def __or__(self, step: Any) -> Any:
         """Go on with an op, or ops in one text; of two volumes, the bitwise or.
 
-        With an `OmeZarr` it makes the job that writes the volume.
+        With an `OmeZarr`, or a sink of the engine, it makes the job that writes the volume.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         """
         if isinstance(step, Volume):
             return self._with(step, "bitwise_or")
-        if isinstance(step, OmeZarr):
+        if isinstance(step, OmeZarr | Sink):
             return Job.of(self, step)
         made: Volume = self
         for one in parse_ops(step) if isinstance(step, str) else (step,):

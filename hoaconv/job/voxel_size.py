@@ -42,6 +42,8 @@ def choose_geometry(
     SpellingError
         If size or unit can't be parsed, or there is a unit but no size.
     """
+    if unit is not None and not (isinstance(unit, str) and unit.strip()):
+        raise SpellingError(f"unit {unit!r} is not the name of a length, such as micrometer")
     size, unit = _with_unit(size, unit)
     named, found = _unit(unit or "micrometer"), volume.geometry
     if size is None and unit is not None:

@@ -75,3 +75,40 @@ def test_several_reasons_are_all_told(here, tiffs):
     plan = hc.plan(tiffs, "there.zarr", scratch="/nonexistent/x", report="x.txt", budget="1MB")
     assert len(plan.refusals) == 4
     assert all(text in str(plan) for text in plan.refusals[:3])
+
+
+def failing(block):
+    raise ValueError("the op fails")
+
+
+def late(block):
+    if block[:, 0, 0].max() >= 40:
+        raise ValueError("the op fails late")
+    return block
+
+
+@pytest.mark.parametrize("label", [False, True])
+@pytest.mark.parametrize("fails", [failing, late])
+def test_a_run_that_fails_before_it_writes_leaves_the_image_that_it_was_to_replace(
+    here, fails, label
+):
+    array = np.broadcast_to(np.arange(48, dtype="uint16")[:, None, None], (48, 20, 20))
+    volume = hc.open(array)
+
+    def outputs(made):
+        return {"o.zarr": made, **({"o.zarr/labels/t": made} if label else {})}
+
+    hc.store(outputs(volume), chunks=8).run(progress=False)
+    before = {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()}
+    again = hc.store(outputs(volume.map_overlap(fails)), chunks=8, overwrite=True)
+    with pytest.raises(ValueError, match="the op fails"):
+        again.run(progress=False)
+    if fails is failing:
+        assert before == {path: path.stat().st_mtime_ns for path in before}
+        assert np.array_equal(hc.open("o.zarr").compute(), array)
+    else:
+        assert not (here / "o.zarr").exists()
+    hc.store(outputs(volume.add(1)), chunks=8, overwrite=True).run(progress=False)
+    assert np.array_equal(hc.open("o.zarr").compute(), array + 1)
+    if label:
+        assert np.array_equal(hc.open("o.zarr/labels/t").compute(), array + 1)
