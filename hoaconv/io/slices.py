@@ -177,9 +177,11 @@ def check_plane(
         size = " x ".join(map(str, shape)) or "nothing"
         raise SourceError(f"{label} holds no plane (y, x): its header says {size}")
     if dtype is None or dtype not in DTYPES:
-        kind = "1-bit voxels" if dtype == np.bool_ else f"{dtype or 'unknown'} voxels"
         known = ", ".join(map(str, DTYPES))
-        raise SourceError(f"{label} holds {kind}; hoaconv takes {known}: convert the slices first")
+        raise SourceError(
+            f"{label} holds {dtype or 'unknown'} voxels; hoaconv takes {known}: convert the slices "
+            "first"
+        )
     return (shape[0], shape[1]), dtype
 
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,22 @@ _ABSOLUTE = re.compile(r"(?<![^\s=,|\"'])(?:[A-Za-z]:[\\/]|[\\/~]|\.\.[\\/])[^\s
 
 
 def published(path: str) -> str:
-    """Return what a published store tells of a path: no folder of somebody's machine."""
+    """Return what a published store tells of a path: no folder of somebody's machine.
+
+    Of a pattern the last folder without wildcards is told too.
+
+    Examples
+    --------
+    >>> published("/home/me/brain.tif"), published("/home/me/slices/*.tif"), published("a/*.tif")
+    ('brain.tif', 'slices/*.tif', 'a/*.tif')
+    """
     name = Path(path)
-    return path if not name.is_absolute() and ".." not in name.parts else name.name
+    if not name.is_absolute() and ".." not in name.parts:
+        return path
+    wild = [has_magic(part) for part in name.parts]
+    first = next((i for i in reversed(range(len(wild))) if not wild[i]), 0)
+    told = Path(*name.parts[first:])
+    return str(told.relative_to(told.anchor)) if told.anchor else str(told)
 
 
 def published_text(text: str) -> str:

@@ -82,8 +82,8 @@ class Job:
 
     def plan(
         self,
-        *,
         budget: str | int | None = None,
+        *,
         workers: int | None = None,
         scratch: PathLike | None = None,
         progress: bool | Watcher | None = False,
@@ -118,8 +118,8 @@ class Job:
 
     def run(
         self,
-        *,
         budget: str | int | None = None,
+        *,
         workers: int | None = None,
         scratch: PathLike | None = None,
         report: PathLike | None = None,

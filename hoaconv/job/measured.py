@@ -43,7 +43,7 @@ class Measured:
     volume: Planned
     fold: Fold
 
-    def compute(self, *, budget: str | int | None = None, workers: int | None = None) -> Any:
+    def compute(self, budget: str | int | None = None, *, workers: int | None = None) -> Any:
         """Measure in one sweep.
 
         Parameters

@@ -100,4 +100,4 @@ def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
     source = ArraySource(array)
     geometry, note = choose_geometry(voxel_size, unit, source)
     placed = source.at(geometry)
-    return Volume(Plan.read(placed), placed.spec, (note,))
+    return Volume(Plan.read(placed), placed.spec, (*placed.notes, note))

@@ -127,7 +127,8 @@ class OmeZarr(Options):
     name
         Name of the image; by default that of the source, or of the folder.
     overwrite
-        Whether a zarr store that is there is replaced.
+        Whether a zarr store that is there is replaced. It is removed when the first part of the
+        new one is written.
     levels
         Levels of the pyramid, level 0 included; by default until one fits a chunk.
     downsample
@@ -173,7 +174,13 @@ class OmeZarr(Options):
         "blosc-zstd:1:shuffle",
     )
     name: str | None = option(NAME, "name of the image; default that of the source", "Output")
-    overwrite: bool = option(FLAG, "replace DST if it is a zarr store", "Output", "", False)
+    overwrite: bool = option(
+        FLAG,
+        "replace DST if it is a zarr store; it is removed when the new one begins to be written",
+        "Output",
+        "",
+        False,
+    )
     levels: int | None = option(
         count_of("levels"),
         "pyramid levels, level 0 included; default until one fits a chunk",

@@ -162,7 +162,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return self | MapOverlap.of(function, depth, dtype)
 
     def compute(
-        self, *, budget: str | int | None = None, workers: int | None = None
+        self, budget: str | int | None = None, *, workers: int | None = None
     ) -> np.ndarray[Any, Any]:
         """Compute all voxels in one sweep, and return them as a NumPy array (z, y, x).
 

@@ -292,9 +292,11 @@ def _stack_to_omezarr(
 
 @app.command("plan", cls=_Command)
 @_options_of(api.plan)
-def _plan(*, as_json: AsJson = False, verbose: Whole = False, **options: Any) -> None:
+def _plan(
+    *, as_json: AsJson = False, quiet: Silent = False, verbose: Whole = False, **options: Any
+) -> None:
     """Print how a conversion would go, and what memory and time it would take."""
-    _show_plan(options, quiet=as_json, whole=verbose, as_json=as_json)
+    _show_plan(options, quiet=quiet or as_json, whole=verbose, as_json=as_json)
 
 
 def _show_plan(

@@ -117,3 +117,59 @@ def test_images_and_labels_are_keys(tmp_path):
     assert len(report) == 3
     with pytest.raises(KeyError, match="is no output; there are"):
         report[0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "like"), [("int64", "int32"), ("uint64", "uint32"), ("float16", "float32")]
+)
+def test_a_dtype_that_is_not_taken_names_one_that_is(dtype, like):
+    with pytest.raises(SourceError, match=rf'holds {dtype}.*array\.astype\("{like}"\)'):
+        hc.open(ARRAY.astype(dtype))
+    assert hc.open(ARRAY.astype(dtype).astype(like)).dtype == like
+
+
+def test_a_mask_is_not_lost():
+    masked = np.ma.masked_greater(ARRAY, 30000)
+    with pytest.raises(SourceError, match=r"array\.filled\(0\)"):
+        hc.open(masked)
+    assert np.array_equal(hc.open(masked.filled(0)).compute(), masked.filled(0))
+    assert np.array_equal(hc.open(np.ma.asarray(ARRAY)).compute(), ARRAY)
+
+
+class Liar:
+    shape, dtype = ARRAY.shape, ARRAY.dtype
+
+    def __getitem__(self, key):
+        return ARRAY[key] / 3
+
+
+def test_an_array_of_another_dtype_than_it_says_is_refused():
+    with pytest.raises(SourceError, match="are float64, but the array says uint16"):
+        hc.open(Liar()).compute()
+
+
+def test_the_other_byte_order_is_no_other_dtype():
+    assert np.array_equal(hc.open(ARRAY.astype(">u2")).compute(), ARRAY)
+
+
+def test_files_of_numpy_name_the_way_to_open_them(tmp_path):
+    np.save(tmp_path / "a.npy", ARRAY)
+    with pytest.raises(SourceError, match=r"hoaconv\.open\(numpy\.load"):
+        hc.open(tmp_path / "a.npy")
+    opened = hc.open(np.load(tmp_path / "a.npy", mmap_mode="r"))
+    assert np.array_equal(opened.compute(), ARRAY)
+
+
+def test_the_budget_may_stand_first(tmp_path):
+    plan = (volume() | hc.OmeZarr(tmp_path / "a.zarr")).plan("2GiB")
+    assert plan.budget == 2 << 30
+    assert plan.smallest_budget == plan.describe()["smallest_budget"]
+    assert np.array_equal(volume().compute("2GiB"), ARRAY)
+
+
+def test_statistics_have_items_and_attributes():
+    stats = volume().stats()
+    for name in ("mean", "max", "p50", "otsu"):
+        assert stats[name] == getattr(stats, name)
+    with pytest.raises(KeyError, match="nosuch"):
+        stats["nosuch"]
