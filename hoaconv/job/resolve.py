@@ -114,7 +114,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     """
     budget, workers = take_budget(job.running), take_workers(job.running)
     machine.begin(workers)
-    refusals = Refusals(kept=planning)
+    refusals = _Refusals(kept=planning)
     earlier = read_earlier(job.values.from_report)
     branches = _ordered(job.branches)
     notes = _Notes(watcher)
@@ -158,7 +158,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     )
 
 
-class Refusals:
+class _Refusals:
     """Reasons why this machine can't do a run: kept for a plan to tell, else raised."""
 
     def __init__(self, *, kept: bool) -> None:
@@ -254,7 +254,7 @@ def check_images(
     scratch_folder(running.scratch)
 
 
-def _checked(branches: Sequence[Branch], running: Running, refusals: Refusals) -> Path | None:
+def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) -> Path | None:
     """Check paths against each other and the sources; return the path of the report."""
     images = [b.target for b in branches if isinstance(b.target, OmeZarr)]
     named = [name for b in branches if (name := source_path(b)) is not None]

@@ -302,6 +302,13 @@ def test_scratch_serves_jobs_that_write_nothing(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_store_names_the_folder_of_a_pattern(slices, tmp_path) -> None:
+    hc.stack_to_omezarr(f"{slices}/*.tif", tmp_path / "a.zarr")
+    told = json.loads((tmp_path / "a.zarr" / "zarr.json").read_text())["attributes"]["hoaconv"]
+    assert told["source"] == "19.57um_slices/*.tif"
+    assert str(tmp_path) not in json.dumps(told)
+
+
 def test_a_report_never_replaces_metadata(slices, tmp_path) -> None:
     hc.stack_to_omezarr(slices, tmp_path / "a.zarr")
     with pytest.raises(StoreError, match="metadata of a store"):
