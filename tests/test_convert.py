@@ -321,7 +321,7 @@ def test_ops_may_be_a_list_of_spellings(tiffs, tmp_path):
 
 @pytest.mark.parametrize("voxels", [np.zeros((3, 4, 5)), [[1, 2]], 7, None])
 def test_voxels_in_place_of_a_path(voxels, tmp_path):
-    with pytest.raises(SourceError, match=r"expected a path.*tifffile\.imwrite"):
+    with pytest.raises(SourceError, match=r"expected a path.*hoaconv\.open\(array\)"):
         hoaconv.stack_to_omezarr(voxels, tmp_path / "o.zarr")
     with pytest.raises(SourceError, match="expected a path"):
         hoaconv.stats(voxels)
