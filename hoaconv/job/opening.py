@@ -87,7 +87,9 @@ def open(
         raise SpellingError(
             f"a {type(source).__name__} has its voxel size already; drop `voxel_size` and `unit`"
         )
-    return source if isinstance(source, Volume) else Volume(Plan.read(source), source.spec)
+    if isinstance(source, Volume):
+        return source
+    return Volume(Plan.read(source), source.spec, tuple(getattr(source, "notes", ())))
 
 
 def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
