@@ -277,7 +277,7 @@ def test_a_small_budget_gives_the_same_as_a_large_one(
     with pytest.raises(BudgetError) as refused:
         hoaconv.stack_to_omezarr(src, tmp_path / "o.zarr", **options, budget="1MB")
     assert str(refused.value) == tiny.refusals[0]
-    least = int(str(refused.value).split("--budget ")[1].split("MB")[0])
+    least = int(str(refused.value).split('budget="')[1].split("MB")[0])
     small = f"{least}MB"
     tight = hoaconv.plan(src, tmp_path / "o.zarr", **options, budget=small)
     assert tight.projected < large.projected
@@ -369,7 +369,7 @@ def test_the_budget_that_a_refusal_names_is_enough_in_the_same_process(tiffs, tm
         hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", budget="1MB")
     text = str(refused.value)
     assert "MiB" not in text
-    budget = text.split("--budget ")[1].split(". ", maxsplit=1)[0]
+    budget = text.split('budget="')[1].split('"', maxsplit=1)[0]
     hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", budget=budget)
 
 
