@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hoaconv import ops as ops
     from hoaconv.api import plan, stack_to_omezarr, stats
     from hoaconv.engine.machine import tune_malloc
-    from hoaconv.errors import HoaconvError
+    from hoaconv.errors import Cancelled, HoaconvError
     from hoaconv.job.job import Job
     from hoaconv.job.opening import open
     from hoaconv.job.options import OmeZarr
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hoaconv.ops.declare import op
 
 __all__ = [
+    "Cancelled",
     "HoaconvError",
     "Job",
     "OmeZarr",
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Cancelled": "hoaconv.errors",
     "HoaconvError": "hoaconv.errors",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.options",

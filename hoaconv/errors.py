@@ -6,6 +6,7 @@ subclass of the standard exception that a caller would expect to catch.
 
 __all__ = [
     "BudgetError",
+    "Cancelled",
     "HoaconvError",
     "PlanError",
     "SourceError",
@@ -41,6 +42,10 @@ class PlanError(HoaconvError, ValueError):
 
 class BudgetError(PlanError):
     """A run that doesn't fit its memory budget; the message lists the consumers."""
+
+
+class Cancelled(HoaconvError):
+    """A run that `hoaconv.Job.cancel` has ended; what it wrote is removed."""
 
 
 class StoreError(HoaconvError, OSError):

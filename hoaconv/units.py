@@ -91,7 +91,8 @@ def parse_triple(text: str | float | Sequence[float], what: str) -> tuple[float,
     ((19.57, 19.57, 19.57), (1.0, 2.0, 2.0))
     """
     try:
-        values = [float(part) for part in _parts(text)]
+        parts = list(_parts(text))
+        values = [] if any(isinstance(p, bool) for p in parts) else [float(p) for p in parts]
     except (TypeError, ValueError):
         values = []
     if len(values) == 1:
@@ -137,16 +138,25 @@ def parse_range(text: str | slice) -> slice:
     >>> parse_range("100:200:2")
     slice(100, 200, 2)
     """
-    if isinstance(text, slice):
-        return text
-    parts = text.split(":")
-    try:
-        numbers = [int(part) if part.strip() else None for part in parts]
-    except ValueError:
-        numbers = []
+    numbers = _ends(text) if isinstance(text, slice | str) else []
     if len(numbers) not in (2, 3) or any(n is not None and n < 1 for n in numbers[2:]):
-        raise SpellingError(f"range {text!r} is not START:STOP or START:STOP:STEP, as in 100:200:2")
+        raise SpellingError(
+            f"range {text!r} is not START:STOP or START:STOP:STEP, as in 100:200:2; in Python a "
+            "slice does too"
+        )
     return slice(*numbers)
+
+
+def _ends(text: slice | str) -> list[int | None]:
+    """Return start, stop and step; nothing if one is no whole number."""
+    if isinstance(text, slice):
+        parts = ["" if end is None else str(end) for end in (text.start, text.stop, text.step)]
+    else:
+        parts = text.split(":")
+    try:
+        return [int(part) if part.strip() else None for part in parts]
+    except ValueError:
+        return []
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

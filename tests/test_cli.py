@@ -457,3 +457,11 @@ def test_stats_says_nothing_of_labels_that_are_not_copied(tiffs, out):
     told = CliRunner().invoke(app, ["stats", str(out)])
     assert told.exit_code == 0
     assert "labels" not in told.stderr
+
+
+def test_a_quiet_plan_is_its_table_alone(tiffs, out):
+    loud = CliRunner().invoke(app, ["plan", str(tiffs), str(out)])
+    quiet = CliRunner().invoke(app, ["plan", str(tiffs), str(out), "-q"])
+    assert "voxel size unknown" in loud.stderr
+    assert (quiet.exit_code, quiet.stderr) == (0, "")
+    assert "projected" in quiet.stdout

@@ -91,4 +91,4 @@ def test_values_of_another_volume_are_taken_with_a_note(tiffs, make_tiffs, volum
 def test_notes_of_a_quiet_run_are_in_its_report(tiffs, out, tmp_path):
     assert run(tiffs, out, "-q", "--report", tmp_path / "r.json").exit_code == 0
     notes = json.loads((tmp_path / "r.json").read_text())["notes"]
-    assert "voxel size unknown; set it with --voxel-size" in notes
+    assert "voxel size unknown; set it with `voxel_size`" in notes

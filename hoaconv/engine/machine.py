@@ -123,7 +123,7 @@ def check_room(nbytes: int) -> None:
     if nbytes > room:
         raise BudgetError(
             f"the run takes {nbytes >> 20} MiB, and the limits of this process (ulimit -v, ulimit "
-            f"-d) leave {max(0, room) >> 20} MiB; raise the limit, or lower --budget"
+            f"-d) leave {max(0, room) >> 20} MiB; raise the limit, or lower `budget`"
         )
 
 
@@ -139,7 +139,7 @@ def _try_threads(count: int) -> None:
         raise PlanError(
             f"this process can start {len(threads)} more threads, and needs {count} (workers and "
             f"{LIBRARY_THREADS} of libraries); raise the limit (ulimit -u, or the container's "
-            "pids), or lower --workers"
+            "pids), or lower `workers`"
         ) from None
     finally:
         end.set()

@@ -49,8 +49,8 @@ class ArraySpec:
         if self.zarr_format == 2 and self.compressor.codec == "zstd":
             raise SpellingError(
                 "plain zstd in zarr v2 can't be read by every reader; write "
-                f"--compressor blosc-zstd:{min(max(self.compressor.level, 1), 9)}:shuffle, "
-                "or take --ngff 0.5"
+                f'`compressor="blosc-zstd:{min(max(self.compressor.level, 1), 9)}:shuffle"`, '
+                'or take `ngff="0.5"`'
             )
         cut = _map(min, self.chunks, self.shape)
         object.__setattr__(self, "chunks", cut)

@@ -9,8 +9,9 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 
 from hoaconv.errors import StoreError
 from hoaconv.io.mark import (
@@ -56,9 +57,11 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         If `path` is a file, or a living run writes to it, or it holds something and `overwrite`
         is false, or it holds something that is no part of a zarr store.
     """
-    if path.is_symlink() and not os.path.exists(path):
+    if os.path.islink(path) and not os.path.exists(path):
         raise StoreError(f"{path} is a link that leads nowhere; remove it, or name another output")
     try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(path)  # raises if the name is too long
         names = set(os.listdir(path)) if os.path.exists(path) else set()
     except NotADirectoryError:
         raise StoreError(f"{path} is a file; the output is a folder, such as brain.zarr") from None
@@ -68,10 +71,10 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         refuse_if_alive(path)
         if not overwrite:
             raise StoreError(
-                f"{path} was left by a run that did not finish; --overwrite replaces it"
+                f"{path} was left by a run that did not finish; `overwrite=True` replaces it"
             )
     elif names and not overwrite:
-        raise StoreError(f"{path} exists; name another output, or replace it with --overwrite")
+        raise StoreError(f"{path} exists; name another output, or replace it with `overwrite=True`")
     elif names and not names & set(ZARR_FILES):
         raise StoreError(f"{path} is not a zarr store, so it is not overwritten; name another")
     _check_own(path)
@@ -128,6 +131,9 @@ def _has_metadata(folder: Path) -> bool:
 class Claim:
     """A folder with a mark that names the run that is at work there, or was when it died.
 
+    A complete store that is to be replaced stays until `begin`, so that a run that fails before it
+    has written anything leaves it as it was. What a dead run left is removed at once.
+
     Raises
     ------
     StoreError
@@ -140,22 +146,59 @@ class Claim:
         self._mark = Mark.new()
         self._made = _missing(path)
         self._heartbeat: Heartbeat | None = None
-        erasing = False
+        self._old: list[str] = []
+        self._erasing = Lock()
+        self._is_torn, self._place = False, ""
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            put_mark(path, self._mark)
-            self._heartbeat = Heartbeat(path)
-            old = [name for name in os.listdir(path) if not _is_mark_in_use(path / name)]
-            erasing = bool(old)
-            self._erase(old)
-        except BaseException as error:
+            with _refusing(path):
+                self._take()
+        except BaseException:
             with suppress(OSError):  # the first error is the one to report
                 self._let_go()
-            if erasing:
-                error.add_note(f"part of what was in {path} is removed; --overwrite goes on")
-            if isinstance(error, OSError) and not isinstance(error, StoreError):
-                raise StoreError(f"{path} can't be made: {error.strerror or error}") from error
             raise
+        self._place = os.path.realpath(path)
+        _CLAIMS[self._place] = self
+
+    def _take(self) -> None:
+        """Make the folder, put the mark into it, and remove what a dead run left there."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        was_unfinished = os.path.lexists(self.path / MARK)
+        put_mark(self.path, self._mark)
+        self._heartbeat = Heartbeat(self.path)
+        self._erase([SCRATCH])  # which this run may need for itself
+        names = os.listdir(self.path)
+        self._old = [name for name in names if not _is_mark_in_use(self.path / name)]
+        if was_unfinished or not set(self._old) & set(ZARR_FILES):
+            self.begin()
+
+    @staticmethod
+    def on(path: Path) -> "Claim | None":
+        """Return the claim of this process on a folder; None if there is none."""
+        return _CLAIMS.get(os.path.realpath(path))
+
+    def begin(self) -> None:
+        """Remove what was in the folder, before the first part of the new output is written.
+
+        Later calls do nothing. Several threads may call it.
+
+        Raises
+        ------
+        StoreError
+            If something can't be removed, or the folder no longer belongs to this run.
+        """
+        with self._erasing:
+            if not self._old:
+                return
+            self._is_torn = True
+            try:
+                with _refusing(self.path):
+                    self._erase(self._old)
+            except BaseException as error:
+                note = f"part of what was in {self.path} is removed; `overwrite=True` goes on"
+                error.add_note(note)
+                raise
+            self._is_torn, self._old = False, []
+            self._made = self._made or [self.path]
 
     def _let_go(self) -> None:
         """Give the folder up; leave the mark there only if the folder holds something else."""
@@ -194,6 +237,7 @@ class Claim:
         """
         try:
             self.check()
+            self.begin()
             _sync(self.path)
             (self.path / MARK).unlink()
         except StoreError:
@@ -209,6 +253,9 @@ class Claim:
     def abandon(self, made: Iterable[str]) -> bool:
         """Remove all that the run made; remove the mark last, so that it stays if this fails.
 
+        What was in the folder stays as it was if `begin` was not called, and if `begin` has failed,
+        the rest of it stays, with the mark.
+
         Parameters
         ----------
         made
@@ -217,7 +264,8 @@ class Claim:
         Returns
         -------
         bool
-            False if the folder no longer belongs to this run; it is then left as it is.
+            False if nothing was removed: the run has made nothing, or the folder no longer belongs
+            to it.
 
         Raises
         ------
@@ -225,10 +273,13 @@ class Claim:
             If something can't be removed, or the owner of the folder is unknown.
         """
         try:
-            if not self.is_ours:
+            if not self.is_ours or self._is_torn:
                 return False
-            self._erase(made)
+            if not self._old:
+                self._erase(made)
             (self.path / MARK).unlink(missing_ok=True)
+            if self._old:
+                return False
         finally:
             self._release()
         self._remove_made()
@@ -242,18 +293,35 @@ class Claim:
                 _remove(self.path / name)
 
     def _release(self) -> None:
+        if _CLAIMS.get(self._place) is self:
+            del _CLAIMS[self._place]
         if self._heartbeat:
             self._heartbeat.stop()
         forget(self._mark)
 
     def _remove_made(self) -> None:
-        """Remove the folders that this claim made, innermost first, while they are empty."""
+        """Remove the folders that this claim made or emptied, innermost first, while empty."""
         for folder in self._made:
             try:
                 folder.rmdir()
             except OSError:
                 if os.path.lexists(folder):
                     return  # it holds another output, whose run removes it, or files of others
+
+
+_CLAIMS: dict[str, Claim] = {}
+"""The claims of this process by their folders: a label lies in a folder that its image claims."""
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Raise StoreError instead of an error of the file system."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"{path} can't be made: {error.strerror or error}") from error
 
 
 def _missing(path: Path) -> list[Path]:
@@ -306,5 +374,5 @@ def _sync(folder: Path) -> None:
         raise StoreError(
             f"{folder} is written, but its disk reports an error ({error.strerror}), perhaps of "
             f"other files: what was written may not all be on disk. So {MARK} stays in it; convert "
-            f"again with --overwrite, or remove {MARK} if you know the output to be whole"
+            f"again with `overwrite=True`, or remove {MARK} if you know the output to be whole"
         ) from error

@@ -109,7 +109,7 @@ class Jp2Slice(StoredSlice):
         if self.bits not in BITS or self.dtype.kind == "i" or self.subsampled:
             raise SourceError(
                 f"{self.label} holds {self.bits}-bit {self.dtype.name} voxels, whose values "
-                "nvImageCodec may change; drop --decoder"
+                "nvImageCodec may change; drop `decoder`"
             )
         return GpuJp2Slice(
             file=self.file,

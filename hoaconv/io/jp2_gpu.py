@@ -50,14 +50,14 @@ class GpuJp2Slice(StoredSlice):
             image = decoder.decode(coded, params=parameters)
             if image is None:
                 raise SourceError(
-                    f"{self.label} can't be decoded by nvImageCodec; drop --decoder, and OpenJPEG "
+                    f"{self.label} can't be decoded by nvImageCodec; drop `decoder`, and OpenJPEG "
                     "will read it"
                 )
             values = np.asarray(image.cpu())
             if values.dtype != out.dtype or values.size != out.size:
                 raise SourceError(
                     f"{self.label} came back from nvImageCodec as {values.shape} {values.dtype} "
-                    f"instead of {self}; drop --decoder"
+                    f"instead of {self}; drop `decoder`"
                 )
             out[...] = values.reshape(out.shape)
             check_holes(self.label, coded, self.span, self.zeros, out)
@@ -76,12 +76,12 @@ def check_gpu() -> None:
     except ImportError as error:
         raise SpellingError(
             f"decoder nvimgcodec isn't installed ({error}); pip install 'hoaconv[gpu]', or drop "
-            "--decoder"
+            "`decoder`"
         ) from error
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise SpellingError(
-            f"decoder nvimgcodec can't use a GPU ({reason:.200}); drop --decoder"
+            f"decoder nvimgcodec can't use a GPU ({reason:.200}); drop `decoder`"
         ) from error
 
 

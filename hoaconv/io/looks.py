@@ -58,7 +58,10 @@ _WAYS = {
     "JPEG": "convert them first, as in: vips copy a.jpg a.tif",
     "DICOM": "convert them first, as in: gdcm2pnm or dcm2niix, or pydicom and tifffile in Python",
     "NIfTI": "save it as TIFF or zarr first, with nibabel and tifffile in Python",
-    "HDF5": "save the data set as TIFF or zarr first, with h5py and tifffile in Python",
+    "HDF5": "open it in Python, as in hoaconv.open(h5py.File('a.h5')['data']), or save the data "
+    "set as TIFF or zarr first",
+    "NumPy": "open it in Python, as in hoaconv.open(numpy.load('a.npy', mmap_mode='r')), or save "
+    "it as TIFF or zarr first",
     "N5": "save it as zarr first, with zarr-python or tensorstore",
 }
 

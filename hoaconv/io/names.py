@@ -59,7 +59,7 @@ def check_names(files: Sequence[Path], allow_names: bool) -> tuple[str, ...]:
     way = f"name the slices by a quoted pattern, as in '{pattern}', " if pattern else ""
     raise SourceError(
         f"{files[groups[0][0]].parent}: {told}; move what is no slice of this stack away, {way}or "
-        "take all with --allow-names (allow_names)"
+        "take all with `allow_names=True`"
     )
 
 
@@ -75,7 +75,7 @@ def _check_unnumbered(files: Sequence[Path], allow_names: bool) -> tuple[str, ..
     told = f"the names don't tell an order by numbers ({some(f.name for f in files)})"
     if not allow_names:
         raise SourceError(
-            f"{files[0].parent}: {told}; --allow-names (allow_names) takes all in natural order"
+            f"{files[0].parent}: {told}; `allow_names=True` takes all in natural order"
         )
     return (f"{told}; all were taken, in natural order",)
 
@@ -169,7 +169,7 @@ def _check_group(
         return (f"{trouble}; the slices were joined as if none were missing",)
     series = _series(files, rows, form) if repeated else ""
     again = (
-        f"{trouble}; copy the slices again, or allow gaps (allow_gaps, --allow-gaps) to join the "
+        f"{trouble}; copy the slices again, or write `allow_gaps=True` to join the "
         "slices as if none were missing"
     )
     raise SourceError(f"{files[0].parent}: {series or again}")
@@ -264,5 +264,5 @@ def _missing(places: Sequence[Number]) -> str:
         return missing
     return (
         f"{missing} (the numbers go in steps of {steps.pop()}: if that is how the slices were "
-        "named, allow gaps, and give --voxel-size if they lie as far apart)"
+        "named, allow gaps, and give `voxel_size` if they lie as far apart)"
     )

@@ -33,7 +33,7 @@ HEADER = 16
 MOST = (1 << 31) - 1 - HEADER
 """Bytes that blosc packs in one call, at most."""
 
-ELSEWHERE = "; free some space, or name a folder on another disk with --scratch"
+ELSEWHERE = "; free some space, or name a folder on another disk with `scratch`"
 
 
 def packing_bytes(nbytes: int) -> int:

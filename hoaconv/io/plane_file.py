@@ -22,7 +22,7 @@ def check_plane_file(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise StoreError(f"{path} can't be written: it is a folder")
     if path.exists() and not overwrite:
-        raise StoreError(f"{path} exists; move it away, or replace it with --overwrite")
+        raise StoreError(f"{path} exists; move it away, or replace it with `overwrite=True`")
 
 
 def write_plane(path: Path, plane: Plane) -> None:

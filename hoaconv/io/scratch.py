@@ -207,7 +207,7 @@ def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:
             return (
                 f"up to {format_bytes(nbytes)} have to wait in scratch, and the disk of {folder} "
                 f"has {format_bytes(free)} free; free some space, name a folder on another disk "
-                "with --scratch, or raise --budget"
+                "with `scratch`, or raise `budget`"
             )
     return None
 
@@ -215,7 +215,7 @@ def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:
 def existing_folder(folder: Path) -> Path:
     """Return the folder, or the nearest existing one around it."""
     around = (folder.absolute(), *folder.absolute().parents)
-    return next(there for there in around if there.exists())
+    return next(there for there in around if os.path.exists(there))
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class StoredSlice(ABC):
         """
         raise SourceError(
             f"{self.label} can't be reduced by {factor}: only JP2 slices hold lower resolutions; "
-            "shrink what is read with --ops bin or resize"
+            "shrink what is read with the op bin or resize"
         )
 
     def on_gpu(self) -> "StoredSlice":
@@ -90,7 +90,7 @@ class StoredSlice(ABC):
         """
         raise SourceError(
             f"{self.label} can't be decoded by nvImageCodec: only whole JP2 slices are; drop "
-            "--decoder"
+            "`decoder`"
         )
 
     def __str__(self) -> str:
@@ -122,8 +122,8 @@ def blame(label: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise BudgetError(
-            f"{label}: memory ran out while it was read; free some memory, or take fewer --workers "
-            "and a smaller --budget; if it is this file alone each time, the file may be damaged"
+            f"{label}: memory ran out while it was read; free some memory, or take fewer `workers` "
+            "and a smaller `budget`; if it is this file alone each time, the file may be damaged"
         ) from error
     except OSError as error:
         raise SourceError(_of_system(label, error)) from error
@@ -145,7 +145,7 @@ def _of_system(label: str, error: OSError) -> str:
     if error.errno in (EMFILE, ENFILE):
         return (
             f"{label} can't be opened: too many open files; raise the limit with ulimit -n, or "
-            "take fewer --workers"
+            "take fewer `workers`"
         )
     if isinstance(error, FileNotFoundError):
         return f"{label}: the file is gone; was it moved or deleted?"
@@ -182,9 +182,11 @@ def check_plane(
         size = " x ".join(map(str, shape)) or "nothing"
         raise SourceError(f"{label} holds no plane (y, x): its header says {size}")
     if dtype is None or dtype not in DTYPES:
-        kind = "1-bit voxels" if dtype == np.bool_ else f"{dtype or 'unknown'} voxels"
         known = ", ".join(map(str, DTYPES))
-        raise SourceError(f"{label} holds {kind}; hoaconv takes {known}: convert the slices first")
+        raise SourceError(
+            f"{label} holds {dtype or 'unknown'} voxels; hoaconv takes {known}: convert the slices "
+            "first"
+        )
     return (shape[0], shape[1]), dtype
 
 

@@ -78,10 +78,10 @@ def _open(address: Address) -> Volume:
         raise SourceError(
             f"{src} can't be reduced by {address.reduce}: only JP2 slices hold lower resolutions; "
             "name a lower level of the image, as in brain.zarr/2, or shrink what is read with "
-            "--ops bin"
+            "the op bin"
         )
     if address.gpu:
-        raise SourceError(f"{src} is zarr, which nvImageCodec doesn't decode; drop --decoder")
+        raise SourceError(f"{src} is zarr, which nvImageCodec doesn't decode; drop `decoder`")
     if slices is None:
         return volume
     return volume.choose(chosen(slices, volume.spec.planes), step_of(slices))

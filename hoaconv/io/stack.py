@@ -9,12 +9,13 @@ from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.io import jp2, tiff
+from hoaconv.io import jp2
 from hoaconv.io.address import Addressed
 from hoaconv.io.files import Found, find_files, kind_of
 from hoaconv.io.names import check_names, check_numbering
 from hoaconv.io.slices import StoredSlice, check_alike
 from hoaconv.io.tiff_alike import AlikeTiffs
+from hoaconv.io.tiff_notes import tiff_notes
 from hoaconv.io.tiff_volume import read_volume
 from hoaconv.io.voxel_size import choose, from_name
 
@@ -173,7 +174,7 @@ def open_stack(
         files = chosen(slices, len(stored))
         stored = [stored[i] for i in files]
     size, doubts = choose((*sizes, from_name(_named(found))))
-    told = (*found.notes, *gaps, *notes, *tiff.white_notes(stored), *doubts)
+    told = (*found.notes, *gaps, *notes, *tiff_notes(stored), *doubts)
     if reduce > 1:
         check_alike(stored)  # reduced slices could agree even if these don't
         stored = [one.reduced(reduce) for one in stored]

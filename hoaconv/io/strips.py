@@ -11,12 +11,12 @@ import tifffile
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import SourceError
 
-__all__ = ["MOST_RATIO", "bounded", "decode_bounded", "strip_scratch"]
+__all__ = ["MOST_RATIO", "bounded", "decode_bounded", "row_bytes", "strip_scratch"]
 
 _SLACK = 64 << 10
 _LZMA_MOST = 66 << 20  # dictionary of the highest preset, and the decoder itself
 _codecs: Any = imagecodecs
-_LZMA, _PACKBITS = 34925, 32773
+_NONE, _LZMA, _PACKBITS = 1, 34925, 32773
 _FILLED = 7  # bytes that fill the last word of a row
 
 _FILL: dict[int, Callable[..., Any]] = {5: _codecs.lzw_decode, _LZMA: _codecs.lzma_decode}
@@ -43,12 +43,17 @@ Without compression it is 8, since bits may be packed.
 
 def bounded(page: tifffile.TiffPage) -> bool:
     """Return True if `decode_bounded` can decode this page; otherwise tifffile decodes it."""
-    return (
-        page.compression in _CODECS
-        and page.fillorder == 1
-        and page.dtype is not None
-        and page.bitspersample == 8 * page.dtype.itemsize
-    )
+    if page.dtype is None or page.fillorder != 1:
+        return False
+    if page.bitspersample == 1:
+        return page.compression == _NONE or page.compression in _CODECS
+    return page.compression in _CODECS and page.bitspersample == 8 * page.dtype.itemsize
+
+
+def row_bytes(page: tifffile.TiffPage, voxels: int) -> int:
+    """Return the bytes of a row of so many voxels; bits are packed, and a row fills its bytes."""
+    bits = 1 if page.bitspersample == 1 or page.dtype is None else 8 * page.dtype.itemsize
+    return -(-voxels * bits // 8)
 
 
 def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Plane) -> None:
@@ -65,7 +70,7 @@ def decode_bounded(label: str, page: tifffile.TiffPage, stream: FileIO, out: Pla
     compression = int(page.compression)
     page.compression = tifffile.COMPRESSION.NONE  # then tifffile only undoes the predictor
     tall, wide = page.chunks[-2:] if page.is_tiled else (page.rowsperstrip, page.imagewidth)
-    row = wide * page.dtype.itemsize
+    row = row_bytes(page, wide)
     room = memoryview(bytearray(tall * row + _SLACK))
     places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     for index, (offset, count) in enumerate(places[: prod(page.chunked)]):
@@ -103,6 +108,10 @@ def _decode(compression: int, coded: bytes, wanted: memoryview, room: memoryview
 
     `wanted` is the beginning of `room`.
     """
+    if compression == _NONE:
+        taken = coded[: len(room)]
+        room[: len(taken)] = taken
+        return len(taken) if taken == coded else None
     if compression in _FILL:
         return len(_FILL[compression](coded, out=wanted))
     try:

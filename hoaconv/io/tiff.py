@@ -20,7 +20,7 @@ from hoaconv.errors import SourceError
 from hoaconv.io.looks import looks_like
 from hoaconv.io.opened import check_regular, opened, seen
 from hoaconv.io.slices import StoredSlice, blame, check_plane
-from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded, strip_scratch
+from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded, row_bytes, strip_scratch
 from hoaconv.io.tiff_chain import Directory, walk
 from hoaconv.io.voxel_size import from_imagej, from_ome, from_tiff_tags
 
@@ -33,7 +33,6 @@ __all__ = [
     "raw_slice",
     "read_header",
     "voxel_sizes",
-    "white_notes",
 ]
 
 _PASS = 1 << 20  # coded bytes read at once where a page has many strips or tiles
@@ -59,12 +58,15 @@ class TiffSlice(StoredSlice):
         True if those voxels aren't in the machine's byte order.
     white
         True if the page says that 0 is white.
+    bits
+        True if each voxel is stored as a bit; it is read as 0 or 1.
     """
 
     directory: int
     data: int | None
     swapped: bool
     white: bool
+    bits: bool
 
     def read(self, out: Plane) -> None:
         """Read or decode into `out` (y, x), with a file handle of its own.
@@ -95,7 +97,7 @@ class TiffSlice(StoredSlice):
         with tifffile.TiffFile(stream, name=str(self.file)) as tif:
             tif.filehandle.seek(self.directory)
             page = tifffile.TiffPage(tif, index=self.page or 0)
-            if page.shape != self.shape or page.dtype != self.dtype:
+            if page.shape != self.shape or _dtype(page) != self.dtype:
                 raise SourceError(f"{self.label} has changed since its header was checked")
             if bounded(page):
                 decode_bounded(self.label, page, stream, out)
@@ -166,7 +168,7 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
     label = str(file) if number is None else f"{file}, page {number + 1}"
     _check_tags(label, page)
     _check_gray(label, page)
-    shape, dtype = check_plane(label, page.shape, page.dtype)
+    shape, dtype = check_plane(label, page.shape, _dtype(page))
     raw = page.is_final
     counts = (page.nbytes,) if raw else page.databytecounts
     stored = sum(counts)
@@ -185,8 +187,14 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
         swapped=_is_swapped(page),
         scratch=0 if raw else _scratch(page, stored, max(counts)),
         white=page.tags.valueof(262) == tifffile.PHOTOMETRIC.MINISWHITE,
+        bits=page.bitspersample == 1,
         seen=seen(os.fstat(page.parent.filehandle.fileno())),
     )
+
+
+def _dtype(page: tifffile.TiffPage) -> np.dtype[Any] | None:
+    """Return the dtype in which a page is read: bits are read as uint8."""
+    return np.dtype(np.uint8) if page.dtype == np.bool_ else page.dtype
 
 
 def like_slice(
@@ -256,20 +264,6 @@ def promised_planes(tif: tifffile.TiffFile) -> int:
         return 1
     promised: int = prod(shapes[0]) // max(1, prod(page.shape))
     return promised
-
-
-def white_notes(slices: Sequence[StoredSlice]) -> tuple[str, ...]:
-    """Return notes on slices that say that 0 is white: all of them, or some."""
-    white = [one for one in slices if isinstance(one, TiffSlice) and one.white]
-    if not white:
-        return ()
-    if len(white) == len(slices):
-        return ("the slices say that 0 is white; their values were kept as they are stored",)
-    return (
-        f"{len(white)} of {len(slices)} slices say that 0 is white, {white[0].label} the first, "
-        "the others that 0 is black; their values were kept as they are stored: check whether "
-        "some are inverted",
-    )
 
 
 def voxel_sizes(tif: tifffile.TiffFile) -> tuple[Geometry | None, ...]:
@@ -346,6 +340,8 @@ def _check_claim(label: str, page: tifffile.TiffPage, counts: Sequence[int], siz
     """Raise SourceError, before a run is planned, if so few bytes can't hold the claimed size."""
     claimed, stored = page.nbytes, sum(counts)
     most = MOST_RATIO.get(int(page.compression), _MOST_RATIO)
+    if page.bitspersample == 1 and page.compression != tifffile.COMPRESSION.NONE:
+        most *= 8
     if claimed > most * stored:
         raise SourceError(
             f"{label} is damaged: its header claims {' x '.join(map(str, page.shape))} voxels, "
@@ -369,11 +365,13 @@ def _scratch(page: tifffile.TiffPage, coded: int, largest: int) -> int:
 
     These are the coded bytes of some strips (read in passes of `_PASS`: a pass, its parts and the
     pass before) and one decoded strip, counted twice if bytes are swapped or a predictor of floats
-    is undone. Measured with tifffile 2026.3 on strips, tiles and whole-page strips, with LZW,
-    deflate, zstd, packbits and PNG.
+    is undone. Bits are unpacked to a byte each. Measured with tifffile 2026.3 on strips, tiles and
+    whole-page strips, with LZW, deflate, zstd, packbits, PNG and CCITT.
     """
     at_once = bounded(page) or largest == coded  # strips are read one by one, or there is one
     passes = largest if at_once else 2 * min(coded, largest + _PASS) + _PASS
-    strip = prod(page.chunks) * np.dtype(page.dtype).itemsize
+    strip = row_bytes(page, page.chunks[-1]) * prod(page.chunks[:-1])
     changed = strip if _is_swapped(page) or page.predictor not in (1, 2) else 0
-    return passes + strip_scratch(int(page.compression), strip) + changed + (3 << 20)
+    unpacked = prod(page.chunks) if page.bitspersample == 1 else 0
+    coding = strip_scratch(int(page.compression), strip)
+    return passes + coding + changed + unpacked + (3 << 20)

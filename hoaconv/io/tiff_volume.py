@@ -174,7 +174,7 @@ def _slices(
     if len(series.pages) == depth:
         return [_numbered(tif, lone.file, page, z) for z, page in enumerate(series.pages)]
     file, offset = lone.file, series.dataoffset
-    if offset is None:
+    if offset is None or lone.data is None:
         raise SourceError(
             f"{file} keeps {depth} planes in {len(series.pages)} pages and not in one piece; "
             "write it again with a page for each plane"

@@ -46,6 +46,8 @@ class ZarrArray:
         whole = _opened(stored)
         lead = _leading(stored, tuple(whole.shape))
         self.store = whole[(0,) * lead] if lead else whole
+        self.holds_bools = whole.dtype.numpy_dtype == np.bool_
+        """True if voxels are booleans, which are read as 0 and 1."""
         self.spec = Spec(tuple(self.store.shape), _dtype(stored, whole))
         layout = whole.chunk_layout
         self.chunk: tuple[int, ...] = tuple(layout.read_chunk.shape)
@@ -175,6 +177,8 @@ def _words(error: Exception) -> str:
 
 def _dtype(stored: StoredArray, store: Any) -> np.dtype[Any]:
     dtype: np.dtype[Any] = np.dtype(store.dtype.numpy_dtype)
+    if dtype == np.bool_:
+        return np.dtype(np.uint8)
     if dtype not in DTYPES:
         known = ", ".join(map(str, DTYPES))
         raise SourceError(

@@ -28,11 +28,13 @@ class ZarrVolume(Addressed, LayeredSource):
         As the OME-Zarr image around it tells, of the planes that are taken, or as `at` sets it.
     spacing
         Stored voxels from one that is read to the next, zyx.
-    notes
-        What the run must tell the user.
     """
 
-    notes: tuple[str, ...] = ()
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on how the voxels are read, for the user."""
+        told = f"{self} holds booleans; they are read as uint8, 0 and 1"
+        return (told,) if self._array.holds_bools else ()
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ from hoaconv.errors import SourceError
 __all__ = ["ArraySink", "ArraySource"]
 
 
+NARROWER = {"int64": "int32", "uint64": "uint32", "float16": "float32"}
+"""Dtypes that hoaconv doesn't take, and one that it takes that may hold the same values."""
+
 PIECE_BYTES = 1 << 25
 """Smaller chunks are read several in one call, so that the array is sliced less often."""
 
@@ -53,12 +56,25 @@ class ArraySource(LayeredSource):
                 f"the array has {len(shape)} axes, {shape}; a volume has three, z, y and x"
             )
         if dtype not in DTYPES:
-            known = ", ".join(map(str, DTYPES))
-            raise SourceError(f"the array holds {dtype}; hoaconv takes {known}: convert it first")
+            known, like = ", ".join(map(str, DTYPES)), NARROWER.get(str(dtype))
+            how = f', as in array.astype("{like}")' if like else ""
+            raise SourceError(
+                f"the array holds {dtype}; hoaconv takes {known}: convert it first{how}"
+            )
+        if getattr(array, "mask", np.ma.nomask) is not np.ma.nomask:
+            raise SourceError(
+                "the array is masked, and voxels have no mask: fill it first, as in array.filled(0)"
+            )
         self.array = array
         self._spec = Spec((shape[0], shape[1], shape[2]), dtype)
         self.geometry = Geometry()
         self._depth = min(_chunk_length(array, 0), shape[0])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on how the voxels are read, for the user."""
+        bools = np.dtype(self.array.dtype) == np.bool_
+        return ("the array holds booleans; they are read as uint8, 0 and 1",) if bools else ()
 
     @property
     def spec(self) -> Spec:
@@ -129,6 +145,11 @@ class ArraySource(LayeredSource):
             slab = np.asarray(self.array[start:stop] if whole else self.array[start:stop, rows])
         except Exception as error:  # each library raises exceptions of its own
             raise SourceError(f"planes {start} to {stop - 1} can't be read: {error}") from error
+        if slab.dtype.newbyteorder("=") != np.dtype(self.array.dtype).newbyteorder("="):
+            raise SourceError(
+                f"planes {start} to {stop - 1} of the array are {slab.dtype}, but the array says "
+                f"{self.array.dtype}"
+            )
         shape = (stop - start, rows.stop - rows.start, self._spec.shape[2])
         if slab.shape != shape:
             raise SourceError(

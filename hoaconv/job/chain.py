@@ -1,6 +1,6 @@
 """Chains of ops: put behind a volume, with the operands that they name, and spelled again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,7 +65,12 @@ def parse_chain(ops: Any) -> tuple[Step, ...]:
         return parse_ops(ops)
     if isinstance(ops, Step):
         return (ops,)
-    return tuple(parse_op(op) if isinstance(op, str) else op for op in ops)
+    if ops is not None and not isinstance(ops, Sequence):
+        raise SpellingError(
+            f"ops are a text, an op or a list of these, not a {type(ops).__name__}; volumes that "
+            "are made already are written by hoaconv.store"
+        )
+    return tuple(parse_op(op) if isinstance(op, str) else op for op in ops or ())
 
 
 def open_operands(chains: Iterable[tuple[Step, ...]]) -> dict[str, Volume]:

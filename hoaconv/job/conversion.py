@@ -44,7 +44,7 @@ def conversion(options: Mapping[str, Any], *, planning: bool = False) -> Job:
     options
         All parameters of `hoaconv.stack_to_omezarr`, by name.
     planning
-        Whether an output that exists is left for the plan to tell.
+        Whether outputs that can't be made are left for the plan to tell.
 
     Raises
     ------
@@ -53,14 +53,12 @@ def conversion(options: Mapping[str, Any], *, planning: bool = False) -> Job:
     """
     running = Running.take(options)
     machine.begin(take_workers(running))
-    take_report_path(running.report)
     values, reading, voxels = Values.take(options), Reading.take(options), Voxels.take(options)
     read_earlier(values.from_report)
     chains = _chains(options)
     images = [image for image, _ in chains]
-    check_images(images, running, [options["src"]])
-    for image in (image for image in images if not image.is_label and not planning):
-        check_free(Path(image.path), overwrite=image.overwrite)  # headers may take minutes to read
+    if not planning:
+        _check_early(images, running, options["src"])
     volume = open_planned(options["src"], reading, voxels)
     operands = open_operands(ops for _, ops in chains)
     branches = []
@@ -70,6 +68,14 @@ def conversion(options: Mapping[str, Any], *, planning: bool = False) -> Job:
         branches.append(Branch(str(image.path), made, image))
     groups: Sequence[Options] = (images[0], reading, voxels, values, running)
     return Job(tuple(branches), values, running, _given(groups, options))
+
+
+def _check_early(images: Sequence[OmeZarr], running: Running, src: PathLike) -> None:
+    """Refuse outputs that can't be made before headers are read, which may take minutes."""
+    take_report_path(running.report)
+    check_images(images, running, [src])
+    for image in (image for image in images if not image.is_label):
+        check_free(Path(image.path), overwrite=image.overwrite)
 
 
 def ops_of(chain: Chain) -> Ops:
@@ -97,8 +103,8 @@ def _chains(options: Mapping[str, Any]) -> list[tuple[OmeZarr, Ops]]:
     labels = Labels.take(options)
     main = OmeZarr.take(options, path=options["dst"])
     ops = ops_of(Chain.take(options))
-    of_labels = _branches(labels.label, "--label")
-    others = _branches(labels.also, "--also")
+    of_labels = _branches(labels.label, "label")
+    others = _branches(labels.also, "also")
     return [
         (main, ops),
         *((replace(main, path=path), branch) for path, branch in others.items()),
@@ -114,18 +120,17 @@ def _branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> dict[
     SpellingError
         If a word has no ``=``, a name is no name or given twice, or the ops aren't understood.
     """
-    if isinstance(branches, str):
-        branches = [branches]
+    branches = [branches] if isinstance(branches, str) else branches or ()
     if isinstance(branches, Mapping):
         pairs = [(str(name).strip(), "=", ops) for name, ops in branches.items()]
     else:
         words = [word.partition("=") for word in branches]
         pairs = [(name.strip(), equals, ops) for name, equals, ops in words]
     if not all(name and equals for name, equals, _ in pairs):
-        raise SpellingError(f'{option} is written NAME="OPS", as in bone="threshold 20000"')
+        raise SpellingError(f'`{option}` is written NAME="OPS", as in bone="threshold 20000"')
     names = [name for name, _, _ in pairs]
     if len({name.casefold() for name in names}) < len(names):  # one folder on some file systems
-        raise SpellingError(f"{option} names one output twice: {', '.join(names)}")
+        raise SpellingError(f"`{option}` names one output twice: {', '.join(names)}")
     return {name: parse_chain(ops) for name, _, ops in pairs}
 
 

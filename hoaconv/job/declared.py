@@ -26,6 +26,7 @@ __all__ = [
     "FACTORS",
     "FLAG",
     "METHODS",
+    "NAME",
     "PATH",
     "RANGE",
     "REDUCE",
@@ -83,7 +84,8 @@ class Options:
     def __post_init__(self) -> None:
         for name, declared in options_of(type(self)).items():
             value = getattr(self, name)
-            if value is not None:
+            default = type(self).__dataclass_fields__[name].default
+            if value is not None or isinstance(default, str):
                 object.__setattr__(self, name, declared.kind.accept(_plain(value)))
 
     @classmethod
@@ -163,7 +165,9 @@ def count_of(what: str) -> Kind:
         try:
             count = operator.index(value)
         except TypeError:
-            raise SpellingError(f"{what} {value!r} is not a whole number") from None
+            count = None
+        if count is None or isinstance(value, bool):
+            raise SpellingError(f"{what} {value!r} is not a whole number")
         if count < 1:
             raise SpellingError(f"{what} {count} is less than 1")
         return count
@@ -212,12 +216,20 @@ def _sample(value: Any) -> int:
 
 
 def _compressor(value: Any) -> str:
+    if value is None:
+        raise SpellingError("compressor None: write 'none' for no compression, or leave it out")
     Compressor.parse(str(value))
     return str(value)
 
 
 def _range(value: Any) -> slice | None:
-    return parse_range(value) if value else None
+    return None if isinstance(value, str) and not value else parse_range(value)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise SpellingError(f"the name {value!r} is no text")
+    return value
 
 
 def _as_given(value: Any) -> Any:
@@ -226,6 +238,7 @@ def _as_given(value: Any) -> Any:
 
 FLAG = Kind("", bool, str)
 TEXT = Kind("TEXT", _as_given, str)
+NAME = Kind("NAME", _name, str)
 PATH = Kind("FILE", _path, str)
 SAMPLE = Kind("N", _sample, str)
 BYTES = Kind("BYTES", parse_bytes, str)

@@ -10,7 +10,7 @@ from hoaconv import __version__
 from hoaconv.engine import machine
 from hoaconv.engine.run import Outcome, run
 from hoaconv.engine.spec import Plane
-from hoaconv.errors import StoreError
+from hoaconv.errors import BudgetError, StoreError
 from hoaconv.job.chain import sources_of, spelled, steps_of
 from hoaconv.job.images import published_text
 from hoaconv.job.paths import replace_text
@@ -24,6 +24,7 @@ from hoaconv.job.tracking import tracked
 from hoaconv.job.watching import Watcher
 from hoaconv.ops.advice import constant_notes
 from hoaconv.pyramid.sink import OmeZarr, record
+from hoaconv.units import format_bytes
 
 __all__ = ["Executed", "execute", "report_of"]
 
@@ -43,8 +44,12 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
     ------
     SourceError, StoreError, PlanError
         If something can't be read, written or computed; what was written is removed.
+    BudgetError
+        If memory runs out all the same.
+    Cancelled
+        If `cancelled` is set meanwhile.
     KeyboardInterrupt
-        If the run is interrupted or cancelled.
+        If the run is interrupted.
     """
     watcher.planned(RunPlan(resolved.schedule, resolved.refusals))
     if resolved.images:
@@ -57,8 +62,15 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
             told = _report(resolved, Executed(outcome, 0)).record(published_text)
             grown.append(record(resolved.main, told))
 
-    with tracked(watcher, spec, resolved.schedule, cancelled or Event()) as tell:
-        return Executed(run(resolved.schedule, tell, on_written), sum(grown))
+    try:
+        with tracked(watcher, spec, resolved.schedule, cancelled or Event()) as tell:
+            return Executed(run(resolved.schedule, tell, on_written), sum(grown))
+    except MemoryError as error:
+        budget = format_bytes(resolved.schedule.limits.budget)
+        raise BudgetError(
+            f"memory has run out, of which the budget allows {budget}; lower `budget`, or raise "
+            "the limit (ulimit -v)"
+        ) from error
 
 
 def report_of(resolved: Resolved, executed: Executed, watcher: Watcher) -> Report:
@@ -147,6 +159,8 @@ def _values(resolved: Resolved, outcome: Outcome) -> dict[str, Any]:
             made[branch.name] = resolved.images[i].path
         elif i in resolved.arrays:
             made[branch.name] = resolved.arrays[i].array
+        elif i in resolved.sinks:
+            made[branch.name] = outcome.outputs[resolved.sinks[i]]
         else:
             value, picture = _value(resolved, outcome, i)
             present = branch.present

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from glob import has_magic
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.job.chain import sources_of, spelled
 from hoaconv.job.options import OmeZarr
-from hoaconv.job.target import Branch
+from hoaconv.job.target import Branch, name_of
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
@@ -49,7 +50,7 @@ def source_path(branch: Branch) -> str | None:
 
 def source_name(branch: Branch) -> str:
     """Return what the user calls the source of a branch."""
-    return source_path(branch) or str(sources_of(branch.volume.plan)[0])
+    return source_path(branch) or name_of(sources_of(branch.volume.plan)[0])
 
 
 def sink_of(
@@ -107,7 +108,7 @@ def with_levels_of_image(
     except SpellingError:
         raise PlanError(
             f"{label} would be {spec}: too small for the {made.level_count} levels of the image, "
-            "and a label has to have as many; ask for fewer with --levels"
+            "and a label has to have as many; ask for fewer with `levels`"
         ) from None
     return made
 
@@ -116,9 +117,22 @@ _ABSOLUTE = re.compile(r"(?<![^\s=,|\"'])(?:[A-Za-z]:[\\/]|[\\/~]|\.\.[\\/])[^\s
 
 
 def published(path: str) -> str:
-    """Return what a published store tells of a path: no folder of somebody's machine."""
+    """Return what a published store tells of a path: no folder of somebody's machine.
+
+    Of a pattern the last folder without wildcards is told too.
+
+    Examples
+    --------
+    >>> published("/home/me/brain.tif"), published("/home/me/slices/*.tif"), published("a/*.tif")
+    ('brain.tif', 'slices/*.tif', 'a/*.tif')
+    """
     name = Path(path)
-    return path if not name.is_absolute() and ".." not in name.parts else name.name
+    if not name.is_absolute() and ".." not in name.parts:
+        return path
+    wild = [has_magic(part) for part in name.parts]
+    first = next((i for i in reversed(range(len(wild))) if not wild[i]), 0)
+    told = Path(*name.parts[first:])
+    return str(told.relative_to(told.anchor)) if told.anchor else str(told)
 
 
 def published_text(text: str) -> str:

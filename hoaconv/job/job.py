@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from threading import Event
 from typing import Any
 
+from hoaconv.engine.contract import Sink
 from hoaconv.errors import SpellingError
 from hoaconv.job.arrays import ArraySource
 from hoaconv.job.declared import PathLike
@@ -23,7 +24,7 @@ from hoaconv.job.progress import display
 from hoaconv.job.report import Report
 from hoaconv.job.resolve import resolve
 from hoaconv.job.run_plan import RunPlan
-from hoaconv.job.target import Branch, VolumeLike
+from hoaconv.job.target import Branch, VolumeLike, name_of
 from hoaconv.job.watching import Watcher
 
 __all__ = ["Job"]
@@ -65,7 +66,8 @@ class Job:
     values: Values = field(default_factory=Values)
     running: Running = field(default_factory=Running)
     given: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    _cancelled: Event = field(default_factory=Event, compare=False, repr=False)
+    _runs: list[Event] = field(default_factory=list, compare=False, repr=False)
+    """For each run that is under way, the event that cancels it."""
 
     def __post_init__(self) -> None:
         names = [branch.name for branch in self.branches]
@@ -74,7 +76,7 @@ class Job:
             raise SpellingError(f"two outputs are called {', '.join(twice)}; name them otherwise")
 
     @classmethod
-    def of(cls, volume: VolumeLike, output: OmeZarr) -> "Job":
+    def of(cls, volume: VolumeLike, output: OmeZarr | Sink) -> "Job":
         """Return the job that writes one volume.
 
         Parameters
@@ -92,14 +94,14 @@ class Job:
         if not hasattr(volume, "plan"):
             raise SpellingError(
                 f"a {type(volume).__name__} can't be written; open it first: "
-                f"hoaconv.open(...) | OmeZarr({str(output.path)!r})"
+                f"hoaconv.open(...) | OmeZarr({name_of(output)!r})"
             )
-        return cls((Branch(str(output.path), volume, output),))
+        return cls((Branch(name_of(output), volume, output),))
 
     def plan(
         self,
+        budget: str | int | None = None,
         *,
-        budget: int | str | None = None,
         workers: int | None = None,
         scratch: PathLike | None = None,
         progress: bool | Watcher | None = False,
@@ -146,8 +148,8 @@ class Job:
 
     def run(
         self,
+        budget: str | int | None = None,
         *,
-        budget: int | str | None = None,
         workers: int | None = None,
         scratch: PathLike | None = None,
         report: PathLike | None = None,
@@ -183,8 +185,10 @@ class Job:
             If the run doesn't fit the budget.
         StoreError
             If an output exists, doesn't fit on its disk, or can't be written.
+        Cancelled
+            If `cancel` was called meanwhile.
         KeyboardInterrupt
-            If the run was interrupted, or `cancel` was called.
+            If the run was interrupted.
 
         Examples
         --------
@@ -194,30 +198,30 @@ class Job:
         ('smooth.zarr', True)
         """
         job = self._with(budget=budget, workers=workers, scratch=scratch, report=report)
+        cancelled = Event()
+        self._runs.append(cancelled)
         try:
             with display(progress) as watcher:
                 resolved = resolve(job, watcher, planning=False)
-                return report_of(resolved, execute(resolved, watcher, self._cancelled), watcher)
+                return report_of(resolved, execute(resolved, watcher, cancelled), watcher)
         finally:
-            self._cancelled.clear()
+            self._runs.remove(cancelled)
 
     def cancel(self) -> None:
-        """End the run of this job at its next slice, and remove what it wrote.
+        """End the runs of this job at their next slice, and remove what they wrote.
 
-        Another thread calls this while `run` is at work; `run` then raises `KeyboardInterrupt`. If
-        no run is at work, the next one ends in this way.
+        Another thread calls this while `run` is at work; `run` then raises `hoaconv.Cancelled`. If
+        no run is at work, nothing happens.
 
         Examples
         --------
         >>> job = hc.store({"mip": hc.open("slices/").max("z")})
-        >>> job.cancel()
-        >>> try:
-        ...     job.run()
-        ... except KeyboardInterrupt:
-        ...     print("the run has ended")
-        the run has ended
+        >>> job.cancel()  # no run is at work
+        >>> job.run()["mip"].shape
+        (16, 16)
         """
-        self._cancelled.set()
+        for cancelled in list(self._runs):
+            cancelled.set()
 
     def _with(self, **options: Any) -> "Job":
         """Return the same job with the options of running that are given."""
@@ -248,7 +252,7 @@ class Job:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_cancelled"}
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_runs"}
         for part in _unsendable(self):
             raise pickle.PicklingError(f"this job can't be sent to another process: {part}")
         return _job, (own,)
@@ -261,11 +265,11 @@ def _job(values: Mapping[str, Any]) -> Job:
 def _unsendable(job: Job) -> Iterator[str]:
     """Yield the parts of a job that can't be pickled, each with what to do."""
     for branch in job.branches:
-        for node in branch.volume.plan.nodes():
-            if isinstance(node.part, ArraySource):
-                yield f"'{node.part}' lies in memory: save it, and open it by its path"
+        for part in (*(node.part for node in branch.volume.plan.nodes()), branch.target):
+            if isinstance(part, ArraySource):
+                yield f"'{part}' lies in memory: save it, and open it by its path"
                 continue
             try:
-                pickle.dumps(node.part)
+                pickle.dumps(part)
             except Exception as error:  # whatever an object's own pickling raises
-                yield f"'{node.part}' doesn't pickle ({error})"
+                yield f"'{name_of(part)}' doesn't pickle ({error})"

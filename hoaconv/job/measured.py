@@ -41,7 +41,7 @@ class Measured:
     volume: Planned
     fold: Fold
 
-    def compute(self, *, budget: int | str | None = None, workers: int | None = None) -> Any:
+    def compute(self, budget: str | int | None = None, *, workers: int | None = None) -> Any:
         """Measure the volume in one sweep.
 
         Parameters

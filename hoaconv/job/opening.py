@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from hoaconv.engine.contract import Source
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
@@ -36,8 +37,9 @@ def open(
     source
         A folder of JP2 or TIFF slices, a glob pattern, a multi-page TIFF, an OME-Zarr image (its
         level 0) or one of its levels, or a zarr array, by its path; or an array (z, y, x) with
-        ``shape``, ``dtype`` and slicing, such as those of NumPy, Dask, h5py and zarr. The dtypes
-        are uint8, int8, uint16, int16, uint32, int32, float32 and float64.
+        ``shape``, ``dtype`` and slicing, such as those of NumPy, Dask, h5py and zarr; or a source
+        of the engine. The dtypes are uint8, int8, uint16, int16, uint32, int32, float32 and
+        float64; booleans become uint8.
 
     Returns
     -------
@@ -78,11 +80,15 @@ def open(
             f"{', '.join(options_of(Reading))} are for files, and the source is a "
             f"{type(source).__name__}; slice the array, or drop them"
         )
-    if not isinstance(source, Volume):
+    if not isinstance(source, Volume | Source):
         return _open_array(source, voxel_size, unit)
     if voxel_size is not None or unit is not None:
-        raise SpellingError("the source is a volume already, which has its voxel size; drop it")
-    return source
+        raise SpellingError(
+            f"a {type(source).__name__} has its voxel size already; drop `voxel_size` and `unit`"
+        )
+    if isinstance(source, Volume):
+        return source
+    return Volume(Plan.read(source), source.spec, tuple(getattr(source, "notes", ())))
 
 
 def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
@@ -95,4 +101,4 @@ def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
     source = ArraySource(array)
     geometry, note = choose_geometry(voxel_size, unit, source)
     placed = source.at(geometry)
-    return Volume(Plan.read(placed), placed.spec, (note,))
+    return Volume(Plan.read(placed), placed.spec, (*placed.notes, note))

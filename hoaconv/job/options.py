@@ -18,6 +18,7 @@ from hoaconv.job.declared import (
     FACTORS,
     FLAG,
     METHODS,
+    NAME,
     PATH,
     RANGE,
     REDUCE,
@@ -152,7 +153,7 @@ class Voxels(Options):
         "Input",
         "SIZE",
     )
-    unit: str | None = option(TEXT, "unit of --voxel-size; default micrometer", "Input", "UNIT")
+    unit: str | None = option(TEXT, "unit of `voxel_size`; default micrometer", "Input", "UNIT")
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,8 @@ class OmeZarr(Options):
     name
         Name of the image in the metadata; by default that of the source, or of the folder.
     overwrite
-        If True, a zarr store that exists at `path` is replaced.
+        If True, a zarr store that exists at `path` is replaced. It is removed when the first part
+        of the new one is written.
     levels
         Levels of the pyramid, level 0 included; by default until one fits a chunk.
     downsample
@@ -224,10 +226,14 @@ class OmeZarr(Options):
         "NAME",
         "blosc-zstd:1:shuffle",
     )
-    name: str | None = option(
-        TEXT, "name of the image; default that of the source", "Output", "NAME"
+    name: str | None = option(NAME, "name of the image; default that of the source", "Output")
+    overwrite: bool = option(
+        FLAG,
+        "replace DST if it is a zarr store; it is removed when the new one begins to be written",
+        "Output",
+        "",
+        False,
     )
-    overwrite: bool = option(FLAG, "replace DST if it is a zarr store", "Output", "", False)
     levels: int | None = option(
         count_of("levels"),
         "number of pyramid levels, level 0 included; default until one fits a chunk",
@@ -255,6 +261,11 @@ class OmeZarr(Options):
             kind = type(self.path).__name__
             raise SpellingError(f"the output is a {kind}; expected the path of a folder")
         object.__setattr__(self, "path", Path(self.path) if os.fspath(self.path) else self.path)
+        if self.is_label and Path(self.path).parent.name != "labels":
+            raise SpellingError(
+                "is_label is no option: a label image is made by that of its image, as in "
+                f'OmeZarr({str(self.path)!r}).label("tissue")'
+            )
         self.grid()
 
     def grid(self) -> tuple[Triple, Triple | None]:
@@ -267,7 +278,7 @@ class OmeZarr(Options):
         """
         chunks, shards = cast(Triple | None, self.chunks), self.shards
         if shards not in (None, "none") and self.ngff == "0.4":
-            raise SpellingError("NGFF 0.4 has no shards; drop --shards or take --ngff 0.5")
+            raise SpellingError('NGFF 0.4 has no shards; drop `shards`, or take `ngff="0.5"`')
         if shards == "none" or self.ngff == "0.4":
             return chunks or UNSHARDED, None
         inner = chunks or CHUNKS
@@ -313,6 +324,11 @@ class OmeZarr(Options):
 
     def __ror__(self, array: Any) -> Any:
         """Raise SpellingError: only a volume can be written, and its own ``|`` makes a job."""
+        if not isinstance(array, str | os.PathLike) and not getattr(array, "shape", ()):
+            raise SpellingError(
+                f"a {type(array).__name__} can't be written; if it belongs to a comparison, put "
+                f"that in brackets: (volume > 3) | OmeZarr({str(self.path)!r})"
+            )
         raise SpellingError(
             f"a {type(array).__name__} can't be written; open it first: "
             f"hoaconv.open(...) | OmeZarr({str(self.path)!r})"

@@ -53,7 +53,7 @@ def output_path(dst: PathLike) -> Path:
     if _ADDRESS.match(os.fspath(dst)):
         raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
     path = Path(dst)
-    refused = refused_name(path.absolute()) or _other_format(path)
+    refused = refused_name(path.absolute()) or _other_format(path) or _label_alone(path)
     if refused:
         raise StoreError(refused)
     try:
@@ -92,6 +92,21 @@ def _other_format(path: Path) -> str | None:
     return (
         f"{path} has the suffix of another format, and hoaconv writes OME-Zarr folders; name it "
         f"{path.with_suffix('.zarr').name}"
+    )
+
+
+def _label_alone(path: Path) -> str | None:
+    """Return a message if an output lies where label images of another one are; else None."""
+    image = Path(os.path.abspath(path)).parent.parent
+    is_store = any(os.path.lexists(image / name) for name in ZARR_FILES)
+    if Path(os.path.abspath(path)).parent.name != "labels" or not (
+        is_store or image.suffix == ".zarr"
+    ):
+        return None
+    return (
+        f"{path} would be a label image of {image.name}, which this run doesn't write, so that "
+        "viewers wouldn't find it; write the image and its labels in one run, or name a place "
+        "outside"
     )
 
 
@@ -145,7 +160,8 @@ def check_separate(outputs: Sequence[Path]) -> None:
     for one, other in combinations(outputs, 2):
         here, there = _real(one), _real(other)
         if here.is_relative_to(there) or there.is_relative_to(here):
-            raise StoreError(f"{one} and {other} lie inside each other; write beside it")
+            how = "are one folder" if here == there else "lie inside each other"
+            raise StoreError(f"{one} and {other} {how}; write beside it")
 
 
 def check_apart(output: Path, files: Sequence[Path]) -> None:
@@ -229,7 +245,7 @@ def take_module(path: PathLike) -> PathLike:
     """
     if os.path.exists(path) and not os.path.isfile(path):
         kind = "a folder" if os.path.isdir(path) else "a pipe or a device"
-        raise SpellingError(f"{path} is {kind}; --ops-module takes a Python file with ops")
+        raise SpellingError(f"{path} is {kind}; `ops_module` takes a Python file with ops")
     return path
 
 
@@ -256,8 +272,9 @@ def take_source(src: PathLike) -> PathLike:
     """
     if not isinstance(src, str | os.PathLike):
         raise SourceError(
-            f"the source is a {type(src).__name__}, and hoaconv reads files: expected a path; save "
-            "voxels first, as in tifffile.imwrite('volume.tif', voxels) or zarr.save"
+            f"the source is a {type(src).__name__}; expected a path. Of an array or a volume write "
+            "hoaconv.open(array).stats(), or job = hoaconv.open(array) | "
+            "hoaconv.OmeZarr('brain.zarr'), and job.plan() or job.run()"
         )
     if _ADDRESS.match(os.fspath(src)):
         raise SpellingError(

@@ -30,8 +30,8 @@ class Plot:
             self._figure: Any = import_module("matplotlib.figure").Figure
         except ImportError as error:
             raise SpellingError(
-                f"--plot needs matplotlib, which can't be imported ({error}): "
-                'pip install "hoaconv[plot]", or drop --plot'
+                f"`plot` needs matplotlib, which can't be imported ({error}): "
+                'pip install "hoaconv[plot]", or drop `plot`'
             ) from error
 
     def write(self, made: Statistics) -> None:

@@ -58,7 +58,7 @@ def read_earlier(report: Path | None) -> Earlier | None:
     except OSError as error:
         raise SourceError(f"{report} can't be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError):
-        raise SourceError(f"{report} is not a report that hoaconv --report has written") from None
+        raise SourceError(f"{report} is not a report that an option `report` has written") from None
 
 
 def bind(plan: Plan, earlier: Earlier | None) -> Plan:

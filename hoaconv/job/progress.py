@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from hoaconv.errors import SpellingError
 from hoaconv.job.notebook import InNotebook, in_notebook
 from hoaconv.job.watching import PlanShown, Progress, Watcher
 from hoaconv.units import format_bytes, format_seconds
@@ -53,6 +54,9 @@ def display(progress: bool | Watcher | None) -> Iterator[Watcher]:
         True shows notes and a bar, or in a log a line a minute; False nothing. None shows them in
         a notebook and on a terminal alone.
     """
+    if not isinstance(progress, bool | Watcher | None):
+        kind = type(progress).__name__
+        raise SpellingError(f"progress is True, False or a hoaconv.Watcher, not a {kind}")
     if isinstance(progress, Watcher):
         yield progress
     elif progress is not False and in_notebook():

@@ -1,7 +1,7 @@
 """The report of a run: outputs, measurements, time and memory."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping
 from dataclasses import dataclass, field, fields
 from math import prod
 from pathlib import Path
@@ -19,6 +19,7 @@ from hoaconv.job.tables import (
     over_projection,
     rendered,
 )
+from hoaconv.job.target import name_of
 from hoaconv.units import format_bytes, format_seconds
 
 __all__ = ["Report"]
@@ -131,11 +132,35 @@ class Report:
         """The report itself, so that ``result.report`` reads well after ``result = job.run()``."""
         return self
 
-    def __getitem__(self, name: str) -> Any:
-        """Return the result of an output by its name: a measurement, an array, or a path."""
+    def __getitem__(self, output: Any) -> Any:
+        """Return the result of an output: a measurement, an array, a path, or a sink's row.
+
+        `output` is its name, or the path, image or sink that the job has for it.
+        """
+        name = name_of(output)
         if name not in self.values:
             raise KeyError(f"{name!r} is no output; there are {', '.join(self.values)}")
         return self.values[name]
+
+    def __contains__(self, output: object) -> bool:
+        return name_of(output) in self.values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __bool__(self) -> bool:
+        return True  # a report of no outputs by name is a report
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of the outputs."""
+        return self.values.keys()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return the names of the outputs, each with what the run has for it."""
+        return self.values.items()
 
     def __str__(self) -> str:
         return _text(self)
@@ -248,7 +273,7 @@ def _measured_on_the_way(made: Report) -> Iterator[str]:
             ]
             numbers += [f"{q} %: {as_number(v)}" for q, v in values.get("percentiles", {}).items()]
             drawn = [f"written to {values['file']}"] if "file" in values else []
-            yield f"\n{where}{name}: {', '.join([*numbers, *drawn]) or 'see --report'}"
+            yield f"\n{where}{name}: {', '.join([*numbers, *drawn]) or 'in the report'}"
 
 
 def _compared(ratio: float) -> str:

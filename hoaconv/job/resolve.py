@@ -5,13 +5,15 @@ All that can be refused is refused here, before the first slice is decoded.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold
+from hoaconv.engine.contract import Fold, Sink
 from hoaconv.engine.estimate import estimate
+from hoaconv.engine.part import Part
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.passes.check import check
 from hoaconv.engine.plan import Plan
@@ -65,8 +67,9 @@ class Resolved:
         The outputs, labels first, the main image last.
     images
         The sinks of the images, by branch; in the same order.
-    arrays, folds
-        The sinks of arrays in memory, and the folds that measure, by branch.
+    arrays, folds, sinks
+        The sinks of arrays in memory, the folds that measure, and sinks of the user's own, by
+        branch.
     refusals
         The reasons why this machine can't run it, if only a plan was asked for.
     notes
@@ -79,6 +82,7 @@ class Resolved:
     images: Mapping[int, OmeZarrSink]
     arrays: Mapping[int, ArraySink]
     folds: Mapping[int, Named]
+    sinks: Mapping[int, Sink]
     plan: Plan
     schedule: Schedule
     source: str
@@ -111,14 +115,15 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     """
     budget, workers = take_budget(job.running), take_workers(job.running)
     machine.begin(workers)
-    refusals: list[str] = []
-    report, earlier = take_report_path(job.running.report), read_earlier(job.values.from_report)
+    refusals = _Refusals(kept=planning)
+    earlier = read_earlier(job.values.from_report)
     branches = _ordered(job.branches)
     notes = _Notes(watcher)
-    refusals += _checked(branches, job.running, planning=planning)
+    report = _checked(branches, job.running, refusals)
     notes.add(*_advised(branches))
     made = _ends(branches, job.given, job.running.scratch)
-    refusals += _pictures_refused(branches, made.images, planning=planning)
+    with refusals.here():
+        _check_pictures(branches, made.images)
     plan = _together(branches, made, earlier)
     load_kernels(plan, watcher)
     machine.trim_malloc()  # what earlier plans and runs have freed isn't taken
@@ -129,14 +134,13 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
         _scratch(made.images, job.running),
         sample=job.values.sample,
     )
-    planned, doesnt_fit = _scheduled(plan, limits, planning=planning)
-    space = check_space(_scratch_needs(planned))
-    refusals += [text for text in (doesnt_fit, space) if text]
-    if not planning and not refusals and not fits_uncompressed(planned):
+    planned = schedule(plan, limits, checked=not planning)
+    with refusals.here():
+        check(planned)
+    refusals.add(check_space(_scratch_needs(planned)))
+    if not planning and not fits_uncompressed(planned):
         machine.begin_libraries()  # a few chunks are packed
-        refusals += filter(None, [space_refusal(planned, estimate(planned))])
-    if refusals and not planning:
-        raise StoreError(refusals[0])
+        refusals.add(space_refusal(planned, estimate(planned)))
     source = source_name(branches[-1])
     if earlier and (note := earlier.differs_from(source, _shape(branches[-1]))):
         notes.add(note)
@@ -145,29 +149,47 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
         made.images,
         made.arrays,
         made.folds,
+        made.sinks,
         plan,
         planned,
         source,
         job.given,
-        tuple(refusals),
+        tuple(refusals.texts),
         tuple(notes.texts),
         report,
     )
 
 
-def _pictures_refused(
-    branches: Sequence[Branch], images: Mapping[int, OmeZarrSink], *, planning: bool
-) -> Iterator[str]:
-    """Check the files that folds will draw; give why they can't be written."""
-    if not images:
-        return
+class _Refusals:
+    """Reasons why this machine can't do a run: kept for a plan to tell, else raised."""
+
+    def __init__(self, *, kept: bool) -> None:
+        self.texts: list[str] = []
+        self._kept = kept
+
+    def add(self, text: str | None) -> None:
+        """Add a reason, if there is one. Raise StoreError where reasons aren't kept."""
+        if text and not self._kept:
+            raise StoreError(text)
+        if text and text not in self.texts:
+            self.texts.append(text)
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Add what a check raises: that an output or the budget doesn't do."""
+        try:
+            yield
+        except (StoreError, BudgetError) as error:
+            if not self._kept:
+                raise
+            self.add(str(error))
+
+
+def _check_pictures(branches: Sequence[Branch], images: Mapping[int, OmeZarrSink]) -> None:
+    """Refuse files that folds will draw, if they can't be written."""
     chains = {sink: steps_of(branches[i].volume.plan) for i, sink in images.items()}
-    try:
+    if images:
         check_pictures(chains, [file for branch in branches for file in files_of(branch)])
-    except StoreError as error:
-        if not planning:
-            raise
-        yield str(error)
 
 
 def take_budget(running: Running) -> int:
@@ -234,22 +256,24 @@ def check_images(
     scratch_folder(running.scratch)
 
 
-def _checked(branches: Sequence[Branch], running: Running, *, planning: bool) -> Iterator[str]:
-    """Check paths against each other and the sources; give what this machine alone refuses."""
+def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) -> Path | None:
+    """Check paths against each other and the sources; return the path of the report."""
     images = [b.target for b in branches if isinstance(b.target, OmeZarr)]
     named = [name for b in branches if (name := source_path(b)) is not None]
-    check_images(images, running, named)
+    report = None
+    with refusals.here():
+        report = take_report_path(running.report)
+    with refusals.here():
+        check_images(images, running, named)
     for image in (image for image in images if not image.is_label):
-        try:
+        with refusals.here():
             check_free(Path(image.path), overwrite=image.overwrite)
-        except StoreError as error:
-            if not planning:
-                raise
-            yield str(error)
-        for branch in branches:
-            for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
-                check_apart(Path(image.path), getattr(source, "files", ()))
-            check_scratch(running.scratch, Path(image.path), own_files(branch))
+        with refusals.here():
+            for branch in branches:
+                for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
+                    check_apart(Path(image.path), getattr(source, "files", ()))
+                check_scratch(running.scratch, Path(image.path), own_files(branch))
+    return report
 
 
 def _shape(branch: Branch) -> tuple[int, int, int]:
@@ -273,9 +297,15 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Ends:
-    images: Mapping[int, OmeZarrSink]
-    arrays: Mapping[int, ArraySink]
-    folds: Mapping[int, Named]
+    images: dict[int, OmeZarrSink]
+    arrays: dict[int, ArraySink]
+    folds: dict[int, Named]
+    sinks: dict[int, Sink]
+
+    def of(self, i: int) -> Part:
+        """Return the end of a branch."""
+        ends: dict[int, Part] = {**self.images, **self.arrays, **self.folds, **self.sinks}
+        return ends[i]
 
 
 def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None) -> _Ends:
@@ -292,18 +322,13 @@ def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | 
     folds = {
         i: Named(b.name, b.target) for i, b in enumerate(branches) if isinstance(b.target, Fold)
     }
-    return _Ends(images, arrays, folds)
+    sinks = {i: b.target for i, b in enumerate(branches) if isinstance(b.target, Sink)}
+    return _Ends(images, arrays, folds, sinks)
 
 
 def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) -> Plan:
     """Return the plan of one sweep that feeds every output."""
-    plans: list[Plan] = []
-    for i, branch in enumerate(branches):
-        plan: Plan = bind(branch.volume.plan, earlier)
-        if i in ends.images:
-            plans.append(plan | ends.images[i])
-        else:
-            plans.append(plan | (ends.arrays.get(i) or ends.folds[i]))
+    plans = [bind(b.volume.plan, earlier) | ends.of(i) for i, b in enumerate(branches)]
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan
@@ -314,18 +339,6 @@ def _scratch(images: Mapping[int, OmeZarrSink], running: Running) -> ScratchFold
     if images:
         return ScratchFolder.of(list(images.values())[-1].path, running.scratch)
     return None if running.scratch is None else ScratchFolder.of(Path("job"), running.scratch)
-
-
-def _scheduled(plan: Plan, limits: Limits, *, planning: bool) -> tuple[Schedule, str | None]:
-    """Return the schedule, and why it doesn't fit the budget, if a plan alone is asked for."""
-    made = schedule(plan, limits, checked=not planning)
-    if not planning:
-        return made, None
-    try:
-        check(made)
-    except BudgetError as error:
-        return made, str(error)
-    return made, None
 
 
 def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:

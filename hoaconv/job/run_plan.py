@@ -60,6 +60,16 @@ class RunPlan:
         return self.schedule.projected
 
     @property
+    def budget(self) -> int:
+        """The memory in bytes that the process may hold."""
+        return self.schedule.limits.budget
+
+    @property
+    def smallest_budget(self) -> int:
+        """The smallest budget in bytes that fits, as `describe` names it."""
+        return self.schedule.least
+
+    @property
     def least(self) -> int:
         """The smallest budget that is enough, in bytes."""
         return self.schedule.smallest_budget

@@ -54,7 +54,7 @@ class Scalar(Arithmetic["Scalar"]):
         return cls(Value(0, name), ((volume, fold),))
 
     def compute(
-        self, *, budget: int | str | None = None, workers: int | None = None
+        self, budget: str | int | None = None, *, workers: int | None = None
     ) -> float | int:
         """Measure the volumes in one sweep, and return the number.
 

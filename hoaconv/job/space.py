@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from os import stat
+from os.path import exists
 from pathlib import Path
 from shutil import disk_usage
 from typing import TypeGuard
@@ -46,7 +47,7 @@ def space_refusal(schedule: Schedule, estimate: Estimate | None) -> str | None:
 
 def _is_new(sink: Sink) -> TypeGuard[OmeZarr]:
     """Return whether a sink writes a store that isn't there: how much another frees is unknown."""
-    return isinstance(sink, OmeZarr) and not sink.path.exists()
+    return isinstance(sink, OmeZarr) and not exists(sink.path)
 
 
 def _by_disk(sizes: list[tuple[Path, int]]) -> Iterator[tuple[Path, int, int]]:

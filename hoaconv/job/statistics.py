@@ -63,7 +63,7 @@ def measure(
         if isinstance(step, Fold):
             raise SpellingError(
                 f"'{step}' measures, as does stats itself, behind the last of its ops; drop it, or "
-                "use stack-to-omezarr, whose report tells what was measured on the way"
+                "write an image, whose report tells what was measured on the way"
             )
     branches = [Branch(str(SUMMARY), volume, SUMMARY)]
     if sample is None or sample >= volume.spec.planes:

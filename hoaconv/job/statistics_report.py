@@ -117,6 +117,13 @@ class Statistics:
                 return getattr(self, group)[name]
         raise AttributeError(f"there is no number {name!r}")
 
+    def __getitem__(self, name: str) -> Any:
+        """Return a number by its name, as an attribute does: ``stats["p0.5"]``."""
+        for group in (self.stats, self.percentiles, self.thresholds):
+            if name in group:
+                return group[name]
+        raise KeyError(f"there is no number {name!r}")
+
     def describe(self) -> dict[str, Any]:
         """Return all numbers as lists and dicts, which JSON can hold.
 

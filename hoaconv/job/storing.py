@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hoaconv.engine.contract import Fold
+from hoaconv.engine.contract import Fold, Sink
 from hoaconv.errors import SpellingError
 from hoaconv.job.declared import PathLike, options_of
 from hoaconv.job.job import Job
 from hoaconv.job.options import OmeZarr, Running
-from hoaconv.job.target import Branch
+from hoaconv.job.target import Branch, name_of
 from hoaconv.job.volume import Volume
+from hoaconv.units import did_you_mean
 
 __all__ = ["store"]
 
@@ -32,7 +33,8 @@ def store(
         Volumes and measurements by their names. The name of a volume is the path of the image to
         write, such as ``"brain.zarr"``, or an `OmeZarr`. A path such as
         ``"brain.zarr/labels/tissue"`` makes a label image of an image that is written too. A
-        measurement, such as ``volume.max("z")``, has any name.
+        measurement, such as ``volume.max("z")``, has any name. A sink of the engine may stand in
+        place of a name.
     budget
         Memory that the process may hold, in bytes or as text such as ``"8GiB"``. By default 60 % of
         the free memory.
@@ -60,6 +62,11 @@ def store(
     >>> job.run()["mip"].shape
     (16, 16)
     """
+    if not isinstance(outputs, Mapping):
+        raise SpellingError(
+            f"outputs are given by their names, not as a {type(outputs).__name__}, as in "
+            '{"brain.zarr": volume}'
+        )
     images = _images(outputs, image)
     branches = tuple(_branch(key, value, images) for key, value in outputs.items())
     if not branches:
@@ -77,12 +84,17 @@ def _images(outputs: Mapping[Any, Any], options: Mapping[str, Any]) -> dict[Any,
     """
     unknown = set(options) - set(options_of(OmeZarr))
     if unknown:
-        raise SpellingError(f"{', '.join(sorted(unknown))} is no option of OmeZarr")
-    keys = [key for key, value in outputs.items() if isinstance(value, Volume)]
+        word = min(unknown)
+        hint = did_you_mean(word, [*options_of(OmeZarr), "budget", "workers", "scratch"])
+        raise SpellingError(f"{word} is no option of store{hint}")
+    volumes = [key for key, value in outputs.items() if isinstance(value, Volume)]
+    keys = [key for key in volumes if not isinstance(key, Sink)]
     for key in keys:
         if not isinstance(key, str | os.PathLike | OmeZarr):
             raise SpellingError(f"{key!r} names a volume; expected the path of an image")
-    known = {os.path.realpath(key.path if isinstance(key, OmeZarr) else key): key for key in keys}
+    known = {os.path.realpath(name_of(key)): key for key in keys}
+    if len(known) < len(keys):
+        raise SpellingError(f"two of {', '.join(map(name_of, keys))} are one folder")
     labels = {
         key: known[folder]
         for path, key in known.items()
@@ -93,16 +105,19 @@ def _images(outputs: Mapping[Any, Any], options: Mapping[str, Any]) -> dict[Any,
         for key in keys
         if key not in labels
     }
-    return whole | {key: whole[of].label(Path(key).name) for key, of in labels.items()}
+    return whole | {
+        key: key if isinstance(key, OmeZarr) else whole[of].label(Path(key).name)
+        for key, of in labels.items()
+    }
 
 
 def _branch(key: Any, value: Any, images: Mapping[Any, OmeZarr]) -> Branch:
     fold: Fold | None = getattr(value, "fold", None)
     if isinstance(fold, Fold):
-        return Branch(str(key), value.volume, fold, value.result)
+        return Branch(name_of(key), value.volume, fold, value.result)
     if not isinstance(value, Volume):
         raise SpellingError(
             f"{key!r} is a {type(value).__name__}; expected a volume, or something measured of one "
             'such as volume.max("z")'
         )
-    return Branch(str(key.path if isinstance(key, OmeZarr) else key), value, images[key])
+    return Branch(name_of(key), value, key if isinstance(key, Sink) else images[key])

@@ -1,15 +1,16 @@
-"""Outputs of a job: an image, an array in memory, or a measurement."""
+"""Outputs of a job: an image, an array in memory, a measurement, or a sink of the engine."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hoaconv.engine.contract import Fold
+from hoaconv.engine.contract import Fold, Sink
+from hoaconv.engine.part import Part
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.job.options import OmeZarr, Running, Values
 
-__all__ = ["Branch", "InMemory", "Named", "Request", "VolumeLike"]
+__all__ = ["Branch", "InMemory", "Named", "Request", "VolumeLike", "name_of"]
 
 
 class VolumeLike(Protocol):
@@ -59,10 +60,27 @@ class Branch:
 
     name: str
     volume: VolumeLike
-    target: OmeZarr | Fold | InMemory
+    target: OmeZarr | Fold | InMemory | Sink
     present: Callable[[Mapping[str, Any], Plane | None], Any] | None = field(
         default=None, compare=False
     )
+
+
+def name_of(output: Any) -> str:
+    """Return the name under which an output stands in a report.
+
+    It is a name or path as it is, the path of an image, and the text of a source or sink, or its
+    class.
+    """
+    if isinstance(output, OmeZarr):
+        return str(output.path)
+    kind = type(output)
+    if isinstance(output, Part) and (kind.__str__, kind.__repr__) == _PLAIN:
+        return kind.__name__
+    return str(output)
+
+
+_PLAIN: tuple[Any, Any] = (object.__str__, object.__repr__)
 
 
 class Request(Protocol):

@@ -10,6 +10,7 @@ from time import perf_counter
 from hoaconv.engine import machine
 from hoaconv.engine.schedule import Schedule
 from hoaconv.engine.spec import Spec
+from hoaconv.errors import Cancelled
 from hoaconv.job.watching import Place, Progress, Watcher
 from hoaconv.units import format_seconds
 
@@ -32,7 +33,7 @@ def tracked(
     spec
         Shape and dtype of the slices that are read.
     cancelled
-        When this is set, the run ends with a `KeyboardInterrupt` at the next slice.
+        When this is set, the run ends with `Cancelled` at the next slice.
     """
     voxels, start = spec.plane_shape[0] * spec.plane_shape[1], perf_counter()
     totals = [sweep.planes for sweep in schedule.sweeps]
@@ -42,7 +43,7 @@ def tracked(
     def tell() -> None:
         nonlocal done
         if cancelled.is_set():
-            raise KeyboardInterrupt("the run was cancelled")
+            raise Cancelled("the run was cancelled")
         sweep = bisect_right(ends, done)
         done += 1
         within = done - (ends[sweep] - totals[sweep])

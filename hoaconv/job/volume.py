@@ -11,7 +11,7 @@ from typing import Any, cast, overload
 
 import numpy as np
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Source, Zip
+from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source, Zip
 from hoaconv.engine.plan import Plan
 from hoaconv.io.zarr_volume import ZarrVolume
 from hoaconv.job.chain import behind, open_operands, spec_at
@@ -92,7 +92,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return table(rows_of(self))
 
     @overload
-    def __or__(self, step: OmeZarr) -> Job: ...
+    def __or__(self, step: OmeZarr | Sink) -> Job: ...
 
     @overload
     def __or__(self, step: Any) -> "Volume": ...
@@ -100,8 +100,8 @@ class Volume(Reducible, Comparison["Volume"], Subject):
     def __or__(self, step: Any) -> Any:
         """Return the volume behind an op, or behind the ops of a text.
 
-        With an `OmeZarr`, return the job that writes the volume; with another volume, the bitwise
-        or.
+        With an `OmeZarr`, or a sink of the engine, return the job that writes the volume; with
+        another volume, the bitwise or.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         """
         if isinstance(step, Volume):
             return self._with(step, "bitwise_or")
-        if isinstance(step, OmeZarr):
+        if isinstance(step, OmeZarr | Sink):
             return Job.of(self, step)
         made: Volume = self
         for one in parse_ops(step) if isinstance(step, str) else (step,):
@@ -184,7 +184,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return self | MapOverlap.of(function, depth, dtype)
 
     def compute(
-        self, *, budget: int | str | None = None, workers: int | None = None
+        self, budget: str | int | None = None, *, workers: int | None = None
     ) -> np.ndarray[Any, Any]:
         """Compute all voxels in one sweep, and return them as a NumPy array (z, y, x).
 

@@ -42,10 +42,12 @@ def choose_geometry(
     SpellingError
         If size or unit can't be parsed, or there is a unit but no size.
     """
+    if unit is not None and not (isinstance(unit, str) and unit.strip()):
+        raise SpellingError(f"unit {unit!r} is not the name of a length, such as micrometer")
     size, unit = _with_unit(size, unit)
     named, found = _unit(unit or "micrometer"), volume.geometry
     if size is None and unit is not None:
-        raise SpellingError(f"unit {unit} is that of --voxel-size; give both")
+        raise SpellingError(f"unit {unit} is that of `voxel_size`; give both")
     if size is not None:
         given = Geometry(parse_triple(size, "voxel size"), named, told_by="option")
         voxels = [o / e for o, e in zip(found.origin, found.edges, strict=True)]
@@ -55,7 +57,7 @@ def choose_geometry(
             note += f"; the source says {_spell(found)} ({found.told_by})"
         return chosen, note
     if found.unit is None:
-        return found, "voxel size unknown; set it with --voxel-size"
+        return found, "voxel size unknown; set it with `voxel_size`"
     stored = found.coarser([1 / n for n in volume.spacing], middle=0)
     return found, f"voxel size {_spell(found)}, from {found.told_by}{_left_out(stored, volume)}"
 
@@ -80,7 +82,7 @@ def _with_unit(size: Any, unit: str | None) -> tuple[Any, str | None]:
     if not match:
         return size, unit
     if unit is not None and _unit(unit) != _unit(match[2]):
-        raise SpellingError(f"voxel size {size} has a unit of its own, and --unit says {unit}")
+        raise SpellingError(f"voxel size {size} has a unit of its own, and `unit` says {unit}")
     return match[1], match[2]
 
 

@@ -21,8 +21,8 @@ def advice(ops: Sequence[Step], method: str) -> Iterator[str]:
     changing = [op for op in ops if not isinstance(op, Fold)]
     if changing and isinstance(changing[-1], masks) and method == "mean":
         yield (
-            f"'{changing[-1]}' makes a mask, and --downsample mean averages it: thin parts vanish "
-            "from level 1 on; --downsample mode keeps 0 and 1, and --label writes a mask as labels"
+            f"'{changing[-1]}' makes a mask, and `downsample=\"mean\"` averages it: thin parts "
+            'vanish from level 1 on; `downsample="mode"` keeps 0 and 1, and so does a label image'
         )
     for i, op in enumerate(changing):
         made = any(isinstance(before, masks) for before in changing[:i])

@@ -123,7 +123,7 @@ def _hint(word: str) -> str:
     """Return what was probably meant, or nothing."""
     plain = word.lower()
     if plain in ("label", "labels"):
-        return '; labels are written by an option: --label NAME="threshold otsu"'
+        return '; labels are written by an option: `label={"NAME": "threshold otsu"}`'
     if plain in ELSEWHERE:
         return f"; write it as {ELSEWHERE[plain]!r}"
     name, called, values = plain.partition("(")
@@ -144,7 +144,7 @@ def lookup(word: str) -> type[Declared]:
     if word not in OPS:
         families()
     if word not in OPS:
-        raise SpellingError(f"there is no op {word!r}{_hint(word)}; 'hoaconv ops' lists them")
+        raise SpellingError(f"there is no op {word!r}{_hint(word)}; `hoaconv.ops` lists them")
     return OPS[word]
 
 

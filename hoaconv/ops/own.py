@@ -32,7 +32,7 @@ def load_ops(path: str | PathLike[str]) -> None:
     file = Path(path).resolve()
     name = f"hoaconv_ops_of_{file.stem}_{abs(hash(file))}"
     if not file.is_file():
-        raise SpellingError(f"there is no file {path}; --ops-module takes a Python file with ops")
+        raise SpellingError(f"there is no file {path}; `ops_module` takes a Python file with ops")
     content = file.read_bytes()
     if _LOADED.get(name) == content:
         return

@@ -253,9 +253,11 @@ class OmeZarrWriter(Writer):
             self._claim = Claim(sink.path, overwrite=sink.overwrite)
 
     def _check(self) -> None:
-        """Raise StoreError if the folder isn't this run's any more."""
-        if self._claim:
-            self._claim.check()
+        """Raise StoreError if the folder isn't this run's; remove what was there before."""
+        claim = self._claim or Claim.on(self._sink.path.parent.parent)
+        if claim:
+            claim.check()
+            claim.begin()
 
     def _cascade(self, i: int = 0) -> Cascade:
         """Return the cascade of level `i` and all below."""

@@ -6,13 +6,11 @@ No option of a verb is declared here: see `hoaconv.job.options`.
 import atexit
 import gc
 import os
-import platform
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import wraps
-from importlib import import_module
 from inspect import Parameter, signature
 from typing import Annotated, Any
 
@@ -22,7 +20,6 @@ from typer.core import TyperCommand, TyperGroup
 from hoaconv import __version__, api
 from hoaconv.engine import machine, stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
-from hoaconv.job import progress
 from hoaconv.job.declared import Option, Options, options_of
 from hoaconv.job.options import (
     Chain,
@@ -37,6 +34,8 @@ from hoaconv.job.options import (
 from hoaconv.job.watching import PlanShown
 from hoaconv.terminal import demo, signals, streams
 from hoaconv.terminal.tables import show, show_json, show_next_steps, show_ops
+from hoaconv.terminal.versions import versions
+from hoaconv.terminal.words import spoken, watcher
 from hoaconv.units import did_you_mean
 
 __all__ = ["main"]
@@ -228,7 +227,7 @@ def _option(parameter: Parameter, declared: Option | None) -> Parameter:
     default, flag = parameter.default, isinstance(parameter.default, bool)
     option = typer.Option(
         f"--{parameter.name.replace('_', '-')}",
-        help=declared.help if declared else OWN[parameter.name],
+        help=spoken(declared.help) if declared else OWN[parameter.name],
         rich_help_panel=declared.group if declared else "Run",
         metavar="" if flag or not declared else declared.value,
         show_default=bool(default),
@@ -243,29 +242,16 @@ def _option(parameter: Parameter, declared: Option | None) -> Parameter:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"hoaconv: {message}", file=sys.stderr)
+    print(f"hoaconv: {spoken(message)}", file=sys.stderr)
     raise typer.Exit(code)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"hoaconv {__version__}")
-        for name, told in _versions():
+        for name, told in versions():
             print(f"  {name:<12} {told}")
         raise typer.Exit
-
-
-LIBRARIES = ("numpy", "numba", "tensorstore", "imagecodecs", "tifffile", "pillow", "typer")
-"""What decodes, computes and writes: a report of a fault needs their versions."""
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    """Give names and versions of what the program works with."""
-    yield "Python", f"{platform.python_version()} on {platform.platform()}"
-    metadata = import_module("importlib.metadata")  # slow to import, and a command's help isn't
-    for name in LIBRARIES:
-        yield name, metadata.version(name)
-    yield "OpenJPEG", import_module("imagecodecs").jpeg2k_version().removeprefix("openjpeg ")
 
 
 @app.callback()
@@ -297,8 +283,8 @@ def _stack_to_omezarr(
         _show_plan(options, quiet=quiet, whole=verbose)
         return
     signals.writes()
-    with progress.watcher(quiet=quiet, planned=_planned(verbose)) as watcher:
-        report = api.stack_to_omezarr(**options, watcher=watcher)
+    with watcher(quiet=quiet, planned=_planned(verbose)) as watching:
+        report = api.stack_to_omezarr(**options, watcher=watching)
         signals.written()
     if not quiet:
         show(report)
@@ -306,16 +292,18 @@ def _stack_to_omezarr(
 
 @app.command("plan", cls=_Command)
 @_options_of(api.plan)
-def _plan(*, as_json: AsJson = False, verbose: Whole = False, **options: Any) -> None:
+def _plan(
+    *, as_json: AsJson = False, quiet: Silent = False, verbose: Whole = False, **options: Any
+) -> None:
     """Print how a conversion would go, and what memory and time it would take."""
-    _show_plan(options, quiet=as_json, whole=verbose, as_json=as_json)
+    _show_plan(options, quiet=quiet or as_json, whole=verbose, as_json=as_json)
 
 
 def _show_plan(
     options: Mapping[str, Any], *, quiet: bool, whole: bool, as_json: bool = False
 ) -> None:
-    with progress.watcher(quiet=quiet) as watcher:
-        made = api.plan(**options, watcher=watcher)
+    with watcher(quiet=quiet) as watching:
+        made = api.plan(**options, watcher=watching)
     if as_json:
         show_json(made.describe())
     else:
@@ -328,8 +316,8 @@ def _stats(
     *, as_json: AsJson = False, quiet: Silent = False, verbose: Verbose = False, **options: Any
 ) -> None:
     """Measure a volume: range, mean, percentiles, histogram. Nothing is written."""
-    with progress.watcher(quiet=quiet or as_json, planned=_planned(verbose)) as watcher:
-        made = api.stats(**options, watcher=watcher)
+    with watcher(quiet=quiet or as_json, planned=_planned(verbose)) as watching:
+        made = api.stats(**options, watcher=watching)
     if as_json:
         show_json(made.describe())
     else:
@@ -348,8 +336,8 @@ def _ops(**options: Any) -> None:
 def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     """Make a phantom JP2 stack, convert it, and show what came out."""
     signals.writes()
-    with progress.watcher(quiet=quiet) as watcher:
-        made = demo.demo(**options, watcher=watcher)
+    with watcher(quiet=quiet) as watching:
+        made = demo.demo(**options, watcher=watching)
         signals.written()
     if not quiet:
         show(made)

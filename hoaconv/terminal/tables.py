@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.job.tables import new_table, rendered
+from hoaconv.terminal.words import spoken
 
 __all__ = ["show", "show_json", "show_next_steps", "show_ops"]
 
@@ -17,12 +18,12 @@ __all__ = ["show", "show_json", "show_next_steps", "show_ops"]
 def show(text: object) -> None:
     """Print a text."""
     if sys.stdout is not None:  # None where who started us has closed it
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{spoken(str(text))}\n")
 
 
 def show_json(value: object) -> None:
     """Print a value for machines."""
-    print(json.dumps(value, indent=2))
+    print(json.dumps(spoken(value), indent=2))
 
 
 def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:

@@ -104,7 +104,7 @@ def test_a_run_beyond_the_limits_is_refused_whatever_the_budget(
     stack, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(machine, "_rlimit_free", lambda: [machine.LEAST_FREE + 1])
-    with pytest.raises(BudgetError, match=r"ulimit.*raise the limit, or lower --budget"):
+    with pytest.raises(BudgetError, match=r"ulimit.*raise the limit, or lower `budget`"):
         hoaconv.stack_to_omezarr(stack, tmp_path / "a.zarr", budget="64GB")
     assert not (tmp_path / "a.zarr").exists()
 

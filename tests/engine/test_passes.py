@@ -73,7 +73,7 @@ def test_a_schedule_fits_or_names_the_smallest_budget_that_does(parts: list, wor
     with pytest.raises(BudgetError) as caught:
         schedule(plan, Limits(1, workers))
     words = str(caught.value)
-    smallest = parse_bytes(words.split("--budget ")[1].split(maxsplit=1)[0].rstrip("."))
+    smallest = parse_bytes(words.split('budget="')[1].split('"', maxsplit=1)[0])
     made = schedule(plan, Limits(smallest, workers))
     assert made.projected <= smallest
     with pytest.raises(BudgetError):
@@ -195,7 +195,7 @@ def test_a_refusal_tells_the_same_number_twice(scratch) -> None:
     with pytest.raises(BudgetError) as refused:
         schedule(plan, Limits(1, 2, 0, scratch))
     first, *_, last = str(refused.value).splitlines()
-    enough = last.split("--budget ")[1].split(".")[0]
+    enough = last.split('budget="')[1].split('"')[0]
     assert f"needs at least {format_bytes(parse_bytes(enough))}," in first
     assert schedule(plan, Limits(parse_bytes(enough), 2, 0, scratch)).projected
 

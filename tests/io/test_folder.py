@@ -66,10 +66,13 @@ def test_an_interrupt_while_erasing_lets_go_of_the_folder(tmp_path, monkeypatch)
     def interrupted(_):
         raise KeyboardInterrupt
 
+    claim = Claim(path, overwrite=True)
     monkeypatch.setattr(folder.shutil, "rmtree", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        Claim(path, overwrite=True)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        claim.begin()
+    assert "part of what was in" in caught.value.__notes__[0]
     monkeypatch.undo()
+    assert not claim.abandon(["0", "zarr.json"])
     with pytest.raises(StoreError, match="did not finish"):
         check_free(path, overwrite=False)
     Claim(path, overwrite=True).finish()
@@ -118,10 +121,32 @@ def test_an_empty_folder_is_free_and_stays_when_the_run_gives_up(tmp_path) -> No
 
 def test_what_exists_is_refused_unless_overwriting(tmp_path) -> None:
     path = zarr_at(tmp_path / "x.zarr")
-    with pytest.raises(StoreError, match="--overwrite"):
+    with pytest.raises(StoreError, match="overwrite=True"):
         check_free(path, overwrite=False)
     Claim(path, overwrite=True).finish()
     assert not list(path.iterdir())
+
+
+def test_what_is_replaced_stays_until_something_is_written(tmp_path) -> None:
+    path = zarr_at(tmp_path / "x.zarr")
+    before = sorted(path.rglob("*"))
+    assert not Claim(path, overwrite=True).abandon(["0", "zarr.json"])
+    assert sorted(path.rglob("*")) == before
+
+
+def test_a_store_whose_replacement_has_failed_leaves_no_empty_folder(tmp_path) -> None:
+    claim = Claim(zarr_at(tmp_path / "x.zarr"), overwrite=True)
+    claim.begin()
+    assert claim.abandon(["0", "zarr.json"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_claim_on_a_folder_is_found_until_it_ends(tmp_path) -> None:
+    claim = Claim(tmp_path / "x.zarr", overwrite=False)
+    (tmp_path / "link").symlink_to(claim.path)
+    assert Claim.on(tmp_path / "link") is claim
+    claim.finish()
+    assert Claim.on(claim.path) is None
 
 
 def test_overwriting_takes_zarr_stores_and_unfinished_runs_only(tmp_path) -> None:
@@ -302,7 +327,7 @@ def test_a_disk_that_fails_at_the_end_is_told(tmp_path, monkeypatch) -> None:
         return -1
 
     monkeypatch.setattr(folder.ctypes, "CDLL", lambda *_, **__: SimpleNamespace(syncfs=failing))
-    with pytest.raises(StoreError, match=r"error \(Input/output error\).*--overwrite"):
+    with pytest.raises(StoreError, match=r"error \(Input/output error\).*overwrite=True"):
         claim.finish()
     assert (claim.path / MARK).exists()
     monkeypatch.undo()
@@ -407,7 +432,7 @@ def test_a_run_that_loses_its_folder_while_it_erases_stops(tmp_path, monkeypatch
 
     monkeypatch.setattr(folder.shutil, "rmtree", losing)
     with pytest.raises(StoreError, match="somebody else"):
-        Claim(path, overwrite=True)
+        Claim(path, overwrite=True).begin()
     assert len(list(path.glob("[01]"))) == 1
     assert read_mark(path).host == "other"
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from jp2s import write_tiles
+from PIL import Image
 
 from hoaconv.io.phantom import Phantom
 
@@ -46,6 +47,9 @@ def write(path, plane, kind):
         path = path.with_suffix(".jp2")
         path.write_bytes(imagecodecs.jpeg2k_encode(plane, codecformat="jp2", **options))
         return path
+    if kind == "bits in group 4":
+        Image.fromarray(plane > 30000).save(path.with_suffix(".tif"), compression="group4")
+        return path.with_suffix(".tif")
     if kind.startswith("one strip of"):
         return write_more(path.with_suffix(".tif"), plane, kind.split()[-1])
     options = {
@@ -55,8 +59,12 @@ def write(path, plane, kind):
         "one strip": {"compression": "deflate", "rowsperstrip": EDGE, "predictor": True},
         "big-endian strip": {"compression": "zstd", "rowsperstrip": EDGE, "byteorder": ">"},
         "tiles": {"compression": "lzw", "tile": (512, 512)},
+        "bits in strips": {"rowsperstrip": 64},
+        "bits in one strip": {"compression": "deflate", "rowsperstrip": EDGE},
+        "bits in tiles": {"compression": "packbits", "tile": (512, 512)},
     }[kind]
     path = path.with_suffix(".tif")
+    plane = plane > 30000 if kind.startswith("bits") else plane
     tifffile.imwrite(path, plane, photometric="minisblack", **options)
     return path
 
@@ -88,6 +96,10 @@ def write_more(path, plane, compression):
         "one strip",
         "big-endian strip",
         "tiles",
+        "bits in strips",
+        "bits in one strip",
+        "bits in tiles",
+        "bits in group 4",
         "one strip of more in deflate",
         "one strip of more in zstd",
         "one strip of more in packbits",

@@ -77,7 +77,7 @@ def test_a_stray_image_is_named_and_taken_only_if_asked(stray):
         check_names(files, allow_names=False)
     said = str(caught.value)
     assert "1 of 21 files doesn't fit the name of the others, LADAF_######.jp2: " + stray in said
-    assert "--allow-names" in said
+    assert "allow_names=True" in said
     assert f"'stack/LADAF_{'[0-9]' * 6}.jp2'" in said
     assert stray in check_names(files, allow_names=True)[0]
 
@@ -100,7 +100,7 @@ def test_gaps_are_looked_for_among_strays_too():
 
 
 def test_numbers_in_steps_are_told():
-    with pytest.raises(SourceError, match=r"steps of 5.*allow gaps.*--voxel-size"):
+    with pytest.raises(SourceError, match=r"steps of 5.*allow gaps.*`voxel_size`"):
         numbering([f"s_{n:03d}.tif" for n in range(0, 50, 5)])
     with pytest.raises(SourceError) as caught:
         numbering(["s_0.tif", "s_5.tif", "s_6.tif"])

@@ -86,7 +86,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
     file = PackedFile(tmp_path / "file")
     with open("/dev/full", "wb", buffering=0) as full:
         monkeypatch.setattr(file, "_opened", lambda: full)
-        with pytest.raises(StoreError, match=rf"{file.path}.*No space left.*--scratch"):
+        with pytest.raises(StoreError, match=rf"{file.path}.*No space left.*`scratch`"):
             file.put(np.zeros((3, 3)))
 
 

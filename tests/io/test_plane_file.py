@@ -21,7 +21,7 @@ def test_what_is_there_is_replaced_only_if_asked(tmp_path):
     file = tmp_path / "p.tif"
     check_plane_file(file, overwrite=False)
     write_plane(file, np.zeros((2, 2), np.uint8))
-    with pytest.raises(StoreError, match=r"p\.tif exists; move it away, or .* --overwrite"):
+    with pytest.raises(StoreError, match=r"p\.tif exists; move it away, or .* `overwrite=True`"):
         check_plane_file(file, overwrite=False)
     check_plane_file(file, overwrite=True)
     with pytest.raises(StoreError, match="it is a folder"):

@@ -214,4 +214,4 @@ def test_folders_on_one_disk_share_its_space(tmp_path) -> None:
     half = free * 6 // 10
     assert check_space([(tmp_path / "a", half)]) is None
     told = check_space([(tmp_path / "a", half), (tmp_path / "b" / "c", half)])
-    assert re.search(r"wait in scratch.*GB free.*--scratch", told or "")
+    assert re.search(r"wait in scratch.*GB free.*`scratch`", told or "")

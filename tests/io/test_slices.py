@@ -41,7 +41,7 @@ def test_faults_of_hoaconv_stay_what_they_are(tmp_path, monkeypatch, fault):
 
 
 def test_memory_that_runs_out_is_no_damage():
-    with pytest.raises(BudgetError, match=r"a\.jp2: memory ran out.*--workers"), blame("a.jp2"):
+    with pytest.raises(BudgetError, match=r"a\.jp2: memory ran out.*`workers`"), blame("a.jp2"):
         raise MemoryError
 
 

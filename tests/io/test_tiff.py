@@ -66,7 +66,6 @@ def test_jpeg_in_tiff_reads_as_others_read_it(tmp_path):
 @pytest.mark.parametrize(
     ("plane", "found"),
     [
-        (np.zeros((8, 8), bool), "1-bit"),
         (np.zeros((8, 8), np.float16), "float16"),
         (np.zeros((8, 8), np.int64), "int64"),
         (np.zeros((8, 8), np.uint64), "uint64"),

@@ -5,6 +5,7 @@ import json
 import pickle
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -142,9 +143,10 @@ def test_a_job_is_cancelled_from_another_thread(slices, tmp_path) -> None:
 
     job = hc.open(slices).map_overlap(slowly) | hc.OmeZarr(out)
     threading.Thread(target=lambda: (begun.wait(), job.cancel())).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(hc.Cancelled) as ended:
         job.run(workers=1)
-    assert not (out / "zarr.json").exists()
+    assert isinstance(ended.value, Exception)
+    assert not out.exists()
 
 
 def test_outputs_that_mean_nothing_are_refused(slices, tmp_path) -> None:
@@ -261,12 +263,27 @@ def test_a_report_tells_what_was_measured(slices, tmp_path) -> None:
     assert "written" not in str(report)
 
 
-def test_a_cancelled_job_ends_its_next_run_alone(slices) -> None:
+def test_a_job_that_is_cancelled_before_or_after_a_run_runs(slices) -> None:
     job = hc.store({"max": hc.open(slices).max("z")})
-    job.cancel()
-    with pytest.raises(KeyboardInterrupt):
-        job.run()
-    np.testing.assert_array_equal(job.run()["max"], VOLUME.max(0))
+    for _ in range(2):
+        job.cancel()
+        np.testing.assert_array_equal(job.run()["max"], VOLUME.max(0))
+
+
+def test_a_cancelled_run_in_an_executor_is_an_error_of_its_future(slices) -> None:
+    begun = threading.Event()
+
+    def slowly(block):
+        begun.set()
+        time.sleep(0.2)
+        return block
+
+    job = hc.store({"max": hc.open(slices).map_overlap(slowly).max("z")})
+    with ThreadPoolExecutor(1) as executor:
+        future = executor.submit(job.run, workers=1)
+        begun.wait()
+        job.cancel()
+        assert isinstance(future.exception(), hc.Cancelled)
 
 
 def test_a_job_is_a_key_and_its_copy_is_itself(slices) -> None:
@@ -291,6 +308,13 @@ def test_the_smallest_budget_that_a_plan_tells_is_enough(slices, tmp_path) -> No
         least = job.plan(budget="2GiB").describe()["smallest_budget"]
         assert job.plan(budget=least).can_run
         assert job.run(budget=least).projected <= least
+
+
+def test_a_store_names_the_folder_of_a_pattern(slices, tmp_path) -> None:
+    hc.stack_to_omezarr(f"{slices}/*.tif", tmp_path / "a.zarr")
+    told = json.loads((tmp_path / "a.zarr" / "zarr.json").read_text())["attributes"]["hoaconv"]
+    assert told["source"] == "19.57um_slices/*.tif"
+    assert str(tmp_path) not in json.dumps(told)
 
 
 def test_a_report_never_replaces_metadata(slices, tmp_path) -> None:

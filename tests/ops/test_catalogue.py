@@ -68,7 +68,7 @@ def test_a_word_belongs_to_one_op():
         ("blur", "'gaussian'"),
         ("otsu", "'threshold otsu'"),
         ("downsample", "'bin'"),
-        ("label", "--label"),
+        ("label", "`label={"),
         ("gaussian(1.5)", "'gaussian 1.5'"),
         ("gausian", "'gaussian'"),
         ("white_tophat", "'tophat'"),

@@ -161,7 +161,7 @@ def test_the_spelling_leaves_out_what_is_default():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gausian 1", r"no op 'gausian'; did you mean 'gaussian'\?; 'hoaconv ops' lists them"),
+        ("gausian 1", r"no op 'gausian'; did you mean 'gaussian'\?; `hoaconv.ops` lists them"),
         ("gaussian 1 | | threshold 2", r"no op before, after or between two \|"),
         ("| gaussian 1", "no op before"),
         ("gaussian", r"gaussian needs sigma; write it like: gaussian SIGMA \[mode=reflect\]"),

@@ -28,8 +28,8 @@ def check(draft: Schedule) -> Schedule:
     raise BudgetError(
         f"the run needs at least {format_bytes(enough)}, "
         f"the budget is {format_bytes(draft.limits.budget)}:\n{rows}\n"
-        f"Smallest budget that fits: --budget {enough // 10**6}MB. Smaller chunks along z, or "
-        f"fewer workers, need less."
+        f'Smallest budget that fits: `budget="{enough // 10**6}MB"`. Smaller chunks along z, or '
+        "fewer workers, need less."
     )
 
 

@@ -155,11 +155,11 @@ def _sources(sweep: Sweep) -> list[int]:
         if not kind.is_local(at.part, at.taken):
             raise PlanError(
                 f"a sample of slices can't be measured behind '{at.part}', "
-                "which needs all of them; drop --sample"
+                "which needs all of them; drop `sample`"
             )
     sources = [at.i for kind, at in sweep.asked if kind.reads]
     if len(sources) > 1:
-        raise PlanError("a sample of slices can't be measured of two stacks; drop --sample")
+        raise PlanError("a sample of slices can't be measured of two stacks; drop `sample`")
     return sources
 
 
