@@ -67,7 +67,7 @@ class RunPlan:
     @property
     def smallest_budget(self) -> int:
         """The smallest budget in bytes that fits, as `describe` names it."""
-        return self.schedule.least
+        return self.schedule.smallest_budget
 
     @property
     def least(self) -> int:

@@ -328,7 +328,9 @@ def _stats(
 @_options_of(api.list_ops)
 def _ops(**options: Any) -> None:
     """List the ops, or explain one."""
-    show_ops(api.list_ops(**options))
+    found = api.list_ops(**options)
+    stop.raise_if_asked()  # a signal may have come while the ops were loaded
+    show_ops(found)
 
 
 @app.command("demo", cls=_Command)
