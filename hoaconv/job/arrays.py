@@ -55,7 +55,7 @@ class ArraySource(LayeredSource):
         if dtype not in DTYPES:
             known = ", ".join(map(str, DTYPES))
             raise SourceError(f"the array holds {dtype}; hoaconv takes {known}: convert it first")
-        self.array = array
+        self.array, self.is_mask = array, np.dtype(array.dtype) == np.bool_
         self._spec = Spec((shape[0], shape[1], shape[2]), dtype)
         self.geometry = Geometry()
         self._depth = min(_chunk_length(array, 0), shape[0])

@@ -15,11 +15,12 @@ from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.zarr_store import is_zarr
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
-from hoaconv.ops.repeated import Repeated
+from hoaconv.ops.repeated import Repeat, Repeated
 from hoaconv.ops.spelling import parse_op, parse_ops
 
 __all__ = [
     "behind",
+    "for_each_z",
     "open_operands",
     "open_source",
     "parse_chain",
@@ -100,7 +101,7 @@ def behind(plan: Plan, ops: Iterable[Step], operands: Mapping[str, Source]) -> P
         if isinstance(op, Zip):
             planes = spec_at(plan).planes
             for path in op.others:
-                plan &= Plan.read(_for_each_z(operands[path], planes))
+                plan &= for_each_z(Plan.read(operands[path]), planes)
             plan |= op.join()
             spec_at(plan)  # raises where shapes differ
         else:
@@ -108,9 +109,16 @@ def behind(plan: Plan, ops: Iterable[Step], operands: Mapping[str, Source]) -> P
     return plan
 
 
-def _for_each_z(operand: Source, planes: int) -> Source:
-    """Return a volume whose planes meet `planes` others: a single plane is given for each."""
-    return Repeated(operand, planes) if operand.spec.planes == 1 < planes else operand
+def for_each_z(plan: Plan, planes: int) -> Plan:
+    """Return a plan whose planes meet `planes` others: a single plane is given for each."""
+    if spec_at(plan).planes > 1 or planes == 1:
+        return plan
+    (end,) = plan.ends
+    return (
+        Plan.read(Repeated(end.part, planes))
+        if isinstance(end.part, Source)
+        else plan | Repeat(planes)
+    )
 
 
 def spec_at(plan: Plan) -> Spec:

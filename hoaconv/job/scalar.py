@@ -1,8 +1,9 @@
 """A number that the whole of a volume tells, as a value: found when it is asked for."""
 
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import and_
 from typing import Any
 
 import numpy as np
@@ -15,19 +16,21 @@ from hoaconv.job.html import table
 from hoaconv.job.measuring import measured_together
 from hoaconv.job.operators import Arithmetic
 from hoaconv.job.planned import Planned
-from hoaconv.ops.elementwise import WithScalar
+from hoaconv.ops.elementwise import COMMUTATIVE, WithScalar
 from hoaconv.ops.terms import Calculation, Term, Value, evaluate, shifted
 
 __all__ = ["Scalar", "is_number"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scalar(Arithmetic["Scalar"]):
     """A number of one or more volumes that isn't computed yet, such as Otsu's threshold.
 
     Made by functions such as `hoaconv.ops.otsu` and by methods such as ``volume.max()``. It is an
-    operand of every operator of volumes, and of ``+ - * /`` with numbers and other scalars. A
-    volume that depends on it finds it in a sweep of its own, before the sweep of the volume.
+    operand of every operator of volumes, and of ``+ - * / // % **`` with numbers and other scalars.
+    A volume that depends on it finds it in a sweep of its own, before the sweep of the volume.
+    Comparing it with a number or another scalar, rounding and formatting it, `float` and `int`
+    compute it at once.
 
     Attributes
     ----------
@@ -79,19 +82,70 @@ class Scalar(Arithmetic["Scalar"]):
         SourceError
             If a voxel can't be read.
         """
-        keys = [(id(volume.plan.ends[0]), fold) for volume, fold in self.asked]
-        once = dict(zip(keys, self.asked, strict=True))
-        told = measured_together(list(once.values()), budget, workers)
-        values = dict(zip(once, (value for value, _ in told), strict=True))
-        return evaluate(self.term, [values[key] for key in keys])
+        (number,) = _found_together((self,), budget, workers)
+        return number
+
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """The term, and of what it is one, as a value that compares and hashes."""
+        return (self.term, tuple((volume.recipe, fold) for volume, fold in self.asked))
+
+    def same_as(self, other: "Scalar") -> bool:
+        """Return whether both are found in the same way in the same volumes, without finding it."""
+        return isinstance(other, Scalar) and self.recipe == other.recipe
 
     def __float__(self) -> float:
         return float(self.compute())
 
+    def __int__(self) -> int:
+        return int(self.compute())
+
+    def __bool__(self) -> bool:
+        return bool(self.compute())
+
+    def __round__(self, digits: int | None = None) -> float | int:
+        return round(self.compute(), digits)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.compute(), spec) if spec else str(self)
+
+    def __neg__(self) -> "Scalar":
+        return self._with(-1, "multiply")
+
+    def __abs__(self) -> "Scalar":
+        return Scalar(Calculation("copysign", self.term, 1.0), self.asked)
+
+    __hash__ = object.__hash__  # two scalars are equal if their numbers are, which takes a sweep
+
+    def __eq__(self, other: object) -> bool:
+        return self._compared(other, operator.eq)
+
+    def __ne__(self, other: object) -> bool:
+        return self._compared(other, operator.ne)
+
+    def __lt__(self, other: Any) -> bool:
+        return self._compared(other, operator.lt)
+
+    def __le__(self, other: Any) -> bool:
+        return self._compared(other, operator.le)
+
+    def __gt__(self, other: Any) -> bool:
+        return self._compared(other, operator.gt)
+
+    def __ge__(self, other: Any) -> bool:
+        return self._compared(other, operator.ge)
+
+    def _compared(self, other: Any, function: Callable[[Any, Any], bool]) -> bool:
+        """Compare the number with another; NotImplemented for a volume, which compares voxels."""
+        if isinstance(other, Scalar):
+            return function(*_found_together((self, other), None, None))
+        known = isinstance(other, int | float | np.number)
+        return function(self.compute(), other) if known else NotImplemented
+
     def informs(self, volume: Planned, name: str, *, swapped: bool) -> tuple[Plan, Spec]:
         """Return the plan of a NumPy function of each voxel and this number, and its spec."""
-        plan = reduce(and_, (asked.plan for asked, _ in self.asked), volume.plan)
-        op = WithScalar(name, self.term, swapped)
+        plan = reduce(operator.and_, (asked.plan for asked, _ in self.asked), volume.plan)
+        op = WithScalar(name, self.term, swapped and name not in COMMUTATIVE)
         folds = tuple(fold for _, fold in self.asked)
         return plan | Informed(op, folds), op.infer(volume.spec)
 
@@ -101,7 +155,8 @@ class Scalar(Arithmetic["Scalar"]):
             return Scalar(term, self.asked + other.asked)
         if not is_number(other):
             return NotImplemented  # type: ignore[no-any-return] # Python then asks the other operand
-        one, two = (float(other), self.term) if swapped else (self.term, float(other))
+        first = swapped and name not in COMMUTATIVE
+        one, two = (float(other), self.term) if first else (self.term, float(other))
         return Scalar(Calculation(name, one, two), self.asked)
 
     def __repr__(self) -> str:
@@ -113,6 +168,27 @@ class Scalar(Arithmetic["Scalar"]):
 
     def _repr_html_(self) -> str:
         return table({"scalar": str(self.term), "of": " and ".join(self._volumes)})
+
+
+def _found_together(
+    scalars: Sequence[Scalar], budget: str | int | None, workers: int | None
+) -> list[float | int]:
+    """Return the numbers of scalars, found in one sweep."""
+    asked = [pair for scalar in scalars for pair in scalar.asked]
+    keys = [(id(volume.plan.ends[0]), fold) for volume, fold in asked]
+    once = dict(zip(keys, asked, strict=True))
+    told = measured_together(list(once.values()), budget, workers)
+    values = dict(zip(once, (value for value, _ in told), strict=True))
+    found = [values[key] for key in keys]
+    return [
+        evaluate(scalar.term, found[before:])
+        for scalar, before in zip(scalars, _before(scalars), strict=True)
+    ]
+
+
+def _before(scalars: Sequence[Scalar]) -> list[int]:
+    """Return how many folds the scalars before each one ask."""
+    return [sum(len(scalar.asked) for scalar in scalars[:i]) for i in range(len(scalars))]
 
 
 def is_number(value: Any) -> bool:

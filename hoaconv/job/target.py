@@ -1,13 +1,14 @@
 """Outputs of a job: an image, an array in memory, or what a fold measures."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hoaconv.engine.contract import Fold
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.job.options import OmeZarr, Running, Values
+from hoaconv.job.recipe import ByRecipe
 
 __all__ = ["Branch", "InMemory", "Named", "Request", "VolumeLike"]
 
@@ -27,14 +28,18 @@ class VolumeLike(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Remarks on the source for the user."""
 
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """All that the volume is made of, as a value."""
+
 
 @dataclass(frozen=True)
 class InMemory:
     """The volume as a NumPy array in the report of the run."""
 
 
-@dataclass(frozen=True)
-class Branch:
+@dataclass(frozen=True, eq=False)
+class Branch(ByRecipe):
     """One output of a job.
 
     Attributes
@@ -52,9 +57,12 @@ class Branch:
     name: str
     volume: VolumeLike
     target: OmeZarr | Fold | InMemory
-    present: Callable[[Mapping[str, Any], Plane | None], Any] | None = field(
-        default=None, compare=False
-    )
+    present: Callable[[Mapping[str, Any], Plane | None], Any] | None = None
+
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """The name, the volume's recipe and the target."""
+        return (self.name, self.volume.recipe, self.target)
 
 
 class Request(Protocol):

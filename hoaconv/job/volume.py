@@ -10,26 +10,29 @@ from typing import Any, cast, overload
 
 import numpy as np
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Source, Zip
+from hoaconv.engine.contract import Fold, Op, Resample, Scan, Source, Zip
 from hoaconv.engine.plan import Plan
+from hoaconv.errors import PlanError
 from hoaconv.io.zarr_volume import ZarrVolume
 from hoaconv.job.chain import behind, open_operands, spec_at
 from hoaconv.job.html import rows_of, table
 from hoaconv.job.indexing import box_of, indices_of
 from hoaconv.job.job import Job
+from hoaconv.job.masks import gives_mask
 from hoaconv.job.measured import Measured
 from hoaconv.job.methods import method_of, names
+from hoaconv.job.operands import combined, is_array
 from hoaconv.job.operators import Comparison
 from hoaconv.job.options import OmeZarr, Running, Values
 from hoaconv.job.planned import Planned
 from hoaconv.job.reductions import Reducible
-from hoaconv.job.scalar import Scalar, is_number
 from hoaconv.job.statistics import measure
 from hoaconv.job.statistics_report import Statistics
 from hoaconv.job.target import Branch, InMemory
 from hoaconv.ops import Crop
+from hoaconv.ops.arithmetic import Abs
 from hoaconv.ops.catalogue import lookup
-from hoaconv.ops.elementwise import WithNumber, WithVolume
+from hoaconv.ops.elementwise import WithNumber
 from hoaconv.ops.overlap import MapOverlap
 from hoaconv.ops.parameters import Subject
 from hoaconv.ops.spelling import parse_ops
@@ -39,7 +42,7 @@ __all__ = ["Volume"]
 Step = Op | Resample | Scan | Zip | Fold
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Volume(Reducible, Comparison["Volume"], Subject):
     """A 3-D volume that is computed when it is asked for; axes are z, y, x.
 
@@ -100,7 +103,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         PlanError
             If an op can't take what it gets.
         """
-        if isinstance(step, Volume):
+        if isinstance(step, Volume | bool | np.bool_) or is_array(step):
             return self._with(step, "bitwise_or")
         if isinstance(step, OmeZarr):
             return Job.of(self, step)
@@ -256,20 +259,32 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return replace(self, plan=plan, spec=spec), start - first
 
     def _with(self, other: Any, name: str, *, swapped: bool = False) -> "Volume":
-        """Combine with a number, a scalar or another volume by a NumPy function."""
-        if isinstance(other, Volume):
-            join = WithVolume(name)
-            spec = join.infer(self.spec, other.spec)
-            return replace(self, plan=(self.plan & other.plan) | cast(Join, join), spec=spec)
-        if isinstance(other, Scalar):
-            plan, spec = other.informs(self, name, swapped=swapped)
-            return replace(self, plan=plan, spec=spec)
-        if not is_number(other):
+        """Combine with a number, a scalar, another volume or an array by a NumPy function."""
+        made = combined(self, other, name, swapped=swapped)
+        if made is None:
             return NotImplemented  # type: ignore[no-any-return] # Python then asks the other operand
-        return self | WithNumber(name, float(other), swapped)
+        plan, spec = made
+        return replace(self, plan=plan, spec=spec)
 
-    def __and__(self, other: Any) -> "Volume":
-        return self._with(other, "bitwise_and") if isinstance(other, Volume) else NotImplemented
+    def __ror__(self, other: Any) -> "Volume":
+        return self._with(other, "bitwise_or", swapped=True)
 
-    def __xor__(self, other: Any) -> "Volume":
-        return self._with(other, "bitwise_xor") if isinstance(other, Volume) else NotImplemented
+    def __neg__(self) -> "Volume":
+        if self.dtype.kind == "u":
+            raise PlanError(
+                f"-volume would be 0 everywhere, since {self.dtype} has no negative values: write "
+                "-volume.cast('float32')"
+            )
+        return self | WithNumber("multiply", -1.0)
+
+    def __abs__(self) -> "Volume":
+        return self | Abs()
+
+    def __invert__(self) -> "Volume":
+        """Return the voxels that a mask leaves out, as a mask."""
+        if not gives_mask(self.plan):
+            raise PlanError(
+                "~ takes a mask, such as volume > 5; volume == 0 makes one of a volume whose mask "
+                "isn't known to be one, and volume.invert() inverts brightness"
+            )
+        return self | WithNumber("bitwise_xor", 1.0)
