@@ -8,15 +8,16 @@ import numpy as np
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
-from hoaconv.job.arrays import ArraySource
+from hoaconv.job.arrays import array_plan
 from hoaconv.job.chain import for_each_z, spec_at
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.measured import Measured
 from hoaconv.job.planned import Planned
 from hoaconv.job.scalar import Scalar
+from hoaconv.ops.beside import is_array
 from hoaconv.ops.elementwise import BITWISE, COMMUTATIVE, WithNumber, WithVolume
 
-__all__ = ["combined", "is_array", "planned_array"]
+__all__ = ["combined"]
 
 
 def combined(
@@ -50,10 +51,11 @@ def combined(
         return other.informs(one, name, swapped=swapped)
     if isinstance(other, Measured):
         raise SpellingError(
-            f"{other!r} isn't computed yet, and a volume takes a plane of numbers: compute() it first"
+            f"{other!r} isn't computed yet, and no operand of a volume: call its compute() first"
         )
     if is_array(other):
-        other = planned_array(other)
+        plan = array_plan(other)
+        other = Planned(plan, spec_at(plan))
     if isinstance(other, Planned):
         return _together(*((other, one) if swapped else (one, other)), name)
     number = _number(other)
@@ -61,33 +63,6 @@ def combined(
         return None
     op = WithNumber(name, number, swapped and name not in COMMUTATIVE)
     return one.plan | op, op.infer(one.spec)
-
-
-def is_array(value: Any) -> bool:
-    """Return whether a value is an array with axes, of NumPy or another library."""
-    known = all(hasattr(value, name) for name in ("shape", "dtype", "__getitem__"))
-    return known and not isinstance(value, Planned) and len(value.shape) > 0
-
-
-def planned_array(array: Any) -> Planned:
-    """Return an array (z, y, x) or (y, x) as a volume; nothing is copied.
-
-    Raises
-    ------
-    SpellingError
-        If it has other axes.
-    SourceError
-        If hoaconv doesn't take its dtype.
-    """
-    if len(array.shape) == 2 and isinstance(array, np.ndarray):
-        array = array[np.newaxis]
-    if len(array.shape) != 3:
-        raise SpellingError(
-            f"an array of the shape {tuple(array.shape)} is no operand: give one with the axes "
-            "(z, y, x) or, in NumPy, (y, x)"
-        )
-    source = ArraySource(array)
-    return Planned(Plan.read(source), source.spec)
 
 
 def _together(one: Planned, other: Planned, name: str) -> tuple[Plan, Spec]:

@@ -101,8 +101,8 @@ class Comparison(Arithmetic[Made]):
 
     def __bool__(self) -> bool:
         raise ValueError(
-            "the truth value of a volume is ambiguous: combine masks by & and |, each comparison in "
-            "brackets, as in (volume > 5) & (volume < 10)"
+            "the truth value of a volume is ambiguous: combine masks by & and |, with each "
+            "comparison in brackets, as in (volume > 5) & (volume < 10)"
         )
 
     def _compared(self, other: object, name: str) -> Made:

@@ -16,6 +16,7 @@ from hoaconv.job.html import table
 from hoaconv.job.measuring import measured_together
 from hoaconv.job.operators import Arithmetic
 from hoaconv.job.planned import Planned
+from hoaconv.ops.beside import Unknown
 from hoaconv.ops.elementwise import COMMUTATIVE, WithScalar
 from hoaconv.ops.terms import Calculation, Term, Value, evaluate, shifted
 
@@ -23,7 +24,7 @@ __all__ = ["Scalar", "is_number"]
 
 
 @dataclass(frozen=True, eq=False)
-class Scalar(Arithmetic["Scalar"]):
+class Scalar(Arithmetic["Scalar"], Unknown):
     """A number of one or more volumes that isn't computed yet, such as Otsu's threshold.
 
     Made by functions such as `hoaconv.ops.otsu` and by methods such as ``volume.max()``. It is an

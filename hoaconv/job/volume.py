@@ -21,7 +21,7 @@ from hoaconv.job.job import Job
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.measured import Measured
 from hoaconv.job.methods import method_of, names
-from hoaconv.job.operands import combined, is_array
+from hoaconv.job.operands import combined
 from hoaconv.job.operators import Comparison
 from hoaconv.job.options import OmeZarr, Running, Values
 from hoaconv.job.planned import Planned
@@ -31,10 +31,10 @@ from hoaconv.job.statistics_report import Statistics
 from hoaconv.job.target import Branch, InMemory
 from hoaconv.ops import Crop
 from hoaconv.ops.arithmetic import Abs
+from hoaconv.ops.beside import Subject, is_array
 from hoaconv.ops.catalogue import lookup
 from hoaconv.ops.elementwise import WithNumber
 from hoaconv.ops.overlap import MapOverlap
-from hoaconv.ops.parameters import Subject
 from hoaconv.ops.spelling import parse_ops
 
 __all__ = ["Volume"]

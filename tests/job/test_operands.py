@@ -69,3 +69,86 @@ def test_what_is_not_computed_yet_is_no_operand() -> None:
         hc.open(ARRAY) - hc.open(ARRAY).mean("z")
     made = hc.open(ARRAY) - hc.open(ARRAY).mean("z").compute()
     np.testing.assert_allclose(made.compute(), ARRAY - ARRAY.mean(0), atol=1e-9)
+
+
+OPERANDS = [
+    (lambda volume, plane: volume.divide(plane), ARRAY / PLANE),
+    (lambda volume, plane: volume.divide(hc.open(plane[None])), ARRAY / PLANE),
+    (ops.Divide, ARRAY / PLANE),
+    (lambda volume, plane: ops.divide(volume, hc.open(plane[None])), ARRAY / PLANE),
+    (lambda volume, plane: volume | ops.Divide(hc.open(plane[None])), ARRAY / PLANE),
+    (lambda volume, plane: volume.subtract(ARRAY / 2), ARRAY - ARRAY / 2),
+    (lambda volume, plane: volume.mask(volume > 5000), np.where(ARRAY > 5000, ARRAY, 0)),
+    (lambda volume, plane: ops.mask(volume, volume > 5000), np.where(ARRAY > 5000, ARRAY, 0)),
+    (lambda volume, plane: volume | ops.Mask(plane > 30), np.where(PLANE > 30, ARRAY, 0)),
+    (lambda volume, plane: ops.Mask(volume, ARRAY > 9, 3), np.where(ARRAY > 9, ARRAY, 3)),
+    (
+        lambda volume, plane: volume.where(volume > 5000, volume + 7),
+        np.where(ARRAY > 5000, ARRAY, ARRAY + 7),
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "want"), OPERANDS)
+def test_ops_take_volumes_and_arrays(make, want) -> None:
+    np.testing.assert_array_equal(make(hc.open(ARRAY), PLANE).compute(), want)
+
+
+def test_ops_with_volumes_compare_by_what_these_are_made_of() -> None:
+    volume = hc.open(ARRAY)
+    assert ops.Mask(volume > 5) == ops.Mask(volume > 5) != ops.Mask(volume > 6)
+    assert ops.Divide(PLANE) == ops.Divide(PLANE) != ops.Divide(PLANE.copy())
+    assert volume.mask(volume > 5).same_as(volume | ops.Mask(volume > 5))
+    assert str(ops.Mask(volume > 5)) == "mask (7 x 12 x 9 uint8: greater 5)"
+
+
+@pytest.mark.parametrize("value", [3, None, [1, 2]])
+def test_what_is_no_volume_is_no_mask(value) -> None:
+    with pytest.raises(SpellingError, match="a volume, an array"):
+        hc.open(ARRAY).mask(value)
+
+
+WAITING = [
+    (lambda v: v.threshold(ops.otsu(v)), lambda v: v | "threshold otsu"),
+    (lambda v: v | ops.Threshold(ops.otsu(v)), lambda v: v | "threshold otsu"),
+    (
+        lambda v: v.clip(v.min() + 9, v.max() / 2),
+        lambda v: v.clip(ARRAY.min() + 9, ARRAY.max() / 2),
+    ),
+    (lambda v: v.rescale("p1", v.max()), lambda v: v | "rescale p1 p100"),
+    (lambda v: v.between(v.mean(), 50000), lambda v: v.between(ARRAY.mean(), 50000)),
+    (lambda v: v.normalize(v.mean(), v.std()), lambda v: v | "normalize"),
+    (lambda v: v.subtract(v.min()).divide(v.max()), lambda v: (v - v.min()) / v.max()),
+]
+
+
+@pytest.mark.parametrize(("make", "want"), WAITING)
+def test_an_op_waits_for_its_numbers(make, want) -> None:
+    told = Counted(ARRAY)
+    made = make(hc.open(told))
+    assert told.reads == []
+    np.testing.assert_allclose(made.compute(), want(hc.open(ARRAY)).compute(), rtol=1e-12)
+    assert sorted(told.reads) == sorted([*range(7)] * 2)
+
+
+WRONG = [
+    lambda v: v.gaussian(v.std()),
+    lambda v: v.gaussian((1, v.std(), 1)),
+    lambda v: v.gamma(v.mean()),
+    lambda v: v.percentile(v.mean()),
+    lambda v: v.gaussian(v),
+]
+
+
+@pytest.mark.parametrize("make", WRONG)
+def test_a_number_that_is_needed_before_is_refused_and_nothing_is_read(make) -> None:
+    told = Counted(ARRAY)
+    with pytest.raises(SpellingError):
+        make(hc.open(told))
+    assert told.reads == []
+
+
+def test_numbers_that_are_found_and_do_not_go_together_are_refused() -> None:
+    volume = hc.open(ARRAY)
+    with pytest.raises(PlanError, match="lo should"):
+        volume.clip(volume.max(), volume.min()).compute()
