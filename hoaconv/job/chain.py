@@ -34,6 +34,7 @@ __all__ = [
     "parse_chain",
     "sources_of",
     "spec_at",
+    "specs_of",
     "spelled",
     "spelled_chains",
     "steps_of",
@@ -169,11 +170,22 @@ def spec_at(plan: Plan) -> Spec:
     PlanError
         If a part refuses what it would get.
     """
+    return specs_of(plan)[id(plan.ends[0])]
+
+
+def specs_of(plan: Plan) -> dict[int, Spec]:
+    """Return the spec of the planes of each node, by its id.
+
+    Raises
+    ------
+    PlanError
+        If a part refuses what it would get.
+    """
     found: dict[int, Spec] = {}
     for node in plan.nodes():
         taken = tuple(found[id(before)] for before in node.inputs)
         found[id(node)] = kind_of(node.part).infer(node.part, taken)
-    return found[id(plan.ends[0])]
+    return found
 
 
 def sources_of(plan: Plan) -> tuple[Source, ...]:

@@ -10,13 +10,14 @@ from typing import Any, cast, overload
 
 import numpy as np
 
-from hoaconv.engine.contract import Fold, Op, Resample, Scan, Source, Zip
+from hoaconv.engine.contract import Fold, Op, Resample, Scan, Zip
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import PlanError
 from hoaconv.io.zarr_volume import ZarrVolume
 from hoaconv.job.chain import behind, open_operands, spec_at
+from hoaconv.job.excerpt import excerpt
 from hoaconv.job.html import rows_of, table
-from hoaconv.job.indexing import box_of, indices_of
+from hoaconv.job.indexing import box_of, indices_of, planes_of
 from hoaconv.job.job import Job
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.measured import Measured
@@ -228,35 +229,18 @@ class Volume(Reducible, Comparison["Volume"], Subject):
     def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
         """Return some voxels as a NumPy array; no more planes are decoded than they need.
 
-        Takes whole numbers, slices and ``...``, as NumPy does.
+        Takes whole numbers, slices and ``...``, as NumPy does. A volume that depends on a number of
+        a whole volume, such as Otsu's threshold, reads that volume each time.
         """
         indices = indices_of(key, self.shape)
-        boxes = [box_of(index, n) for index, n in zip(indices, self.shape, strict=True)]
-        if not all(box for box, _ in boxes):
+        planes, z = planes_of(indices[0], self.shape[0])
+        (rows, y), (columns, x) = map(box_of, indices[1:], self.shape[1:])
+        if not (planes and rows and columns):
             return np.asarray(np.empty(self.shape, self.dtype)[indices])
-        (planes, z), (rows, y), (columns, x) = boxes
-        narrowed, before = self._narrowed(planes.start, planes.stop)
-        depth = (before, before + len(planes))
-        box = Crop((depth, (rows.start, rows.stop), (columns.start, columns.stop)))
-        return np.asarray((narrowed | box).compute()[z, y, x])
-
-    def _narrowed(self, start: int, stop: int) -> tuple["Volume", int]:
-        """The volume of some planes with what ops in between need, and how many come before them.
-
-        Where an op sees the whole volume, or makes other planes, nothing is left out.
-        """
-        nodes = self.plan.nodes()
-        source, ops = nodes[0].part, [node.part for node in nodes[1:]]
-        simple = isinstance(source, Source) and all(isinstance(o, Op) and not o.needs for o in ops)
-        if not simple:
-            return self, start
-        reach = sum(op.halo[0] for op in ops if isinstance(op, Op))
-        first, last = max(0, start - reach), min(self.shape[0], stop + reach)
-        plan = Plan.read(cast(Source, source).choose(range(first, last)))
-        for op in ops:
-            plan |= cast(Op, op)
-        spec = replace(self.spec, shape=(last - first, *self.spec.plane_shape))
-        return replace(self, plan=plan, spec=spec), start - first
+        plan = excerpt(self.plan, planes)
+        box = Crop(((0, None), (rows.start, rows.stop), (columns.start, columns.stop)))
+        narrowed = replace(self, plan=plan, spec=spec_at(plan)) | box
+        return np.asarray(narrowed.compute()[z, y, x])
 
     def _with(self, other: Any, name: str, *, swapped: bool = False) -> "Volume":
         """Combine with a number, a scalar, another volume or an array by a NumPy function."""
