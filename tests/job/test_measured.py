@@ -153,3 +153,24 @@ def test_what_does_not_fit_is_refused() -> None:
     wide = hc.open(np.broadcast_to(np.uint8(3), (2, 10000, 10000)))
     with pytest.raises(BudgetError, match="std along z"):
         wide.std("z").compute(budget="1GiB", workers=1)
+
+
+def test_a_marked_volume_has_a_size_and_its_unit() -> None:
+    mask = hc.open(ARRAY, voxel_size=(3, 2, 2)) > 30000
+    found = ops.volume(mask).compute()
+    voxels = int((ARRAY > 30000).sum())
+    assert (found.voxels, found.volume, found.unit) == (voxels, voxels * 12.0, "micrometer^3")
+    assert ops.volume(hc.open(ARRAY)).compute().volume is None
+    binned = mask.bin(2)
+    assert ops.volume(binned).compute().volume == np.count_nonzero(binned.compute()) * 96.0
+
+
+def test_what_a_measurement_will_be_is_known_before() -> None:
+    volume = hc.open(ARRAY)
+    for measured in (volume.max("z"), volume.mean("y"), volume.sum(("y", "x")), volume.std("zx")):
+        made = measured.compute()
+        assert (measured.shape, measured.dtype) == (made.shape, made.dtype)
+    picture = ops.projection(volume, "mean")
+    assert (picture.shape, picture.dtype) == ((30, 40), picture.compute().dtype)
+    with pytest.raises(AttributeError, match="several values"):
+        _ = ops.stats(volume).shape
