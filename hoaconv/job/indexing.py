@@ -16,6 +16,10 @@ def indices_of(key: Any, shape: tuple[int, int, int]) -> tuple[Any, Any, Any]:
         If there are too many, one is outside, or is neither a whole number, a slice nor ``...``.
     """
     parts = list(key) if isinstance(key, tuple) else [key]
+    if any(hasattr(part, "shape") and part.shape for part in parts):
+        raise IndexError(
+            "a volume takes no arrays as indices: compute() it first, or choose voxels by mask()"
+        )
     if parts.count(Ellipsis) > 1 or len([p for p in parts if p is not Ellipsis]) > len(shape):
         raise IndexError(f"too many indices for a volume with 3 axes: {key!r}")
     at = parts.index(Ellipsis) if Ellipsis in parts else len(parts)

@@ -34,8 +34,8 @@ class Planned:
 
     @property
     def recipe(self) -> tuple[Any, ...]:
-        """The plan and all else that the volume is made of, as a value that compares and hashes."""
-        return (self.plan, self.spec, self.notes)
+        """The plan and the spec, as a value that compares and hashes."""
+        return (self.plan, self.spec)
 
     def same_as(self, other: "Planned") -> bool:
         """Return whether both are made of the same source by the same ops; nothing is computed."""

@@ -1,10 +1,10 @@
 """A number that the whole of a volume tells, as a value: found when it is asked for."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from hoaconv.engine.contract import Fold
 from hoaconv.engine.informed import Informed
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
+from hoaconv.errors import SpellingError
 from hoaconv.job.html import table
 from hoaconv.job.measuring import measured_together
 from hoaconv.job.operators import Arithmetic
@@ -91,6 +92,26 @@ class Scalar(Arithmetic["Scalar"], Unknown):
         """The term, and of what it is one, as a value that compares and hashes."""
         return (self.term, tuple((volume.recipe, fold) for volume, fold in self.asked))
 
+    @property
+    def measured(self) -> tuple[Planned, Fold]:
+        """The volume and the fold that find the number, as an output of a job.
+
+        Raises
+        ------
+        SpellingError
+            If it takes several folds or volumes.
+        """
+        first, *others = ((volume.recipe, fold) for volume, fold in self.asked)
+        if any(other != first for other in others):
+            raise SpellingError(
+                f"{self!r} is made of several measurements: store each under a name of its own"
+            )
+        return self.asked[0]
+
+    def result(self, value: Mapping[str, Any], picture: Any) -> float | int:  # noqa: ARG002
+        """Return the number, given the value of the one fold that finds it."""
+        return evaluate(self.term, [value] * len(self.asked))
+
     def same_as(self, other: "Scalar") -> bool:
         """Return whether both are found in the same way in the same volumes, without finding it."""
         return isinstance(other, Scalar) and self.recipe == other.recipe
@@ -109,6 +130,13 @@ class Scalar(Arithmetic["Scalar"], Unknown):
 
     def __format__(self, spec: str) -> str:
         return format(self.compute(), spec) if spec else str(self)
+
+    def __or__(self, other: Any) -> NoReturn:
+        """Say what was probably meant: Python binds ``|`` tighter than a comparison."""
+        raise SpellingError(
+            f"{self!r} is a number, which takes no ops and isn't written: put a comparison in "
+            "brackets, as in (volume > ops.otsu(volume)) | step"
+        )
 
     def __neg__(self) -> "Scalar":
         return self._with(-1, "multiply")

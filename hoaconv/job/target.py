@@ -25,6 +25,10 @@ class VolumeLike(Protocol):
         """Shape, dtype and geometry."""
 
     @property
+    def summary(self) -> str:
+        """Shape, dtype, voxel size and ops in one line."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the source for the user."""
 

@@ -4,8 +4,9 @@ Nothing is decoded by building one. Ops are added with ``|``, by methods, or by 
 `Volume.compute` and slicing run a sweep and give a NumPy array.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any, cast, overload
 
 import numpy as np
@@ -36,7 +37,8 @@ from hoaconv.ops.beside import Subject, is_array
 from hoaconv.ops.catalogue import lookup
 from hoaconv.ops.elementwise import WithNumber
 from hoaconv.ops.overlap import MapOverlap
-from hoaconv.ops.spelling import parse_ops
+from hoaconv.ops.parameters import Declared
+from hoaconv.ops.spelling import parse_op, parse_ops
 
 __all__ = ["Volume"]
 
@@ -108,6 +110,8 @@ class Volume(Reducible, Comparison["Volume"], Subject):
             return self._with(step, "bitwise_or")
         if isinstance(step, OmeZarr):
             return Job.of(self, step)
+        if isinstance(step, type) and issubclass(step, Declared):
+            return self | parse_op(step.word)  # if its parameters have defaults
         made: Volume = self
         for one in parse_ops(step) if isinstance(step, str) else (step,):
             made = made._then(one)
@@ -132,7 +136,11 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         """Ops as methods: ``volume.gaussian(1.5)``; ``-`` in a word is ``_``."""
         found = None if name.startswith("_") else method_of(self, name)
         if found is None:
-            raise AttributeError(f"a volume has no attribute {name!r}, and there is no such op")
+            near = [] if name.startswith("_") else get_close_matches(name, dir(self), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise AttributeError(
+                f"a volume has no attribute {name!r}, and there is no such op{hint}"
+            )
         return found
 
     def __dir__(self) -> list[str]:
@@ -141,7 +149,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
     def map_overlap(
         self,
         function: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
-        depth: int | tuple[int, int, int] = 0,
+        depth: int | tuple[int, int, int] | Mapping[int, int] = 0,
         dtype: Any = None,
     ) -> "Volume":
         """Apply a function to overlapping blocks, as ``dask.array.map_overlap`` does.
@@ -154,7 +162,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
             threads, with blocks of any size, so a voxel of the result must depend only on voxels
             that lie within `depth`.
         depth
-            Overlap in voxels, one number or (z, y, x).
+            Overlap in voxels, one number or (z, y, x), or numbers by axes, as in ``{0: 1}``.
         dtype
             Of the result; by default that of the volume.
 
@@ -164,6 +172,21 @@ class Volume(Reducible, Comparison["Volume"], Subject):
             If depth is no number of voxels.
         """
         return self | MapOverlap.of(function, depth, dtype)
+
+    def map_blocks(
+        self, function: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]], dtype: Any = None
+    ) -> "Volume":
+        """Apply a function to blocks without overlap: `map_overlap` with a depth of 0.
+
+        Parameters
+        ----------
+        function
+            Gets a block (z, y, x) of any size, and returns an array of the same shape, of which
+            each voxel depends on the same voxel of the block alone.
+        dtype
+            Of the result; by default that of the volume.
+        """
+        return self.map_overlap(function, 0, dtype)
 
     def compute(
         self, *, budget: str | int | None = None, workers: int | None = None
@@ -221,6 +244,12 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         """
         running = Running(budget=budget, workers=workers)
         return measure(self, sample=Values(sample=sample).sample, running=running)
+
+    def __copy__(self) -> "Volume":
+        return self  # it never changes
+
+    def __deepcopy__(self, memo: Any) -> "Volume":
+        return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         computed = self.compute()

@@ -50,11 +50,22 @@ class Declared:
     deferred: ClassVar[tuple[str, ...]] = ()
     """Parameters whose numbers may be found in a sweep before."""
 
+    __array_ufunc__: ClassVar[None] = None
+    """NumPy leaves ``array | op`` to the op."""
+
     def __new__(cls, *values: Any, **named: Any) -> Self:
         """Return a new op, or, with a volume before its parameters, the op applied to that."""
         if values and isinstance(values[0], Subject) and cls._has_all(values[1:], named):
             return cast(Self, values[0].applied(cls(*values[1:], **named)))
         return super().__new__(cls)
+
+    def __ror__(self, other: Any) -> Any:
+        """Say what was probably meant: Python binds ``|`` tighter than a comparison."""
+        if is_array(other):
+            raise SpellingError(f"an array takes no ops: write hoaconv.open(array) | {self}")
+        raise SpellingError(
+            f"{other!r} takes no ops: put a comparison in brackets, as in (volume > 5) | {self}"
+        )
 
     @classmethod
     def _has_all(cls, values: Sequence[Any], named: Mapping[str, Any]) -> bool:
