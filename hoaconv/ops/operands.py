@@ -43,14 +43,20 @@ def _operand(value: Any) -> float | str | Beside:
     except ValueError:
         if isinstance(value, str | PathLike) and not _looks_like_a_number(value):
             return _volume(value)
-        raise ValueError("a finite number, a volume, an array, or a path without spaces") from None
+        raise ValueError(f"a finite number, or {_others(value)}") from None
 
 
 def _divisor(value: Any) -> float | str | Beside:
     taken = _operand(value)
     if taken == 0:
-        raise ValueError("a number other than 0, a volume, an array, or a path without spaces")
+        raise ValueError(f"a number other than 0, or {_others(value)}")
     return taken
+
+
+def _others(value: Any) -> str:
+    """Return what else an operand may be, for a value of a text or of Python."""
+    path = "a path without spaces"
+    return path if isinstance(value, str) else f"{path}, a volume or an array"
 
 
 def _looks_like_a_number(text: str | PathLike[str]) -> bool:
