@@ -152,3 +152,22 @@ def test_numbers_that_are_found_and_do_not_go_together_are_refused() -> None:
     volume = hc.open(ARRAY)
     with pytest.raises(PlanError, match="lo should"):
         volume.clip(volume.max(), volume.min()).compute()
+
+
+def test_kernels_and_tables_are_arrays_too(tmp_path) -> None:
+    volume = hc.open(ARRAY)
+    kernel = np.array([[0, 1, 0], [1, 2, 3], [0, 1, 0]])
+    table = np.arange(256)[::-1].astype(np.uint8)
+    np.save(tmp_path / "kernel.npy", kernel)
+    np.save(tmp_path / "table.npy", table)
+    made = volume.convolve(kernel).compute()
+    np.testing.assert_array_equal(made, volume.convolve(tmp_path / "kernel.npy").compute())
+    small = (ARRAY % 256).astype(np.uint8)
+    made = hc.open(small).lut(table).compute()
+    np.testing.assert_array_equal(made, table[small])
+    np.testing.assert_array_equal(made, hc.open(small).lut(tmp_path / "table.npy").compute())
+    assert ops.Convolve(kernel) == ops.Convolve(kernel.copy()) != ops.Convolve(kernel + 1)
+    assert str(ops.Convolve(kernel)) == "convolve (3 x 3 array)"
+    for wrong in (np.ones(3), np.ones((3, 3), complex), np.full((3, 3), np.nan)):
+        with pytest.raises(SpellingError, match="convolve"):
+            volume.convolve(wrong)
