@@ -108,9 +108,9 @@ def behind(plan: Plan, ops: Iterable[Step], operands: Mapping[str, Source]) -> P
                 "'gaussian 1.5'"
             )
         if isinstance(op, Zip):
-            planes = spec_at(plan).planes
+            spec = spec_at(plan)
             for other in op.others:
-                plan &= for_each_z(_plan_of(other, operands), planes)
+                plan &= for_each_z(_plan_of(other, operands), spec)
             plan |= op.join()
             spec_at(plan)  # raises where shapes differ
         else:
@@ -150,16 +150,15 @@ def _informed(plan: Plan, op: Waiting) -> Plan:
     return streams | Informed(replace(op, **terms), tuple(fold for _, fold in asked))
 
 
-def for_each_z(plan: Plan, planes: int) -> Plan:
-    """Return a plan whose planes meet `planes` others: a single plane is given for each."""
-    if spec_at(plan).planes > 1 or planes == 1:
+def for_each_z(plan: Plan, like: Spec) -> Plan:
+    """Return a plan whose planes meet those of `like`: of planes alike, a single one for each z."""
+    spec = spec_at(plan)
+    if spec.planes > 1 or like.planes == 1 or spec.plane_shape != like.plane_shape:
         return plan
     (end,) = plan.ends
-    return (
-        Plan.read(Repeated(end.part, planes))
-        if isinstance(end.part, Source)
-        else plan | Repeat(planes)
-    )
+    if isinstance(end.part, Source):
+        return Plan.read(Repeated(end.part, like.planes))
+    return plan | Repeat(like.planes)
 
 
 def spec_at(plan: Plan) -> Spec:

@@ -4,6 +4,7 @@ from hoaconv.engine.informed import Informed
 from hoaconv.engine.plan import Node, Plan
 from hoaconv.job.arrays import ArraySource
 from hoaconv.ops.masks import keeps_masks, makes_mask
+from hoaconv.ops.repeated import Repeated
 
 __all__ = ["gives_mask"]
 
@@ -20,7 +21,7 @@ def gives_mask(plan: Plan) -> bool:
 
 
 def _gives(node: Node, before: list[bool]) -> bool:
-    part = node.part
+    part = node.part.source if isinstance(node.part, Repeated) else node.part
     if isinstance(part, ArraySource):
         return part.is_mask
     if isinstance(part, Informed):

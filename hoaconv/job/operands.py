@@ -69,8 +69,7 @@ def _together(one: Planned, other: Planned, name: str) -> tuple[Plan, Spec]:
     """Return the function of two volumes, of which one may have a single plane."""
     if name == "multiply" and gives_mask(one.plan) and not gives_mask(other.plan):
         one, other = other, one  # the dtype of the mask would hold nothing but the mask
-    planes = max(one.spec.planes, other.spec.planes)
-    pair = for_each_z(one.plan, planes) & for_each_z(other.plan, planes)
+    pair = for_each_z(one.plan, other.spec) & for_each_z(other.plan, one.spec)
     plan = pair | WithVolume(name)
     return plan, spec_at(plan)
 

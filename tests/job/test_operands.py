@@ -64,6 +64,17 @@ def test_arrays_that_do_not_meet_are_refused(shape) -> None:
         hc.open(ARRAY) + np.ones(shape)
 
 
+def test_a_plane_of_another_shape_is_told_as_it_is() -> None:
+    for make in (operator.add, lambda volume, plane: volume.divide(plane)):
+        with pytest.raises(PlanError, match="1 x 3 x 4 float64"):
+            make(hc.open(ARRAY), np.ones((3, 4)))
+
+
+def test_a_mask_of_one_plane_is_a_mask() -> None:
+    mask = (hc.open(ARRAY) > 9) & (PLANE > 30)
+    np.testing.assert_array_equal((~mask).compute(), ~((ARRAY > 9) & (PLANE > 30)))
+
+
 def test_what_is_not_computed_yet_is_no_operand() -> None:
     with pytest.raises(SpellingError, match="compute"):
         hc.open(ARRAY) - hc.open(ARRAY).mean("z")
