@@ -63,6 +63,7 @@ FLOORS: dict[str, set[str]] = {
         "engine.buffers",
         "engine.contract",
         "engine.dtypes",
+        "engine.geometry",
         "engine.spec",
         "errors",
         "units",

@@ -14,11 +14,12 @@ from hoaconv.engine.bands import bands
 from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Economy, Fold, LayeredSource, Piece, Sink, Use, Writer
 from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import DTYPES, Plane, Slab, Spec
-from hoaconv.errors import SourceError
+from hoaconv.errors import SourceError, SpellingError
 
-__all__ = ["ArraySink", "ArraySource"]
+__all__ = ["ArraySink", "ArraySource", "array_plan"]
 
 
 NARROWER = {"int64": "int32", "uint64": "uint32", "float16": "float32"}
@@ -66,6 +67,7 @@ class ArraySource(LayeredSource):
                 "the array is masked, and voxels have no mask: fill it first, as in array.filled(0)"
             )
         self.array = array
+        self.is_mask: bool = np.dtype(array.dtype) == np.bool_
         self._spec = Spec((shape[0], shape[1], shape[2]), dtype)
         self.geometry = Geometry()
         self._depth = min(_chunk_length(array, 0), shape[0])
@@ -166,6 +168,28 @@ class ArraySource(LayeredSource):
 
     def __str__(self) -> str:
         return f"{type(self.array).__module__.partition('.')[0]} array"
+
+
+def array_plan(array: Any) -> Plan:
+    """Return the plan that reads an array (z, y, x) or (y, x), which an op takes beside a volume.
+
+    Nothing is copied.
+
+    Raises
+    ------
+    SpellingError
+        If it has other axes.
+    SourceError
+        If hoaconv doesn't take its dtype.
+    """
+    if len(array.shape) == 2 and isinstance(array, np.ndarray):
+        array = array[np.newaxis]
+    if len(array.shape) != 3:
+        raise SpellingError(
+            f"an array of the shape {tuple(array.shape)} is no operand: give one with the axes "
+            "(z, y, x) or, in NumPy, (y, x)"
+        )
+    return Plan.read(ArraySource(array))
 
 
 def _unload(array: Any) -> None:

@@ -1,11 +1,15 @@
 """Chains of ops: put behind a volume, with the operands that they name, and spelled again."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Op, Scan, Source, Step, Zip
+from hoaconv.engine.contract import Fold, Op, Scan, Source, Step, Zip
+from hoaconv.engine.informed import Informed
 from hoaconv.engine.passes.prescan import LONGEST
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
@@ -13,18 +17,24 @@ from hoaconv.engine.stages import kind_of
 from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.zarr_store import is_zarr
+from hoaconv.job.arrays import array_plan
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
-from hoaconv.ops.repeated import Repeated
+from hoaconv.ops.beside import Beside, is_array
+from hoaconv.ops.repeated import Repeat, Repeated
 from hoaconv.ops.spelling import parse_op, parse_ops
+from hoaconv.ops.terms import Term, Value, shifted
+from hoaconv.ops.waiting import Waiting
 
 __all__ = [
     "behind",
+    "for_each_z",
     "open_operands",
     "open_source",
     "parse_chain",
     "sources_of",
     "spec_at",
+    "specs_of",
     "spelled",
     "spelled_chains",
     "steps_of",
@@ -82,7 +92,7 @@ def open_operands(chains: Iterable[tuple[Step, ...]]) -> dict[str, Volume]:
         If one can't be read as a volume.
     """
     zips = (op for ops in chains for op in ops if isinstance(op, Zip))
-    paths = dict.fromkeys(path for op in zips for path in op.others)
+    paths = dict.fromkeys(path for op in zips for path in op.others if isinstance(path, str))
     return {path: open_source(path, Reading()) for path in paths}
 
 
@@ -103,19 +113,57 @@ def behind(plan: Plan, ops: Iterable[Step], operands: Mapping[str, Source]) -> P
                 "'gaussian 1.5'"
             )
         if isinstance(op, Zip):
-            planes = spec_at(plan).planes
-            for path in op.others:
-                plan &= Plan.read(_for_each_z(operands[path], planes))
+            spec = spec_at(plan)
+            for other in op.others:
+                plan &= for_each_z(_plan_of(other, operands), spec)
             plan |= op.join()
             spec_at(plan)  # raises where shapes differ
         else:
-            plan |= op.resolved() if isinstance(op, Op) else cast(Scan, op)  # or another kind
+            plan = _then(plan, op)
     return plan
 
 
-def _for_each_z(operand: Source, planes: int) -> Source:
-    """Return a volume whose planes meet `planes` others: a single plane is given for each."""
-    return Repeated(operand, planes) if operand.spec.planes == 1 < planes else operand
+def _plan_of(other: str | Beside, operands: Mapping[str, Source]) -> Plan:
+    """Return the plan of a volume that an op takes beside its own: a path, a volume or an array."""
+    if isinstance(other, str):
+        return Plan.read(operands[other])
+    if is_array(other.value):
+        return array_plan(other.value)
+    plan: Plan = other.value.plan
+    return plan
+
+
+def _then(plan: Plan, op: Step) -> Plan:
+    """Return the plan with a step behind its end; numbers that it waits for are asked for."""
+    if isinstance(op, Waiting) and op.unknown:
+        return _informed(plan, op)
+    return plan | (op.resolved() if isinstance(op, Op) else cast(Scan, op))  # or another kind
+
+
+def _informed(plan: Plan, op: Waiting) -> Plan:
+    """Return the plan with an op behind its end that waits for folds of other volumes."""
+    asked: list[tuple[Plan, Fold]] = []
+    terms: dict[str, Term] = {}
+    for name, number in op.unknown.items():
+        terms[name] = shifted(number.term, len(asked))
+        asked += [(volume.plan, fold) for volume, fold in number.asked]
+    if op.needs is not None:  # percentiles beside them are asked for in the same way
+        words = ((name, getattr(op, name)) for name in op.deferred)
+        terms |= {name: Value(len(asked), word) for name, word in words if isinstance(word, str)}
+        asked.append((plan, op.needs))
+    streams = reduce(and_, (measured for measured, _ in asked), plan)
+    return streams | Informed(replace(op, **terms), tuple(fold for _, fold in asked))
+
+
+def for_each_z(plan: Plan, like: Spec) -> Plan:
+    """Return a plan whose planes meet those of `like`: of planes alike, a single one for each z."""
+    spec = spec_at(plan)
+    if spec.planes > 1 or like.planes == 1 or spec.plane_shape != like.plane_shape:
+        return plan
+    (end,) = plan.ends
+    if isinstance(end.part, Source):
+        return Plan.read(Repeated(end.part, like.planes))
+    return plan | Repeat(like.planes)
 
 
 def spec_at(plan: Plan) -> Spec:
@@ -126,11 +174,22 @@ def spec_at(plan: Plan) -> Spec:
     PlanError
         If a part refuses what it would get.
     """
+    return specs_of(plan)[id(plan.ends[0])]
+
+
+def specs_of(plan: Plan) -> dict[int, Spec]:
+    """Return the spec of the planes of each node, by its id.
+
+    Raises
+    ------
+    PlanError
+        If a part refuses what it would get.
+    """
     found: dict[int, Spec] = {}
     for node in plan.nodes():
         taken = tuple(found[id(before)] for before in node.inputs)
         found[id(node)] = kind_of(node.part).infer(node.part, taken)
-    return found[id(plan.ends[0])]
+    return found
 
 
 def sources_of(plan: Plan) -> tuple[Source, ...]:

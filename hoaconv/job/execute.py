@@ -120,7 +120,7 @@ def _report(resolved: Resolved, executed: Executed) -> Report:
         others=tuple(
             {
                 **rows[sink],
-                "folds": _told(resolved, i, sink, outcome),
+                "folds": _told(resolved, sink, outcome),
                 "ops": spelled(resolved.branches[i].volume.plan),
             }
             for i, sink in others
@@ -137,7 +137,7 @@ def _report(resolved: Resolved, executed: Executed) -> Report:
         measured_by=outcome.measured_by,
         busy=outcome.busy,
         waited=outcome.waited,
-        folds={} if main is None else _told(resolved, len(resolved.branches) - 1, main, outcome),
+        folds={} if main is None else _told(resolved, main, outcome),
         found=outcome.found,
         intervals=outcome.intervals,
         notes=resolved.notes,
@@ -146,9 +146,8 @@ def _report(resolved: Resolved, executed: Executed) -> Report:
     )
 
 
-def _told(resolved: Resolved, branch: int, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
-    geometry = resolved.branches[branch].volume.spec.geometry
-    return told(_chains(resolved), sink, geometry, outcome)
+def _told(resolved: Resolved, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
+    return told(_chains(resolved), sink, outcome)
 
 
 def _values(resolved: Resolved, outcome: Outcome) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from hoaconv.errors import SpellingError
 from hoaconv.job.arrays import ArraySource
 from hoaconv.job.declared import PathLike
 from hoaconv.job.execute import execute, report_of
+from hoaconv.job.html import table
 from hoaconv.job.options import OmeZarr, Running, Values
 from hoaconv.job.progress import display
 from hoaconv.job.report import Report
@@ -243,7 +244,7 @@ class Job:
         return f"Job({outputs})"
 
     def _repr_html_(self) -> str:
-        return self.plan()._repr_html_()
+        return table({branch.name: branch.volume.summary for branch in self.branches})
 
     def __copy__(self) -> "Job":
         return self  # it never changes

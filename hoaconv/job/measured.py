@@ -11,13 +11,15 @@ from hoaconv.engine.spec import Plane
 from hoaconv.job.html import table
 from hoaconv.job.measuring import measured_together
 from hoaconv.job.planned import Planned
+from hoaconv.job.recipe import ByRecipe
+from hoaconv.ops.projections import Projection
 from hoaconv.ops.reductions import Reduction
 
 __all__ = ["Measured", "Values"]
 
 
-@dataclass(frozen=True)
-class Measured:
+@dataclass(frozen=True, eq=False)
+class Measured(ByRecipe):
     """A volume and the fold that measures it.
 
     Functions such as `hoaconv.ops.stats` and methods such as ``volume.max("z")`` make it.
@@ -40,6 +42,41 @@ class Measured:
 
     volume: Planned
     fold: Fold
+
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """The volume's recipe and the fold."""
+        return (self.volume.recipe, self.fold)
+
+    __hash__ = ByRecipe.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both measure the same of the same. Raises TypeError for other values."""
+        if not isinstance(other, Measured):
+            raise TypeError(f"{self!r} isn't computed yet: compare what compute() returns")
+        return super().__eq__(other)
+
+    def __bool__(self) -> bool:
+        raise ValueError(f"{self!r} isn't computed yet: test what compute() returns")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array that `compute` returns. Raises AttributeError if it returns none."""
+        if isinstance(self.fold, Reduction):
+            return self.fold.shape(self.volume.spec)
+        return self._projection.shape(self.volume.spec)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the array that `compute` returns. Raises AttributeError if it returns none."""
+        fold = self.fold if isinstance(self.fold, Reduction) else self._projection
+        return fold.dtype(self.volume.spec)
+
+    @property
+    def _projection(self) -> Projection:
+        if not isinstance(self.fold, Projection):
+            raise AttributeError(f"'{self.fold}' makes several values, no array; see compute()")
+        return self.fold
 
     def compute(self, budget: str | int | None = None, *, workers: int | None = None) -> Any:
         """Measure the volume in one sweep.

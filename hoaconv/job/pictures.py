@@ -2,16 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from hoaconv.engine.contract import Fold, Step
-from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.run import Outcome, fold_names
 from hoaconv.errors import StoreError
 from hoaconv.io.plane_file import check_plane_file, write_plane
-from hoaconv.ops.statistics import Volume
 from hoaconv.pyramid.sink import OmeZarr
 
 __all__ = ["check_pictures", "told", "write_pictures"]
@@ -51,15 +48,13 @@ def write_pictures(sinks: Chains, outcome: Outcome) -> None:
             write_plane(_path(main, sink, name), plane)
 
 
-def told(sinks: Chains, sink: OmeZarr, geometry: Geometry, outcome: Outcome) -> Mapping[str, Any]:
-    """Return the values of an output's folds, with files and physical volumes added."""
+def told(sinks: Chains, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
+    """Return the values of an output's folds, with the files of what they have drawn."""
     main, found = tuple(sinks)[-1].path, dict[str, Any]()
     for name, value in outcome.outputs[sink]["folds"].items():
         found[name] = dict(value)
         if name in outcome.pictures[sink]:
             found[name]["file"] = str(_path(main, sink, name))
-        if name.startswith(Volume.word):
-            found[name] |= _physical(value["voxels"], geometry)
     return found
 
 
@@ -73,12 +68,3 @@ def _path(main: Path, sink: OmeZarr, name: str) -> Path:
     words += [sink.path.name] if sink.is_label else []
     words += re.findall(r"\w+", name)
     return beside.with_name(f"{'-'.join(words)}.tif")
-
-
-def _physical(voxels: int, geometry: Geometry) -> Mapping[str, Any]:
-    """Return the physical volume of `voxels` voxels and its unit; None if their size is unknown."""
-    size, unit = geometry.voxel_size, geometry.unit
-    return {
-        "volume": voxels * prod(size) if size else None,
-        "unit": f"{unit}^3" if unit else None,
-    }

@@ -14,7 +14,7 @@ from hoaconv.engine.spec import Spec
 __all__ = ["Planned"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Planned:
     """The volume that a plan makes; axes are z, y, x.
 
@@ -31,6 +31,15 @@ class Planned:
     plan: Plan
     spec: Spec
     notes: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """The plan and the spec, as a value that compares and hashes."""
+        return (self.plan, self.spec)
+
+    def same_as(self, other: "Planned") -> bool:
+        """Return whether both are made of the same source by the same ops; nothing is computed."""
+        return isinstance(other, Planned) and self.recipe == other.recipe
 
     @property
     def shape(self) -> tuple[int, int, int]:

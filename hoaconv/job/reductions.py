@@ -144,7 +144,7 @@ class Reducible(Planned):
     def mean(self, axis: None = None) -> Scalar: ...
     @overload
     def mean(self, axis: Axes) -> Measured: ...
-    def mean(self, axis: Axes | None = None) -> Any:
+    def mean(self, axis: Axes | None = None, *options: Any, **named: Any) -> Any:
         """Return the mean along axes, or of all voxels.
 
         Parameters
@@ -169,13 +169,13 @@ class Reducible(Planned):
         >>> volume.mean("z").compute(), volume.mean().compute()
         (array([[4., 3.]]), 3.5)
         """
-        return self._reduced("mean", axis)
+        return self._reduced("mean", axis, *options, **named)
 
     @overload
     def sum(self, axis: None = None) -> Scalar: ...
     @overload
     def sum(self, axis: Axes) -> Measured: ...
-    def sum(self, axis: Axes | None = None) -> Any:
+    def sum(self, axis: Axes | None = None, *options: Any, **named: Any) -> Any:
         """Return the sum along axes, or of all voxels.
 
         Parameters
@@ -200,7 +200,7 @@ class Reducible(Planned):
         >>> volume.sum(("y", "x")).compute(), volume.sum().compute()
         (array([7, 7], dtype=uint64), 14)
         """
-        return self._reduced("sum", axis)
+        return self._reduced("sum", axis, *options, **named)
 
     @overload
     def percentile(self, percentile: float) -> Scalar: ...
@@ -320,19 +320,30 @@ class Reducible(Planned):
         SpellingError
             If there is no such axis, and no such op.
         """
-        values = (*(() if axis is None else (axis,)), *options)
-        axes = None
-        if not options and not named:
-            axes = "zyx" if axis is None else _axes(axis)
+        named = {name: v for name, v in named.items() if _NUMPYS.get(name, named) != v}
+        filtered = method in catalogue()
+        if _is_words(axis) and options:
+            both = ", ".join(map(repr, (axis, *options)))
+            raise SpellingError(f"{method} takes several axes as one: write {method}(({both}))")
+        if isinstance(axis, int) and (axis < 2 or not filtered):
+            asked = "axes by their names" + (", or a size of 2 or more" if filtered else "")
+            raise SpellingError(
+                f"{method} takes {asked}, not {axis}: to reduce along z write {method}('z')"
+            )
+        axes = None if options or named else "zyx" if axis is None else _axes(axis)
         if axes == "zyx":
             return Scalar.of(self, Totals(), method)
         if axes is not None:
             return Measured(self, Reduction(method, axes))
-        if method not in catalogue() or _is_words(axis):
+        if not filtered or _is_words(axis):
             raise SpellingError(
                 f"{method} takes axes by their names z, y and x, each once, not {axis!r}"
             )
-        return self._filtered(method, values, named)
+        return self._filtered(method, (*(() if axis is None else (axis,)), *options), named)
+
+
+_NUMPYS = {"out": None, "dtype": None, "ddof": 0}
+"""Arguments that NumPy's functions, such as ``numpy.max(volume)``, add to those that were given."""
 
 
 def _percentile(q: Any) -> str:

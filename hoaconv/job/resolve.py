@@ -13,6 +13,7 @@ from typing import Any
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Fold, Sink
 from hoaconv.engine.estimate import estimate
+from hoaconv.engine.informed import Informed
 from hoaconv.engine.part import Part
 from hoaconv.engine.passes import schedule
 from hoaconv.engine.passes.check import check
@@ -33,6 +34,7 @@ from hoaconv.job.images import (
     source_path,
     with_levels_of_image,
 )
+from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import OmeZarr, Running
 from hoaconv.job.paths import (
     check_apart,
@@ -287,8 +289,10 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
         yield from branch.volume.notes
     for branch in branches:
         if isinstance(branch.target, OmeZarr):
-            steps = steps_of(branch.volume.plan)
-            yield from advice(steps, branch.target.downsample)
+            parts = steps_of(branch.volume.plan)
+            steps = [part.op if isinstance(part, Informed) else part for part in parts]
+            mask = gives_mask(branch.volume.plan)
+            yield from advice(steps, branch.target.downsample, is_mask=mask)
     for branch in branches:
         labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
         if labels and _is_image(branch):

@@ -10,6 +10,7 @@ from hoaconv.errors import SpellingError
 from hoaconv.job.declared import PathLike, options_of
 from hoaconv.job.job import Job
 from hoaconv.job.options import OmeZarr, Running
+from hoaconv.job.scalar import Scalar
 from hoaconv.job.target import Branch, name_of
 from hoaconv.job.volume import Volume
 from hoaconv.units import did_you_mean
@@ -115,6 +116,9 @@ def _branch(key: Any, value: Any, images: Mapping[Any, OmeZarr]) -> Branch:
     fold: Fold | None = getattr(value, "fold", None)
     if isinstance(fold, Fold):
         return Branch(name_of(key), value.volume, fold, value.result)
+    if isinstance(value, Scalar):
+        volume, asked = value.measured
+        return Branch(name_of(key), volume, asked, value.result)
     if not isinstance(value, Volume):
         raise SpellingError(
             f"{key!r} is a {type(value).__name__}; expected a volume, or something measured of one "

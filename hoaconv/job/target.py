@@ -1,7 +1,7 @@
 """Outputs of a job: an image, an array in memory, a measurement, or a sink of the engine."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hoaconv.engine.contract import Fold, Sink
@@ -9,6 +9,7 @@ from hoaconv.engine.part import Part
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.job.options import OmeZarr, Running, Values
+from hoaconv.job.recipe import ByRecipe
 
 __all__ = ["Branch", "InMemory", "Named", "Request", "VolumeLike", "name_of"]
 
@@ -25,8 +26,16 @@ class VolumeLike(Protocol):
         """Shape, dtype and geometry."""
 
     @property
+    def summary(self) -> str:
+        """Shape, dtype, voxel size and ops in one line."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the source for the user."""
+
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """All that the volume is made of, as a value."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,8 @@ class InMemory:
     """The volume as a NumPy array in the report of the run."""
 
 
-@dataclass(frozen=True)
-class Branch:
+@dataclass(frozen=True, eq=False)
+class Branch(ByRecipe):
     """One output of a job.
 
     Attributes
@@ -61,9 +70,12 @@ class Branch:
     name: str
     volume: VolumeLike
     target: OmeZarr | Fold | InMemory | Sink
-    present: Callable[[Mapping[str, Any], Plane | None], Any] | None = field(
-        default=None, compare=False
-    )
+    present: Callable[[Mapping[str, Any], Plane | None], Any] | None = None
+
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """The name, the volume's recipe and the target."""
+        return (self.name, self.volume.recipe, self.target)
 
 
 def name_of(output: Any) -> str:

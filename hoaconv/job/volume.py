@@ -4,43 +4,49 @@ Building a volume decodes nothing. Ops are added by ``|``, by methods, or by Pyt
 `Volume.compute` and slicing run a sweep, and return a NumPy array.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from types import MethodType
 from typing import Any, cast, overload
 
 import numpy as np
 
-from hoaconv.engine.contract import Fold, Join, Op, Resample, Scan, Sink, Source, Zip
+from hoaconv.engine.contract import Fold, Op, Resample, Scan, Sink, Zip
 from hoaconv.engine.plan import Plan
+from hoaconv.errors import PlanError
 from hoaconv.io.zarr_volume import ZarrVolume
 from hoaconv.job.chain import behind, open_operands, spec_at
+from hoaconv.job.excerpt import excerpt
 from hoaconv.job.html import rows_of, table
-from hoaconv.job.indexing import box_of, indices_of
+from hoaconv.job.indexing import box_of, indices_of, planes_of
 from hoaconv.job.job import Job
+from hoaconv.job.masks import gives_mask
 from hoaconv.job.measured import Measured
 from hoaconv.job.methods import method, names
+from hoaconv.job.operands import combined
 from hoaconv.job.operators import Comparison
 from hoaconv.job.options import OmeZarr, Running, Values
 from hoaconv.job.planned import Planned
 from hoaconv.job.reductions import Reducible
-from hoaconv.job.scalar import Scalar, is_number
 from hoaconv.job.statistics import measure
 from hoaconv.job.statistics_report import Statistics
 from hoaconv.job.target import Branch, InMemory
 from hoaconv.ops import Crop
+from hoaconv.ops.arithmetic import Abs
+from hoaconv.ops.beside import Subject, is_array
 from hoaconv.ops.catalogue import lookup
-from hoaconv.ops.elementwise import WithNumber, WithVolume
+from hoaconv.ops.elementwise import WithNumber
 from hoaconv.ops.overlap import MapOverlap
-from hoaconv.ops.parameters import Subject
-from hoaconv.ops.spelling import parse_ops
+from hoaconv.ops.parameters import Declared
+from hoaconv.ops.spelling import parse_op, parse_ops
 
 __all__ = ["Volume"]
 
 Step = Op | Resample | Scan | Zip | Fold
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Volume(Reducible, Comparison["Volume"], Subject):
     """A 3-D volume that is computed when it is asked for; the axes are z, y, x.
 
@@ -110,10 +116,12 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         PlanError
             If an op can't be applied to its input.
         """
-        if isinstance(step, Volume):
+        if isinstance(step, Volume | bool | np.bool_) or is_array(step):
             return self._with(step, "bitwise_or")
         if isinstance(step, OmeZarr | Sink):
             return Job.of(self, step)
+        if isinstance(step, type) and issubclass(step, Declared):
+            return self | parse_op(step.word)  # if its parameters have defaults
         made: Volume = self
         for one in parse_ops(step) if isinstance(step, str) else (step,):
             made = made._then(one)
@@ -138,7 +146,11 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         """Return the method of an op that was declared later; ``_`` stands for ``-``."""
         found = None if name.startswith("_") else method(name)
         if found is None:
-            raise AttributeError(f"a volume has no attribute {name!r}, and there is no such op")
+            near = [] if name.startswith("_") else get_close_matches(name, dir(self), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise AttributeError(
+                f"a volume has no attribute {name!r}, and there is no such op{hint}"
+            )
         return MethodType(found, self)
 
     def __dir__(self) -> list[str]:
@@ -146,8 +158,8 @@ class Volume(Reducible, Comparison["Volume"], Subject):
 
     def map_overlap(
         self,
-        function: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]",
-        depth: int | tuple[int, int, int] = 0,
+        function: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
+        depth: int | tuple[int, int, int] | Mapping[int, int] = 0,
         dtype: Any = None,
     ) -> "Volume":
         """Apply a function to overlapping blocks, as ``dask.array.map_overlap`` does.
@@ -160,7 +172,8 @@ class Volume(Reducible, Comparison["Volume"], Subject):
             threads call it, with blocks of any size, so a voxel of the result must depend only on
             voxels within `depth`.
         depth
-            Overlap on each side in voxels, one number or (z, y, x).
+            Overlap on each side in voxels, one number or (z, y, x), or numbers by axes, as in
+            ``{0: 1}``.
         dtype
             Dtype of the result; by default that of the volume.
 
@@ -182,6 +195,21 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         array([  0, 100, 100], dtype=uint16)
         """
         return self | MapOverlap.of(function, depth, dtype)
+
+    def map_blocks(
+        self, function: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]], dtype: Any = None
+    ) -> "Volume":
+        """Apply a function to blocks without overlap: `map_overlap` with a depth of 0.
+
+        Parameters
+        ----------
+        function
+            Gets a block (z, y, x) of any size, and returns an array of the same shape, of which
+            each voxel depends on the same voxel of the block alone.
+        dtype
+            Of the result; by default that of the volume.
+        """
+        return self.map_overlap(function, 0, dtype)
 
     def compute(
         self, budget: str | int | None = None, *, workers: int | None = None
@@ -260,6 +288,12 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         running = Running(budget=budget, workers=workers)
         return measure(self, sample=Values(sample=sample).sample, running=running)
 
+    def __copy__(self) -> "Volume":
+        return self  # it never changes
+
+    def __deepcopy__(self, memo: Any) -> "Volume":
+        return self
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         computed = self.compute()
         return computed if dtype is None else np.asarray(computed, dtype)
@@ -267,55 +301,49 @@ class Volume(Reducible, Comparison["Volume"], Subject):
     def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
         """Return some voxels as a NumPy array; only the planes that they need are decoded.
 
-        `key` has whole numbers, slices and ``...``, as in NumPy.
+        `key` has whole numbers, slices and ``...``, as in NumPy. If the volume depends on a number
+        of a whole volume, such as Otsu's threshold, each call reads that volume.
         """
         indices = indices_of(key, self.shape)
-        boxes = [box_of(index, n) for index, n in zip(indices, self.shape, strict=True)]
-        if not all(box for box, _ in boxes):
+        planes, z = planes_of(indices[0], self.shape[0])
+        (rows, y), (columns, x) = map(box_of, indices[1:], self.shape[1:])
+        if not (planes and rows and columns):
             return np.asarray(np.empty(self.shape, self.dtype)[indices])
-        (planes, z), (rows, y), (columns, x) = boxes
-        narrowed, before = self._narrowed(planes.start, planes.stop)
-        depth = (before, before + len(planes))
-        box = Crop((depth, (rows.start, rows.stop), (columns.start, columns.stop)))
-        return np.asarray((narrowed | box).compute()[z, y, x])
-
-    def _narrowed(self, start: int, stop: int) -> tuple["Volume", int]:
-        """Return the volume of some planes and of the planes around them that its ops need.
-
-        Return the number of such planes before the first one too. If an op needs a value of the
-        whole volume, or makes other planes, nothing is left out.
-        """
-        nodes = self.plan.nodes()
-        source, ops = nodes[0].part, [node.part for node in nodes[1:]]
-        simple = isinstance(source, Source) and all(isinstance(o, Op) and not o.needs for o in ops)
-        if not simple:
-            return self, start
-        reach = sum(op.halo[0] for op in ops if isinstance(op, Op))
-        first, last = max(0, start - reach), min(self.shape[0], stop + reach)
-        plan = Plan.read(cast(Source, source).choose(range(first, last)))
-        for op in ops:
-            plan |= cast(Op, op)
-        spec = replace(self.spec, shape=(last - first, *self.spec.plane_shape))
-        return replace(self, plan=plan, spec=spec), start - first
+        plan = excerpt(self.plan, planes)
+        box = Crop(((0, None), (rows.start, rows.stop), (columns.start, columns.stop)))
+        narrowed = replace(self, plan=plan, spec=spec_at(plan)) | box
+        return np.asarray(narrowed.compute()[z, y, x])
 
     def _with(self, other: Any, name: str, *, swapped: bool = False) -> "Volume":
-        """Combine with a number, a scalar or another volume by a NumPy function."""
-        if isinstance(other, Volume):
-            join = WithVolume(name)
-            spec = join.infer(self.spec, other.spec)
-            return replace(self, plan=(self.plan & other.plan) | cast(Join, join), spec=spec)
-        if isinstance(other, Scalar):
-            plan, spec = other.informs(self, name, swapped=swapped)
-            return replace(self, plan=plan, spec=spec)
-        if not is_number(other):
+        """Combine with a number, a scalar, another volume or an array by a NumPy function."""
+        made = combined(self, other, name, swapped=swapped)
+        if made is None:
             return NotImplemented  # type: ignore[no-any-return] # Python then asks the other operand
-        return self | WithNumber(name, float(other), swapped)
+        plan, spec = made
+        return replace(self, plan=plan, spec=spec)
 
-    def __and__(self, other: Any) -> "Volume":
-        return self._with(other, "bitwise_and") if isinstance(other, Volume) else NotImplemented
+    def __ror__(self, other: Any) -> "Volume":
+        return self._with(other, "bitwise_or", swapped=True)
 
-    def __xor__(self, other: Any) -> "Volume":
-        return self._with(other, "bitwise_xor") if isinstance(other, Volume) else NotImplemented
+    def __neg__(self) -> "Volume":
+        if self.dtype.kind == "u":
+            raise PlanError(
+                f"-volume would be 0 everywhere, since {self.dtype} has no negative values: write "
+                "-volume.cast('float32')"
+            )
+        return self | WithNumber("multiply", -1.0)
+
+    def __abs__(self) -> "Volume":
+        return self | Abs()
+
+    def __invert__(self) -> "Volume":
+        """Return the voxels that a mask leaves out, as a mask."""
+        if not gives_mask(self.plan):
+            raise PlanError(
+                "~ takes a mask, such as volume > 5; volume == 0 makes one of a volume whose mask "
+                "isn't known to be one, and volume.invert() inverts brightness"
+            )
+        return self | WithNumber("bitwise_xor", 1.0)
 
 
 for _name in names():

@@ -8,6 +8,7 @@ Classes and functions are loaded when they are asked for, since kernels take a w
 functions are defined in `hoaconv.job.functions`, above the ops.
 """
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -60,7 +61,12 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"hoaconv.ops.{MODULES[name]}"), name)
     if name in FUNCTIONS:
         return import_module("hoaconv.job.functions").function(name)
-    raise AttributeError(f"module 'hoaconv.ops' has no attribute {name!r}")
+    if name.replace("_", "-") in import_module("hoaconv.ops.declare").OPS:  # one of the user's
+        return import_module("hoaconv.job.functions").function(name)
+    known = [*MODULES, *FUNCTIONS]
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise AttributeError(f"module 'hoaconv.ops' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

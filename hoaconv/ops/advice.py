@@ -5,8 +5,9 @@ from typing import Any
 
 from hoaconv.engine.contract import Fold, Step
 from hoaconv.ops.deferred import CONSTANT
+from hoaconv.ops.masks import makes_mask
 from hoaconv.ops.objects import FillHoles, RemoveSmall
-from hoaconv.ops.pointwise import Between, Normalize, Rescale, Threshold
+from hoaconv.ops.pointwise import Normalize, Rescale
 from hoaconv.ops.sampling import Resize
 
 __all__ = ["advice", "constant_notes"]
@@ -15,17 +16,16 @@ LARGE = 8.0
 """A larger factor is probably a length that was taken for a factor."""
 
 
-def advice(ops: Sequence[Step], method: str) -> Iterator[str]:
-    """Give notes on a chain whose result is downsampled by `method`."""
-    masks = (Threshold, Between, RemoveSmall, FillHoles)
+def advice(ops: Sequence[Step], method: str, *, is_mask: bool) -> Iterator[str]:
+    """Give notes on a chain whose result, which may be a mask, is downsampled by `method`."""
     changing = [op for op in ops if not isinstance(op, Fold)]
-    if changing and isinstance(changing[-1], masks) and method == "mean":
+    if changing and is_mask and method == "mean":
         yield (
             f"'{changing[-1]}' makes a mask, and `downsample=\"mean\"` averages it: thin parts "
             'vanish from level 1 on; `downsample="mode"` keeps 0 and 1, and so does a label image'
         )
     for i, op in enumerate(changing):
-        made = any(isinstance(before, masks) for before in changing[:i])
+        made = any(makes_mask(before) for before in changing[:i])
         if isinstance(op, RemoveSmall | FillHoles) and not made:
             yield (
                 f"'{op}' takes every voxel that isn't 0 for an object, and no threshold stands "

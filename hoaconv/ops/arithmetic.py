@@ -7,7 +7,7 @@ from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from hoaconv.kernels.lookup import apply_table, tabulate, tabulate_bytes
 from hoaconv.kernels.pointwise import apply_unary, apply_unary_bytes, linear, linear_bytes
 from hoaconv.kernels.rounding import dtype_range
 from hoaconv.kernels.types import Vector
+from hoaconv.ops.beside import Beside
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import POSITIVE
 from hoaconv.ops.operands import DIVISOR, OPERAND, VolumeArithmetic
 from hoaconv.ops.parameters import Declared, param
+from hoaconv.ops.waiting import Waiting
 
 __all__ = [
     "Abs",
@@ -90,20 +92,24 @@ class Abs(Declared, Op):
                 np.abs(plane, out=given)
 
 
-class _Arithmetic(Declared, Op):
+class _Arithmetic(Waiting):
     """An op on each voxel and a number, in float64; the dtype stays.
 
-    The class called with a path returns a `VolumeArithmetic` instead.
+    The class called with a volume, an array or a path returns a `VolumeArithmetic` instead.
     """
+
+    deferred: ClassVar[tuple[str, ...]] = ("value",)
 
     value: float
 
-    def __new__(cls, value: Any = None) -> Any:
-        """Return the op on a number, or, for the path of a volume, the op on that volume."""
-        with suppress(ValueError):  # `__init__` raises it with what was expected
-            if isinstance(operand := OPERAND.accept(value), str):
-                return VolumeArithmetic(cls.word, operand)
-        return super().__new__(cls)
+    def __new__(cls, *values: Any, **named: Any) -> Any:
+        """Return the op on a number, or, for another volume or its path, the op on that."""
+        if len(values) + len(named) == 1:
+            value = values[0] if values else named.get("value")
+            with suppress(ValueError):  # `__init__` raises it with what was expected
+                if isinstance(operand := OPERAND.accept(value), str | Beside):
+                    return VolumeArithmetic(cls.word, operand)
+        return super().__new__(cls, *values, **named)
 
     def work(self, spec: Spec) -> int:
         """Return the bytes of one row."""

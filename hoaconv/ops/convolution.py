@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,11 +60,8 @@ class Convolve(FromFile):
 
     def read(self) -> Numbers:
         """Read the weights (z, y, x)."""
-        file = Path(self.weights)
-        try:
-            found = np.asarray(np.load(file, allow_pickle=False))
-        except (OSError, ValueError) as error:
-            raise unreadable("convolve", file, "an array", error) from error
+        file: Any = self.weights
+        found = file.array if isinstance(file, Numbers) else _loaded(Path(file))
         if found.ndim not in (2, 3) or found.size == 0 or found.dtype.kind not in "uif":
             raise SpellingError(
                 f"convolve: {file} should hold numbers along z, y, x, or along y, x, "
@@ -74,3 +72,10 @@ class Convolve(FromFile):
                 f"convolve: {file} should hold finite numbers, but some are NaN or infinite"
             )
         return Numbers.of(np.array(found, np.float64, ndmin=3))
+
+
+def _loaded(file: Path) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(np.load(file, allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise unreadable("convolve", file, "an array", error) from error

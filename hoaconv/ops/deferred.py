@@ -2,17 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import floor, isfinite
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from hoaconv.engine.contract import Core, Fold, Op
-from hoaconv.engine.spec import Slab, Spec
-from hoaconv.errors import PlanError, SpellingError
+from hoaconv.engine.spec import Slab
+from hoaconv.errors import PlanError
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.ops.measure import Counting, Counts, percentile, plain
-from hoaconv.ops.parameters import Declared
 from hoaconv.ops.thresholds import METHODS, li_level
+from hoaconv.ops.waiting import Waiting
 
 __all__ = ["CONSTANT", "Deferred", "GreyValues"]
 
@@ -72,14 +72,12 @@ def _value(word: str, state: Counts) -> float:
     return min(max(end, least), greatest)  # the last bin may go on beyond the last voxel
 
 
-class Deferred(Declared, Op):
+class Deferred(Waiting):
     """An op with parameters that are numbers, or words for values of the whole volume.
 
     `deferred` names these parameters. A sweep computes the values first; `settle` puts them in
     place of the words. Before, the op can't be applied.
     """
-
-    deferred: ClassVar[tuple[str, ...]]
 
     @property
     def _words(self) -> dict[str, str]:
@@ -97,14 +95,24 @@ class Deferred(Declared, Op):
         """Return the fold whose value has a number for each word."""
         return GreyValues(words)
 
-    def settle(self, found: Mapping[str, Any]) -> Self:
-        """Return the op with numbers in place of words.
+    @property
+    def waits(self) -> bool:
+        """True if a number isn't known yet."""
+        return bool(self._words or self.unknown or self.terms)
+
+    def settle(self, *found: Mapping[str, Any]) -> Op:
+        """Return the op with numbers in place of words, or of terms.
 
         Raises
         ------
         PlanError
             If a value is missing, or the op can't take it.
         """
+        if self.terms:
+            return super().settle(*found)
+        return self._with_words(found[0])
+
+    def _with_words(self, found: Mapping[str, Any]) -> Op:
         words = self._words
         missing = [word for word in words.values() if found[word] is None]
         if missing:
@@ -112,13 +120,7 @@ class Deferred(Declared, Op):
                 f"'{self}' needs the volume's {' and '.join(missing)}, and no voxel of the volume "
                 "is a finite number; look at the source, or give numbers"
             )
-        try:
-            return replace(self, **{name: found[word] for name, word in words.items()})
-        except SpellingError as reason:
-            told = ", ".join(f"{word} {found[word]}" for word in words.values())
-            raise PlanError(f"'{self}' can't be done, since the volume has {told}: {reason}") from (
-                reason
-            )
+        return self._settled({name: found[word] for name, word in words.items()})
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the result for ``block[core]`` into `out`."""
@@ -130,8 +132,3 @@ class Deferred(Declared, Op):
     @abstractmethod
     def write(self, voxels: Slab, out: Slab) -> None:
         """Write the result for `voxels` into `out`; all parameters are numbers."""
-
-    def warm(self, spec: Spec) -> None:
-        """Compile the kernels, which are the same for any numbers."""
-        settled = replace(self, **{name: float(i) for i, name in enumerate(self.deferred)})
-        super(Deferred, settled).warm(spec)

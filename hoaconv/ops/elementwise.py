@@ -17,13 +17,14 @@ from hoaconv.kernels.pointwise import (
     at_least,
     at_most,
 )
+from hoaconv.kernels.rounding import dtype_range
 from hoaconv.ops.terms import Term, evaluate, spelled
 
-__all__ = ["WithNumber", "WithScalar", "WithVolume"]
+__all__ = ["BITWISE", "COMMUTATIVE", "COMPARING", "WithNumber", "WithScalar", "WithVolume"]
 
-_COMPARING = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
-_BITWISE = ("bitwise_and", "bitwise_or", "bitwise_xor")
-
+COMPARING = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
+BITWISE = ("bitwise_and", "bitwise_or", "bitwise_xor")
+COMMUTATIVE = ("add", "multiply", *BITWISE)
 
 _TURNED = {
     "greater": "less",
@@ -40,15 +41,25 @@ def _compare(voxels: Slab, out: Slab, name: str, value: float) -> None:
     The number is rounded to the next value of the dtype on the side that changes no answer.
     """
     bound = (at_most if name in ("greater", "less_equal") else at_least)(value, voxels.dtype)
-    if bound is None:  # the number lies beyond all values of the dtype
+    if name in ("equal", "not_equal") and (bound is None or float(bound) != value):
+        out[...] = name == "not_equal"  # no voxel has this value
+    elif bound is None:  # the number lies beyond all values of the dtype
         out[...] = name in ("greater", "less")
     else:
         getattr(np, name)(voxels, bound, out=out.view(np.bool_))
 
 
 def _result(name: str, spec: Spec) -> Spec:
-    """Return uint8 (0 and 1) for comparisons; otherwise the dtype stays."""
-    return replace(spec, dtype=np.dtype(np.uint8)) if name in _COMPARING else spec
+    """Return uint8 (0 and 1) for comparisons; otherwise the dtype stays.
+
+    Raises
+    ------
+    PlanError
+        For a function of bits, if the voxels aren't integers.
+    """
+    if name in BITWISE and spec.dtype.kind == "f":
+        raise PlanError(f"{name} takes masks or integers, not {spec.dtype}")
+    return replace(spec, dtype=np.dtype(np.uint8)) if name in COMPARING else spec
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,17 @@ class WithNumber(Op):
     word = "with-number"
 
     def infer(self, spec: Spec) -> Spec:
-        """Return the spec of the result."""
+        """Return the spec of the result.
+
+        Raises
+        ------
+        PlanError
+            For a function of bits, if voxels and number aren't integers of one dtype.
+        """
+        if self.name in BITWISE and spec.dtype.kind != "f":
+            least, greatest = dtype_range(spec.dtype)
+            if not (self.number == int(self.number) and least <= self.number <= greatest):
+                raise PlanError(f"{self}: {self.number:g} is no value of {spec.dtype}")
         return _result(self.name, spec)
 
     def work(self, spec: Spec) -> int:
@@ -82,13 +103,16 @@ class WithNumber(Op):
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the function of ``block[core]`` into `out`."""
-        if self.name in _TURNED and not isnan(self.number):
-            _compare(
-                block[core], out, _TURNED[self.name] if self.swapped else self.name, self.number
-            )
+        voxels = block[core]
+        if self.name in BITWISE:
+            getattr(np, self.name)(voxels, voxels.dtype.type(int(self.number)), out=out)
+            return
+        if self.name in COMPARING and not isnan(self.number):
+            name = _TURNED.get(self.name, self.name) if self.swapped else self.name
+            _compare(voxels, out, name, self.number)
             return
         with np.errstate(all="ignore"):  # what is divided by 0 is infinite or NaN
-            apply_unary(block[core], out, self._change)
+            apply_unary(voxels, out, self._change)
 
     def _change(self, real: Slab) -> None:
         one, other = (self.number, real) if self.swapped else (real, self.number)
@@ -149,7 +173,8 @@ class WithVolume(Join):
     """An op on the voxels of two volumes, by a NumPy function, in float64.
 
     The result has the first volume's dtype, rounded half to even and saturated. Comparisons return
-    uint8, 0 and 1. ``&``, ``|`` and ``^`` combine the bits of integers of one dtype.
+    uint8, 0 and 1. ``&``, ``|`` and ``^`` combine the bits of integers of one dtype. The voxel size
+    is the first volume's, or the other's if that of the first isn't known.
     """
 
     name: str
@@ -158,21 +183,25 @@ class WithVolume(Join):
         """Return the spec of the result. Raises PlanError for volumes that don't go together."""
         one, other = specs
         if one.shape != other.shape:
-            raise PlanError(f"{self}: {one} and {other} have different shapes")
-        if self.name in _BITWISE and (one.dtype != other.dtype or one.dtype.kind == "f"):
+            raise PlanError(
+                f"{self}: {one} and {other} have different shapes; take volumes of one shape, or "
+                "a single plane, which is used for every z"
+            )
+        if self.name in BITWISE and (one.dtype != other.dtype or one.dtype.kind == "f"):
             raise PlanError(
                 f"{self}: the volumes are {one.dtype} and {other.dtype}; take integers of one dtype"
             )
-        return _result(self.name, one)
+        placed = one if one.geometry.voxel_size else replace(one, geometry=other.geometry)
+        return _result(self.name, placed)
 
     def work(self, *specs: Spec) -> int:
         """Return the bytes of some rows of each volume as float64."""
-        return 0 if self.name in _BITWISE else 2 * apply_unary_bytes(specs[0].shape[2])
+        return 0 if self.name in BITWISE else 2 * apply_unary_bytes(specs[0].shape[2])
 
     def apply(self, planes: tuple[Plane, ...], out: Plane) -> None:
         """Compute into `out`."""
         function: Any = getattr(np, self.name)
-        if self.name in _BITWISE:
+        if self.name in BITWISE:
             function(*planes, out=out)
             return
         with np.errstate(all="ignore"):

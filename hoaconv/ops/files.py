@@ -16,21 +16,6 @@ from hoaconv.ops.parameters import Declared
 __all__ = ["FromFile", "Numbers", "file_of", "unreadable"]
 
 
-def file_of(*suffixes: str) -> Kind:
-    """Take the name of a file that ends in one of some suffixes."""
-
-    def accept(value: Any) -> str:
-        try:
-            name = fspath(value)
-        except TypeError:
-            name = ""
-        if not str(name).endswith(suffixes) or set(name) & set(" \t\n|="):
-            raise ValueError(f"the name of a {' or '.join(suffixes)} file, without spaces, | and =")
-        return str(name)
-
-    return Kind("file", accept, str)
-
-
 @dataclass(frozen=True)
 class Numbers:
     """An array of float64 as a value: compared, hashed and pickled with the op that holds it."""
@@ -50,6 +35,28 @@ class Numbers:
 
     def __repr__(self) -> str:
         return f"Numbers({self.shape})"
+
+    def __str__(self) -> str:
+        return f"({' x '.join(map(str, self.shape))} array)"
+
+
+def file_of(*suffixes: str) -> Kind:
+    """Take the name of a file that ends in one of some suffixes, or an array as its content."""
+
+    def accept(value: Any) -> str | Numbers:
+        if isinstance(value, Numbers):
+            return value
+        if isinstance(value, np.ndarray) and value.dtype.kind in "uif":
+            return Numbers.of(value)
+        try:
+            name = fspath(value)
+        except TypeError:
+            name = ""
+        if not str(name).endswith(suffixes) or set(name) & set(" \t\n|="):
+            raise ValueError(f"the name of a {' or '.join(suffixes)} file, without spaces, | and =")
+        return str(name)
+
+    return Kind("file", accept, str)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,12 @@ class BlockOp(Declared, Op):
 
     declared: ClassVar[_Function]
 
+    def __new__(cls, *values: Any, **named: Any) -> Any:
+        """Return the op; called with a block before its parameters, what the function returns."""
+        if values and isinstance(values[0], np.ndarray) and cls._has_all(values[1:], named):
+            return cls.declared.call(*values, **named)
+        return super().__new__(cls, *values, **named)
+
     @property
     def halo(self) -> tuple[int, int, int]:
         """The declared depth (z, y, x)."""

@@ -8,6 +8,7 @@ from math import inf, isfinite, isnan, prod
 from typing import Any, Protocol, TypeVar
 
 from hoaconv.engine.dtypes import DTYPE_NAMES
+from hoaconv.ops.beside import Subject, Unknown
 from hoaconv.units import did_you_mean
 
 __all__ = [
@@ -82,6 +83,8 @@ def spell_number(value: float) -> str:
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, Subject | Unknown):  # whose float() would read a volume
+        raise ValueError("a number that is known")
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

@@ -15,6 +15,7 @@ from hoaconv.engine.contract import Join, Zip
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.pointwise import apply_binary, apply_unary_bytes
+from hoaconv.ops.beside import Beside, Subject, is_array
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import FINITE, Kind, spell_number
 from hoaconv.ops.parameters import Declared, param
@@ -22,27 +23,41 @@ from hoaconv.ops.parameters import Declared, param
 __all__ = ["DIVISOR", "OPERAND", "VOLUME", "Mask", "VolumeArithmetic", "Where"]
 
 
-def _volume(value: Any) -> str:
-    text = str(value).strip()
+def _volume(value: Any) -> str | Beside:
+    if isinstance(value, Beside):
+        return value
+    if isinstance(value, Subject) or is_array(value):
+        return Beside(value)
+    if not isinstance(value, str | PathLike):
+        raise ValueError("a volume, an array, or the path of a stack or zarr")
+    text = fspath(value).strip()
     if not text or any(mark in text for mark in "| \t"):
         raise ValueError("a stack or zarr, by a path without spaces")
     return text
 
 
-def _operand(value: Any) -> float | str:
+def _operand(value: Any) -> float | str | Beside:
+    if isinstance(value, Beside | Subject) or is_array(value):
+        return _volume(value)
     try:
         return float(FINITE.accept(value))
     except ValueError:
         if isinstance(value, str | PathLike) and not _looks_like_a_number(value):
             return _volume(value)
-        raise ValueError("a finite number, or a path without spaces") from None
+        raise ValueError(f"a finite number, or {_others(value)}") from None
 
 
-def _divisor(value: Any) -> float | str:
+def _divisor(value: Any) -> float | str | Beside:
     taken = _operand(value)
     if taken == 0:
-        raise ValueError("a number other than 0, or a path without spaces")
+        raise ValueError(f"a number other than 0, or {_others(value)}")
     return taken
+
+
+def _others(value: Any) -> str:
+    """Return what else an operand may be, for a value of a text or of Python."""
+    path = "a path without spaces"
+    return path if isinstance(value, str) else f"{path}, a volume or an array"
 
 
 def _looks_like_a_number(text: str | PathLike[str]) -> bool:
@@ -53,8 +68,8 @@ def _looks_like_a_number(text: str | PathLike[str]) -> bool:
     return True
 
 
-def _spell_operand(value: float | str) -> str:
-    return value if isinstance(value, str) else spell_number(value)
+def _spell_operand(value: float | str | Beside) -> str:
+    return str(value) if isinstance(value, str | Beside) else spell_number(value)
 
 
 VOLUME = Kind("path", _volume, str)
@@ -106,16 +121,16 @@ class VolumeArithmetic(_WithVolumes):
     operation
         Word of the op, which is the name of NumPy's function too.
     other
-        Path of a stack or a zarr.
+        Path of a stack or a zarr, or a volume or an array.
     """
 
     word: ClassVar[str] = "arithmetic"
 
     operation: str
-    other: str
+    other: str | Beside
 
     @property
-    def others(self) -> tuple[str, ...]:
+    def others(self) -> tuple[Any, ...]:
         """The other volume."""
         return (self.other,)
 
@@ -186,7 +201,7 @@ class Mask(_Choice):
     outside: float = param(FINITE, "value where the mask is 0; rounded and saturated", default=0.0)
 
     @property
-    def others(self) -> tuple[str, ...]:
+    def others(self) -> tuple[Any, ...]:
         """The mask."""
         return (self.other,)
 
@@ -217,7 +232,7 @@ class Where(_Choice):
     other: str = param(VOLUME, "stack or zarr of the same dtype: voxels where the mask is 0")
 
     @property
-    def others(self) -> tuple[str, ...]:
+    def others(self) -> tuple[Any, ...]:
         """The condition, and the volume that is taken where it is 0."""
         return (self.condition, self.other)
 

@@ -1,6 +1,6 @@
 """A function of the user's on overlapping blocks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
-from hoaconv.ops.kinds import RADII
+from hoaconv.ops.kinds import DTYPE, RADII, Kind
 
 __all__ = ["MapOverlap"]
 
@@ -30,15 +30,14 @@ class MapOverlap(Op):
         Raises
         ------
         SpellingError
-            If `function` can't be called, or `depth` is no number of voxels.
+            If `function` can't be called, `depth` is no number of voxels, or `dtype` none of
+            hoaconv's.
         """
         if not callable(function):
             raise SpellingError(f"map_overlap takes a function of a block, not {function!r}")
-        try:
-            reach = RADII.accept(depth)
-        except ValueError as expected:
-            raise SpellingError(f"map_overlap: depth should be {expected}, not {depth!r}") from None
-        return cls(function, reach, None if dtype is None else np.dtype(dtype))
+        reach = _accepted("depth", RADII, _along_axes(depth))
+        given = None if dtype is None else np.dtype(_accepted("dtype", DTYPE, dtype))
+        return cls(function, reach, given)
 
     @property
     def halo(self) -> tuple[int, int, int]:
@@ -61,7 +60,10 @@ class MapOverlap(Op):
         PlanError
             If the result has another shape than the block, or a dtype that would lose values.
         """
-        made = np.asarray(self.function(block))
+        returned = self.function(block)
+        if returned is None:
+            raise PlanError(f"{self}: the function returned None; it should return the new block")
+        made = np.asarray(returned)
         if made.shape != block.shape:
             raise PlanError(
                 f"{self}: the function made {made.shape} of a block {block.shape}; it should keep "
@@ -79,3 +81,20 @@ class MapOverlap(Op):
 
     def __str__(self) -> str:
         return f"map_overlap {getattr(self.function, '__name__', 'function')}"
+
+
+def _along_axes(depth: Any) -> Any:
+    """Return depths that are given by the numbers of axes as (z, y, x); other ones as they are."""
+    if not isinstance(depth, Mapping):
+        return depth
+    if not set(depth) <= {0, 1, 2}:
+        raise SpellingError(f"map_overlap: depth takes the axes 0, 1 and 2, not {depth!r}")
+    return tuple(depth.get(axis, 0) for axis in range(3))
+
+
+def _accepted(name: str, kind: Kind, value: Any) -> Any:
+    """Return a value as its kind keeps it. Raises SpellingError."""
+    try:
+        return kind.accept(value)
+    except ValueError as expected:
+        raise SpellingError(f"map_overlap: {name} should be {expected}, not {value!r}") from None

@@ -164,7 +164,7 @@ class Clip(Deferred):
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec of the input. Raises PlanError if its dtype has no value in lo..hi."""
-        if self.needs:
+        if self.waits:
             return spec
         lo, hi = float(self.lo), float(self.hi)
         least, greatest = at_least(lo, spec.dtype), at_most(hi, spec.dtype)
@@ -205,12 +205,12 @@ class Rescale(Deferred):
         super().__post_init__()
         _check_order(self.word, self.lo, self.hi, apart=True)
 
-    def settle(self, found: Mapping[str, Any]) -> "Op":  # type: ignore[override] # a constant too
+    def _with_words(self, found: Mapping[str, Any]) -> Op:
         """Return the op with numbers for percentiles; 0 everywhere if both are one value."""
         lo, hi = (found.get(str(end), end) for end in (self.lo, self.hi))
         if self.needs and lo == hi and CONSTANT in found:
             return Zeros(self.dtype)
-        return super().settle(found)
+        return super()._with_words(found)
 
     def infer(self, spec: Spec) -> Spec:
         """Return the same shape in the new dtype."""
@@ -293,9 +293,10 @@ class Normalize(Deferred):
         """Return the fold that computes mean and standard deviation."""
         return Stats()
 
-    def settle(self, found: Mapping[str, Any]) -> "Op":  # type: ignore[override] # a constant too
+    def _with_words(self, found: Mapping[str, Any]) -> Op:
         """Return the op with numbers for words; 0 everywhere if all voxels have one value."""
-        return Zeros("") if self.std == "std" and found.get("std") == 0 else super().settle(found)
+        flat = self.std == "std" and found.get("std") == 0
+        return Zeros("") if flat else super()._with_words(found)
 
     def infer(self, spec: Spec) -> Spec:
         """Return the same shape as float32; float64 stays."""
@@ -312,7 +313,9 @@ class Normalize(Deferred):
 
 def _check_order(word: str, lo: float | str, hi: float | str, *, apart: bool = False) -> None:
     """Raise SpellingError for two numbers, or two percentiles, in the wrong order."""
-    if isinstance(lo, str) != isinstance(hi, str):
+    if not (isinstance(lo, str) and isinstance(hi, str)) and not (
+        isinstance(lo, float) and isinstance(hi, float)
+    ):
         return
     low, high = (float(str(end).removeprefix("p")) for end in (lo, hi))
     if low > high or (apart and low == high):

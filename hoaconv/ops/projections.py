@@ -115,6 +115,14 @@ class Projection(Declared, Fold):
         with np.errstate(over="ignore"):  # what float32 can't hold is infinite
             return found.astype(given, copy=False)
 
+    def shape(self, spec: Spec) -> tuple[int, int]:
+        """Return the shape (y, x) of the picture."""
+        return spec.plane_shape
+
+    def dtype(self, spec: Spec) -> np.dtype[Any]:
+        """Return the dtype of the picture."""
+        return self._dtype(spec.dtype)
+
     def _dtype(self, taken: np.dtype[Any]) -> np.dtype[Any]:
         if self.method in ("max", "min"):
             return taken

@@ -100,8 +100,7 @@ class Reduction(Fold):
 
     def finish(self, state: Reduced) -> Mapping[str, Any]:
         """The shape of the result, which keeps the axes that aren't reduced, and its dtype."""
-        kept = [n for axis, n in zip("zyx", state.spec.shape, strict=True) if axis not in self.axes]
-        return {"shape": kept, "dtype": str(self.dtype(state.spec))}
+        return {"shape": list(self.shape(state.spec)), "dtype": str(self.dtype(state.spec))}
 
     def draw(self, state: Reduced) -> Plane:
         """The result; one row of values if there is one axis left."""
@@ -110,6 +109,11 @@ class Reduction(Fold):
         out = np.empty(self._count(state.spec), self.dtype(state.spec))
         state.cells.values(self.method, self._number(state), out)
         return out.reshape(state.spec.plane_shape if self.axes == "z" else (1, -1))
+
+    def shape(self, spec: Spec) -> tuple[int, ...]:
+        """Shape of the result, which keeps the axes that aren't reduced."""
+        lengths = zip("zyx", spec.shape, strict=True)
+        return tuple(n for axis, n in lengths if axis not in self.axes)
 
     def dtype(self, spec: Spec) -> np.dtype[Any]:
         """Dtype of the result."""

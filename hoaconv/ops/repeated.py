@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
-from hoaconv.engine.contract import LayeredSource, Source
-from hoaconv.engine.spec import Slab, Spec
+from hoaconv.engine.contract import LayeredSource, Resample, Source
+from hoaconv.engine.spec import Plane, Slab, Spec
 
-__all__ = ["Repeated"]
+__all__ = ["Repeat", "Repeated"]
 
 Piece = tuple[slice, slice]
 
@@ -74,3 +75,33 @@ class Repeated(LayeredSource):
 
     def __str__(self) -> str:
         return str(self.source)
+
+
+@dataclass(frozen=True)
+class Repeat(Resample):
+    """The only plane of a volume behind ops, given for each z; the ops are applied once.
+
+    Attributes
+    ----------
+    count
+        Planes that are given.
+    """
+
+    word: ClassVar[str] = "repeat"
+
+    count: int
+
+    def infer(self, spec: Spec) -> Spec:
+        """Return the spec with the planes that are given."""
+        return replace(spec, shape=(self.count, *spec.plane_shape))
+
+    def reach(self, spec: Spec, z: int) -> range:  # noqa: ARG002 - there is one
+        """Return the one plane."""
+        return range(1)
+
+    def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
+        """Copy rows of the plane."""
+        out[...] = planes[0][rows]
+
+    def __str__(self) -> str:
+        return f"repeat {self.count}"

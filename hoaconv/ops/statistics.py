@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import inf, ldexp, sqrt
+from math import inf, ldexp, prod, sqrt
 from typing import Any
 
 import numpy as np
 
 from hoaconv.engine.contract import Fold
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.kernels.exact_sums import MAX_VOXELS, accumulate, empty_sums, take_totals
 from hoaconv.kernels.histogram import bin_values, is_exact
@@ -165,6 +166,14 @@ def _root(square: Fraction) -> float:
     return ldexp(sqrt(square / Fraction(4) ** half), half)
 
 
+@dataclass
+class Marked:
+    """Voxels that aren't 0, and their size: the state of `Volume`."""
+
+    geometry: Geometry
+    voxels: int = 0
+
+
 @op("volume")
 class Volume(Declared, Fold):
     """Count the voxels that aren't 0, such as those of a mask, and report their volume.
@@ -178,21 +187,26 @@ class Volume(Declared, Fold):
     2
     """
 
-    def init(self, spec: Spec) -> list[int]:  # noqa: ARG002 - the parameter is the contract
+    def init(self, spec: Spec) -> Marked:
         """Return a count of no voxels."""
-        return [0]
+        return Marked(spec.geometry)
 
-    def step(self, state: list[int], block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
+    def step(self, state: Marked, block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
         """Count in some rows of a plane."""
-        state[0] += int(np.count_nonzero(block))
+        state.voxels += int(np.count_nonzero(block))
 
-    def merge(self, one: list[int], other: list[int]) -> list[int]:
+    def merge(self, one: Marked, other: Marked) -> Marked:
         """Return the sum of two counts."""
-        return [one[0] + other[0]]
+        return Marked(one.geometry, one.voxels + other.voxels)
 
-    def finish(self, state: list[int]) -> Mapping[str, Any]:
-        """Return the number of voxels."""
-        return {"voxels": state[0]}
+    def finish(self, state: Marked) -> Mapping[str, Any]:
+        """Return the number of voxels, their volume and its unit; None for what isn't known."""
+        size, unit = state.geometry.voxel_size, state.geometry.unit
+        return {
+            "voxels": state.voxels,
+            "volume": state.voxels * prod(size) if size else None,
+            "unit": f"{unit}^3" if unit else None,
+        }
 
     def state_bytes(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """Return the bytes of a number."""

@@ -83,19 +83,22 @@ class Lut(FromFile):
 
     def read(self) -> Numbers:
         """Read the entries, as many as a voxel can have values."""
-        file = Path(self.file)
-        try:
-            if file.suffix == ".npy":
-                found = np.load(file, allow_pickle=False)
-            else:
-                found = np.array([float(word) for word in file.read_text(encoding="utf-8").split()])
-        except (OSError, ValueError) as error:
-            raise unreadable("lut", file, "a table", error) from error
+        file: Any = self.file
+        found = file.array if isinstance(file, Numbers) else _loaded(Path(file))
         if found.ndim != 1 or found.size == 0 or found.dtype.kind not in "uif":
             raise SpellingError(
                 f"lut: {file} should hold a row of numbers, not {found.shape} {found.dtype}"
             )
         return Numbers.of(found[:_MOST_ENTRIES])
+
+
+def _loaded(file: Path) -> np.ndarray[Any, Any]:
+    try:
+        if file.suffix == ".npy":
+            return np.asarray(np.load(file, allow_pickle=False))
+        return np.array([float(word) for word in file.read_text(encoding="utf-8").split()])
+    except (OSError, ValueError) as error:
+        raise unreadable("lut", file, "a table", error) from error
 
 
 @dataclass(frozen=True)

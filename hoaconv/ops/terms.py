@@ -34,13 +34,22 @@ class Calculation:
     other: "Term"
 
     def __str__(self) -> str:
-        return f"{spelled(self.one)} {_SIGNS[self.function]} {spelled(self.other)}"
+        one, other, sign = spelled(self.one), spelled(self.other), _SIGNS.get(self.function)
+        return f"{one} {sign} {other}" if sign else f"{self.function}({one}, {other})"
 
 
 Term = float | Value | Calculation
 """A number, or what becomes one."""
 
-_SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+_SIGNS = {
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "divide": "/",
+    "floor_divide": "//",
+    "remainder": "%",
+    "power": "**",
+}
 
 
 def spelled(term: Term) -> str:

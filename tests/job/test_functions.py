@@ -84,8 +84,8 @@ def test_a_signature_has_plain_types_and_defaults() -> None:
 
 def test_classes_are_applied_to_a_volume_too() -> None:
     volume = hc.open(ARRAY)
-    assert ops.Gaussian(volume, 1.5) == volume | ops.Gaussian(1.5)
-    assert ops.Max(volume, size=3) == volume | "max 3"
+    assert ops.Gaussian(volume, 1.5).same_as(volume | ops.Gaussian(1.5))
+    assert ops.Max(volume, size=3).same_as(volume | "max 3")
     assert str(signature(ops.Gaussian)).startswith("(sigma: float")
 
 

@@ -75,12 +75,12 @@ def test_axes_are_named_in_any_way() -> None:
 def test_with_a_size_the_filters_stay() -> None:
     volume = hc.open(ARRAY)
     assert np.array_equal(volume.max(3).compute(), ndimage.maximum_filter(ARRAY, 3))
-    assert volume.max(3) == volume.max(size=3) == volume.max("3") == volume | "max 3"
-    assert volume.std((1, 3, 3)) == volume | "std 1,3,3"
-    assert (
-        volume.min(3, "nearest") == volume.min(3, mode="nearest") == volume | "min 3 mode=nearest"
-    )
-    assert volume.percentile(50, 3) == volume | "percentile 50 3"
+    for made in (volume.max(3), volume.max(size=3), volume.max("3")):
+        assert made.same_as(volume | "max 3")
+    assert volume.std((1, 3, 3)).same_as(volume | "std 1,3,3")
+    for made in (volume.min(3, "nearest"), volume.min(3, mode="nearest")):
+        assert made.same_as(volume | "min 3 mode=nearest")
+    assert volume.percentile(50, 3).same_as(volume | "percentile 50 3")
 
 
 @pytest.mark.parametrize("axis", ["a", "zz", "", 0, ("z", 1), 3])
@@ -153,3 +153,24 @@ def test_what_does_not_fit_is_refused() -> None:
     wide = hc.open(np.broadcast_to(np.uint8(3), (2, 10000, 10000)))
     with pytest.raises(BudgetError, match="std along z"):
         wide.std("z").compute(budget="1GiB", workers=1)
+
+
+def test_a_marked_volume_has_a_size_and_its_unit() -> None:
+    mask = hc.open(ARRAY, voxel_size=(3, 2, 2)) > 30000
+    found = ops.volume(mask).compute()
+    voxels = int((ARRAY > 30000).sum())
+    assert (found.voxels, found.volume, found.unit) == (voxels, voxels * 12.0, "micrometer^3")
+    assert ops.volume(hc.open(ARRAY)).compute().volume is None
+    binned = mask.bin(2)
+    assert ops.volume(binned).compute().volume == np.count_nonzero(binned.compute()) * 96.0
+
+
+def test_what_a_measurement_will_be_is_known_before() -> None:
+    volume = hc.open(ARRAY)
+    for measured in (volume.max("z"), volume.mean("y"), volume.sum(("y", "x")), volume.std("zx")):
+        made = measured.compute()
+        assert (measured.shape, measured.dtype) == (made.shape, made.dtype)
+    picture = ops.projection(volume, "mean")
+    assert (picture.shape, picture.dtype) == ((30, 40), picture.compute().dtype)
+    with pytest.raises(AttributeError, match="several values"):
+        _ = ops.stats(volume).shape

@@ -72,11 +72,12 @@ def test_a_percentile_is_that_of_the_op(array, q) -> None:
         assert float(found) == np.percentile(array, q, method="inverted_cdf")
 
 
-COMPARED = [operator.gt, operator.ge, operator.lt, operator.le]
+COMPARED = [operator.gt, operator.ge, operator.lt, operator.le, operator.eq, operator.ne]
 ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv]
+REST = [operator.floordiv, operator.mod]
 
 
-@pytest.mark.parametrize("function", [*COMPARED, *ARITHMETIC])
+@pytest.mark.parametrize("function", [*COMPARED, *ARITHMETIC, *REST])
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
 def test_a_scalar_is_an_operand_like_the_number_that_it_is(function, dtype) -> None:
     volume = hc.open(ARRAY.astype(dtype))
@@ -179,7 +180,8 @@ def test_a_scalar_is_a_value_that_shows_itself() -> None:
     scalar = 0.5 * ops.otsu(volume) + 3
     assert repr(scalar) == "Scalar((otsu * 0.5) + 3 of 20 x 30 x 40 uint16)"
     assert "<table>" in scalar._repr_html_()
-    assert scalar == 0.5 * ops.otsu(volume) + 3
+    assert scalar.same_as(0.5 * ops.otsu(volume) + 3)
+    assert not scalar.same_as(ops.otsu(volume) + 3)
     assert repr(volume > scalar) == "Volume(20 x 30 x 40 uint8: greater ((otsu * 0.5) + 3))"
 
 

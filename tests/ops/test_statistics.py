@@ -128,11 +128,11 @@ def test_nothing_but_nan_has_no_statistics():
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_volume_counts_what_is_not_0(dtype):
     volume = noise(dtype)
-    assert value(Volume(), volume) == {"voxels": int((volume != 0).sum())}
+    assert value(Volume(), volume)["voxels"] == int((volume != 0).sum())
 
 
 def test_nan_is_not_0():
-    assert value(Volume(), np.array([[[nan, 0, -0.0, 2]]])) == {"voxels": 2}
+    assert value(Volume(), np.array([[[nan, 0, -0.0, 2]]]))["voxels"] == 2
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
