@@ -15,7 +15,7 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Economy, Fold, LayeredSource, Piece, Sink, Use, Writer
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.pool import Pool
-from hoaconv.engine.spec import DTYPES, Plane, Slab, Spec
+from hoaconv.engine.spec import KNOWN, Plane, Slab, Spec
 from hoaconv.errors import SourceError
 
 __all__ = ["ArraySink", "ArraySource"]
@@ -52,8 +52,8 @@ class ArraySource(LayeredSource):
             raise SourceError(
                 f"the array has {len(shape)} axes, {shape}; a volume has three, z, y and x"
             )
-        if dtype not in DTYPES:
-            known = ", ".join(map(str, DTYPES))
+        if dtype not in KNOWN:
+            known = ", ".join(map(str, KNOWN))
             raise SourceError(f"the array holds {dtype}; hoaconv takes {known}: convert it first")
         self.array = array
         self._spec = Spec((shape[0], shape[1], shape[2]), dtype)

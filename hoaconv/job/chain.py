@@ -9,7 +9,7 @@ from hoaconv.engine.contract import Op, Scan, Source, Step, Zip
 from hoaconv.engine.passes.prescan import LONGEST
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
-from hoaconv.engine.stages import kind_of
+from hoaconv.engine.stages import inferred, kind_of
 from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.zarr_store import is_zarr
@@ -124,7 +124,7 @@ def spec_at(plan: Plan) -> Spec:
     found: dict[int, Spec] = {}
     for node in plan.nodes():
         taken = tuple(found[id(before)] for before in node.inputs)
-        found[id(node)] = kind_of(node.part).infer(node.part, taken)
+        found[id(node)] = inferred(node.part, taken)
     return found[id(plan.ends[0])]
 
 

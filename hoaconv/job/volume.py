@@ -30,6 +30,7 @@ from hoaconv.job.target import Branch, InMemory
 from hoaconv.ops import Crop
 from hoaconv.ops.catalogue import lookup
 from hoaconv.ops.elementwise import WithNumber, WithVolume
+from hoaconv.ops.kinds import exact_number
 from hoaconv.ops.overlap import MapOverlap
 from hoaconv.ops.parameters import Subject
 from hoaconv.ops.spelling import parse_ops
@@ -266,7 +267,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
             return replace(self, plan=plan, spec=spec)
         if not is_number(other):
             return NotImplemented  # type: ignore[no-any-return] # Python then asks the other operand
-        return self | WithNumber(name, float(other), swapped)
+        return self | WithNumber(name, exact_number(other), swapped)
 
     def __and__(self, other: Any) -> "Volume":
         return self._with(other, "bitwise_and") if isinstance(other, Volume) else NotImplemented

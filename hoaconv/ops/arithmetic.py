@@ -1,13 +1,14 @@
 """Arithmetic on each voxel.
 
-All ops compute in float64. Integer results are rounded half to even and saturated.
+All ops compute in float64, or exactly in integers of 64 bits. Integer results are rounded half to
+even and saturated.
 """
 
 from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from hoaconv.engine.spec import Slab, Spec
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.kernels.lookup import apply_table, tabulate, tabulate_bytes
 from hoaconv.kernels.pointwise import apply_unary, apply_unary_bytes, linear, linear_bytes
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import dtype_range, is_wide
 from hoaconv.kernels.types import Vector
+from hoaconv.kernels.wide import add_whole
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import POSITIVE
 from hoaconv.ops.operands import DIVISOR, OPERAND, VolumeArithmetic
@@ -53,6 +55,8 @@ class Invert(Declared, Op):
     for floats. NaN stays NaN.
     """
 
+    takes_wide: ClassVar[bool] = True
+
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Invert ``block[core]`` into `out`."""
         voxels = block[core]
@@ -69,6 +73,8 @@ class Abs(Declared, Op):
     The least value of a signed dtype has no positive counterpart and becomes the greatest value.
     NaN stays NaN.
     """
+
+    takes_wide: ClassVar[bool] = True
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the magnitudes of ``block[core]`` into `out`."""
@@ -100,34 +106,48 @@ class _Arithmetic(Declared, Op):
         return linear_bytes(spec.shape[2])
 
 
+class _Shift(_Arithmetic):
+    """An addition of a number, which is exact in integers of 64 bits if the number is whole."""
+
+    sign: ClassVar[int]
+
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True for a whole number."""
+        return self.value == int(self.value)
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+        """Write ``block[core]`` plus or minus the number into `out`."""
+        if is_wide(block.dtype):
+            add_whole(block[core], out, self.sign * int(self.value))
+        else:
+            linear(block[core], out, lo=-self.sign * self.value, span=1.0, gain=1.0, base=-0.0)
+
+
 @op("add", example="add 100")
-class Add(_Arithmetic):
+class Add(_Shift):
     """Add a number, or another volume; the dtype stays, saturated. NaN and infinities stay.
 
     Computed in float64; integers are rounded half to even. Another volume has the same shape, or
     one plane, which is used for every z.
     """
 
-    value: float = param(OPERAND, "number to add, or path of a stack or zarr")
+    sign: ClassVar[int] = 1
 
-    def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Write ``block[core] + value`` into `out`."""
-        linear(block[core], out, lo=-self.value, span=1.0, gain=1.0, base=-0.0)
+    value: float = param(OPERAND, "number to add, or path of a stack or zarr")
 
 
 @op("subtract", example="subtract 100")
-class Subtract(_Arithmetic):
+class Subtract(_Shift):
     """Subtract a number, or another volume; the dtype stays, saturated. NaN and infinities stay.
 
     Computed in float64; integers are rounded half to even. Another volume has the same shape, or
     one plane, such as a dark field, which is used for every z.
     """
 
-    value: float = param(OPERAND, "number to subtract, or path of a stack or zarr")
+    sign: ClassVar[int] = -1
 
-    def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Write ``block[core] - value`` into `out`."""
-        linear(block[core], out, lo=self.value, span=1.0, gain=1.0, base=-0.0)
+    value: float = param(OPERAND, "number to subtract, or path of a stack or zarr")
 
 
 @op("multiply", example="multiply 0.5")

@@ -17,6 +17,8 @@ from hoaconv.kernels.pointwise import (
     at_least,
     at_most,
 )
+from hoaconv.kernels.rounding import is_wide
+from hoaconv.ops.kinds import exact_number
 from hoaconv.ops.terms import Term, evaluate, spelled
 
 __all__ = ["WithNumber", "WithScalar", "WithVolume"]
@@ -72,6 +74,11 @@ class WithNumber(Op):
     swapped: bool = False
     word = "with-number"
 
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True for comparisons."""
+        return self.name in _TURNED
+
     def infer(self, spec: Spec) -> Spec:
         """Return the spec of the result."""
         return _result(self.name, spec)
@@ -115,6 +122,11 @@ class WithScalar(Op):
     swapped: bool = False
     word = "with-scalar"
 
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True for comparisons."""
+        return self.name in _TURNED
+
     def infer(self, spec: Spec) -> Spec:
         """Return the spec of the result."""
         return _result(self.name, spec)
@@ -131,7 +143,7 @@ class WithScalar(Op):
         PlanError
             If a fold has found none.
         """
-        return WithNumber(self.name, float(evaluate(self.term, found)), self.swapped)
+        return WithNumber(self.name, exact_number(evaluate(self.term, found)), self.swapped)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:  # noqa: ARG002 - the contract
         """Raise RuntimeError: `settle` comes first."""
@@ -150,9 +162,15 @@ class WithVolume(Join):
 
     Computed in float64; the first volume's dtype stays, rounded half to even and saturated. Of
     comparisons it is uint8, 0 and 1. ``&``, ``|`` and ``^`` take integers of one dtype, bit by bit.
+    Integers of 64 bits are compared exactly with other integers, and with nothing else.
     """
 
     name: str
+
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True for comparisons, and bit by bit."""
+        return self.name in _COMPARING + _BITWISE
 
     def infer(self, *specs: Spec) -> Spec:
         """Return the spec of the result. Raises PlanError for volumes that don't go together."""
@@ -162,6 +180,10 @@ class WithVolume(Join):
         if self.name in _BITWISE and (one.dtype != other.dtype or one.dtype.kind == "f"):
             raise PlanError(
                 f"{self}: the volumes are {one.dtype} and {other.dtype}; take integers of one dtype"
+            )
+        if any(is_wide(spec.dtype) for spec in specs) and {"f"} & {s.dtype.kind for s in specs}:
+            raise PlanError(
+                f"{self}: {one.dtype} and {other.dtype} can't be compared exactly; cast one of them"
             )
         return _result(self.name, one)
 
@@ -174,6 +196,9 @@ class WithVolume(Join):
         function: Any = getattr(np, self.name)
         if self.name in _BITWISE:
             function(*planes, out=out)
+            return
+        if any(is_wide(plane.dtype) for plane in planes):
+            function(*planes, out=out.view(np.bool_))
             return
         with np.errstate(all="ignore"):
             apply_binary(planes[0], planes[1], out, function)

@@ -1,7 +1,7 @@
 """Ops that change the size of voxels: bin and resize."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Bin(Declared, Resample):
     The mean is rounded half to even in integers. A cell at an odd edge combines the voxels that
     exist, as in the pyramid. Voxel size and origin are those of the cells.
     """
+
+    takes_wide: ClassVar[bool] = True
 
     factor: Triple[int] = param(_CELL, "voxels of a cell along each axis")
     method: str = param(
@@ -93,6 +95,11 @@ class Resize(Declared, Resample):
         z, y, x = (max(1, round(n * f)) for n, f in zip(spec.shape, self.factor, strict=True))
         fewer = [n / count for n, count in zip(spec.shape, (z, y, x), strict=True)]
         return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(fewer))
+
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True if it takes the nearest voxel."""
+        return self.order == 0
 
     def _neighbours(self, spec: Spec, axis: int, wanted: slice | None = None) -> Neighbours:
         count = self.infer(spec).shape[axis]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf, ldexp, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from hoaconv.engine.contract import Fold
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.kernels.exact_sums import MAX_VOXELS, accumulate, empty_sums, take_totals
 from hoaconv.kernels.histogram import bin_values, is_exact
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import dtype_range, is_wide, no_extremes
 from hoaconv.kernels.types import Vector
 from hoaconv.ops.declare import op
 from hoaconv.ops.measure import Counting, Counts, plain
@@ -30,12 +30,20 @@ class Tally:
     """
 
     dtype: np.dtype[Any]
-    counts: Vector = field(default_factory=lambda: np.zeros(4, np.int64))
-    edge: Vector = field(default_factory=lambda: np.array([np.inf, -np.inf]))
-    sums: Plane = field(default_factory=empty_sums)
-    waiting: int = 0
+    counts: Vector
+    edge: Vector
     total: Fraction = Fraction(0)
     squares: Fraction = Fraction(0)
+    waiting: int = 0
+    sums: Plane = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sums = empty_sums(self.dtype)
+
+    @classmethod
+    def empty(cls, dtype: np.dtype[Any]) -> "Tally":
+        """Return the tally of no voxels."""
+        return cls(dtype, np.zeros(4, np.int64), no_extremes(dtype))
 
     @property
     def finite(self) -> int:
@@ -66,7 +74,7 @@ class Tally:
         return Tally(
             self.dtype,
             self.counts + other.counts,
-            np.array([lo, hi]),
+            np.array([lo, hi], self.edge.dtype),
             total=self.total + other.total,
             squares=self.squares + other.squares,
         )
@@ -90,6 +98,10 @@ class Tally:
         )
 
 
+_ADDER_BYTES = empty_sums(np.dtype(np.float64)).nbytes
+"""Bytes of the sums of a tally, at most."""
+
+
 def _saturated(dtype: np.dtype[Any]) -> tuple[float, float]:
     """Return the values at and beyond which a voxel is saturated; an unsigned 0 isn't."""
     least, greatest = dtype_range(dtype)
@@ -108,7 +120,7 @@ class Stats(Declared, Counting):
 
     def init(self, spec: Spec) -> Counts | Tally:  # type: ignore[override]
         """Return the statistics of no voxels."""
-        return super().init(spec) if is_exact(spec.dtype) else Tally(spec.dtype)
+        return super().init(spec) if is_exact(spec.dtype) else Tally.empty(spec.dtype)
 
     def step(self, state: Any, block: Plane, z: int = 0, y: int = 0) -> None:
         """Add the voxels of some rows of a plane."""
@@ -126,7 +138,7 @@ class Stats(Declared, Counting):
         tally = state if isinstance(state, Tally) else Tally.of(state)
         tally.settle()
         number, nan, zeros, saturated = (int(count) for count in tally.counts)
-        least, greatest = map(float, tally.edge)
+        least, greatest = tally.edge.tolist()
         mean = tally.total / tally.finite if tally.finite else None
         return {
             "n": number,
@@ -142,7 +154,7 @@ class Stats(Declared, Counting):
 
     def state_bytes(self, spec: Spec) -> int:
         """Return the bytes of the counts, or of the sums."""
-        return super().state_bytes(spec) if is_exact(spec.dtype) else empty_sums().nbytes + 4096
+        return super().state_bytes(spec) if is_exact(spec.dtype) else _ADDER_BYTES + 4096
 
 
 def _rounded(exact: Fraction) -> float:
@@ -166,6 +178,8 @@ class Volume(Declared, Fold):
     NaN isn't 0. The volume is in cubes of the voxel size's unit. The result goes into the report;
     the voxels stay.
     """
+
+    takes_wide: ClassVar[bool] = True
 
     def init(self, spec: Spec) -> list[int]:  # noqa: ARG002 - the parameter is the contract
         """Return a count of no voxels."""
@@ -202,6 +216,8 @@ class Profile(Declared, Fold):
     The result goes into the report; the voxels stay.
     """
 
+    takes_wide: ClassVar[bool] = True
+
     def init(self, spec: Spec) -> Sums:
         """Return sums of no voxels."""
         return [(0, Fraction(0))] * spec.planes
@@ -220,7 +236,7 @@ class Profile(Declared, Fold):
 
     def state_bytes(self, spec: Spec) -> int:
         """Return the bytes of the slices' sums, long numbers for floats, and of the adder."""
-        return spec.planes * 1024 + empty_sums().nbytes
+        return spec.planes * 1024 + _ADDER_BYTES
 
 
 def _added(one: Sum, other: Sum) -> Sum:
@@ -228,9 +244,9 @@ def _added(one: Sum, other: Sum) -> Sum:
 
 
 def _summed(block: Plane) -> Sum:
-    if block.dtype.kind in "iu":
+    if block.dtype.kind in "iu" and not is_wide(block.dtype):
         return block.size, Fraction(int(block.sum(dtype=np.int64)))
-    tally = Tally(block.dtype)
+    tally = Tally.empty(block.dtype)
     tally.add(block)
     tally.settle()
     return tally.finite, tally.total
