@@ -263,7 +263,8 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
     for branch in branches:
         if isinstance(branch.target, OmeZarr):
             steps = steps_of(branch.volume.plan)
-            yield from advice(steps, branch.target.downsample)
+            dtype = branch.volume.spec.dtype
+            yield from advice(steps, branch.target.downsample, dtype)
     for branch in branches:
         labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
         if labels and _is_image(branch):

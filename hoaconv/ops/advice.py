@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from hoaconv.engine.contract import Fold, Step
+from hoaconv.kernels.rounding import is_wide
 from hoaconv.ops.deferred import CONSTANT
 from hoaconv.ops.objects import FillHoles, RemoveSmall
 from hoaconv.ops.pointwise import Between, Normalize, Rescale, Threshold
@@ -15,14 +18,19 @@ LARGE = 8.0
 """A larger factor is probably a length that was taken for a factor."""
 
 
-def advice(ops: Sequence[Step], method: str) -> Iterator[str]:
-    """Give notes on a chain whose result is downsampled by `method`."""
+def advice(ops: Sequence[Step], method: str, dtype: np.dtype[Any]) -> Iterator[str]:
+    """Give notes on a chain whose result, of `dtype`, is downsampled by `method`."""
     masks = (Threshold, Between, RemoveSmall, FillHoles)
     changing = [op for op in ops if not isinstance(op, Fold)]
     if changing and isinstance(changing[-1], masks) and method == "mean":
         yield (
             f"'{changing[-1]}' makes a mask, and --downsample mean averages it: thin parts vanish "
             "from level 1 on; --downsample mode keeps 0 and 1, and --label writes a mask as labels"
+        )
+    if is_wide(dtype) and method == "mean":
+        yield (
+            f"the voxels are {dtype}, which is mostly used for labels, and --downsample mean "
+            "averages them; --downsample mode keeps labels"
         )
     for i, op in enumerate(changing):
         made = any(isinstance(before, masks) for before in changing[:i])
