@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoaconv.engine.spec import DTYPES
+from hoaconv.engine.spec import KNOWN
 from hoaconv.errors import StoreError
 from hoaconv.io.packed import HEADER, PackedFile, packing_bytes
 
@@ -25,7 +25,7 @@ def same_bits(one, other):
 
 @given(
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
-    dtype=st.sampled_from(DTYPES),
+    dtype=st.sampled_from(KNOWN),
     first=st.integers(0, 39),
     random=st.booleans(),
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from hoaconv.engine.spec import DTYPES
+from hoaconv.engine.spec import KNOWN
 from hoaconv.errors import SourceError
 from hoaconv.io.stack import open_stack
 from hoaconv.io.tiff import read_header
@@ -24,7 +24,7 @@ def read(file):
     return out, stored, notes, [size for size in sizes if size]
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", KNOWN, ids=str)
 @pytest.mark.parametrize(
     "options",
     [
