@@ -13,6 +13,7 @@ from hoaconv.ops.catalogue import (
     summary,
     usage,
 )
+from hoaconv.ops.spelling import parse_op
 
 __all__ = ["page"]
 
@@ -33,6 +34,19 @@ Names and boundary modes are those of scipy.ndimage. Beyond the end of a row `a 
 | mirror | `c b a`: mirrored at the centre of the last voxel |
 | nearest | `d d d d`: the last voxel |
 | constant | `cval` |
+"""
+
+WIDE = """\
+## Integers of 64 bits
+
+Labels are often `uint64` or `int64`, which float64 rounds beyond 2**53. These ops take such volumes
+and keep them exact: {}.
+
+`add` and `subtract` take them with whole numbers only, `projection` with `max` and `min` only, and
+`resize` takes them with `order=0`. A whole number is taken as it is written, however large:
+`between 720575940621039145 720575940621039145`. All other ops refuse such volumes before the run:
+write `cast float64` before them. Percentiles, histograms and computed thresholds come from bins, as
+for other dtypes of more than 16 bits.
 """
 
 OWN = """\
@@ -71,19 +85,26 @@ for what the function allocates, its result included: enough for the result and 
 float64. If it allocates more, say so by `work`, in bytes per voxel.
 
 A class below `@op` has full control: it defines its `halo`, the dtype of its result (`infer`), the
-bytes that it allocates (`work`), and how it computes a band (`apply`).
+bytes that it allocates (`work`), and how it computes a band (`apply`). It is given integers of 64
+bits only if it sets `takes_wide = True`; a function is given them as they are.
 [examples/your_own_op.py](../examples/your_own_op.py) shows both.
 """
 
 
 def page() -> str:
     """The whole page, as Markdown."""
-    return "\n".join([HEAD, *_contents(), *_families(), OWN])
+    return "\n".join([HEAD, *_contents(), WIDE.format(_taking_wide()), *_families(), OWN])
 
 
 def _words(family: ModuleType) -> list[str]:
     name = family.__name__
     return [word for word in catalogue() if lookup(word).__module__ == name]
+
+
+def _taking_wide() -> str:
+    """The ops that take integers of 64 bits, written as their examples are."""
+    taking = (w for w in catalogue() if getattr(parse_op(example(w)), "takes_wide", False))
+    return ", ".join(f"`{word}`" for word in taking)
 
 
 def _contents() -> Iterator[str]:
