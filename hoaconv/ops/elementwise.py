@@ -98,7 +98,8 @@ class WithNumber(Op):
             apply_unary(block[core], out, self._change)
 
     def _change(self, real: Slab) -> None:
-        one, other = (self.number, real) if self.swapped else (real, self.number)
+        number = float(self.number)
+        one, other = (number, real) if self.swapped else (real, number)
         getattr(np, self.name)(one, other, out=real)
 
     def __str__(self) -> str:

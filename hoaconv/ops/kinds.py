@@ -94,7 +94,7 @@ def exact_number(value: Any) -> float:
     (20000.0, 9007199254740993)
     """
     number = float(value)
-    if abs(number) >= 1 << 53 and re.fullmatch(r"[+-]?\d{1,300}", str(value)):
+    if abs(number) >= 1 << 53 and re.fullmatch(r"[+-]?[\d_]{1,400}", str(value).strip()):
         whole = int(value)
         return number if whole == number else whole
     return number

@@ -380,6 +380,13 @@ def test_two_volumes_are_compared_and_joined_bit_by_bit(dtype):
         (left + right).compute()
 
 
+def test_numbers_of_any_size_are_taken_with_floats_too():
+    volume = hoaconv.open(np.array([[[0.5, -2.0]]]))
+    assert (volume + (2**63 + 1)).compute().tolist() == [[[2.0**63, 2.0**63]]]
+    assert (volume | f"add {10**25} | max 1,1,2").compute().tolist() == [[[1e25, 1e25]]]
+    assert (volume < 2**63 + 1).compute().tolist() == [[[1, 1]]]
+
+
 def test_signed_and_unsigned_are_compared_exactly():
     one = np.array([[[-1, 2**62, ODD, 5]]], np.int64)
     other = np.array([[[2**64 - 1, 2**63, ODD - 1, 5]]], np.uint64)
