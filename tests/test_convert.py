@@ -19,7 +19,8 @@ import hoaconv
 from hoaconv.engine import machine
 from hoaconv.errors import BudgetError, SourceError
 
-DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+DTYPES += ("float32", "float64")
 METHODS = {"mean": "mean", "mode": "mode", "max": "max", "min": "min", "nearest": "stride"}
 
 

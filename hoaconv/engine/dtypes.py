@@ -1,6 +1,6 @@
 """Names of the dtypes that voxels may have; without numpy, so that a command's help is fast."""
 
-__all__ = ["DTYPE_NAMES"]
+__all__ = ["DTYPE_NAMES", "WIDE_NAMES"]
 
 DTYPE_NAMES = (
     "uint8",
@@ -12,3 +12,7 @@ DTYPE_NAMES = (
     "float32",
     "float64",
 )
+"""Dtypes whose every value float64 holds: all ops take them."""
+
+WIDE_NAMES = ("uint64", "int64")
+"""Dtypes with values that float64 rounds, such as labels: parts take them that keep them exact."""

@@ -214,6 +214,7 @@ class Sink(Part):
     """Stores planes."""
 
     kind: ClassVar[str] = "sink"
+    takes_wide: ClassVar[bool] = True
 
     @abstractmethod
     def infer(self, spec: Spec) -> Spec:

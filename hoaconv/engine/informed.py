@@ -25,6 +25,7 @@ class Informed(Part):
     """
 
     kind: ClassVar[str] = "informed"
+    takes_wide: ClassVar[bool] = True  # its op and its folds are asked, each for its own input
 
     op: Op
     folds: tuple[Fold, ...]

@@ -14,6 +14,9 @@ class Part(ABC):
 
     kind: ClassVar[str]
 
+    takes_wide: ClassVar[bool] = False
+    """True if it takes integers of 64 bits and keeps them exact, though float64 rounds them."""
+
     @property
     def halo(self) -> tuple[int, int, int]:
         """Context (z, y, x) that a voxel of the result needs on each side."""

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from hoaconv.engine.dtypes import DTYPE_NAMES
+from hoaconv.engine.dtypes import DTYPE_NAMES, WIDE_NAMES
 from hoaconv.engine.geometry import NOWHERE, Geometry
 from hoaconv.errors import PlanError
 
-__all__ = ["DTYPES", "Plane", "Slab", "Spec"]
+__all__ = ["DTYPES", "KNOWN", "WIDE", "Plane", "Slab", "Spec"]
 
 Plane = np.ndarray[tuple[int, int], np.dtype[Any]]
 """One decoded 2-D array (y, x)."""
@@ -19,7 +19,13 @@ Slab = np.ndarray[tuple[int, int, int], np.dtype[Any]]
 """Consecutive planes in memory (z, y, x)."""
 
 DTYPES = tuple(map(np.dtype, DTYPE_NAMES))
-"""The dtypes that may flow; always in the machine's byte order."""
+"""The dtypes that all ops take; always in the machine's byte order."""
+
+WIDE = tuple(map(np.dtype, WIDE_NAMES))
+"""Integers of 64 bits: `hoaconv.engine.part.Part.takes_wide` says which parts take them."""
+
+KNOWN = DTYPES + WIDE
+"""All dtypes that may flow."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Spec:
     Raises
     ------
     PlanError
-        If an axis is empty or the dtype isn't one of `DTYPES`.
+        If an axis is empty or the dtype isn't one of `KNOWN`.
     """
 
     shape: tuple[int, int, int]
@@ -40,8 +46,8 @@ class Spec:
         object.__setattr__(self, "dtype", np.dtype(self.dtype).newbyteorder("="))
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise PlanError(f"a volume needs at least one voxel along z, y and x, not {self.shape}")
-        if self.dtype not in DTYPES:
-            known = ", ".join(str(d) for d in DTYPES)
+        if self.dtype not in KNOWN:
+            known = ", ".join(str(d) for d in KNOWN)
             raise PlanError(f"volumes of {self.dtype} can't be handled; the dtypes are {known}")
 
     @property

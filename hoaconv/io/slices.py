@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hoaconv.engine.spec import DTYPES, Plane
+from hoaconv.engine.spec import KNOWN, Plane
 from hoaconv.errors import BudgetError, HoaconvError, SourceError
 
 __all__ = ["StoredSlice", "blame", "check_alike", "check_plane"]
@@ -30,7 +30,7 @@ class StoredSlice(ABC):
     shape
         Voxels (y, x).
     dtype
-        Dtype in the machine's byte order, one of `hoaconv.engine.spec.DTYPES`.
+        Dtype in the machine's byte order, one of `hoaconv.engine.spec.KNOWN`.
     stored_bytes
         Bytes that are read from disk for the plane.
     scratch
@@ -176,13 +176,13 @@ def check_plane(
     Raises
     ------
     SourceError
-        If `shape` isn't (y, x) with at least one voxel, or `dtype` isn't in `DTYPES`.
+        If `shape` isn't (y, x) with at least one voxel, or `dtype` isn't in `KNOWN`.
     """
     if len(shape) != 2 or min(shape) < 1:
         size = " x ".join(map(str, shape)) or "nothing"
         raise SourceError(f"{label} holds no plane (y, x): its header says {size}")
-    if dtype is None or dtype not in DTYPES:
-        known = ", ".join(map(str, DTYPES))
+    if dtype is None or dtype not in KNOWN:
+        known = ", ".join(map(str, KNOWN))
         raise SourceError(
             f"{label} holds {dtype or 'unknown'} voxels; hoaconv takes {known}: convert the slices "
             "first"

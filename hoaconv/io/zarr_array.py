@@ -12,7 +12,7 @@ import numpy as np
 import tensorstore as ts
 
 from hoaconv.engine import stop
-from hoaconv.engine.spec import DTYPES, Slab, Spec
+from hoaconv.engine.spec import KNOWN, Slab, Spec
 from hoaconv.errors import SourceError
 from hoaconv.io.kvstore import kvstore, refused_name
 from hoaconv.io.zarr_store import StoredArray
@@ -179,8 +179,8 @@ def _dtype(stored: StoredArray, store: Any) -> np.dtype[Any]:
     dtype: np.dtype[Any] = np.dtype(store.dtype.numpy_dtype)
     if dtype == np.bool_:
         return np.dtype(np.uint8)
-    if dtype not in DTYPES:
-        known = ", ".join(map(str, DTYPES))
+    if dtype not in KNOWN:
+        known = ", ".join(map(str, KNOWN))
         raise SourceError(
             f"{stored.path} holds {store.dtype.name} voxels; hoaconv takes {known}: convert "
             "it first"

@@ -16,13 +16,13 @@ from hoaconv.engine.contract import Economy, Fold, LayeredSource, Piece, Sink, U
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
-from hoaconv.engine.spec import DTYPES, Plane, Slab, Spec
+from hoaconv.engine.spec import KNOWN, Plane, Slab, Spec
 from hoaconv.errors import SourceError, SpellingError
 
 __all__ = ["ArraySink", "ArraySource", "array_plan"]
 
 
-NARROWER = {"int64": "int32", "uint64": "uint32", "float16": "float32"}
+NARROWER = {"float16": "float32"}
 """Dtypes that hoaconv doesn't take, and one that it takes that may hold the same values."""
 
 PIECE_BYTES = 1 << 25
@@ -56,8 +56,8 @@ class ArraySource(LayeredSource):
             raise SourceError(
                 f"the array has {len(shape)} axes, {shape}; a volume has three, z, y and x"
             )
-        if dtype not in DTYPES:
-            known, like = ", ".join(map(str, DTYPES)), NARROWER.get(str(dtype))
+        if dtype not in KNOWN:
+            known, like = ", ".join(map(str, KNOWN)), NARROWER.get(str(dtype))
             how = f', as in array.astype("{like}")' if like else ""
             raise SourceError(
                 f"the array holds {dtype}; hoaconv takes {known}: convert it first{how}"

@@ -13,7 +13,7 @@ from hoaconv.engine.informed import Informed
 from hoaconv.engine.passes.prescan import LONGEST
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
-from hoaconv.engine.stages import kind_of
+from hoaconv.engine.stages import inferred, kind_of
 from hoaconv.errors import SpellingError
 from hoaconv.io.source import Volume, open_volume
 from hoaconv.io.zarr_store import is_zarr
@@ -188,7 +188,7 @@ def specs_of(plan: Plan) -> dict[int, Spec]:
     found: dict[int, Spec] = {}
     for node in plan.nodes():
         taken = tuple(found[id(before)] for before in node.inputs)
-        found[id(node)] = kind_of(node.part).infer(node.part, taken)
+        found[id(node)] = inferred(node.part, taken)
     return found
 
 

@@ -16,6 +16,7 @@ from hoaconv.job.planned import Planned
 from hoaconv.job.scalar import Scalar
 from hoaconv.ops.beside import is_array
 from hoaconv.ops.elementwise import BITWISE, COMMUTATIVE, WithNumber, WithVolume
+from hoaconv.ops.kinds import exact_number
 
 __all__ = ["combined"]
 
@@ -61,8 +62,8 @@ def combined(
     number = _number(other)
     if number is None:
         return None
-    op = WithNumber(name, number, swapped and name not in COMMUTATIVE)
-    return one.plan | op, op.infer(one.spec)
+    plan = one.plan | WithNumber(name, number, swapped and name not in COMMUTATIVE)
+    return plan, spec_at(plan)
 
 
 def _together(one: Planned, other: Planned, name: str) -> tuple[Plan, Spec]:
@@ -75,7 +76,7 @@ def _together(one: Planned, other: Planned, name: str) -> tuple[Plan, Spec]:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number as a float; None for what is no number."""
+    """Return a number, a whole one exactly; None for what is no number."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if not isinstance(value, int | float | np.integer | np.floating | np.bool_):
@@ -86,4 +87,4 @@ def _number(value: Any) -> float | None:
         raise SpellingError("the operand is a whole number beyond the range of float64") from None
     if isnan(number):
         raise SpellingError("NaN is no operand: volume != volume marks the voxels that are NaN")
-    return number
+    return exact_number(value)

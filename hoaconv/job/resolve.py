@@ -292,7 +292,8 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
             parts = steps_of(branch.volume.plan)
             steps = [part.op if isinstance(part, Informed) else part for part in parts]
             mask = gives_mask(branch.volume.plan)
-            yield from advice(steps, branch.target.downsample, is_mask=mask)
+            dtype = branch.volume.spec.dtype
+            yield from advice(steps, branch.target.downsample, dtype, is_mask=mask)
     for branch in branches:
         labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
         if labels and _is_image(branch):

@@ -128,6 +128,11 @@ class Named(Fold):
         return self.fold.shared
 
     @property
+    def takes_wide(self) -> bool:  # type: ignore[override]
+        """True if the fold keeps integers of 64 bits exact."""
+        return self.fold.takes_wide
+
+    @property
     def draws(self) -> bool:  # type: ignore[override]
         """True if the fold makes a picture."""
         return self.fold.draws

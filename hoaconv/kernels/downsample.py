@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from hoaconv.kernels.jit import kernel
-from hoaconv.kernels.rounding import dtype_range, store_row
+from hoaconv.kernels.rounding import dtype_range, is_wide, store_row
 from hoaconv.kernels.rows import flat_rows
 from hoaconv.kernels.types import Plane, Vector
 
@@ -57,6 +57,10 @@ def mean(planes: Sequence[Plane], count: int, fy: int, fx: int, out: Plane) -> N
         If the shapes or dtypes do not match, or a cell has more than `MAX_CELL` voxels.
     """
     cells = _Cells.of(planes, count, fy, fx, out)
+    if is_wide(out.dtype):
+        halves = np.empty((2, cells.shape[1]), np.int64)
+        _mean_wide(*cells[:4], halves, cells.out, cells.out_step)
+        return
     workspace = np.empty(cells.shape[1], _sum_dtype(out.dtype)), np.empty(out.shape[1])
     _mean(
         cells.planes,
@@ -207,6 +211,39 @@ def _mean(
             _divide(means[nx // fx :], count * rows * (nx % fx))
         begin = row // fy * out_step
         store_row(means, lo, hi, out[begin : begin + means.size])
+
+
+@kernel
+def _mean_wide(
+    planes: Any, shape: Any, step: int, cell: Any, halves: Any, out: Any, out_step: int
+) -> None:
+    """Write the means of integers of 64 bits, whose halves of 32 bits are summed apart."""
+    count, fy, fx = cell
+    ny, nx = shape
+    high, low = halves
+    half, mask = out.dtype.type(32), out.dtype.type(0xFFFFFFFF)
+    for row in range(0, ny, fy):
+        rows = min(fy, ny - row)
+        halves[:] = 0
+        for p in range(count):
+            for r in range(row, row + rows):
+                line = planes[p][r * step : r * step + nx]
+                for x in range(nx):
+                    high[x] += np.int64(line[x] >> half)
+                    low[x] += np.int64(line[x] & mask)
+        for x in range(0, nx, fx):
+            stop = min(x + fx, nx)
+            number = count * rows * (stop - x)
+            mean = _divided_wide(high[x:stop].sum(), low[x:stop].sum(), number)
+            out[row // fy * out_step + x // fx] = out.dtype.type(mean)
+
+
+@kernel
+def _divided_wide(high: Any, low: Any, number: Any) -> Any:
+    """Return ``(high * 2**32 + low) / number`` modulo 2**64, rounded half to even."""
+    rest = (high % number << 32) + low
+    mean, left = (high // number << 32) + rest // number, 2 * (rest % number)
+    return mean + 1 if left > number or (left == number and mean & 1) else mean
 
 
 @kernel

@@ -2,8 +2,8 @@
 
 A sum is a whole number in units of the least bit that a voxel can have, kept as limbs of 32 bits
 in int64, least first (U. W. Kulisch, "Very fast and exact accumulation of products", Computing 91
-(2011), 397-405). Adding rounds nothing, so no order of bands and threads shows. A voxel of any
-dtype is taken as a float64, which holds it exactly.
+(2011), 397-405). Adding rounds nothing, so no order of bands and threads shows. A voxel is taken as
+a float64, which holds it exactly; an integer of 64 bits as two halves of 32 bits.
 """
 
 from math import ldexp, sqrt
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hoaconv.kernels.jit import kernel
+from hoaconv.kernels.rounding import is_wide
 from hoaconv.kernels.rows import flat_rows
 from hoaconv.kernels.types import Vector
 
@@ -28,7 +29,10 @@ _UNIT = 1075
 
 
 def _range(dtype: np.dtype[Any]) -> tuple[int, int]:
-    return _FLOATS[dtype.itemsize] if dtype.kind == "f" else (1023, 1023 + 8 * dtype.itemsize)
+    if dtype.kind == "f":
+        return _FLOATS[dtype.itemsize]
+    first = _UNIT if is_wide(dtype) else 1023  # of 64 bits the unit is 1, of others 2**-52
+    return first, first + 8 * dtype.itemsize
 
 
 def limb_counts(dtype: np.dtype[Any]) -> tuple[int, int]:
@@ -89,7 +93,10 @@ def add_exactly(
     """
     flat, _, step = flat_rows(block)
     first, _ = _range(block.dtype)
-    _add_exactly(flat, step, block.shape, across, first, sums, squares, odd)
+    if is_wide(block.dtype):
+        _add_wide(flat, step, block.shape, across, sums, squares)
+    else:
+        _add_exactly(flat, step, block.shape, across, first, sums, squares, odd)
 
 
 @kernel
@@ -122,6 +129,26 @@ def _add_exactly(
                 if low:  # never of a dtype of up to 26 significant bits
                     _add_at(squares[cell], 2 * place, low * low, np.int64(1))
                     _add_at(squares[cell], 2 * place + 27, np.uint64(2) * high * low, np.int64(1))
+
+
+@kernel
+def _add_wide(flat: Any, step: int, shape: Any, across: Any, sums: Any, squares: Any) -> None:
+    """Add integers of 64 bits; the unit of sums and squares is 1."""
+    ny, nx = shape
+    mask, half, one = np.uint64(0xFFFFFFFF), np.uint64(32), np.int64(1)
+    for y in range(ny):
+        row = flat[y * step : y * step + nx]
+        for x in range(nx):
+            cell, bits = y * across[0] + x * across[1], np.uint64(row[x])
+            size = bits if row[x] > 0 else np.uint64(0) - bits
+            sign = np.int64(1 if row[x] > 0 else -1)
+            high, low = size >> half, size & mask
+            _add_at(sums[cell], 0, low, sign)
+            _add_at(sums[cell], 32, high, sign)
+            if squares.shape[1] > 0:
+                for place, product in ((0, low * low), (33, low * high), (64, high * high)):
+                    _add_at(squares[cell], place, product & mask, one)
+                    _add_at(squares[cell], place + 32, product >> half, one)
 
 
 @kernel

@@ -14,7 +14,7 @@ import numpy as np
 
 from hoaconv.kernels.boundary import OUTSIDE, index_maps, index_maps_bytes, pad_ends
 from hoaconv.kernels.jit import kernel
-from hoaconv.kernels.pointwise import store_rounded
+from hoaconv.kernels.rounding import as_voxel
 from hoaconv.kernels.rows import flat_rows, row_view
 from hoaconv.kernels.types import Core, FlatRows, IndexMaps, Slab, Triple, Vector
 
@@ -165,9 +165,7 @@ def _encoding(dtype: np.dtype[Any], maximum: bool) -> _Encoding:
 
 def _key_of(value: float, dtype: np.dtype[Any], encoding: _Encoding) -> Any:
     """Return the key of a number, which is rounded and saturated for an integer dtype."""
-    voxel = np.empty(1, dtype)
-    store_rounded(np.array([float(value)]), voxel)
-    key = voxel.view(encoding.sign.dtype)
+    key = np.array([as_voxel(value, dtype)], dtype).view(encoding.sign.dtype)
     _encode(key, encoding, key)
     return key[0]
 

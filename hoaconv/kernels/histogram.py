@@ -160,8 +160,9 @@ def count_truncated(block: Plane, counts: BinCounts, extremes: Vector) -> None:
         The voxels to count. NaN is counted in `NAN_BIN`.
     counts : BinCounts of that dtype
         Is updated.
-    extremes : float64 array (2,)
-        Minimum and maximum voxel so far without NaN, at first plus and minus infinity. Is updated.
+    extremes : array (2,)
+        Minimum and maximum voxel so far without NaN, at first `no_extremes` of
+        `hoaconv.kernels.rounding`. Is updated.
     """
     for part in _parts(block):
         flat, _, step = flat_rows(part)
@@ -210,7 +211,7 @@ def _count_truncated(flat: Any, step: int, shape: Any, lanes: Any, extremes: Any
         row = flat[y * step : y * step + nx]
         for x in range(nx):
             lanes[x % 4, _bin(row[x])] += 1
-            value = np.float64(row[x])
+            value = extremes.dtype.type(row[x])
             lo = value if value < lo else lo
             hi = value if value > hi else hi
     extremes[0], extremes[1] = lo, hi

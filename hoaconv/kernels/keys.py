@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hoaconv.kernels.jit import kernel
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import as_voxel
 
 __all__ = [
     "KeyEncoding",
@@ -56,9 +56,7 @@ def key_of(value: float, dtype: np.dtype[Any]) -> Any:
     >>> bool(key_of(-1.5, float32) < key_of(-0.5, float32) < key_of(0, float32))
     True
     """
-    with np.errstate(over="ignore"):
-        whole = value if dtype.kind == "f" else np.rint(value)
-        voxel = np.array(np.clip(whole, *dtype_range(dtype)), dtype)
+    voxel = np.array(as_voxel(value, dtype), dtype)
     signed, flip, infinity = key_encoding(dtype)
     return signed.type(_encode(voxel.view(signed)[()], flip, infinity))
 

@@ -42,9 +42,9 @@ def linear(block: Slab, out: Slab, lo: float, span: float, gain: float, base: fl
         The values 0, 1, 1, 0 give a cast, which is exact for integers of up to 32 bits. A `base` of
         -0.0 keeps the sign of a zero.
     """
-    limits = dtype_range(out.dtype)
+    limits, terms = dtype_range(out.dtype), (float(lo), float(span), float(gain), float(base))
     row = np.empty(block.shape[2])
-    _linear(flat_rows(block), flat_rows(out), block.shape, (lo, span, gain, base), limits, row)
+    _linear(flat_rows(block), flat_rows(out), block.shape, terms, limits, row)
 
 
 def linear_bytes(nx: int) -> int:
@@ -231,16 +231,16 @@ def at_most(value: float, dtype: np.dtype[Any]) -> np.generic | None:
     """
     if dtype.kind == "f":
         return -_float_at_least(-value, dtype)
-    least, greatest = dtype_range(dtype)
-    return None if value < least else dtype.type(floor(min(value, greatest)))
+    info = np.iinfo(dtype)
+    return None if value < info.min else dtype.type(floor(min(value, info.max)))
 
 
 def at_least(value: float, dtype: np.dtype[Any]) -> np.generic | None:
     """Return the least value of a dtype that is not below `value`, or None if all are."""
     if dtype.kind == "f":
         return _float_at_least(value, dtype)
-    least, greatest = dtype_range(dtype)
-    return None if value > greatest else dtype.type(ceil(max(value, least)))
+    info = np.iinfo(dtype)
+    return None if value > info.max else dtype.type(ceil(max(value, info.min)))
 
 
 def _float_at_least(value: float, dtype: np.dtype[Any]) -> np.floating[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-__all__ = ["compute_dtype", "dtype_range", "store_row"]
+__all__ = ["as_voxel", "compute_dtype", "dtype_range", "is_wide", "no_extremes", "store_row"]
 
 
 def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -37,6 +37,38 @@ def dtype_range(dtype: np.dtype[Any]) -> tuple[float, float]:
     if dtype.kind == "f":
         return -np.inf, np.inf
     return float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+
+
+def is_wide(dtype: np.dtype[Any]) -> bool:
+    """Return whether the dtype has integers that float64 rounds: those of 64 bits."""
+    return dtype.kind in "iu" and dtype.itemsize == 8
+
+
+def as_voxel(value: float, dtype: np.dtype[Any]) -> Any:
+    """Return a number other than NaN as a voxel: rounded half to even and saturated in integers.
+
+    Examples
+    --------
+    >>> as_voxel(2.5, np.dtype("int8")), as_voxel(2**53 + 1, np.dtype("uint64"))
+    (np.int8(2), np.uint64(9007199254740993))
+    >>> as_voxel(np.inf, np.dtype("int64"))
+    np.int64(9223372036854775807)
+    """
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what the dtype can't hold is infinite
+            return dtype.type(value)
+    info = np.iinfo(dtype)
+    return dtype.type(round(min(max(value, info.min), info.max)))
+
+
+def no_extremes(dtype: np.dtype[Any]) -> np.ndarray[tuple[int], np.dtype[Any]]:
+    """Return minimum and maximum of no voxels (2,): all voxels are below the one, above the other.
+
+    They are of the dtype itself where float64 rounds its values, else float64.
+    """
+    if is_wide(dtype):
+        return np.array([as_voxel(np.inf, dtype), as_voxel(-np.inf, dtype)], dtype)
+    return np.array([np.inf, -np.inf])
 
 
 def store_row(row: Any, lo: Any, hi: Any, out: Any) -> None:

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from hoaconv.engine.contract import Fold, Step
+from hoaconv.kernels.rounding import is_wide
 from hoaconv.ops.deferred import CONSTANT
 from hoaconv.ops.masks import makes_mask
 from hoaconv.ops.objects import FillHoles, RemoveSmall
@@ -16,13 +19,20 @@ LARGE = 8.0
 """A larger factor is probably a length that was taken for a factor."""
 
 
-def advice(ops: Sequence[Step], method: str, *, is_mask: bool) -> Iterator[str]:
-    """Give notes on a chain whose result, which may be a mask, is downsampled by `method`."""
+def advice(
+    ops: Sequence[Step], method: str, dtype: np.dtype[Any], *, is_mask: bool
+) -> Iterator[str]:
+    """Give notes on a chain whose result of `dtype`, maybe a mask, is downsampled by `method`."""
     changing = [op for op in ops if not isinstance(op, Fold)]
     if changing and is_mask and method == "mean":
         yield (
             f"'{changing[-1]}' makes a mask, and `downsample=\"mean\"` averages it: thin parts "
             'vanish from level 1 on; `downsample="mode"` keeps 0 and 1, and so does a label image'
+        )
+    if is_wide(dtype) and method == "mean":
+        yield (
+            f'the voxels are {dtype}, which is mostly used for labels, and `downsample="mean"` '
+            'averages them; `downsample="mode"` keeps labels'
         )
     for i, op in enumerate(changing):
         made = any(makes_mask(before) for before in changing[:i])

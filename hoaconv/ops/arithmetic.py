@@ -1,6 +1,7 @@
 """Arithmetic on each voxel.
 
-All ops compute in float64. Integer results are rounded half to even and saturated.
+All ops compute in float64, or exactly in integers of 64 bits. Integer results are rounded half to
+even and saturated.
 """
 
 from abc import abstractmethod
@@ -16,8 +17,9 @@ from hoaconv.engine.spec import Slab, Spec
 from hoaconv.kernels.histogram import is_exact
 from hoaconv.kernels.lookup import apply_table, tabulate, tabulate_bytes
 from hoaconv.kernels.pointwise import apply_unary, apply_unary_bytes, linear, linear_bytes
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import dtype_range, is_wide
 from hoaconv.kernels.types import Vector
+from hoaconv.kernels.wide import add_whole
 from hoaconv.ops.beside import Beside
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import POSITIVE
@@ -60,6 +62,8 @@ class Invert(Declared, Op):
     array([[[255, 254,   0]]], dtype=uint8)
     """
 
+    takes_wide: ClassVar[bool] = True
+
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Invert ``block[core]`` into `out`."""
         voxels = block[core]
@@ -81,6 +85,8 @@ class Abs(Declared, Op):
     >>> ops.abs(np.array([[[-128, -5, 5]]], "int8")).compute()
     array([[[127,   5,   5]]], dtype=int8)
     """
+
+    takes_wide: ClassVar[bool] = True
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write the magnitudes of ``block[core]`` into `out`."""
@@ -116,8 +122,26 @@ class _Arithmetic(Waiting):
         return linear_bytes(spec.shape[2])
 
 
+class _Shift(_Arithmetic):
+    """An addition of a number, which is exact in integers of 64 bits if the number is whole."""
+
+    sign: ClassVar[int]
+
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True for a whole number."""
+        return self.value == int(self.value)
+
+    def apply(self, block: Slab, core: Core, out: Slab) -> None:
+        """Write ``block[core]`` plus or minus the number into `out`."""
+        if is_wide(block.dtype):
+            add_whole(block[core], out, self.sign * int(self.value))
+        else:
+            linear(block[core], out, lo=-self.sign * self.value, span=1.0, gain=1.0, base=-0.0)
+
+
 @op("add", example="add 100")
-class Add(_Arithmetic):
+class Add(_Shift):
     """Add a number, or another volume; the dtype stays, saturated. NaN and infinities stay.
 
     The result is computed in float64; integer results are rounded half to even. Another volume has
@@ -134,15 +158,13 @@ class Add(_Arithmetic):
     array([[[ 11, 210, 255]]], dtype=uint8)
     """
 
-    value: float = param(OPERAND, "number to add, or path of a stack or zarr", takes=float | str)
+    sign: ClassVar[int] = 1
 
-    def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Write ``block[core] + value`` into `out`."""
-        linear(block[core], out, lo=-self.value, span=1.0, gain=1.0, base=-0.0)
+    value: float = param(OPERAND, "number to add, or path of a stack or zarr", takes=float | str)
 
 
 @op("subtract", example="subtract 100")
-class Subtract(_Arithmetic):
+class Subtract(_Shift):
     """Subtract a number, or another volume; the dtype stays, saturated. NaN and infinities stay.
 
     The result is computed in float64; integer results are rounded half to even. Another volume has
@@ -161,13 +183,11 @@ class Subtract(_Arithmetic):
     0
     """
 
+    sign: ClassVar[int] = -1
+
     value: float = param(
         OPERAND, "number to subtract, or path of a stack or zarr", takes=float | str
     )
-
-    def apply(self, block: Slab, core: Core, out: Slab) -> None:
-        """Write ``block[core] - value`` into `out`."""
-        linear(block[core], out, lo=self.value, span=1.0, gain=1.0, base=-0.0)
 
 
 @op("multiply", example="multiply 0.5")

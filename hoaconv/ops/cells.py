@@ -4,6 +4,7 @@ A cell is a pixel of the result. None of them depends on the order in which rows
 """
 
 from abc import ABC, abstractmethod
+from math import inf
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from hoaconv.kernels.exact import (
     limb_counts,
     round_sums,
 )
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import as_voxel
 from hoaconv.kernels.twofold import add_pairs, pair_deviations
 from hoaconv.kernels.types import Vector
 
@@ -52,8 +53,7 @@ class Extremes(Cells):
 
     def __init__(self, count: int, dtype: np.dtype[Any], method: str) -> None:
         self._pick: Any = np.maximum if method == "max" else np.minimum
-        least, greatest = dtype_range(dtype)
-        self._start = least if method == "max" else greatest
+        self._start = as_voxel(-inf if method == "max" else inf, dtype)
         self._cells = np.full(count, self._start, dtype)
 
     @staticmethod

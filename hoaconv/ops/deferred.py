@@ -68,7 +68,7 @@ def _value(word: str, state: Counts) -> float:
     end = float(ends[METHODS[word](values, counts) if values.size > 1 else 0])
     if is_exact(state.dtype):
         return end
-    least, greatest = map(float, state.extremes)
+    least, greatest = state.edges
     return min(max(end, least), greatest)  # the last bin may go on beyond the last voxel
 
 

@@ -17,7 +17,8 @@ from hoaconv.kernels.pointwise import (
     at_least,
     at_most,
 )
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import dtype_range, is_wide
+from hoaconv.ops.kinds import exact_number, spell_number
 from hoaconv.ops.terms import Term, evaluate, spelled
 
 __all__ = ["BITWISE", "COMMUTATIVE", "COMPARING", "WithNumber", "WithScalar", "WithVolume"]
@@ -41,7 +42,7 @@ def _compare(voxels: Slab, out: Slab, name: str, value: float) -> None:
     The number is rounded to the next value of the dtype on the side that changes no answer.
     """
     bound = (at_most if name in ("greater", "less_equal") else at_least)(value, voxels.dtype)
-    if name in ("equal", "not_equal") and (bound is None or float(bound) != value):
+    if name in ("equal", "not_equal") and (bound is None or bound.item() != value):
         out[...] = name == "not_equal"  # no voxel has this value
     elif bound is None:  # the number lies beyond all values of the dtype
         out[...] = name in ("greater", "less")
@@ -83,6 +84,11 @@ class WithNumber(Op):
     swapped: bool = False
     word = "with-number"
 
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True for comparisons, and bit by bit."""
+        return self.name in COMPARING + BITWISE
+
     def infer(self, spec: Spec) -> Spec:
         """Return the spec of the result.
 
@@ -94,7 +100,7 @@ class WithNumber(Op):
         if self.name in BITWISE and spec.dtype.kind != "f":
             least, greatest = dtype_range(spec.dtype)
             if not (self.number == int(self.number) and least <= self.number <= greatest):
-                raise PlanError(f"{self}: {self.number:g} is no value of {spec.dtype}")
+                raise PlanError(f"{self}: the number is no value of {spec.dtype}")
         return _result(self.name, spec)
 
     def work(self, spec: Spec) -> int:
@@ -115,11 +121,12 @@ class WithNumber(Op):
             apply_unary(voxels, out, self._change)
 
     def _change(self, real: Slab) -> None:
-        one, other = (self.number, real) if self.swapped else (real, self.number)
+        number = float(self.number)
+        one, other = (number, real) if self.swapped else (real, number)
         getattr(np, self.name)(one, other, out=real)
 
     def __str__(self) -> str:
-        return f"{self.name} {self.number:g}{' swapped' if self.swapped else ''}"
+        return f"{self.name} {spell_number(self.number)}{' swapped' if self.swapped else ''}"
 
 
 @dataclass(frozen=True)
@@ -139,6 +146,11 @@ class WithScalar(Op):
     swapped: bool = False
     word = "with-scalar"
 
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True for comparisons."""
+        return self.name in _TURNED
+
     def infer(self, spec: Spec) -> Spec:
         """Return the spec of the result."""
         return _result(self.name, spec)
@@ -155,7 +167,7 @@ class WithScalar(Op):
         PlanError
             If a fold has found none.
         """
-        return WithNumber(self.name, float(evaluate(self.term, found)), self.swapped)
+        return WithNumber(self.name, exact_number(evaluate(self.term, found)), self.swapped)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:  # noqa: ARG002 - the contract
         """Raise RuntimeError: `settle` comes first."""
@@ -174,10 +186,16 @@ class WithVolume(Join):
 
     The result has the first volume's dtype, rounded half to even and saturated. Comparisons return
     uint8, 0 and 1. ``&``, ``|`` and ``^`` combine the bits of integers of one dtype. The voxel size
-    is the first volume's, or the other's if that of the first isn't known.
+    is the first volume's, or the other's if that of the first isn't known. Integers of 64 bits are
+    compared exactly with other integers, and with nothing else.
     """
 
     name: str
+
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True for comparisons, and bit by bit."""
+        return self.name in COMPARING + BITWISE
 
     def infer(self, *specs: Spec) -> Spec:
         """Return the spec of the result. Raises PlanError for volumes that don't go together."""
@@ -191,6 +209,10 @@ class WithVolume(Join):
             raise PlanError(
                 f"{self}: the volumes are {one.dtype} and {other.dtype}; take integers of one dtype"
             )
+        if any(is_wide(spec.dtype) for spec in specs) and {"f"} & {s.dtype.kind for s in specs}:
+            raise PlanError(
+                f"{self}: {one.dtype} and {other.dtype} can't be compared exactly; cast one of them"
+            )
         placed = one if one.geometry.voxel_size else replace(one, geometry=other.geometry)
         return _result(self.name, placed)
 
@@ -203,6 +225,9 @@ class WithVolume(Join):
         function: Any = getattr(np, self.name)
         if self.name in BITWISE:
             function(*planes, out=out)
+            return
+        if any(is_wide(plane.dtype) for plane in planes):
+            function(*planes, out=out.view(np.bool_))
             return
         with np.errstate(all="ignore"):
             apply_binary(planes[0], planes[1], out, function)

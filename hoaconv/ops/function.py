@@ -12,7 +12,7 @@ from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.kinds import (
-    DTYPE,
+    ANY_DTYPE,
     FLAG,
     INTEGER,
     NUMBER,
@@ -61,6 +61,7 @@ class BlockOp(Declared, Op):
     """Base of the ops that functions make; their fields are the function's parameters."""
 
     declared: ClassVar[_Function]
+    takes_wide: ClassVar[bool] = True  # what the function makes of them is its own affair
 
     def __new__(cls, *values: Any, **named: Any) -> Any:
         """Return the op; called with a block before its parameters, what the function returns."""
@@ -134,7 +135,7 @@ def class_of(
         "declared": _Function(
             function,
             depth if callable(depth) else _checked(word, "depth", RADII, depth),
-            None if dtype is None else np.dtype(_checked(word, "dtype", DTYPE, dtype)),
+            None if dtype is None else np.dtype(_checked(word, "dtype", ANY_DTYPE, dtype)),
             _checked(word, "work", WHOLE, work),
         ),
         "word": word,

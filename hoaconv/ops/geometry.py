@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from operator import index
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from hoaconv.engine.contract import Resample
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.rearrange import NUMPY_MODES, copy_transposed, pad, pad_indices
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import as_voxel
 from hoaconv.ops.boundary import boundary
 from hoaconv.ops.declare import op
-from hoaconv.ops.kinds import NUMBER, Kind
+from hoaconv.ops.kinds import VOXEL, Kind
 from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Crop", "Flip", "Pad", "Rotate90", "TransposeXY"]
@@ -117,6 +117,8 @@ WIDTHS = Kind("width or z,y,x", _widths, _spell_widths)
 class _PlaneByPlane(Declared, Resample):
     """An op that makes each plane of the result from the plane at the same z."""
 
+    takes_wide: ClassVar[bool] = True
+
     def reach(self, spec: Spec, z: int) -> range:  # noqa: ARG002 - for any input
         """Return the same plane."""
         return range(z, z + 1)
@@ -145,6 +147,8 @@ class Crop(Declared, Resample):
     >>> ops.crop(np.array([[[1, 2, 3, 4]]], "uint8"), (":", ":", "1:-1")).compute()
     array([[[2, 3]]], dtype=uint8)
     """
+
+    takes_wide: ClassVar[bool] = True
 
     ranges: tuple[Range, Range, Range] = param(
         RANGES,
@@ -295,6 +299,8 @@ class Pad(Declared, Resample):
     array([[[1, 1, 1, 2]]], dtype=uint8)
     """
 
+    takes_wide: ClassVar[bool] = True
+
     width: Widths = param(
         WIDTHS,
         "voxels on both sides, or BEFORE:AFTER, of each axis",
@@ -303,7 +309,7 @@ class Pad(Declared, Resample):
     mode: str = param(
         boundary(*sorted(NUMPY_MODES)), "values of the added voxels", default="constant"
     )
-    cval: float = param(NUMBER, "value, for mode=constant; rounded and saturated", default=0.0)
+    cval: float = param(VOXEL, "value, for mode=constant; rounded and saturated", default=0.0)
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec with the widths added; the origin moves by the width before."""
@@ -330,7 +336,7 @@ class Pad(Declared, Resample):
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:
         """Copy rows, and fill in the voxels around them."""
-        at, value = int(self._index(spec, 0)[z]), _voxel(self.cval, spec.dtype)
+        at, value = int(self._index(spec, 0)[z]), as_voxel(self.cval, spec.dtype)
         if at < 0:
             out[...] = value
             return
@@ -352,11 +358,3 @@ def _ends(n: int, before: int, after: int, mode: str) -> tuple[list[int], list[i
     wanted = np.where(taken < 0, n, taken)
     starts = np.minimum.accumulate(wanted[::-1])[::-1]
     return starts.tolist(), np.maximum.accumulate(taken + 1).tolist()
-
-
-def _voxel(value: float, dtype: np.dtype[Any]) -> Any:
-    """Return a value as a voxel: rounded half to even and saturated in an integer dtype."""
-    with np.errstate(over="ignore"):
-        return dtype.type(
-            np.clip(value if dtype.kind == "f" else np.rint(value), *dtype_range(dtype))
-        )

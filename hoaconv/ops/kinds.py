@@ -7,13 +7,15 @@ from importlib import import_module
 from math import inf, isfinite, isnan, prod
 from typing import Any, Protocol, TypeVar
 
-from hoaconv.engine.dtypes import DTYPE_NAMES
+from hoaconv.engine.dtypes import DTYPE_NAMES, WIDE_NAMES
 from hoaconv.ops.beside import Subject, Unknown
 from hoaconv.units import did_you_mean
 
 __all__ = [
+    "ANY_DTYPE",
     "DTYPE",
     "FINITE",
+    "FINITE_VOXEL",
     "FLAG",
     "INTEGER",
     "NUMBER",
@@ -23,12 +25,14 @@ __all__ = [
     "RADII",
     "SIGMAS",
     "SIZES",
+    "VOXEL",
     "WHOLE",
     "WORD",
     "Kind",
     "Triple",
     "bounded",
     "choice",
+    "exact_number",
     "number_or",
     "or_word",
     "per_axis",
@@ -79,7 +83,22 @@ def spell_number(value: float) -> str:
     >>> spell_number(20000.0), spell_number(0.5)
     ('20000', '0.5')
     """
-    return repr(float(value)).removesuffix(".0")
+    return repr(exact_number(value)).removesuffix(".0")
+
+
+def exact_number(value: Any) -> float:
+    """Return a number as a float, or as an int if it is a whole number that a float would round.
+
+    Examples
+    --------
+    >>> exact_number("20000"), exact_number(2**53 + 1)
+    (20000.0, 9007199254740993)
+    """
+    number = float(value)
+    if abs(number) >= 1 << 53 and re.fullmatch(r"[+-]?[\d_]{1,400}", str(value).strip()):
+        whole = int(value)
+        return number if whole == number else whole
+    return number
 
 
 def _number(value: Any) -> float:
@@ -99,6 +118,16 @@ def _finite(value: Any) -> float:
     if not isfinite(number):
         raise ValueError("a finite number")
     return number
+
+
+def _voxel(value: Any) -> float:
+    _number(value)
+    return exact_number(value)
+
+
+def _finite_voxel(value: Any) -> float:
+    _finite(value)
+    return exact_number(value)
 
 
 def _integer(value: Any) -> int:
@@ -138,15 +167,15 @@ def _percentages(value: Any) -> tuple[float, ...]:
     return numbers
 
 
-def _dtype(value: Any) -> str:
-    known = f"one of {', '.join(DTYPE_NAMES)}"
-    if value in DTYPE_NAMES:  # any other spelling takes numpy, which a command's help does without
+def _dtype(value: Any, names: tuple[str, ...] = DTYPE_NAMES) -> str:
+    known = f"one of {', '.join(names)}"
+    if value in names:  # any other spelling takes numpy, which a command's help does without
         return str(value)
     try:
         name = import_module("numpy").dtype("none" if value is None else value).name
     except TypeError:
         raise ValueError(known) from None
-    if name not in DTYPE_NAMES:
+    if name not in names:
         raise ValueError(known)
     return str(name)
 
@@ -210,11 +239,11 @@ def number_or(*words: str, percentile: bool = False, number: Kind | None = None)
         if match and float(match[1]) <= 100:
             return f"p{spell_number(float(match[1]))}"
         try:
-            plain = float(value)
+            float(value)
         except (TypeError, ValueError):
             hint = did_you_mean(str(value), words).removeprefix("; ")
             raise ValueError(f"a {name}{hint and f' ({hint})'}") from None
-        accepted: float = (number or NUMBER).accept(plain)
+        accepted: float = (number or NUMBER).accept(value)
         return accepted
 
     return Kind(
@@ -271,6 +300,10 @@ NUMBER = Kind("number", _number, spell_number)
 """Any number but NaN, infinities included."""
 
 FINITE = Kind("finite number", _finite, spell_number)
+VOXEL = replace(NUMBER, accept=_voxel)
+"""Any number but NaN; a whole one stays exact, as `exact_number` returns it."""
+
+FINITE_VOXEL = replace(FINITE, accept=_finite_voxel)
 POSITIVE = bounded(NUMBER, above=0)
 """Finite numbers above 0."""
 
@@ -292,3 +325,6 @@ RADII = per_axis(WHOLE)
 """Voxels on each side of a voxel."""
 
 DTYPE = Kind("dtype", _dtype, str)
+"""Dtypes whose every value float64 holds."""
+
+ANY_DTYPE = Kind("dtype", lambda value: _dtype(value, DTYPE_NAMES + WIDE_NAMES), str)

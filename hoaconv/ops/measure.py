@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, isfinite
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from hoaconv.kernels.histogram import (
     count_truncated,
     is_exact,
 )
+from hoaconv.kernels.rounding import no_extremes
 from hoaconv.kernels.types import Vector
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import PERCENTAGES, WHOLE, spell_number
@@ -35,13 +36,13 @@ SHOWN = (0.1, 1.0, 50.0, 99.0, 99.9)
 class Counts:
     """Numbers of voxels by value: the state of `Counting`.
 
-    `extremes` are the least and the greatest voxel, NaN left out; only dtypes with wide bins need
-    them.
+    `extremes` are the least and the greatest voxel, NaN left out, as `no_extremes` begins; only
+    dtypes with wide bins need them.
     """
 
     dtype: np.dtype[Any]
     bins: BinCounts
-    extremes: np.ndarray[tuple[int], np.dtype[np.float64]]
+    extremes: Vector
 
     @property
     def histogram(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -72,6 +73,12 @@ class Counts:
         return values[some].astype(np.float64), counts[some], ends[some].astype(np.float64)
 
     @property
+    def edges(self) -> tuple[float, float]:
+        """Least and greatest voxel; ints for integers of 64 bits."""
+        least, greatest = self.extremes.tolist()
+        return least, greatest
+
+    @property
     def nan(self) -> int:
         """Number of voxels that are NaN."""
         return 0 if is_exact(self.dtype) else int(self.bins.total[NAN_BIN])
@@ -80,9 +87,11 @@ class Counts:
 class Counting(Fold):
     """A fold that counts voxels by value; subclasses compute results from the counts."""
 
+    takes_wide: ClassVar[bool] = True
+
     def init(self, spec: Spec) -> Counts:
         """Return counts of no voxels."""
-        return Counts(spec.dtype, BinCounts(spec.dtype), np.array([np.inf, -np.inf]))
+        return Counts(spec.dtype, BinCounts(spec.dtype), no_extremes(spec.dtype))
 
     def step(self, state: Counts, block: Plane, z: int = 0, y: int = 0) -> None:  # noqa: ARG002
         """Count the voxels of some rows of a plane."""
@@ -94,7 +103,8 @@ class Counting(Fold):
     def merge(self, one: Counts, other: Counts) -> Counts:
         """Return the sum of two counts as a state of its own."""
         lo, hi = (pick(one.extremes[i], other.extremes[i]) for i, pick in enumerate((min, max)))
-        return Counts(one.dtype, one.bins + other.bins, np.array([lo, hi]))
+        extremes = np.array([lo, hi], one.extremes.dtype)
+        return Counts(one.dtype, one.bins + other.bins, extremes)
 
     def ends(self, name: str, spec: Spec) -> tuple[float, float]:
         """Return the bounds of a result."""
@@ -253,7 +263,7 @@ def percentile(state: Counts, q: float) -> float:
 
 def _within(value: float, rank: int, number: int, state: Counts) -> float:
     """Return the end of a bin, or the exact voxel for the first and last rank."""
-    lo, hi = map(float, state.extremes)
+    lo, hi = state.edges
     if rank in {0, number - 1}:
         return lo if rank == 0 else hi
     return min(max(value, lo), hi)
@@ -261,6 +271,8 @@ def _within(value: float, rank: int, number: int, state: Counts) -> float:
 
 def plain(value: float) -> float | int | str:
     """Return a number as JSON takes it, whole numbers without a point; float() reads it back."""
+    if isinstance(value, int):
+        return value
     if not isfinite(value):
         return "Infinity" if value > 0 else "-Infinity"
     return int(value) if value.is_integer() else value

@@ -21,7 +21,7 @@ from hoaconv.kernels.extrema import (
 from hoaconv.kernels.pointwise import subtract_saturated
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import abstract_op, op
-from hoaconv.ops.kinds import NUMBER, RADII, Triple, choice
+from hoaconv.ops.kinds import RADII, VOXEL, Triple, choice
 from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Blackhat", "Close", "Dilate", "Erode", "Gradient", "Open", "Tophat"]
@@ -31,6 +31,7 @@ __all__ = ["Blackhat", "Close", "Dilate", "Erode", "Gradient", "Open", "Tophat"]
 class _Morphology(Declared, Op):
     """An op on the voxels under a footprint."""
 
+    takes_wide: ClassVar[bool] = True
     passes: ClassVar[int] = 1
     """Footprints that the result reaches over, one after the other."""
 
@@ -41,7 +42,7 @@ class _Morphology(Declared, Op):
     mode: str = param(
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
     )
-    cval: float = param(NUMBER, "value beyond the ends, for mode=constant", default=0.0)
+    cval: float = param(VOXEL, "value beyond the ends, for mode=constant", default=0.0)
 
     @property
     def _size(self) -> tuple[int, int, int]:

@@ -52,6 +52,7 @@ class _SmallObjects(Declared, Scan):
     too large, so a plane waits for at most `volume` others.
     """
 
+    takes_wide: ClassVar[bool] = True
     holes: ClassVar[bool]
 
     volume: int

@@ -15,9 +15,10 @@ from hoaconv.engine.contract import Join, Zip
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.pointwise import apply_binary, apply_unary_bytes
+from hoaconv.kernels.rounding import as_voxel
 from hoaconv.ops.beside import Beside, Subject, is_array
 from hoaconv.ops.declare import op
-from hoaconv.ops.kinds import FINITE, Kind, spell_number
+from hoaconv.ops.kinds import FINITE_VOXEL, Kind, spell_number
 from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["DIVISOR", "OPERAND", "VOLUME", "Mask", "VolumeArithmetic", "Where"]
@@ -40,7 +41,8 @@ def _operand(value: Any) -> float | str | Beside:
     if isinstance(value, Beside | Subject) or is_array(value):
         return _volume(value)
     try:
-        return float(FINITE.accept(value))
+        taken: float = FINITE_VOXEL.accept(value)
+        return taken
     except ValueError:
         if isinstance(value, str | PathLike) and not _looks_like_a_number(value):
             return _volume(value)
@@ -148,19 +150,13 @@ class VolumeArithmetic(_WithVolumes):
         return f"{self.operation} {self.other}"
 
 
-def saturated(value: float, dtype: np.dtype[Any]) -> float:
-    """Return a finite number as a voxel of `dtype`: rounded half to even and saturated."""
-    if dtype.kind == "f":
-        return value
-    info = np.iinfo(dtype)
-    return min(max(round(value), info.min), info.max)
-
-
 class _Choice(Declared, _WithVolumes):
     """An op that keeps a voxel where that of the second volume isn't 0, and replaces it elsewhere.
 
     NaN isn't 0.
     """
+
+    takes_wide: ClassVar[bool] = True
 
     def work(self, *specs: Spec) -> int:
         """Return the bytes of a mask of one row."""
@@ -198,7 +194,9 @@ class Mask(_Choice):
     """
 
     other: str = param(VOLUME, "stack or zarr: the mask")
-    outside: float = param(FINITE, "value where the mask is 0; rounded and saturated", default=0.0)
+    outside: float = param(
+        FINITE_VOXEL, "value where the mask is 0; rounded and saturated", default=0.0
+    )
 
     @property
     def others(self) -> tuple[Any, ...]:
@@ -206,7 +204,7 @@ class Mask(_Choice):
         return (self.other,)
 
     def _outside(self, planes: tuple[Plane, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-        return np.broadcast_to(saturated(self.outside, dtype), (len(planes[0]), 1))
+        return np.broadcast_to(as_voxel(self.outside, dtype), (len(planes[0]), 1))
 
 
 @op("where", example="where tissue.zarr raw.zarr")

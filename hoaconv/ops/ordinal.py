@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from hoaconv.kernels.rank_histogram import histogram_rank_filter, histogram_rank
 from hoaconv.kernels.rank_network import network_rank_filter, network_rank_filter_bytes
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import op
-from hoaconv.ops.kinds import FINITE, PERCENTAGE, Triple, window
+from hoaconv.ops.kinds import FINITE_VOXEL, PERCENTAGE, Triple, window
 from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Median", "Percentile"]
@@ -28,6 +28,8 @@ _WINDOW = window(1 << 24)
 
 class _Ranked(Declared, Op):
     """An op that takes the voxel of one rank in each window. NaN ranks above all numbers."""
+
+    takes_wide: ClassVar[bool] = True
 
     size: Triple[int]
     mode: str
@@ -82,7 +84,7 @@ class Median(_Ranked):
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
     )
     cval: float = param(
-        FINITE, "value beyond the ends, for mode=constant; rounded and saturated", default=0.0
+        FINITE_VOXEL, "value beyond the ends, for mode=constant; rounded and saturated", default=0.0
     )
 
     @property
@@ -111,7 +113,7 @@ class Percentile(_Ranked):
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
     )
     cval: float = param(
-        FINITE, "value beyond the ends, for mode=constant; rounded and saturated", default=0.0
+        FINITE_VOXEL, "value beyond the ends, for mode=constant; rounded and saturated", default=0.0
     )
 
     @property

@@ -22,6 +22,7 @@ class MapOverlap(Op):
     depth: tuple[int, int, int]
     dtype: np.dtype[Any] | None
     word = "map_overlap"
+    takes_wide = True  # what the function makes of them is its own affair
 
     @classmethod
     def of(cls, function: Callable[[Slab], Slab], depth: Any, dtype: Any) -> "MapOverlap":

@@ -13,6 +13,7 @@ from hoaconv.ops.catalogue import (
     usage,
 )
 from hoaconv.ops.families import families
+from hoaconv.ops.spelling import parse_op
 
 __all__ = ["page"]
 
@@ -41,6 +42,19 @@ row `a b c d`:
 | mirror | `c b a`: mirrored at the centre of the last voxel |
 | nearest | `d d d d`: the last voxel |
 | constant | `cval` |
+"""
+
+WIDE = """\
+## Integers of 64 bits
+
+Labels are often `uint64` or `int64`, which float64 rounds beyond 2**53. These ops take such volumes
+and keep them exact: {}.
+
+`add` and `subtract` take them with whole numbers only, `projection` with `max` and `min` only, and
+`resize` takes them with `order=0`. A whole number is taken as it is written, however large:
+`between 720575940621039145 720575940621039145`. All other ops refuse such volumes before the run:
+write `cast float64` before them. Percentiles, histograms and computed thresholds come from bins, as
+for other dtypes of more than 16 bits.
 """
 
 OWN = """\
@@ -84,18 +98,25 @@ allocates more, declare it by `work`, in bytes per voxel.
 
 A class below `@op` has full control. It defines its `halo` (the voxels on each side), the shape and
 dtype of its result (`infer`), the bytes that it allocates (`work`), and how it computes a band
-(`apply`). [examples/your_own_op.py](../examples/your_own_op.py) shows a function and a class.
+(`apply`). It gets integers of 64 bits only if it sets `takes_wide = True`; a function gets them as
+they are. [examples/your_own_op.py](../examples/your_own_op.py) shows a function and a class.
 """
 
 
 def page() -> str:
     """Return the whole page as Markdown."""
-    return "\n".join([HEAD, *_contents(), *_families(), OWN])
+    return "\n".join([HEAD, *_contents(), WIDE.format(_taking_wide()), *_families(), OWN])
 
 
 def _words(family: ModuleType) -> list[str]:
     name = family.__name__
     return [word for word in catalogue() if lookup(word).__module__ == name]
+
+
+def _taking_wide() -> str:
+    """The ops that take integers of 64 bits, written as their examples are."""
+    taking = (w for w in catalogue() if getattr(parse_op(example(w)), "takes_wide", False))
+    return ", ".join(f"`{word}`" for word in taking)
 
 
 def _contents() -> Iterator[str]:

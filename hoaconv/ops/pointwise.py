@@ -19,20 +19,29 @@ from hoaconv.kernels.pointwise import (
     within,
     within_bytes,
 )
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import dtype_range, is_wide
+from hoaconv.kernels.wide import convert, convert_bytes
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.declare import op
 from hoaconv.ops.deferred import CONSTANT, Deferred
-from hoaconv.ops.kinds import DTYPE, FINITE, POSITIVE, number_or
+from hoaconv.ops.kinds import (
+    ANY_DTYPE,
+    DTYPE,
+    FINITE,
+    POSITIVE,
+    VOXEL,
+    exact_number,
+    number_or,
+)
 from hoaconv.ops.parameters import Declared, param
 from hoaconv.ops.statistics import Stats
 from hoaconv.ops.thresholds import METHODS
 
 __all__ = ["BOUND", "THRESHOLD", "Between", "Cast", "Clip", "Normalize", "Rescale", "Threshold"]
 
-BOUND = number_or(percentile=True)
+BOUND = number_or(percentile=True, number=VOXEL)
 END = number_or(percentile=True, number=FINITE)
-THRESHOLD = number_or(*METHODS, percentile=True)
+THRESHOLD = number_or(*METHODS, percentile=True, number=VOXEL)
 
 
 @op("threshold", example="threshold otsu")
@@ -57,6 +66,7 @@ class Threshold(Deferred):
     dtype('uint8')
     """
 
+    takes_wide: ClassVar[bool] = True
     deferred: ClassVar[tuple[str, ...]] = ("value",)
 
     value: float | str = param(
@@ -69,7 +79,7 @@ class Threshold(Deferred):
 
     def write(self, voxels: Slab, out: Slab) -> None:
         """Compare exactly, for any dtype; NaN gives 0."""
-        above(voxels, out, float(self.value))
+        above(voxels, out, exact_number(self.value))
 
 
 @op("between", example="between 1000 60000")
@@ -84,6 +94,7 @@ class Between(Deferred):
     array([[[0, 1, 1]]], dtype=uint8)
     """
 
+    takes_wide: ClassVar[bool] = True
     deferred: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
     lo: float | str = param(BOUND, "least value that is 1, or a percentile")
@@ -103,7 +114,7 @@ class Between(Deferred):
 
     def write(self, voxels: Slab, out: Slab) -> None:
         """Compare exactly, for any dtype; NaN gives 0."""
-        within(voxels, out, float(self.lo), float(self.hi))
+        within(voxels, out, exact_number(self.lo), exact_number(self.hi))
 
 
 @op("cast", example="cast float32")
@@ -116,7 +127,9 @@ class Cast(Declared, Op):
     array([[[  0,   2, 255]]], dtype=uint8)
     """
 
-    dtype: str = param(DTYPE, "dtype of the result")
+    takes_wide: ClassVar[bool] = True
+
+    dtype: str = param(ANY_DTYPE, "dtype of the result")
 
     def infer(self, spec: Spec) -> Spec:
         """Return the same shape in the new dtype."""
@@ -128,11 +141,18 @@ class Cast(Declared, Op):
 
     def work(self, spec: Spec) -> int:
         """Return the bytes of one row."""
-        return linear_bytes(spec.shape[2])
+        wide = self._is_wide(spec.dtype)
+        return convert_bytes(spec.shape[2]) if wide else linear_bytes(spec.shape[2])
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Convert ``block[core]`` into `out`."""
-        linear(block[core], out, lo=0.0, span=1.0, gain=1.0, base=0.0)
+        if self._is_wide(block.dtype):
+            convert(block[core], out)
+        else:
+            linear(block[core], out, lo=0.0, span=1.0, gain=1.0, base=0.0)
+
+    def _is_wide(self, taken: np.dtype[Any]) -> bool:
+        return is_wide(taken) or is_wide(np.dtype(self.dtype))
 
 
 @op("clip", example="clip 1000 60000")
@@ -153,6 +173,7 @@ class Clip(Deferred):
     array([[[2, 5, 6]]], dtype=uint8)
     """
 
+    takes_wide: ClassVar[bool] = True
     deferred: ClassVar[tuple[str, ...]] = ("lo", "hi")
 
     lo: float | str = param(BOUND, "least value of the result, or a percentile as in p0.5")
@@ -166,7 +187,7 @@ class Clip(Deferred):
         """Return the spec of the input. Raises PlanError if its dtype has no value in lo..hi."""
         if self.waits:
             return spec
-        lo, hi = float(self.lo), float(self.hi)
+        lo, hi = exact_number(self.lo), exact_number(self.hi)
         least, greatest = at_least(lo, spec.dtype), at_most(hi, spec.dtype)
         if least is None or greatest is None or least > greatest:  # type: ignore[operator]
             raise PlanError(f"clip: {spec.dtype} has no value in {_window(lo, hi)}")
@@ -174,7 +195,7 @@ class Clip(Deferred):
 
     def write(self, voxels: Slab, out: Slab) -> None:
         """Clip `voxels` into `out`; NaN stays NaN."""
-        clip(voxels, out, float(self.lo), float(self.hi))
+        clip(voxels, out, exact_number(self.lo), exact_number(self.hi))
 
 
 @op("rescale", example="rescale p0.5 p99.5 uint8")
@@ -317,7 +338,7 @@ def _check_order(word: str, lo: float | str, hi: float | str, *, apart: bool = F
         isinstance(lo, float) and isinstance(hi, float)
     ):
         return
-    low, high = (float(str(end).removeprefix("p")) for end in (lo, hi))
+    low, high = (exact_number(str(end).removeprefix("p")) for end in (lo, hi))
     if low > high or (apart and low == high):
         order = "be below" if apart else "not be above"
         raise SpellingError(f"{word}: lo should {order} hi, but {_window(lo, hi)}")

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
 
 from hoaconv.engine.contract import Fold
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import as_voxel
 from hoaconv.kernels.welford import welford_update
 from hoaconv.ops.arithmetic import real_dtype
 from hoaconv.ops.declare import op
@@ -60,13 +61,17 @@ class Projection(Declared, Fold):
 
     method: str = param(METHOD, "how the voxels along z are combined")
 
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True for max and min."""
+        return self.method in ("max", "min")
+
     def init(self, spec: Spec) -> Projected:
         """Return pixels of no slices."""
         shape, dtype = spec.plane_shape, spec.dtype
         numbers = np.zeros(shape[0], np.int64)
         if self.method in ("max", "min"):
-            least, greatest = dtype_range(dtype)
-            first = least if self.method == "max" else greatest
+            first = as_voxel(-inf if self.method == "max" else inf, dtype)
             return Projected(dtype, np.full(shape, first, dtype), np.empty((0, 0)), numbers)
         wide = np.int64 if dtype.kind in "iu" and self.method != "std" else np.float64
         spreads = np.zeros(shape if self.method == "std" else (0, 0))

@@ -7,7 +7,7 @@ from hoaconv.engine.spec import Slab, Spec
 from hoaconv.kernels.extrema import box_extremum, box_extremum_bytes
 from hoaconv.ops.boundary import BOUNDARY
 from hoaconv.ops.declare import abstract_op, op
-from hoaconv.ops.kinds import NUMBER, SIZES, Triple
+from hoaconv.ops.kinds import SIZES, VOXEL, Triple
 from hoaconv.ops.parameters import Declared, param
 
 __all__ = ["Max", "Min"]
@@ -17,6 +17,7 @@ __all__ = ["Max", "Min"]
 class _Extreme(Declared, Op):
     """An op that takes the least or the greatest voxel of a box."""
 
+    takes_wide: ClassVar[bool] = True
     greatest: ClassVar[bool]
 
     size: Triple[int] = param(
@@ -25,7 +26,7 @@ class _Extreme(Declared, Op):
     mode: str = param(
         BOUNDARY, "values beyond the volume's ends, as in scipy.ndimage", default="reflect"
     )
-    cval: float = param(NUMBER, "value beyond the ends, for mode=constant", default=0.0)
+    cval: float = param(VOXEL, "value beyond the ends, for mode=constant", default=0.0)
 
     @property
     def halo(self) -> tuple[int, int, int]:

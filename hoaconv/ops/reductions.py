@@ -11,6 +11,7 @@ import numpy as np
 from hoaconv.engine.contract import Fold
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
+from hoaconv.kernels.rounding import is_wide
 from hoaconv.ops.cells import Cells, Exact, Extremes, Twofold, Whole
 
 __all__ = ["METHODS", "Reduced", "Reduction"]
@@ -54,6 +55,7 @@ class Reduction(Fold):
         One or two of z, y and x, in this order, such as ``"zx"``.
     """
 
+    takes_wide: ClassVar[bool] = True
     word: ClassVar[str] = "reduction"
     shared: ClassVar[bool] = True
     draws: ClassVar[bool] = True
@@ -158,13 +160,17 @@ class Reduction(Fold):
         bits = 8 * spec.dtype.itemsize * (2 if self.method == "std" else 1)
         return spec.dtype.kind in "iu" and number << bits < 1 << 63
 
+    def _pairs(self, spec: Spec) -> bool:
+        """Return whether sums are pairs of float64, which integers of 64 bits wouldn't fit."""
+        return self.axes == "z" and not is_wide(spec.dtype)
+
     def _cells(self, spec: Spec) -> Cells:
         count = self._count(spec)
         if self.method in ("min", "max"):
             return Extremes(count, spec.dtype, self.method)
         if self._fits(spec):
             return Whole(count, self.method)
-        if self.axes == "z":
+        if self._pairs(spec):
             return Twofold(count, self.method)
         return Exact(count, spec.dtype, self.method)
 
@@ -173,6 +179,6 @@ class Reduction(Fold):
             return Extremes.nbytes(count, spec.dtype)
         if self._fits(spec):
             return Whole.nbytes(count, self.method)
-        if self.axes == "z":
+        if self._pairs(spec):
             return Twofold.nbytes(count, self.method)
         return Exact.nbytes(count, spec.dtype, self.method)

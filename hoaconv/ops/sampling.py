@@ -1,7 +1,7 @@
 """Ops that change the size of voxels: bin and resize."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Bin(Declared, Resample):
     >>> ops.bin(np.array([[[1, 3, 5, 8]]], "uint8"), (1, 1, 2)).compute()
     array([[[2, 6]]], dtype=uint8)
     """
+
+    takes_wide: ClassVar[bool] = True
 
     factor: Triple[int] = param(_CELL, "voxels of a cell along each axis")
     method: str = param(
@@ -103,6 +105,11 @@ class Resize(Declared, Resample):
         z, y, x = (max(1, round(n * f)) for n, f in zip(spec.shape, self.factor, strict=True))
         fewer = [n / count for n, count in zip(spec.shape, (z, y, x), strict=True)]
         return replace(spec, shape=(z, y, x), geometry=spec.geometry.coarser(fewer))
+
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """True if it takes the nearest voxel."""
+        return self.order == 0
 
     def _neighbours(self, spec: Spec, axis: int, wanted: slice | None = None) -> Neighbours:
         count = self.infer(spec).shape[axis]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf, ldexp, prod, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.kernels.exact_sums import MAX_VOXELS, accumulate, empty_sums, take_totals
 from hoaconv.kernels.histogram import bin_values, is_exact
-from hoaconv.kernels.rounding import dtype_range
+from hoaconv.kernels.rounding import dtype_range, is_wide, no_extremes
 from hoaconv.kernels.types import Vector
 from hoaconv.ops.declare import op
 from hoaconv.ops.measure import Counting, Counts, plain
@@ -31,12 +31,20 @@ class Tally:
     """
 
     dtype: np.dtype[Any]
-    counts: Vector = field(default_factory=lambda: np.zeros(4, np.int64))
-    edge: Vector = field(default_factory=lambda: np.array([np.inf, -np.inf]))
-    sums: Plane = field(default_factory=empty_sums)
-    waiting: int = 0
+    counts: Vector
+    edge: Vector
     total: Fraction = Fraction(0)
     squares: Fraction = Fraction(0)
+    waiting: int = 0
+    sums: Plane = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sums = empty_sums(self.dtype)
+
+    @classmethod
+    def empty(cls, dtype: np.dtype[Any]) -> "Tally":
+        """Return the tally of no voxels."""
+        return cls(dtype, np.zeros(4, np.int64), no_extremes(dtype))
 
     @property
     def finite(self) -> int:
@@ -67,7 +75,7 @@ class Tally:
         return Tally(
             self.dtype,
             self.counts + other.counts,
-            np.array([lo, hi]),
+            np.array([lo, hi], self.edge.dtype),
             total=self.total + other.total,
             squares=self.squares + other.squares,
         )
@@ -89,6 +97,10 @@ class Tally:
             total=Fraction(sum(v * n for v, n in pairs)),
             squares=Fraction(sum(v * v * n for v, n in pairs)),
         )
+
+
+_ADDER_BYTES = empty_sums(np.dtype(np.float64)).nbytes
+"""Bytes of the sums of a tally, at most."""
 
 
 def _saturated(dtype: np.dtype[Any]) -> tuple[float, float]:
@@ -115,7 +127,7 @@ class Stats(Declared, Counting):
 
     def init(self, spec: Spec) -> Counts | Tally:  # type: ignore[override]
         """Return the statistics of no voxels."""
-        return super().init(spec) if is_exact(spec.dtype) else Tally(spec.dtype)
+        return super().init(spec) if is_exact(spec.dtype) else Tally.empty(spec.dtype)
 
     def step(self, state: Any, block: Plane, z: int = 0, y: int = 0) -> None:
         """Add the voxels of some rows of a plane."""
@@ -133,7 +145,7 @@ class Stats(Declared, Counting):
         tally = state if isinstance(state, Tally) else Tally.of(state)
         tally.settle()
         number, nan, zeros, saturated = (int(count) for count in tally.counts)
-        least, greatest = map(float, tally.edge)
+        least, greatest = tally.edge.tolist()
         mean = tally.total / tally.finite if tally.finite else None
         return {
             "n": number,
@@ -149,7 +161,7 @@ class Stats(Declared, Counting):
 
     def state_bytes(self, spec: Spec) -> int:
         """Return the bytes of the counts, or of the sums."""
-        return super().state_bytes(spec) if is_exact(spec.dtype) else empty_sums().nbytes + 4096
+        return super().state_bytes(spec) if is_exact(spec.dtype) else _ADDER_BYTES + 4096
 
 
 def _rounded(exact: Fraction) -> float:
@@ -186,6 +198,8 @@ class Volume(Declared, Fold):
     >>> ops.volume(np.array([[[0, 1, 1]]], "uint8")).compute().voxels
     2
     """
+
+    takes_wide: ClassVar[bool] = True
 
     def init(self, spec: Spec) -> Marked:
         """Return a count of no voxels."""
@@ -232,6 +246,8 @@ class Profile(Declared, Fold):
     array([1.5, 4. ])
     """
 
+    takes_wide: ClassVar[bool] = True
+
     def init(self, spec: Spec) -> Sums:
         """Return sums of no voxels."""
         return [(0, Fraction(0))] * spec.planes
@@ -250,7 +266,7 @@ class Profile(Declared, Fold):
 
     def state_bytes(self, spec: Spec) -> int:
         """Return the bytes of the slices' sums, long numbers for floats, and of the adder."""
-        return spec.planes * 1024 + empty_sums().nbytes
+        return spec.planes * 1024 + _ADDER_BYTES
 
 
 def _added(one: Sum, other: Sum) -> Sum:
@@ -258,9 +274,9 @@ def _added(one: Sum, other: Sum) -> Sum:
 
 
 def _summed(block: Plane) -> Sum:
-    if block.dtype.kind in "iu":
+    if block.dtype.kind in "iu" and not is_wide(block.dtype):
         return block.size, Fraction(int(block.sum(dtype=np.int64)))
-    tally = Tally(block.dtype)
+    tally = Tally.empty(block.dtype)
     tally.add(block)
     tally.settle()
     return tally.finite, tally.total

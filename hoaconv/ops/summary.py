@@ -29,6 +29,7 @@ class Summary(Fold):
     All but the histogram are numbers with a name: ``mean``, ``zeros share``, ``p50``, ``otsu``.
     """
 
+    takes_wide: ClassVar[bool] = True
     word: ClassVar[str] = "summary"
 
     bins: int

@@ -136,4 +136,9 @@ def window_of(dtype: np.dtype[Any], histogram: Mapping[str, Any]) -> dict[str, f
     low, high = ends if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     start, end = ends if seen[0] == seen[1] else seen
     values = {"min": low, "max": high, "start": start, "end": end}
-    return {name: float(value) for name, value in values.items() if value is not None}
+    return {name: _exact(value) for name, value in values.items() if value is not None}
+
+
+def _exact(value: float) -> float:
+    """Return the number as a float, or as it is if a float would round it: 2**64 - 1."""
+    return float(value) if float(value) == value else value

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.spec import DTYPES
+from hoaconv.engine.spec import KNOWN
 from hoaconv.errors import StoreError
 from hoaconv.io.packed import HEADER, PackedFile, PackedMemory, packing_bytes
 
@@ -26,7 +26,7 @@ def same_bits(one, other):
 
 @given(
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
-    dtype=st.sampled_from(DTYPES),
+    dtype=st.sampled_from(KNOWN),
     first=st.integers(0, 39),
     random=st.booleans(),
 )
@@ -131,7 +131,7 @@ def test_packing_holds_what_it_says(tmp_path, columns):
 
 
 @given(
-    dtype=st.sampled_from(DTYPES),
+    dtype=st.sampled_from(KNOWN),
     random=st.lists(st.booleans(), min_size=1, max_size=12),
     nbytes=st.integers(1, 60_000),
 )

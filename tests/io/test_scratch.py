@@ -20,7 +20,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
-from hoaconv.engine.spec import DTYPES, Spec
+from hoaconv.engine.spec import KNOWN, Spec
 from hoaconv.errors import PlanError, SourceError, StoreError
 from hoaconv.io import scratch
 from hoaconv.io.folder import SCRATCH
@@ -39,7 +39,7 @@ def noise(shape, dtype="uint16"):
 @settings(max_examples=40, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 9), st.integers(1, 40), st.integers(1, 30)),
-    dtype=st.sampled_from(DTYPES),
+    dtype=st.sampled_from(KNOWN),
     rows=st.integers(1, 41),
     piece=st.integers(1, 4000),
     workers=st.integers(1, 3),
@@ -128,7 +128,7 @@ def test_what_is_held_is_declared(tmp_path, edge) -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 9), st.integers(1, 40), st.integers(1, 30)),
-    dtype=st.sampled_from(DTYPES),
+    dtype=st.sampled_from(KNOWN),
     rows=st.integers(1, 40),
     columns=st.integers(1, 30),
     workers=st.integers(1, 3),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from hoaconv.engine.spec import DTYPES
+from hoaconv.engine.spec import KNOWN, WIDE
 from hoaconv.errors import SourceError
 from hoaconv.io.stack import open_stack
 from hoaconv.io.tiff import read_header
@@ -24,23 +24,30 @@ def read(file):
     return out, stored, notes, [size for size in sizes if size]
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+OPTIONS = [
+    {},
+    {"rowsperstrip": 7},
+    {"tile": (16, 32)},
+    {"compression": "lzw"},
+    {"compression": "deflate", "tile": (16, 16)},
+    {"compression": "zstd", "rowsperstrip": 5},
+    {"compression": "packbits"},
+    {"byteorder": ">"},
+    {"byteorder": ">", "compression": "zstd"},
+    {"byteorder": ">", "rowsperstrip": 7, "bigtiff": True},
+    {"bigtiff": True},
+    {"planarconfig": "separate"},
+    {"predictor": True, "compression": "deflate"},
+]
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("dtype", "options"),
     [
-        {},
-        {"rowsperstrip": 7},
-        {"tile": (16, 32)},
-        {"compression": "lzw"},
-        {"compression": "deflate", "tile": (16, 16)},
-        {"compression": "zstd", "rowsperstrip": 5},
-        {"compression": "packbits"},
-        {"byteorder": ">"},
-        {"byteorder": ">", "compression": "zstd"},
-        {"byteorder": ">", "rowsperstrip": 7, "bigtiff": True},
-        {"bigtiff": True},
-        {"planarconfig": "separate"},
-        {"predictor": True, "compression": "deflate"},
+        (dtype, options)
+        for dtype in KNOWN
+        for options in OPTIONS
+        if not (dtype in WIDE and "predictor" in options)  # tifffile writes no such file
     ],
     ids=str,
 )
@@ -67,8 +74,6 @@ def test_jpeg_in_tiff_reads_as_others_read_it(tmp_path):
     ("plane", "found"),
     [
         (np.zeros((8, 8), np.float16), "float16"),
-        (np.zeros((8, 8), np.int64), "int64"),
-        (np.zeros((8, 8), np.uint64), "uint64"),
         (np.zeros((8, 8), np.complex64), "complex64"),
     ],
 )

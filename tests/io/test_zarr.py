@@ -24,6 +24,7 @@ COMPRESSORS = [
     "blosc-lz4hc:3:bitshuffle",
 ]
 DTYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
+DTYPES += ["uint64", "int64"]
 
 
 def written(path, volume, chunks, shards, compressor, zarr_format, workers=2):

@@ -23,7 +23,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
-from hoaconv.engine.spec import DTYPES
+from hoaconv.engine.spec import KNOWN
 from hoaconv.errors import SourceError
 from hoaconv.io import zarr_array
 from hoaconv.io.source import open_volume
@@ -124,7 +124,7 @@ def test_planes_are_what_was_written(tmp_path, volume, layout, workers):
     np.testing.assert_array_equal(swept(source, workers=workers), volume)
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", KNOWN, ids=str)
 @pytest.mark.parametrize("order", "<>")
 def test_every_dtype_in_every_byte_order(tmp_path, make_volume, dtype, order):
     volume = make_volume((5, 9, 7), dtype)
@@ -326,7 +326,7 @@ def test_other_axes_are_refused_by_name(tmp_path, shape, names, words):
         open_volume(path)
 
 
-@pytest.mark.parametrize("dtype", ["int64", "uint64", "float16", "complex64"])
+@pytest.mark.parametrize("dtype", ["float16", "complex64"])
 def test_other_dtypes_are_refused(tmp_path, dtype):
     zarr.create_array(tmp_path / "a.zarr", shape=(2, 2, 2), dtype=dtype, chunks=(2, 2, 2))
     with pytest.raises(SourceError, match=f"a.zarr holds {dtype} voxels; hoaconv takes uint8"):

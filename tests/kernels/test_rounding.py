@@ -1,11 +1,22 @@
 """Ranges, precision, and the rounding of floats to voxels inside kernels."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numba import njit
 
-from hoaconv.engine.spec import DTYPES
-from hoaconv.kernels.rounding import compute_dtype, dtype_range, store_row
+from hoaconv.engine.spec import DTYPES, KNOWN, WIDE
+from hoaconv.kernels.rounding import (
+    as_voxel,
+    compute_dtype,
+    dtype_range,
+    is_wide,
+    no_extremes,
+    store_row,
+)
 
 pytestmark = pytest.mark.one_python
 
@@ -47,3 +58,23 @@ def test_floats_are_stored_unchanged_in_floats():
 def test_rounding_works_in_compiled_kernels_only():
     with pytest.raises(NotImplementedError, match="compiled"):
         store_row(np.zeros(1), 0, 1, np.zeros(1))
+
+
+def test_wide_are_the_integers_of_64_bits():
+    assert [dtype for dtype in KNOWN if is_wide(dtype)] == list(WIDE)
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, *WIDE], ids=str)
+@given(st.floats(allow_nan=False) | st.integers(-(2**66), 2**66))
+def test_a_number_becomes_the_nearest_voxel_half_to_even(dtype, value):
+    info = np.iinfo(dtype)
+    clipped = min(max(value, info.min), info.max)
+    assert int(as_voxel(value, dtype)) == round(Fraction(clipped))
+    assert as_voxel(value, dtype).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", KNOWN, ids=str)
+def test_every_voxel_lies_between_no_extremes(dtype):
+    above, below = no_extremes(dtype).tolist()
+    info = np.iinfo(dtype) if dtype.kind != "f" else np.finfo(dtype)
+    assert below <= info.min < info.max <= above

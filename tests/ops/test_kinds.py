@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hoaconv.ops.kinds import (
+    ANY_DTYPE,
     DTYPE,
     FINITE,
+    FINITE_VOXEL,
     FLAG,
     INTEGER,
     NUMBER,
@@ -19,6 +21,7 @@ from hoaconv.ops.kinds import (
     RADII,
     SIGMAS,
     SIZES,
+    VOXEL,
     WHOLE,
     WORD,
     bounded,
@@ -42,6 +45,9 @@ def triples(values):
 VALUES = {
     "number": (NUMBER, numbers),
     "finite": (FINITE, finite),
+    "voxel": (VOXEL, numbers | st.integers(-(10**30), 10**30)),
+    "finite voxel": (FINITE_VOXEL, finite | st.integers(-(10**30), 10**30)),
+    "any dtype": (ANY_DTYPE, st.sampled_from([np.uint64, "int64", np.dtype("u1"), float])),
     "positive": (POSITIVE, st.floats(0, 1e300, exclude_min=True)),
     "integer": (INTEGER, st.integers(-(10**30), 10**30)),
     "whole": (WHOLE, st.integers(0, 10**6)),
@@ -70,6 +76,14 @@ def test_what_is_accepted_is_spelled_and_read_back(name, data):
     assert kind.accept(kind.spell(kept)) == kept
     assert kind.accept(kept) == kept
     assert not set(kind.spell(kept)) & set(" |=")
+
+
+@given(st.integers(-(2**70), 2**70))
+def test_a_whole_number_of_a_voxel_is_never_rounded(number):
+    spellings = [number, str(number), f" {number:_} "]
+    spellings += [np.uint64(number)] if 0 <= number < 2**64 else []
+    assert all(VOXEL.accept(spelled) == number for spelled in spellings)
+    assert number_or("otsu", number=VOXEL).accept(str(number)) == number
 
 
 @given(triples(st.floats(0, 9)))

@@ -264,7 +264,7 @@ def test_parameters_that_must_be_given_come_first() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"dtype": "uint64"}, "mine-g: dtype should be one of uint8, .* not 'uint64'"),
+        ({"dtype": "float16"}, "mine-g: dtype should be one of uint8, .* not 'float16'"),
         ({"depth": (1, 2)}, "mine-g: depth should be one whole number, or three"),
         ({"depth": -1}, "mine-g: depth should be a whole number, 0 or more, not -1"),
         ({"work": -1}, "mine-g: work should be a whole number, 0 or more, not -1"),

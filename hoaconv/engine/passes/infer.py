@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hoaconv.engine.schedule import Sweep
 from hoaconv.engine.spec import Spec
-from hoaconv.engine.stages import Stage, kind_of
+from hoaconv.engine.stages import Stage, inferred
 
 __all__ = ["infer"]
 
@@ -25,5 +25,5 @@ def infer(draft: Sweep) -> Sweep:
 
 
 def _spec(stage: Stage, inputs: tuple[Spec, ...]) -> Spec:
-    spec = kind_of(stage.part).infer(stage.part, inputs)
+    spec = inferred(stage.part, inputs)
     return replace(spec, geometry=stage.geometry) if stage.geometry else spec

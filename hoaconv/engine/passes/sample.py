@@ -29,6 +29,7 @@ class Pick(Resample):
     """Some planes of those that are read, in order: drawn `of` so many slices."""
 
     word: ClassVar[str] = "pick"
+    takes_wide: ClassVar[bool] = True
 
     planes: tuple[int, ...]
     of: int

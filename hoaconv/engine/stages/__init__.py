@@ -7,7 +7,7 @@ derive one from `Kind` that answers for them, and `register` that.
 from hoaconv.engine.stages.fold import FoldKind
 from hoaconv.engine.stages.informed import InformedKind
 from hoaconv.engine.stages.join import JoinKind
-from hoaconv.engine.stages.kind import Kind, Share, kind_of, register
+from hoaconv.engine.stages.kind import Kind, Share, inferred, kind_of, register
 from hoaconv.engine.stages.layered import LayeredKind
 from hoaconv.engine.stages.op import OpKind
 from hoaconv.engine.stages.resample import ResampleKind
@@ -27,6 +27,7 @@ __all__ = [
     "Running",
     "Share",
     "Stage",
+    "inferred",
     "kind_of",
     "register",
 ]

@@ -1,6 +1,7 @@
 """Ops that are not as they were written: several joined to one, or one that waits for a value."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ but more than one, since what the first op does along z serves neighbours too.""
 @dataclass(frozen=True)
 class Fused(Op):
     """Ops applied one after the other to the same band; all but the first need no halo."""
+
+    takes_wide: ClassVar[bool] = True  # each of the ops was asked before they were joined
 
     ops: tuple[Op, ...]
 
@@ -65,6 +68,8 @@ class Fused(Op):
 @dataclass(frozen=True)
 class Unbound(Op):
     """An op that waits for values that an earlier sweep will find; all else is known."""
+
+    takes_wide: ClassVar[bool] = True  # the op was asked before it was to wait
 
     op: Op
     sought: tuple[str, ...]

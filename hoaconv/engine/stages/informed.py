@@ -7,7 +7,7 @@ from hoaconv.engine.informed import Informed
 from hoaconv.engine.part import Part
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages.fused import Unbound
-from hoaconv.engine.stages.kind import Kind, Share
+from hoaconv.engine.stages.kind import Kind, Share, inferred
 from hoaconv.engine.stages.running import Running
 from hoaconv.engine.stages.stage import At
 from hoaconv.engine.stages.trial import Trial
@@ -24,8 +24,10 @@ class InformedKind(Kind[Informed]):
     is_value = True
 
     def infer(self, part: Informed, inputs: tuple[Spec, ...]) -> Spec:
-        """Return the spec of the op's result."""
-        return part.op.infer(inputs[0])
+        """Return the spec of the op's result. Raises PlanError if a fold can't take its input."""
+        for fold, spec in zip(part.folds, inputs[1:], strict=True):
+            inferred(fold, (spec,))
+        return inferred(part.op, inputs[:1])
 
     def asks(self, part: Informed) -> tuple[tuple[int, Fold], ...]:
         """Return the folds, each with the input that it measures."""

@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Generic
 
 from hoaconv.engine.contract import Economy, Fold, Op, Use
 from hoaconv.engine.part import Part
-from hoaconv.engine.spec import Plane, Spec
+from hoaconv.engine.spec import WIDE, Plane, Spec
 from hoaconv.engine.stages.running import Running
 from hoaconv.engine.stages.stage import At, Counts, Found, P
 from hoaconv.engine.stages.trial import Trial, Tried
 from hoaconv.errors import PlanError
 
-__all__ = ["Kind", "Share", "kind_of", "register"]
+__all__ = ["Kind", "Share", "inferred", "kind_of", "register"]
 
 _KINDS: dict[str, "Kind[Any]"] = {}
 
@@ -276,3 +276,17 @@ def kind_of(part: Part) -> Kind[Any]:
             f"{part} is of the kind {part.kind!r}, which nobody has registered: see "
             "hoaconv.engine.stages.register"
         ) from None
+
+
+def inferred(part: Part, inputs: tuple[Spec, ...]) -> Spec:
+    """Return the spec of a part's result.
+
+    Raises
+    ------
+    PlanError
+        If the part can't take such inputs, or can't keep their integers of 64 bits exact.
+    """
+    wide = next((spec.dtype for spec in inputs if spec.dtype in WIDE), None)
+    if wide is not None and not part.takes_wide:
+        raise PlanError(f"'{part}' can't keep {wide} voxels exact; write 'cast float64' before it")
+    return kind_of(part).infer(part, inputs)
