@@ -43,12 +43,12 @@ class Planned:
         Parameters
         ----------
         other
-            Another volume; False for any other value.
+            Another volume; for any other value the result is False.
 
         Examples
         --------
         >>> volume = hc.open("slices/")
-        >>> volume.add(1).same_as(volume + 1), volume.add(1).same_as(volume)
+        >>> volume.add(1).same_as(volume | "add 1"), volume.add(1).same_as(volume)
         (True, False)
         """
         return isinstance(other, Planned) and self.recipe == other.recipe

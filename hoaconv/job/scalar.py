@@ -121,7 +121,7 @@ class Scalar(Arithmetic["Scalar"], Unknown):
         Parameters
         ----------
         other
-            Another scalar; False for any other value.
+            Another scalar; for any other value the result is False.
 
         Examples
         --------
