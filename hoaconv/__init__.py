@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
     from hoaconv.job.job import Job
+    from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
-    from hoaconv.job.options import OmeZarr
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.statistics_report import Statistics
@@ -52,7 +52,7 @@ _HOMES = {
     "Cancelled": "hoaconv.errors",
     "HoaconvError": "hoaconv.errors",
     "Job": "hoaconv.job.job",
-    "OmeZarr": "hoaconv.job.options",
+    "OmeZarr": "hoaconv.job.ome_zarr",
     "Progress": "hoaconv.job.watching",
     "Report": "hoaconv.job.report",
     "RunPlan": "hoaconv.job.run_plan",

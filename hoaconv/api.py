@@ -5,11 +5,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hoaconv.job.declared import PathLike, explained_by
+from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
     Labels,
     Measuring,
-    OmeZarr,
     Reading,
     Running,
     Values,

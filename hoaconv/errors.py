@@ -45,7 +45,20 @@ class BudgetError(PlanError):
 
 
 class Cancelled(HoaconvError):
-    """A run that `hoaconv.Job.cancel` has ended; what it wrote is removed."""
+    """A run that `hoaconv.Job.cancel` has ended; what it wrote is removed.
+
+    Examples
+    --------
+    >>> class Impatient(hc.Watcher):
+    ...     def progress(self, progress):
+    ...         job.cancel()
+    >>> job = hc.open("slices/") | hc.OmeZarr("brain.zarr")
+    >>> try:
+    ...     job.run(progress=Impatient())
+    ... except hc.Cancelled:
+    ...     print("nothing is left of brain.zarr")
+    nothing is left of brain.zarr
+    """
 
 
 class StoreError(HoaconvError, OSError):

@@ -37,7 +37,7 @@ REACHED = (Measured, Values, Scalar, Branch, Place)
 """Classes that users meet without importing them."""
 
 INTERNAL = {
-    *("Job.of", "RunPlan.of", "Scalar.of", "Scalar.informs", "Measured.result", "Volume.applied"),
+    *("Job.of", "RunPlan.of", "Scalar.of", "Scalar.informs", "Volume.applied"),
     *("OmeZarr.grid", "OmeZarr.take", "OmeZarr.given", "Report.record"),
 }
 """Members that only hoaconv itself uses."""

@@ -18,8 +18,8 @@ from hoaconv.terminal.words import NAMES, spoken
 ROOT = Path(hc.__file__).parent
 OF_THE_SHELL = re.compile(r"--[a-z]")
 MARKED = re.compile(r"`([\w.]+)[^`]*`")
-PAGES = {"ops/page.py", "job/stub.py"}
-"""Modules whose text becomes a file."""
+PAGES = {"ops/page.py", "job/stub.py", "job/methods.py"}
+"""Modules whose text becomes a file or a docstring, and no message."""
 
 
 def texts(path):

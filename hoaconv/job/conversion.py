@@ -14,10 +14,10 @@ from hoaconv.io.jp2_gpu import check_gpu
 from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
 from hoaconv.job.job import Job
+from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
     Labels,
-    OmeZarr,
     Reading,
     Running,
     Values,

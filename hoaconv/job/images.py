@@ -13,7 +13,7 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.job.chain import sources_of, spelled
-from hoaconv.job.options import OmeZarr
+from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.target import Branch, name_of
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink

@@ -20,7 +20,8 @@ from hoaconv.job.arrays import ArraySource
 from hoaconv.job.declared import PathLike
 from hoaconv.job.execute import execute, report_of
 from hoaconv.job.html import table
-from hoaconv.job.options import OmeZarr, Running, Values
+from hoaconv.job.ome_zarr import OmeZarr
+from hoaconv.job.options import Running, Values
 from hoaconv.job.progress import display
 from hoaconv.job.report import Report
 from hoaconv.job.resolve import resolve

@@ -15,7 +15,7 @@ from hoaconv.job.recipe import ByRecipe
 from hoaconv.ops.projections import Projection
 from hoaconv.ops.reductions import Reduction
 
-__all__ = ["Measured", "Values"]
+__all__ = ["Measured", "Values", "presented"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,21 +110,7 @@ class Measured(ByRecipe):
         array([  7.5, 107.5, 207.5])
         """
         ((value, picture),) = measured_together([(self.volume, self.fold)], budget, workers)
-        return self.result(value, picture)
-
-    def result(self, value: Mapping[str, Any], picture: Plane | None) -> Any:
-        """Return the result that the user gets for the value and picture of a run.
-
-        Parameters
-        ----------
-        value
-            The value of the fold, as in `hoaconv.engine.run.Outcome.folds`.
-        picture : (y, x) array or None
-            Its picture, as in ``Outcome.drawn``.
-        """
-        if picture is None:
-            return Values(value)
-        return picture.reshape(value["shape"]) if isinstance(self.fold, Reduction) else picture
+        return presented(self.fold, value, picture)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if not self.fold.draws:
@@ -180,6 +166,23 @@ class Values(Mapping[str, Any]):
 
     def _repr_html_(self) -> str:
         return table({name: _short(value) for name, value in self.items()})
+
+
+def presented(fold: Fold, value: Mapping[str, Any], picture: Plane | None) -> Any:
+    """Return the result that the user gets for what a fold has found in a run.
+
+    Parameters
+    ----------
+    fold
+        The fold.
+    value
+        Its value, as in `hoaconv.engine.run.Outcome.folds`.
+    picture : (y, x) array or None
+        Its picture, as in ``Outcome.drawn``.
+    """
+    if picture is None:
+        return Values(value)
+    return picture.reshape(value["shape"]) if isinstance(fold, Reduction) else picture
 
 
 def _taken(value: Any) -> Any:

@@ -38,7 +38,19 @@ class Planned:
         return (self.plan, self.spec)
 
     def same_as(self, other: "Planned") -> bool:
-        """Return whether both are made of the same source by the same ops; nothing is computed."""
+        """Return whether both are made of the same source by the same ops; nothing is computed.
+
+        Parameters
+        ----------
+        other
+            Another volume; for any other value the result is False.
+
+        Examples
+        --------
+        >>> volume = hc.open("slices/")
+        >>> volume.add(1).same_as(volume | "add 1"), volume.add(1).same_as(volume)
+        (True, False)
+        """
         return isinstance(other, Planned) and self.recipe == other.recipe
 
     @property

@@ -151,6 +151,9 @@ class Reducible(Planned):
         ----------
         axis
             Names of the axes to reduce, such as ``"z"`` or ``("y", "x")``; by default all.
+        options, named
+            Not used. NumPy's function passes None for the arguments that it adds, as in
+            ``numpy.mean(volume)``; any other value is an error.
 
         Returns
         -------
@@ -161,7 +164,7 @@ class Reducible(Planned):
         Raises
         ------
         SpellingError
-            If `axis` names no axis, or an axis twice.
+            If `axis` names no axis, or an axis twice, or another argument has a value.
 
         Examples
         --------
@@ -182,6 +185,9 @@ class Reducible(Planned):
         ----------
         axis
             Names of the axes to reduce, such as ``"z"`` or ``("y", "x")``; by default all.
+        options, named
+            Not used. NumPy's function passes None for the arguments that it adds, as in
+            ``numpy.sum(volume)``; any other value is an error.
 
         Returns
         -------
@@ -192,7 +198,7 @@ class Reducible(Planned):
         Raises
         ------
         SpellingError
-            If `axis` names no axis, or an axis twice.
+            If `axis` names no axis, or an axis twice, or another argument has a value.
 
         Examples
         --------

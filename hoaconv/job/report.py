@@ -155,11 +155,24 @@ class Report:
         return True  # a report of no outputs by name is a report
 
     def keys(self) -> KeysView[str]:
-        """Return the names of the outputs."""
+        """Return the names of the outputs.
+
+        Examples
+        --------
+        >>> list(hc.store({"mip": hc.open("slices/").max("z")}).run().keys())
+        ['mip']
+        """
         return self.values.keys()
 
     def items(self) -> ItemsView[str, Any]:
-        """Return the names of the outputs, each with what the run has for it."""
+        """Return the names of the outputs, each with its result.
+
+        Examples
+        --------
+        >>> report = hc.store({"mip": hc.open("slices/").max("z")}).run()
+        >>> [(name, result.shape) for name, result in report.items()]
+        [('mip', (16, 16))]
+        """
         return self.values.items()
 
     def __str__(self) -> str:

@@ -35,7 +35,8 @@ from hoaconv.job.images import (
     with_levels_of_image,
 )
 from hoaconv.job.masks import gives_mask
-from hoaconv.job.options import OmeZarr, Running
+from hoaconv.job.ome_zarr import OmeZarr
+from hoaconv.job.options import Running
 from hoaconv.job.paths import (
     check_apart,
     check_beside,

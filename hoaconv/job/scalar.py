@@ -1,10 +1,10 @@
 """A number of a whole volume as a value: it is computed when it is asked for."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
 from hoaconv.job.html import table
 from hoaconv.job.measuring import measured_together
+from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.operators import Arithmetic
 from hoaconv.job.planned import Planned
 from hoaconv.ops.beside import Unknown
@@ -114,12 +115,20 @@ class Scalar(Arithmetic["Scalar"], Unknown):
             )
         return self.asked[0]
 
-    def result(self, value: Mapping[str, Any], picture: Any) -> float | int:  # noqa: ARG002
-        """Return the number, given the value of the one fold that finds it."""
-        return evaluate(self.term, [value] * len(self.asked))
-
     def same_as(self, other: "Scalar") -> bool:
-        """Return whether both are found in the same way in the same volumes, without finding it."""
+        """Return whether both are found in the same way in the same volumes; nothing is computed.
+
+        Parameters
+        ----------
+        other
+            Another scalar; for any other value the result is False.
+
+        Examples
+        --------
+        >>> volume = hc.open("slices/")
+        >>> volume.max().same_as(volume.max()), volume.max().same_as(volume.min())
+        (True, False)
+        """
         return isinstance(other, Scalar) and self.recipe == other.recipe
 
     def __float__(self) -> float:
@@ -137,8 +146,10 @@ class Scalar(Arithmetic["Scalar"], Unknown):
     def __format__(self, spec: str) -> str:
         return format(self.compute(), spec) if spec else str(self)
 
-    def __or__(self, other: Any) -> NoReturn:
-        """Say what was probably meant: Python binds ``|`` tighter than a comparison."""
+    def __or__(self, other: Any) -> Any:
+        """Raise SpellingError: a number takes no ops. Python binds ``|`` tighter than ``>``."""
+        if isinstance(other, OmeZarr):
+            return NotImplemented  # Python then asks the image, which names its path in the error
         raise SpellingError(
             f"{self!r} is a number, which takes no ops and isn't written: put a comparison in "
             "brackets, as in (volume > ops.otsu(volume)) | step"

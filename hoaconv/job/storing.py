@@ -2,17 +2,21 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hoaconv.engine.contract import Fold, Sink
+from hoaconv.engine.contract import Sink
 from hoaconv.errors import SpellingError
 from hoaconv.job.declared import PathLike, options_of
 from hoaconv.job.job import Job
-from hoaconv.job.options import OmeZarr, Running
+from hoaconv.job.measured import Measured, presented
+from hoaconv.job.ome_zarr import OmeZarr
+from hoaconv.job.options import Running
 from hoaconv.job.scalar import Scalar
 from hoaconv.job.target import Branch, name_of
 from hoaconv.job.volume import Volume
+from hoaconv.ops.terms import evaluate
 from hoaconv.units import did_you_mean
 
 __all__ = ["store"]
@@ -113,15 +117,19 @@ def _images(outputs: Mapping[Any, Any], options: Mapping[str, Any]) -> dict[Any,
 
 
 def _branch(key: Any, value: Any, images: Mapping[Any, OmeZarr]) -> Branch:
-    fold: Fold | None = getattr(value, "fold", None)
-    if isinstance(fold, Fold):
-        return Branch(name_of(key), value.volume, fold, value.result)
+    if isinstance(value, Measured):
+        return Branch(name_of(key), value.volume, value.fold, partial(presented, value.fold))
     if isinstance(value, Scalar):
         volume, asked = value.measured
-        return Branch(name_of(key), volume, asked, value.result)
+        return Branch(name_of(key), volume, asked, partial(_number, value))
     if not isinstance(value, Volume):
         raise SpellingError(
             f"{key!r} is a {type(value).__name__}; expected a volume, or something measured of one "
             'such as volume.max("z")'
         )
     return Branch(name_of(key), value, key if isinstance(key, Sink) else images[key])
+
+
+def _number(scalar: Scalar, value: Mapping[str, Any], *_: Any) -> float | int:
+    """Return the number of a scalar, given the value of the one fold that finds it."""
+    return evaluate(scalar.term, [value] * len(scalar.asked))

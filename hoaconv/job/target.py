@@ -8,7 +8,8 @@ from hoaconv.engine.contract import Fold, Sink
 from hoaconv.engine.part import Part
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.job.options import OmeZarr, Running, Values
+from hoaconv.job.ome_zarr import OmeZarr
+from hoaconv.job.options import Running, Values
 from hoaconv.job.recipe import ByRecipe
 
 __all__ = ["Branch", "InMemory", "Named", "Request", "VolumeLike", "name_of"]

@@ -24,9 +24,10 @@ from hoaconv.job.job import Job
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.measured import Measured
 from hoaconv.job.methods import method, names
+from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.operands import combined
 from hoaconv.job.operators import Comparison
-from hoaconv.job.options import OmeZarr, Running, Values
+from hoaconv.job.options import Running, Values
 from hoaconv.job.planned import Planned
 from hoaconv.job.reductions import Reducible
 from hoaconv.job.statistics import measure
@@ -158,8 +159,8 @@ class Volume(Reducible, Comparison["Volume"], Subject):
 
     def map_overlap(
         self,
-        function: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
-        depth: int | tuple[int, int, int] | Mapping[int, int] = 0,
+        function: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]",
+        depth: "int | tuple[int, int, int] | Mapping[int, int]" = 0,
         dtype: Any = None,
     ) -> "Volume":
         """Apply a function to overlapping blocks, as ``dask.array.map_overlap`` does.
@@ -197,17 +198,27 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return self | MapOverlap.of(function, depth, dtype)
 
     def map_blocks(
-        self, function: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]], dtype: Any = None
+        self, function: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]", dtype: Any = None
     ) -> "Volume":
         """Apply a function to blocks without overlap: `map_overlap` with a depth of 0.
 
         Parameters
         ----------
         function
-            Gets a block (z, y, x) of any size, and returns an array of the same shape, of which
-            each voxel depends on the same voxel of the block alone.
+            A function that takes a block (z, y, x) of any size, and returns an array of the same
+            shape. Each voxel of the result must depend only on the same voxel of the block.
         dtype
-            Of the result; by default that of the volume.
+            Dtype of the result; by default that of the volume.
+
+        Returns
+        -------
+        Volume
+            A volume of the same shape. Nothing is computed yet.
+
+        Examples
+        --------
+        >>> hc.open("slices/").map_blocks(np.sqrt, dtype="float32")[1, 0, :2]
+        array([10.      , 10.049875], dtype=float32)
         """
         return self.map_overlap(function, 0, dtype)
 

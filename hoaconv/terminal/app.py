@@ -21,11 +21,11 @@ from hoaconv import __version__, api
 from hoaconv.engine import machine, stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
 from hoaconv.job.declared import Option, Options, options_of
+from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
     Labels,
     Measuring,
-    OmeZarr,
     Reading,
     Running,
     Values,

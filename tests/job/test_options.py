@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hoaconv import api
 from hoaconv.errors import SpellingError
 from hoaconv.job.declared import MAX_CELL, METHODS, options_of
-from hoaconv.job.options import OmeZarr, Reading, Running
+from hoaconv.job.ome_zarr import OmeZarr
+from hoaconv.job.options import Reading, Running
 from hoaconv.kernels import downsample
 from hoaconv.terminal.app import GROUPS
 

@@ -1,0 +1,215 @@
+"""An OME-Zarr image to write, with its options: shapes of chunks and shards, codec, pyramid.
+
+This module imports no kernels, so that the help of the command line appears at once.
+"""
+
+import os
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from hoaconv.errors import SpellingError
+from hoaconv.io.folder import ZARR_FILES
+from hoaconv.job.declared import (
+    COMPRESSOR,
+    FACTORS,
+    FLAG,
+    METHODS,
+    NAME,
+    SHARDS,
+    Options,
+    PathLike,
+    count_of,
+    one_of,
+    option,
+    triple_of,
+)
+
+__all__ = ["OmeZarr"]
+
+Triple = tuple[int, int, int]
+
+CHUNKS, UNSHARDED = (64, 64, 64), (128, 128, 128)
+SHARD_WIDTH = 1024
+
+_LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
+
+
+@dataclass(frozen=True)
+class OmeZarr(Options):
+    """An OME-Zarr image to write: ``volume | OmeZarr("brain.zarr", chunks=64)`` is a job.
+
+    Parameters
+    ----------
+    path
+        The folder to make, such as ``brain.zarr``. Its metadata is written last.
+    chunks
+        Shape of a chunk in voxels, one number or (z, y, x). By default 64, or 128 without shards.
+    shards
+        Shape of a shard in voxels, one number or (z, y, x), a multiple of `chunks`. By default one
+        chunk thick and about 1024 voxels wide. ``"none"`` makes a file of every chunk.
+    ngff
+        Version of OME-NGFF: ``0.5`` (zarr v3) or ``0.4`` (zarr v2, which has no shards).
+    compressor
+        ``zstd:3``, ``blosc-zstd:1:shuffle``, ``lz4``, ``gzip:5`` or ``none``.
+    name
+        Name of the image in the metadata; by default that of the source, or of the folder.
+    overwrite
+        If True, a zarr store that exists at `path` is replaced. It is removed when the first part
+        of the new one is written.
+    levels
+        Levels of the pyramid, level 0 included; by default until one fits a chunk.
+    downsample
+        How voxels of a level are combined to one of the next: ``mean``, ``mode`` (for labels),
+        ``max``, ``min`` or ``nearest``.
+    factors
+        Downsampling factors from level to level, one number or (z, y, x). By default 2; if voxels
+        are longer along an axis, this axis is halved later.
+    is_label
+        True for a label image in the store of another image; see `label`.
+
+    Raises
+    ------
+    SpellingError
+        If an option doesn't take its value.
+
+    Examples
+    --------
+    >>> job = hc.open("slices/") | hc.OmeZarr("brain.zarr", chunks=(4, 8, 8), levels=2)
+    >>> [level["shape"] for level in job.run().levels]
+    [(8, 16, 16), (4, 8, 8)]
+    """
+
+    path: PathLike = field()
+    chunks: int | tuple[int, int, int] | str | None = option(
+        triple_of("chunks"),
+        "chunk shape, one number or z,y,x; default 64, or 128 without shards",
+        "Output",
+    )
+    shards: int | tuple[int, int, int] | str | None = option(
+        SHARDS,
+        "shard shape z,y,x, or none; default one chunk thick and 1024 wide, none for NGFF 0.4",
+        "Output",
+    )
+    ngff: str = option(
+        one_of("NGFF version", "0.5", "0.4"),
+        "version of OME-NGFF: 0.5 (zarr v3) or 0.4 (zarr v2)",
+        "Output",
+        "VERSION",
+        "0.5",
+    )
+    compressor: str = option(
+        COMPRESSOR,
+        "compressor: zstd:3, blosc-zstd:1:shuffle, lz4, gzip:5 or none",
+        "Output",
+        "NAME",
+        "blosc-zstd:1:shuffle",
+    )
+    name: str | None = option(NAME, "name of the image; default that of the source", "Output")
+    overwrite: bool = option(
+        FLAG,
+        "replace DST if it is a zarr store; it is removed when the new one begins to be written",
+        "Output",
+        "",
+        False,
+    )
+    levels: int | None = option(
+        count_of("levels"),
+        "number of pyramid levels, level 0 included; default until one fits a chunk",
+        "Pyramid",
+    )
+    downsample: str = option(
+        one_of("downsample method", *METHODS),
+        "how voxels are combined: mean, mode (for labels), max, min or nearest",
+        "Pyramid",
+        "METHOD",
+        "mean",
+    )
+    factors: int | tuple[int, int, int] | str | None = option(
+        FACTORS,
+        "downsampling from level to level, z,y,x; default 2, later along axes with longer voxels",
+        "Pyramid",
+    )
+    is_label: bool = field(default=False, kw_only=True)
+
+    __array_ufunc__ = None  # NumPy leaves ``array | OmeZarr(...)`` to `__ror__`
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.path, str | os.PathLike):
+            kind = type(self.path).__name__
+            raise SpellingError(f"the output is a {kind}; expected the path of a folder")
+        object.__setattr__(self, "path", Path(self.path) if os.fspath(self.path) else self.path)
+        if self.is_label and Path(self.path).parent.name != "labels":
+            raise SpellingError(
+                "is_label is no option: a label image is made by that of its image, as in "
+                f'OmeZarr({str(self.path)!r}).label("tissue")'
+            )
+        self.grid()
+
+    def grid(self) -> tuple[Triple, Triple | None]:
+        """Return the shapes of chunks and shards, in voxels (z, y, x); None for no shards.
+
+        Raises
+        ------
+        SpellingError
+            If a shard doesn't hold whole chunks, or shards are given for NGFF 0.4.
+        """
+        chunks, shards = cast(Triple | None, self.chunks), self.shards
+        if shards not in (None, "none") and self.ngff == "0.4":
+            raise SpellingError('NGFF 0.4 has no shards; drop `shards`, or take `ngff="0.5"`')
+        if shards == "none" or self.ngff == "0.4":
+            return chunks or UNSHARDED, None
+        inner = chunks or CHUNKS
+        if shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
+            y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
+            return inner, (inner[0], y, x)
+        whole = cast(Triple, shards)
+        if any(s % c for s, c in zip(whole, inner, strict=True)):
+            raise SpellingError(f"shards {whole} don't hold whole chunks {inner}; write multiples")
+        return inner, whole
+
+    @property
+    def title(self) -> str:
+        """Name of the folder without its suffix: the name of an image if no other is known."""
+        name = Path(self.path).absolute().name
+        return re.sub(r"(\.ome)?\.zarr$", "", name, flags=re.I) or "image"
+
+    def label(self, name: str) -> "OmeZarr":
+        """Return a label image in this store, with the same chunks; it is downsampled by mode.
+
+        Parameters
+        ----------
+        name
+            Name of the label image, which is its folder under ``labels/``.
+
+        Raises
+        ------
+        SpellingError
+            If no folder can have the name.
+
+        Examples
+        --------
+        >>> hc.OmeZarr("brain.zarr").label("tissue").downsample
+        'mode'
+        """
+        if not _LABEL.fullmatch(name) or name in ZARR_FILES:
+            raise SpellingError(
+                f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
+                "spaces, and . _ - inside"
+            )
+        path = Path(self.path) / "labels" / name
+        return replace(self, path=path, name=name, downsample="mode", is_label=True)
+
+    def __ror__(self, array: Any) -> Any:
+        """Raise SpellingError: only a volume can be written, and its own ``|`` makes a job."""
+        if not isinstance(array, str | os.PathLike) and not getattr(array, "shape", ()):
+            raise SpellingError(
+                f"a {type(array).__name__} can't be written; if it belongs to a comparison, put "
+                f"that in brackets: (volume > 3) | OmeZarr({str(self.path)!r})"
+            )
+        raise SpellingError(
+            f"a {type(array).__name__} can't be written; open it first: "
+            f"hoaconv.open(...) | OmeZarr({str(self.path)!r})"
+        )
