@@ -122,5 +122,5 @@ def test_an_op_that_would_round_labels_is_refused_before_the_run(tmp_path):
 @pytest.mark.parametrize(("method", "noted"), [("mean", True), ("mode", False), ("max", False)])
 def test_a_note_tells_that_mean_averages_labels(tmp_path, method, noted):
     report = written(labels(np.dtype("int64")), tmp_path / "o.zarr", downsample=method)
-    told = [note for note in report.notes if "--downsample mode keeps labels" in note]
+    told = [note for note in report.notes if '`downsample="mode"` keeps labels' in note]
     assert bool(told) == noted

@@ -94,7 +94,7 @@ def test_labels_other_images_and_operands_go_with_it(image, volume, tmp_path):
 
 def test_a_dry_run_estimates_and_writes_nothing(image, tmp_path):
     result = run(image, tmp_path / "o.zarr", "--dry-run", "-v")
-    assert "the layer being read" in result.stdout
+    assert "2 layers being read" in result.stdout
     assert "time      about" in result.stdout
     assert not (tmp_path / "o.zarr").exists()
 

@@ -66,6 +66,7 @@ def branching(trunk, branches, source=None, sinks=None):
     return reduce(Plan.__and__, ends), sinks
 
 
+@pytest.mark.long
 @settings(max_examples=80)
 @given(
     chains,
@@ -97,6 +98,7 @@ def test_every_pass_is_idempotent(trunk, branches) -> None:
             assert step(draft) == draft, step
 
 
+@pytest.mark.long
 @settings(max_examples=30)
 @given(chains, st.lists(chains, min_size=1, max_size=3), st.booleans(), st.none() | st.just(7))
 def test_a_schedule_is_a_value_that_pickles_and_runs(trunk, branches, short, sample) -> None:

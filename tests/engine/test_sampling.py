@@ -146,6 +146,7 @@ def test_no_interval_for_what_some_slices_have_no_value_of():
     assert "word" not in interval_of([1.0, 2.0], 20)[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @settings(max_examples=15, deadline=None)
 @given(st.data())

@@ -80,6 +80,7 @@ def test_the_smallest_budget_fits_and_a_byte_less_does_not(parts, workers) -> No
         schedule(plan_of(parts), Limits(least - 1, workers, 0, desk))
 
 
+@pytest.mark.long
 @given(chains)
 def test_more_budget_never_takes_more_sweeps(parts) -> None:
     desk = Desk()
@@ -178,6 +179,7 @@ def test_a_sample_of_all_slices_is_no_sample() -> None:
     assert drawn.describe()["sweeps"] == whole.describe()["sweeps"]
 
 
+@pytest.mark.long
 def test_the_interval_holds_the_mean_of_alike_slices_about_as_often_as_it_says() -> None:
     """Voxels of a slice are alike, so intervals made from voxels would hold it almost never."""
     rng, held = np.random.default_rng(5), 0

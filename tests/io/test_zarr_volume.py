@@ -220,9 +220,9 @@ def test_one_layer_is_held_at_a_time_however_planes_are_asked_for(
 def test_the_layer_is_a_row_of_the_plan(stored):
     plan = Plan.read(stored) | Total()
     (sweep,) = schedule(plan, Limits(1 << 40, 2)).sweeps
-    rows = [use for use in sweep.uses if use.what == "the layer being read"]
+    rows = [use for use in sweep.uses if use.what == "2 layers being read"]
     assert [use.who for use in rows] == ["a.zarr"]
-    assert rows[0].nbytes >= CHUNKS[0] * stored.spec.plane_bytes
+    assert rows[0].nbytes >= 2 * CHUNKS[0] * stored.spec.plane_bytes
     assert stored.choose([3, 20, 35]).layer_bytes(2) == 0  # one plane of a layer needs no layer
     two = stored.choose([0, 7, 20])
     assert 2 * stored.spec.plane_bytes <= two.layer_bytes(2) < stored.layer_bytes(2)

@@ -119,13 +119,10 @@ def test_images_and_labels_are_keys(tmp_path):
         report[0]
 
 
-@pytest.mark.parametrize(
-    ("dtype", "like"), [("int64", "int32"), ("uint64", "uint32"), ("float16", "float32")]
-)
-def test_a_dtype_that_is_not_taken_names_one_that_is(dtype, like):
-    with pytest.raises(SourceError, match=rf'holds {dtype}.*array\.astype\("{like}"\)'):
-        hc.open(ARRAY.astype(dtype))
-    assert hc.open(ARRAY.astype(dtype).astype(like)).dtype == like
+def test_a_dtype_that_is_not_taken_names_one_that_is():
+    with pytest.raises(SourceError, match=r'holds float16.*array\.astype\("float32"\)'):
+        hc.open(ARRAY.astype("float16"))
+    assert hc.open(ARRAY.astype("float16").astype("float32")).dtype == "float32"
 
 
 def test_a_mask_is_not_lost():

@@ -55,6 +55,7 @@ def test_uniform_is_scipy_s_within_a_grey_value(shape, dtype, size, mode, cval, 
         assert np.abs(got - rounded(want, dtype)).max() <= 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ["int8", "uint16"])
 def test_large_windows_of_large_voxels_don_t_overflow(dtype):
     volume = np.full((1, 40, 300), np.iinfo(dtype).max, dtype)
