@@ -213,7 +213,7 @@ class Job:
         """End the runs of this job at their next slice, and remove what they wrote.
 
         Another thread calls this while `run` is at work; `run` then raises `hoaconv.Cancelled`. If
-        no run is at work, nothing happens.
+        no run is at work, nothing happens, nor does it once the last slice has been read.
 
         Examples
         --------

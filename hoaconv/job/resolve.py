@@ -140,6 +140,8 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     planned = schedule(plan, limits, checked=not planning)
     with refusals.here():
         check(planned)
+    with refusals.here():
+        machine.check_room(planned.projected)
     refusals.add(check_space(_scratch_needs(planned)))
     if not planning and not fits_uncompressed(planned):
         machine.begin_libraries()  # a few chunks are packed

@@ -20,6 +20,7 @@ from hoaconv.job.operators import Arithmetic
 from hoaconv.job.planned import Planned
 from hoaconv.ops.beside import Unknown
 from hoaconv.ops.elementwise import COMMUTATIVE, WithScalar
+from hoaconv.ops.kinds import exact_number
 from hoaconv.ops.terms import Calculation, Term, Value, evaluate, shifted
 
 __all__ = ["Scalar", "is_number"]
@@ -202,7 +203,8 @@ class Scalar(Arithmetic["Scalar"], Unknown):
         if not is_number(other):
             return NotImplemented  # type: ignore[no-any-return] # Python then asks the other operand
         first = swapped and name not in COMMUTATIVE
-        one, two = (float(other), self.term) if first else (self.term, float(other))
+        number = exact_number(other)
+        one, two = (number, self.term) if first else (self.term, number)
         return Scalar(Calculation(name, one, two), self.asked)
 
     def __repr__(self) -> str:

@@ -319,7 +319,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         planes, z = planes_of(indices[0], self.shape[0])
         (rows, y), (columns, x) = map(box_of, indices[1:], self.shape[1:])
         if not (planes and rows and columns):
-            return np.asarray(np.empty(self.shape, self.dtype)[indices])
+            return np.array(np.broadcast_to(np.empty((), self.dtype), self.shape)[indices])
         plan = excerpt(self.plan, planes)
         box = Crop(((0, None), (rows.start, rows.stop), (columns.start, columns.stop)))
         narrowed = replace(self, plan=plan, spec=spec_at(plan)) | box

@@ -130,7 +130,7 @@ class _Shift(_Arithmetic):
     @property
     def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
         """True for a whole number."""
-        return self.value == int(self.value)
+        return isinstance(self.value, int | float) and self.value == int(self.value)
 
     def apply(self, block: Slab, core: Core, out: Slab) -> None:
         """Write ``block[core]`` plus or minus the number into `out`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from hoaconv.kernels.pointwise import (
     at_least,
     at_most,
 )
-from hoaconv.kernels.rounding import dtype_range, is_wide
+from hoaconv.kernels.rounding import is_wide
 from hoaconv.ops.kinds import exact_number, spell_number
 from hoaconv.ops.terms import Term, evaluate, spelled
 
@@ -98,8 +98,8 @@ class WithNumber(Op):
             For a function of bits, if voxels and number aren't integers of one dtype.
         """
         if self.name in BITWISE and spec.dtype.kind != "f":
-            least, greatest = dtype_range(spec.dtype)
-            if not (self.number == int(self.number) and least <= self.number <= greatest):
+            ends, whole = np.iinfo(spec.dtype), isfinite(self.number) and int(self.number)
+            if not (whole == self.number and ends.min <= whole <= ends.max):
                 raise PlanError(f"{self}: the number is no value of {spec.dtype}")
         return _result(self.name, spec)
 
@@ -149,7 +149,7 @@ class WithScalar(Op):
     @property
     def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
         """True for comparisons."""
-        return self.name in _TURNED
+        return self.name in COMPARING
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec of the result."""

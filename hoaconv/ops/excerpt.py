@@ -34,6 +34,11 @@ class Excerpt(Resample):
     results: tuple[int, ...]
     taken: tuple[int, ...]
 
+    @property
+    def takes_wide(self) -> bool:  # type: ignore[override] # a fact of the class in most others
+        """As of the whole."""
+        return self.whole.takes_wide
+
     @classmethod
     def needed(cls, whole: Resample, spec: Spec, results: Sequence[int]) -> tuple[int, ...]:
         """Return the planes of the input that some planes of the result are made of; at least one.
@@ -88,6 +93,7 @@ class Selection(Resample):
     """
 
     word: ClassVar[str] = "selection"
+    takes_wide: ClassVar[bool] = True
 
     places: tuple[int, ...]
 

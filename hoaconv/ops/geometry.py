@@ -47,7 +47,7 @@ def _range(part: Any) -> Range:
     try:
         start, stop = (None if end in (None, "") else _whole(end) for end in ends)
     except (TypeError, ValueError):
-        raise ValueError("three ranges START:STOP without a step; `bin` shrinks") from None
+        raise ValueError("three ranges START:STOP without a step; the op 'bin' shrinks") from None
     return start or 0, stop
 
 

@@ -169,7 +169,9 @@ def _percentages(value: Any) -> tuple[float, ...]:
 
 def _dtype(value: Any, names: tuple[str, ...] = DTYPE_NAMES) -> str:
     known = f"one of {', '.join(names)}"
-    if value in names:  # any other spelling takes numpy, which a command's help does without
+    if (
+        isinstance(value, str) and value in names
+    ):  # any other spelling takes numpy, which a command's help does without
         return str(value)
     try:
         name = import_module("numpy").dtype("none" if value is None else value).name
@@ -216,7 +218,7 @@ def choice(*words: str) -> Kind:
     """Take one of some words."""
 
     def accept(value: Any) -> str:
-        if value not in words:
+        if not isinstance(value, str) or value not in words:
             raise ValueError(f"one of {', '.join(words)}")
         return str(value)
 
@@ -233,8 +235,8 @@ def number_or(*words: str, percentile: bool = False, number: Kind | None = None)
     name = ", ".join(["number", *known[:-1]]) + f" or {known[-1]}"
 
     def accept(value: Any) -> float | str:
-        if value in words:
-            return str(value)
+        if isinstance(value, str) and value in words:
+            return value
         match = _PERCENTILE.fullmatch(value) if percentile and isinstance(value, str) else None
         if match and float(match[1]) <= 100:
             return f"p{spell_number(float(match[1]))}"

@@ -31,4 +31,6 @@ def keeps_masks(op: Any) -> bool:
     """Return whether an op makes a mask of masks."""
     if isinstance(op, WithNumber):
         return op.name in BITWISE and op.number in (0, 1)
+    if getattr(op, "mode", "") == "constant" and op.cval not in (0, 1):
+        return False
     return isinstance(op, _KEEPING) or (isinstance(op, WithVolume) and op.name in BITWISE)

@@ -9,7 +9,7 @@ import numpy as np
 from hoaconv.engine.contract import Core, Op
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.errors import PlanError, SpellingError
-from hoaconv.ops.kinds import DTYPE, RADII, Kind
+from hoaconv.ops.kinds import ANY_DTYPE, RADII, Kind
 
 __all__ = ["MapOverlap"]
 
@@ -37,7 +37,7 @@ class MapOverlap(Op):
         if not callable(function):
             raise SpellingError(f"map_overlap takes a function of a block, not {function!r}")
         reach = _accepted("depth", RADII, _along_axes(depth))
-        given = None if dtype is None else np.dtype(_accepted("dtype", DTYPE, dtype))
+        given = None if dtype is None else np.dtype(_accepted("dtype", ANY_DTYPE, dtype))
         return cls(function, reach, given)
 
     @property

@@ -334,9 +334,9 @@ class Normalize(Deferred):
 
 def _check_order(word: str, lo: float | str, hi: float | str, *, apart: bool = False) -> None:
     """Raise SpellingError for two numbers, or two percentiles, in the wrong order."""
-    if not (isinstance(lo, str) and isinstance(hi, str)) and not (
-        isinstance(lo, float) and isinstance(hi, float)
-    ):
+    if isinstance(lo, str) != isinstance(hi, str):
+        return
+    if not (isinstance(lo, str | float | int) and isinstance(hi, str | float | int)):
         return
     low, high = (exact_number(str(end).removeprefix("p")) for end in (lo, hi))
     if low > high or (apart and low == high):

@@ -88,6 +88,7 @@ class Repeat(Resample):
     """
 
     word: ClassVar[str] = "repeat"
+    takes_wide: ClassVar[bool] = True
 
     count: int
 

@@ -1,5 +1,6 @@
 """Arithmetic on values that folds will find: written down now, evaluated when they are known."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +78,8 @@ def shifted(term: Term, by: int) -> Term:
 def evaluate(term: Term, found: Found) -> float | int:
     """Return the number that a term is once all folds have found their values.
 
-    A value is as the fold has it; what is calculated is so in float64.
+    A value is as the fold has it. Calculations are done in float64, but those with whole numbers
+    that float64 would round are done in whole numbers, if the function has a whole result.
 
     Raises
     ------
@@ -87,10 +89,23 @@ def evaluate(term: Term, found: Found) -> float | int:
     if isinstance(term, Value):
         return number(term.name, found[term.place][term.name])
     if isinstance(term, Calculation):
-        one, other = (np.float64(evaluate(part, found)) for part in (term.one, term.other))
+        one, other = (evaluate(part, found) for part in (term.one, term.other))
+        if term.function in _WHOLE and _are_wide(one, other):
+            whole: int = getattr(operator, _WHOLE[term.function])(int(one), int(other))
+            return whole
         with np.errstate(all="ignore"):  # what is divided by 0 is infinite or NaN
-            return float(getattr(np, term.function)(one, other))
+            return float(getattr(np, term.function)(np.float64(one), np.float64(other)))
     return term
+
+
+_WHOLE = {"add": "add", "subtract": "sub", "multiply": "mul"}
+"""Functions of whole numbers whose results are whole, and their names in `operator`."""
+
+
+def _are_wide(*numbers: float) -> bool:
+    """Return whether all are whole numbers, and float64 rounds one of them or its neighbour."""
+    whole = all(isinstance(n, int) or n.is_integer() for n in numbers)
+    return whole and max(map(abs, numbers)) >= 1 << 53
 
 
 def number(name: str, value: float | int | str | None) -> float | int:

@@ -8,6 +8,7 @@ from hoaconv.engine.contract import Op
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.beside import Beside, Unknown
+from hoaconv.ops.kinds import exact_number
 from hoaconv.ops.parameters import Declared
 from hoaconv.ops.terms import Calculation, Term, Value, evaluate
 
@@ -40,7 +41,7 @@ class Waiting(Declared, Op):
         PlanError
             If a fold has found no value, or the op can't take it.
         """
-        numbers = {name: float(evaluate(term, found)) for name, term in self.terms.items()}
+        numbers = {name: exact_number(evaluate(term, found)) for name, term in self.terms.items()}
         return self._settled(numbers)
 
     def _settled(self, numbers: Mapping[str, Any]) -> Self:

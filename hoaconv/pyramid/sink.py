@@ -132,8 +132,7 @@ class OmeZarr(Sink):
 
     def packs(self, spec: Spec) -> bool:
         """Return whether less is held if planes of the levels from 1 on wait packed."""
-        packed = self.layers(spec, Economy(packed=True))
-        return packed.held < self.layers(spec, Economy()).held
+        return _packs(self, spec)
 
     def spills(self, spec: Spec, economy: Economy) -> str:
         """Return which layers wait in scratch."""
@@ -144,7 +143,12 @@ class OmeZarr(Sink):
     @property
     def scratch_place(self) -> Path:
         """The folder in or under which layers wait that don't in memory."""
-        return self.scratch or self.path
+        return self.scratch or self.home
+
+    @property
+    def home(self) -> Path:
+        """Folder in which layers wait: the image's, since a label's is erased with an old image."""
+        return self.path.parent.parent if self.is_label else self.path
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:
         """Return the bytes of planes that don't wait in memory, as if none were smaller packed."""
@@ -188,6 +192,14 @@ def _layers(sink: OmeZarr, spec: Spec, spilled: int = 0, *, packed: bool = False
     """Return the layers if so many levels are spilled; `fit` asks hundreds of times."""
     groups = (*(level.step[0] for level in sink.levels(spec)[1:]), 1)
     return Layers(sink.arrays(spec), groups, spilled, packed)
+
+
+@lru_cache
+def _packs(sink: OmeZarr, spec: Spec) -> bool:
+    """Return whether packing saves memory, however many levels are spilled."""
+    steps = range(_layers(sink, spec).spillable + 1)
+    held = ((_layers(sink, spec, n, packed=packed).held for packed in (True, False)) for n in steps)
+    return any(packed < plain for packed, plain in held)
 
 
 def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, int]:
@@ -245,7 +257,8 @@ class OmeZarrWriter(Writer):
             )
             for i, array in enumerate(self._layers.arrays)
         ]
-        self._scratch = ScratchFolder.of(sink.path, sink.scratch).open()
+        self._waits_as = f"label-{sink.path.name}-" if sink.is_label else ""
+        self._scratch = ScratchFolder.of(sink.home, sink.scratch).open()
         self._room = Room(buffers.take((self._layers.room,), spec.dtype))
         self._top = self._cascade()
         self._claim: Claim | None = None  # a label lies in the image's folder, which it claims
@@ -272,7 +285,8 @@ class OmeZarrWriter(Writer):
 
     def _store(self, i: int) -> PackedFile | PackedMemory | Room:
         """Return the place where the layer of level `i` waits."""
-        file, nbytes = self._scratch.file(f"level-{i}"), self._layers.waiting_bytes(i)
+        file = self._scratch.file(f"{self._waits_as}level-{i}")
+        nbytes = self._layers.waiting_bytes(i)
         if i < self._layers.spilled:
             return file
         if self._layers.packed:

@@ -257,3 +257,18 @@ def test_each_stage_has_a_stride_by_what_it_gains_for_a_byte() -> None:
     seen = {tuple(s.stride for s in m.sweeps[0].stages if s.halo[0]) for m in made}
     assert {(1, 1), (16, 16)} <= seen
     assert any(one != other for one, other in seen)
+
+
+def test_the_longest_source_decides_on_strides_and_slices_ahead() -> None:
+    short, long = InMemory(np.zeros((1, 64, 32), np.uint16)), SOURCE
+    for one, other in ((short, long), (long, short)):
+        branches = [Plan.read(source) | Box((2, 0, 0)) | Total() for source in (one, other)]
+        (sweep,) = schedule(branches[0] & branches[1], PLENTY).sweeps
+        assert sweep.ahead == 8
+        assert max(stage.stride for stage in sweep.stages) == 16
+
+
+def test_a_fold_on_the_way_makes_nothing_worth_storing() -> None:
+    made = under_many_budgets("stats | cast float32 | gaussian 3 | gaussian 3", Desk())
+    cuts = {str(stage.part) for stages in map(held, made) for stage in stages}
+    assert cuts == {"gaussian 3"}

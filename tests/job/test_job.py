@@ -323,3 +323,17 @@ def test_a_report_never_replaces_metadata(slices, tmp_path) -> None:
     with pytest.raises(StoreError, match="metadata of a store"):
         hc.stack_to_omezarr(slices, tmp_path / "b.zarr", report=tmp_path / "a.zarr" / "zarr.json")
     assert hc.open(tmp_path / "a.zarr").shape == VOLUME.shape
+
+
+def test_a_label_whose_layers_wait_in_scratch_replaces_an_old_one(tmp_path) -> None:
+    path = str(tmp_path / "b.zarr")
+    noise = np.random.default_rng(0).integers(0, 255, (70, 1500, 1400)).astype("uint8")
+    small, large = hc.open(np.ones((8, 8, 8), "uint8")), hc.open(noise)
+    hc.store({path: small, f"{path}/labels/t": small > 0}).run()
+    job = hc.store({path: large, f"{path}/labels/t": large > 100}, overwrite=True, levels=1)
+    plan = job.plan(budget="1MB", workers=2)
+    assert plan.sweeps[0].economy.spilled
+    assert not plan.can_run
+    job.run(budget=plan.smallest_budget, workers=2)
+    np.testing.assert_array_equal(hc.open(f"{path}/labels/t/0").compute(), noise > 100)
+    assert hc.open(path).shape == noise.shape

@@ -18,7 +18,7 @@ from hoaconv import ops
 from hoaconv.engine.contract import Fold, Zip
 from hoaconv.engine.spec import WIDE, Spec
 from hoaconv.engine.stages import inferred
-from hoaconv.errors import PlanError
+from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.catalogue import catalogue, example
 from hoaconv.ops.spelling import parse_op
 
@@ -403,3 +403,40 @@ def test_a_function_of_the_user_gets_them_as_they_are(dtype):
 
 def test_every_fold_that_takes_them_is_tested_here():
     assert {word for word, op in catalogue().items() if issubclass(op, Fold)} == FOLDS
+
+
+BIG = np.array([[[2**60 + 1, 2**60 + 3, 5, 7]]], np.uint64)
+
+
+def test_numbers_of_a_volume_are_exact_as_parameters_and_operands() -> None:
+    volume = hoaconv.open(BIG)
+    least, greatest = volume.min(), volume.max()
+    assert not volume.threshold(greatest).compute().any()
+    np.testing.assert_array_equal(volume.clip(least, greatest).compute(), BIG)
+    assert volume.between(greatest, greatest).compute().sum() == 1
+    assert (volume >= greatest - 1).compute().sum() == 1
+    assert (volume == greatest).compute().sum() == 1
+    with pytest.raises(SpellingError, match="not be above"):
+        volume.between(2**60 + 5, 2**60 + 1)
+    with pytest.raises(PlanError, match="no value of uint64"):
+        volume & 2**64
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda v: v.bin(2, "mode"),
+        lambda v: v.erode(1),
+        lambda v: v.median(3),
+        lambda v: v.pad(2),
+        lambda v: v.resize(2, 0),
+        lambda v: v.erode(1) == v,
+        lambda v: v.where(v > 5, v.dilate(1)),
+        lambda v: v.map_overlap(np.copy, 1, dtype="uint64"),
+        lambda v: v.mask(hoaconv.open(BIG).max((1, 3, 3))),
+    ],
+)
+def test_a_slice_is_that_of_the_whole(made) -> None:
+    volume = hoaconv.open(np.concatenate([BIG + np.uint64(z) for z in range(6)]))
+    made = made(volume)
+    np.testing.assert_array_equal(made[1], made.compute()[1])

@@ -76,7 +76,8 @@ def _smallest(draft: Sweep, economy: Economy) -> _Choice:
 
 def _ladders(draft: Sweep, start: _Choice) -> list[list[_Step]]:
     """Return the steps from the smallest choice up, those of one respect in a list."""
-    workers, planes = draft.limits.workers, draft.spec_of(draft.stages[0]).planes
+    workers = draft.limits.workers
+    planes = max(at.given.planes for kind, at in draft.asked if kind.reads)
     most = min(3 * workers + 2, planes)
     further = range(workers, most, max(1, workers // 2))
     ahead = [*range(1, min(workers, most)), *further, most]

@@ -37,7 +37,7 @@ def nanoseconds(sweep: Sweep) -> float:
 def _stage(sweep: Sweep, kind: Kind[Any], at: At[Any]) -> float:
     stage, workers, economy = at.stage, sweep.limits.workers, sweep.economy
     shared = 0.0  # one thread's time for each byte, which all workers share
-    if kind.packs(at) and economy.packed:
+    if economy.packed and kind.packs(at):
         shared += PACK
     if stage.window > 1:
         shared += COPY * stage.window / stage.stride  # the windows that each plane is gathered into

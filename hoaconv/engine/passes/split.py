@@ -8,6 +8,7 @@ a mid-write. Of the cuts that fit, those are taken that send the fewest bytes th
 from dataclasses import dataclass, field, replace
 from typing import cast
 
+from hoaconv.engine import stop
 from hoaconv.engine.contract import Hold, Scratch, Waiting
 from hoaconv.engine.passes.fit import fit
 from hoaconv.engine.passes.pace import nanoseconds
@@ -89,8 +90,9 @@ class _Cuts:
 
     def _with_cut(self, sweep: Sweep, ids: tuple[int, ...], i: int, scratch: Scratch) -> _Ways:
         """Return the best ways with the first cut behind stage `i`."""
-        first = _beginning(sweep, i, 0, scratch)
-        rest = self.ways(_rest(sweep, i, 0, first), _ids_behind(sweep, ids, i))
+        stop.raise_if_asked()
+        first, behind = _beginning(sweep, i, 0, scratch), _ids_behind(sweep, ids, i)
+        rest = self.found.get(behind[0]) or self.ways(_rest(sweep, i, 0, first), behind)
         cost = None
         if first.projected <= self.budget and rest.cost is not None:
             (nbytes, time), more = _cost(first), rest.cost
@@ -150,7 +152,8 @@ def _is_nearly_source(sweep: Sweep, i: int) -> bool:
     """
     before = [sweep.asked[j] for j in sorted(sweep.before(i) | {i})]
     reading = [at.given.nbytes for kind, at in before if kind.reads]
-    by_plane = all(kind.keeps_to_z(at.part, at.taken) for kind, at in before if not kind.reads)
+    changing = [(kind, at) for kind, at in before if not kind.reads and not kind.passes_on]
+    by_plane = all(kind.keeps_to_z(at.part, at.taken) for kind, at in changing)
     return by_plane and 2 * sweep.spec_of(sweep.stages[i]).nbytes > sum(reading)
 
 
