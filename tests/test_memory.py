@@ -268,6 +268,7 @@ def test_measured_stays_below_projected_and_not_far(stack, tmp_path, case) -> No
     assert case != "layers in scratch" or "scratch" in report["busy"]
 
 
+@pytest.mark.long
 def test_the_smallest_budget_is_kept_and_gives_the_same_bits(stack, tmp_path) -> None:
     import zarr
 

@@ -35,6 +35,7 @@ sources = st.builds(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=120, deadline=None)
 @given(
     source=sources,

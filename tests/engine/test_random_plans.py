@@ -85,6 +85,7 @@ def test_every_budget_that_fits_gives_the_same_planes(trunk, branches, share, wo
         assert np.array_equal(sink.volume, reduce(applied, [*trunk, *branch], VOLUME))
 
 
+@pytest.mark.long
 @settings(max_examples=30)
 @given(chains, st.lists(chains, min_size=1, max_size=3))
 def test_every_pass_is_idempotent(trunk, branches) -> None:

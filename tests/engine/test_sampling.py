@@ -177,6 +177,7 @@ def test_what_numbers_can_be():
 # Engine
 
 
+@pytest.mark.long
 @settings(max_examples=20, deadline=None)
 @given(st.integers(2, 29), seeds)
 def test_the_same_seed_measures_the_same_slices(count, seed):

@@ -219,6 +219,7 @@ def test_choosing_planes_and_what_is_left_to_do_is_the_op(text, shape):
     np.testing.assert_array_equal(chosen, ROWS[text](volume)) if text not in NEAR else None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", ROWS)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 12, 20), (6, 60, 2000)])
 def test_apply_allocates_no_more_than_it_declares(text, shape):

@@ -30,6 +30,7 @@ def windows(volume, size, mode="reflect", cval=0):
     return sliding_window_view(padded, size)
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(SHAPES, st.sampled_from(DTYPES), SIZES, MODES, st.integers(-9, 300), SEEDS)
 def test_uniform_is_the_exact_mean(shape, dtype, size, mode, cval, seed):

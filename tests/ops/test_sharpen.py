@@ -22,6 +22,7 @@ def blurred(volume, sigma, **ends):
     return ndimage.gaussian_filter(volume.astype(np.float64), sigma, **ends)
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(SHAPES, st.sampled_from(DTYPES), SIGMAS, MODES, st.integers(-9, 9), SEEDS)
 def test_dog_is_the_difference_of_two_gaussians(shape, dtype, low, mode, cval, seed):

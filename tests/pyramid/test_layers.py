@@ -91,6 +91,7 @@ def early():
     sink_module._layers.cache_clear()
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 23), st.integers(1, 21), st.integers(1, 21)),
