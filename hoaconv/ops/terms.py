@@ -103,9 +103,10 @@ _WHOLE = {"add": "add", "subtract": "sub", "multiply": "mul"}
 
 
 def _are_wide(*numbers: float) -> bool:
-    """Return whether all are whole numbers, and float64 rounds one of them or its neighbour."""
-    whole = all(isinstance(n, int) or n.is_integer() for n in numbers)
-    return whole and max(map(abs, numbers)) >= 1 << 53
+    """Return whether all are whole numbers, and one is an int that float64 may round."""
+    small = 1 << 53
+    wide = any(isinstance(n, int) and abs(n) >= small for n in numbers)
+    return wide and all(isinstance(n, int) or (n.is_integer() and abs(n) < small) for n in numbers)
 
 
 def number(name: str, value: float | int | str | None) -> float | int:

@@ -222,7 +222,7 @@ def test_the_spelling_leaves_out_what_is_default():
         ("median 3 wrap", "far side isn't in memory"),
         ("rescale 0 inf", "rescale: hi should be a finite number, not 'inf'"),
         ("crop 1:2,3:4", "ranges should be three ranges z,y,x such as .* not '1:2,3:4'"),
-        ("crop 1:9:2,:,:", "START:STOP without a step; `bin` shrinks, not '1:9:2,:,:'"),
+        ("crop 1:9:2,:,:", "START:STOP without a step; the op 'bin' shrinks, not '1:9:2,:,:'"),
         ("crop 5,:,:", "START:STOP"),
         ("flip w", "axes should be axes such as z or y,x, not 'w'"),
         ("flip z,z", "axes such as"),
