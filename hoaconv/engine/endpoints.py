@@ -139,7 +139,7 @@ class Chosen(Source):
 
     @property
     def decodes_slowly(self) -> bool:
-        """Whether the other source decodes slowly."""
+        """True if the other source decodes slowly."""
         return self.source.decodes_slowly
 
     def __str__(self) -> str:

@@ -54,7 +54,7 @@ class StoredSlice(ABC):
 
     @property
     def decodes_slowly(self) -> bool:
-        """Whether a core takes 10 ns or more to decode a byte of the plane."""
+        """True if a core takes 10 ns or more to decode a byte of the plane."""
         return False
 
     @abstractmethod

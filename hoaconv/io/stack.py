@@ -108,7 +108,7 @@ class Stack(Addressed):
 
     @property
     def decodes_slowly(self) -> bool:
-        """Whether all slices take long to decode, such as JP2 without a GPU."""
+        """True if all slices take long to decode, such as JP2 without a GPU."""
         return all(stored.decodes_slowly for stored in self._slices)
 
     def at(self, geometry: Geometry) -> "Stack":

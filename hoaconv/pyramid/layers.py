@@ -63,7 +63,7 @@ class Layers:
 
     @cached_property
     def late(self) -> bool:
-        """Whether level 0 is downsampled layer by layer, each when it has been written.
+        """True if level 0 is downsampled layer by layer, each when it has been written.
 
         What is then made of its last planes need not wait in memory of its own: the buffer of level
         0 is free, group after group. There lie planes of layers that are now complete, and there
@@ -150,7 +150,7 @@ class Layers:
 
     @cached_property
     def _factors(self) -> tuple[int, ...]:
-        """For each level, the planes of level 0 that one of its planes is made of."""
+        """Planes of level 0 that a plane of each level is made of."""
         return tuple(accumulate((1, *self.groups[:-1]), mul))
 
     def _lasting(self, i: int, layer: int) -> int:
