@@ -19,6 +19,7 @@ import pytest
 import zarr
 from invoking import SLOW, SOURCE, SPELLING, STORE, looks_complete, refused, run
 from marking import unreadable
+from waiting_for import wait_until
 
 from hoaconv.io import folder, mark
 from hoaconv.io.mark import MARK
@@ -140,13 +141,6 @@ def start(*args, slow=True, **options):
     )
 
 
-def wait_for(happened, seconds=30):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it didn't happen"
-        time.sleep(0.01)
-
-
 def started(out):
     """Whether a run has written a chunk and is still at it."""
     return (out / MARK).exists() and any(f.is_file() for f in out.glob("0/c/*/*/*"))
@@ -156,7 +150,7 @@ def started(out):
 def slow(tiffs, out):
     """A run that takes seconds, midway: slices are decoded slowly, one layer is written."""
     process = start(tiffs, out, "--workers", "1", "--chunks", "4,32,32", "--shards", "none")
-    wait_for(partial(started, out))
+    wait_until(partial(started, out))
     yield process
     process.kill()
     process.communicate()
@@ -193,7 +187,7 @@ def test_a_signal_midway_removes_what_was_written(slow, out, number):
 def test_a_terminal_that_closes_does_not_end_what_nohup_started(tiffs, out):
     ignoring = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
     process = start(tiffs, out, "--workers", "1", "--chunks", "4,32,32", preexec_fn=ignoring)
-    wait_for((out / MARK).exists)
+    wait_until((out / MARK).exists)
     process.send_signal(signal.SIGHUP)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 0, stderr

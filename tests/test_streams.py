@@ -4,12 +4,12 @@ import errno
 import os
 import subprocess
 import sys
-import time
 from io import StringIO
 
 import pytest
 from invoking import SLOW, looks_complete
 from rich.console import Console
+from waiting_for import wait_until
 
 from hoaconv.io.mark import MARK
 from hoaconv.job import progress
@@ -81,10 +81,7 @@ def test_a_terminal_that_goes_away_does_not_end_a_run_that_ignores_it(tiffs, out
         stderr=theirs,
     )
     os.close(theirs)
-    end = time.monotonic() + 30
-    while not (out / MARK).exists():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until((out / MARK).exists)
     os.close(ours)
     assert process.wait(timeout=60) == 0
     assert looks_complete(out)
