@@ -4,8 +4,9 @@ A source that was opened by its address compares by it, and pickles as it: anoth
 the address again, and reads the headers that are there.
 """
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pickle import PicklingError
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ from hoaconv.engine.contract import Source
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SourceError
 
-__all__ = ["Address", "Addressed"]
+__all__ = ["Address", "Addressed", "is_remote"]
 
 
 @dataclass(frozen=True)
@@ -23,22 +24,64 @@ class Address:
     Attributes
     ----------
     path
-        Absolute; a folder, a file, a glob pattern, an array in a store.
+        Absolute; a folder, a file, a glob pattern, an array in a store, or the URL of a store.
     given
-        The same as the user has written it.
+        The same as the user has written it, without scheme and dataset.
+    scheme
+        The format, such as ``n5`` in ``n5://PATH``; empty where suffix or content tells it.
+    inside
+        The dataset in a file, such as ``/entry/data`` in ``scan.h5::/entry/data``.
     planes
         Start, stop and step of the slices that are taken; None for all.
-    allow_gaps, allow_names, reduce, gpu
+    source_axes, channel, time, allow_gaps, allow_names, reduce, gpu
         As of `hoaconv.io.source.open_volume`.
     """
 
     path: str
     given: str = field(compare=False)
+    scheme: str = field(default="", compare=False)
+    inside: str = ""
     planes: tuple[int | None, int | None, int | None] | None = None
+    source_axes: str | None = None
+    channel: int | None = None
+    time: int | None = None
     allow_gaps: bool = False
     allow_names: bool = False
     reduce: int = 1
     gpu: bool = False
+
+    @classmethod
+    def of(cls, src: "str | os.PathLike[str]", **options: Any) -> "Address":
+        """Return the address of what a user writes.
+
+        Examples
+        --------
+        >>> one = Address.of("n5:///data/brain.n5/s0")
+        >>> one.scheme, one.path
+        ('n5', '/data/brain.n5/s0')
+        >>> Address.of("gs://bucket/brain.zarr").path, Address.of("a.h5::/entry/data").inside
+        ('gs://bucket/brain.zarr', '/entry/data')
+        """
+        text, scheme = os.fspath(src), ""
+        word, mark, rest = text.partition("://")
+        if mark and word.isidentifier() and word.lower() not in REMOTE:
+            scheme, text = word.lower(), rest
+        path, _, inside = text.partition("::")
+        where = path if is_remote(path) else os.path.abspath(path)
+        return cls(where, path, scheme, inside, **options)
+
+    def beside(self, path: str, scheme: str) -> "Address":
+        """Return the address of another array of the same store, read with the same options."""
+        return replace(self, path=path, given=path, scheme=scheme, inside="", planes=None)
+
+
+REMOTE = ("s3", "gs", "http", "https")
+"""Schemes of stores that are read through the network."""
+
+
+def is_remote(path: str) -> bool:
+    """Return whether a path is the URL of a store that is read through the network."""
+    return path.partition("://")[0].lower() in REMOTE and "://" in path
 
 
 class Addressed(Source):

@@ -1,18 +1,18 @@
-"""Volumes by their path: a stack of slices or a zarr array."""
+"""Volumes by their path: a stack of slices, or an array in a file or store of some format."""
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 from hoaconv.errors import SourceError
 from hoaconv.io.address import Address
+from hoaconv.io.array_volume import ArrayVolume
+from hoaconv.io.formats.registry import format_of
 from hoaconv.io.stack import Stack, chosen, open_stack, step_of
-from hoaconv.io.zarr_store import is_zarr
-from hoaconv.io.zarr_volume import ZarrVolume, open_zarr
+from hoaconv.io.stored_array import view_of
 
 __all__ = ["Volume", "open_address", "open_volume"]
 
-Volume = Stack | ZarrVolume
+Volume = Stack | ArrayVolume
 """A volume that a path may name."""
 
 
@@ -20,6 +20,9 @@ def open_volume(
     src: str | os.PathLike[str],
     *,
     slices: slice | None = None,
+    source_axes: str | None = None,
+    channel: int | None = None,
+    time: int | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
@@ -31,9 +34,16 @@ def open_volume(
     ----------
     src
         A folder of slices, a glob pattern, a multi-page TIFF; an OME-Zarr image, which means its
-        level 0, or an array in it, as in ``brain.zarr/2``; any zarr array (z, y, x), v2 or v3.
+        level 0, or an array in it, as in ``brain.zarr/2``; an array in a file or store of any of
+        `hoaconv.io.formats.registry.FORMATS`, such as ``scan.h5::/entry/data``; where neither
+        suffix nor content tells the format, with a scheme, as in ``n5://PATH``.
     slices
         Slices, or planes of an array, to take, as Python slices a list.
+    source_axes
+        A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``; by
+        default as its metadata names them. The planes lie along z.
+    channel, time
+        Index of the channel and of the time to take, where an array has several.
     allow_gaps
         If True, missing numbers between the chosen slices cause a note instead of an error.
     allow_names
@@ -51,9 +61,17 @@ def open_volume(
     SpellingError
         If `slices` chooses nothing.
     """
-    taken = (slices.start, slices.stop, slices.step) if slices else None
-    path, given = os.path.abspath(src), os.fspath(src)
-    address = Address(path, given, taken, allow_gaps, allow_names, reduce, gpu)
+    address = Address.of(
+        src,
+        planes=(slices.start, slices.stop, slices.step) if slices else None,
+        source_axes=source_axes,
+        channel=channel,
+        time=time,
+        allow_gaps=allow_gaps,
+        allow_names=allow_names,
+        reduce=reduce,
+        gpu=gpu,
+    )
     return _open(address).addressed(address, open_address)
 
 
@@ -63,17 +81,11 @@ def open_address(address: Address) -> Volume:
 
 
 def _open(address: Address) -> Volume:
-    src, slices = address.given, slice(*address.planes) if address.planes else None
-    if not is_zarr(Path(src)):
-        return open_stack(
-            src,
-            slices=slices,
-            allow_gaps=address.allow_gaps,
-            allow_names=address.allow_names,
-            reduce=address.reduce,
-            gpu=address.gpu,
-        )
-    volume = open_zarr(Path(src))
+    slices = slice(*address.planes) if address.planes else None
+    format = format_of(address)
+    if format is None:
+        return _open_slices(address, slices)
+    src = address.given
     if address.reduce > 1:
         raise SourceError(
             f"{src} can't be reduced by {address.reduce}: only JP2 slices hold lower resolutions; "
@@ -81,7 +93,27 @@ def _open(address: Address) -> Volume:
             "the op bin"
         )
     if address.gpu:
-        raise SourceError(f"{src} is zarr, which nvImageCodec doesn't decode; drop `decoder`")
+        raise SourceError(
+            f"{src} is {format.name}, which nvImageCodec doesn't decode; drop `decoder`"
+        )
+    array = format.opens(address)
+    view = view_of(array, address.source_axes, address.channel, address.time)
+    volume = ArrayVolume(array, view)
     if slices is None:
         return volume
     return volume.choose(chosen(slices, volume.spec.planes), step_of(slices))
+
+
+def _open_slices(address: Address, slices: slice | None) -> Stack:
+    if address.source_axes is not None:
+        raise SourceError(
+            f"{address.given} is a stack of slices, whose planes lie along z; drop `source_axes`"
+        )
+    return open_stack(
+        address.given,
+        slices=slices,
+        allow_gaps=address.allow_gaps,
+        allow_names=address.allow_names,
+        reduce=address.reduce,
+        gpu=address.gpu,
+    )

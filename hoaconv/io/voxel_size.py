@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from hoaconv.engine.geometry import Geometry
 
 __all__ = [
+    "Axes",
     "choose",
     "from_imagej",
     "from_metres",
@@ -19,6 +20,9 @@ __all__ = [
     "from_tiff_tags",
     "unit_name",
 ]
+
+Axes = tuple[int | None, int, int]
+"""Numbers of the stored axes that are z, y and x; None for z if there is no such axis."""
 
 FOLDER = "folder name"
 
@@ -128,7 +132,7 @@ def from_ome(xml: str) -> Geometry | None:
     return _with_z(z, y, x, unit, "OME-XML") if y is not None and x is not None else None
 
 
-def from_ome_zarr(image: Mapping[str, Any], level: str) -> Geometry | None:
+def from_ome_zarr(image: Mapping[str, Any], level: str, zyx: Axes) -> Geometry | None:
     """Return the geometry of a level of an OME-NGFF image, in the unit of its x axis.
 
     The transformations of the level are applied first, then those of the image; each is a list of
@@ -141,24 +145,31 @@ def from_ome_zarr(image: Mapping[str, Any], level: str) -> Geometry | None:
         One of OME-NGFF's ``multiscales``.
     level
         Path of one of its datasets.
+    zyx
+        Numbers of the axes z, y and x, whatever the metadata call them. Where there is no z, the
+        edge along z is taken equal to that along y, if that is equal to that along x.
     """
     try:
-        axes = {axis["name"]: i for i, axis in enumerate(image["axes"])}
         (dataset,) = (d for d in image["datasets"] if d["path"] == level)
         steps = [*dataset.get("coordinateTransformations", ()), *_steps_of(image)]
-        words = [str(image["axes"][axes[name]].get("unit", "")) for name in "zyx"]
-        placed = [_placed(steps, axes[name]) for name in "zyx"]
+        there = [axis for axis in zyx if axis is not None]
+        words = [str(image["axes"][axis].get("unit", "")) for axis in there]
+        placed = [_placed(steps, axis) for axis in there]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None  # the metadata don't follow the specification
     units = [unit for unit in map(unit_name, words) if unit is not None]
     has_scale = any(step["type"] == "scale" for step in steps)
-    if len(units) < 3 or not has_scale or not _real(*(edge for edge, _ in placed)):
+    edges = [edge for edge, _ in placed]
+    if len(units) < len(placed) or not has_scale or not _real(*edges):
         return None
     both = zip(placed, units, strict=True)
-    converted = [[_converted(length, unit, units[2]) for length in pair] for pair, unit in both]
-    (z, oz), (y, oy), (x, ox) = converted
+    converted = [[_converted(length, unit, units[-1]) for length in pair] for pair, unit in both]
+    *of_z, (y, oy), (x, ox) = converted
+    if not of_z and not isclose(y, x, rel_tol=1e-3):
+        return None
+    z, oz = of_z[0] if of_z else (y, 0.0)
     origin = (oz, oy, ox) if all(map(isfinite, (oz, oy, ox))) else (0.0, 0.0, 0.0)
-    return Geometry((z, y, x), units[2], origin, "OME-Zarr metadata")
+    return Geometry((z, y, x), units[-1], origin, "OME-Zarr metadata")
 
 
 def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -17,16 +17,16 @@ from natsort import natsorted
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.folder import ZARR_FILES
-from hoaconv.io.voxel_size import from_ome_zarr
+from hoaconv.io.voxel_size import Axes, from_ome_zarr
 
-__all__ = ["StoredArray", "find_array", "is_zarr"]
+__all__ = ["ArrayNode", "find_array", "is_zarr"]
 
 _LISTED = 8  # arrays and groups that an error lists, at most
 
 
 @dataclass(frozen=True)
-class StoredArray:
-    """An array of a store, before it is opened.
+class ArrayNode:
+    """An array of a store by its metadata, before it is opened.
 
     Attributes
     ----------
@@ -40,10 +40,10 @@ class StoredArray:
         Content of its ``zarr.json`` or ``.zarray``.
     axes
         Names of its axes; None for an axis without a name, empty if the metadata name none.
-    geometry
-        Geometry from the image's metadata; None if they state no voxel size.
-    image_name
-        Name of the image around it; None if there is no image, or it has no name.
+    image
+        The entry of ``multiscales`` that the array is a level of; None if there is no image.
+    level
+        Path of the array in the image.
     labels
         Names of the image's label images.
     levels
@@ -55,10 +55,26 @@ class StoredArray:
     zarr_format: int
     metadata: Mapping[str, Any]
     axes: tuple[str | None, ...]
-    geometry: Geometry | None = None
-    image_name: str | None = None
+    image: Mapping[str, Any] | None = None
+    level: str = ""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
+
+    @property
+    def image_name(self) -> str | None:
+        """Name of the image around it; None if there is no image, or it has no name."""
+        title = self.image.get("name") if self.image else None
+        return title if isinstance(title, str) and title else None
+
+    def geometry(self, axes: Axes) -> Geometry | None:
+        """Return the geometry from the image's metadata; None if they state no voxel size.
+
+        Parameters
+        ----------
+        axes
+            Numbers of the axes z, y and x.
+        """
+        return from_ome_zarr(self.image, self.level, axes) if self.image else None
 
 
 @dataclass(frozen=True)
@@ -90,7 +106,7 @@ def is_zarr(path: Path) -> bool:
     return any(map(_is_node, path.absolute().parents))
 
 
-def find_array(path: Path) -> StoredArray:
+def find_array(path: Path) -> ArrayNode:
     """Return the array at a path, or level 0 of the OME-Zarr image at a path.
 
     Raises
@@ -159,7 +175,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
+def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> ArrayNode:
     """Return the array, with properties from the image around it."""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
@@ -174,18 +190,8 @@ def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
                 levels = tuple(folder / name for name in _levels(folder, candidate))
     name = path.absolute().relative_to(root.absolute().parent).as_posix()
     axes = _axes_of(image) if image else _own_axes(array, node.attributes)
-    size = from_ome_zarr(image, level) if image else None
-    title = image.get("name") if image else None
-    return StoredArray(
-        path.absolute(),
-        name,
-        node.zarr_format,
-        array,
-        axes,
-        size,
-        title if isinstance(title, str) and title else None,
-        labels,
-        levels,
+    return ArrayNode(
+        path.absolute(), name, node.zarr_format, array, axes, image, level, labels, levels
     )
 
 

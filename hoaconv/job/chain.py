@@ -1,5 +1,6 @@
 """Chains of ops: put behind a volume, with the operands that they name, and spelled again."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -51,11 +52,14 @@ def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume
     SourceError
         If the source can't be found or read.
     """
-    if is_zarr(Path(src)):
+    if not os.path.isdir(src) or is_zarr(Path(src)):
         machine.begin_libraries()
     return open_volume(
         src,
         slices=reading.range,
+        source_axes=reading.source_axes,
+        channel=reading.channel,
+        time=reading.time,
         allow_gaps=reading.allow_gaps,
         allow_names=reading.allow_names,
         reduce=reading.reduce,

@@ -38,6 +38,7 @@ __all__ = [
     "PathLike",
     "count_of",
     "explained_by",
+    "index_of",
     "one_of",
     "option",
     "options_of",
@@ -171,6 +172,21 @@ def count_of(what: str) -> Kind:
         if count < 1:
             raise SpellingError(f"{what} {count} is less than 1")
         return count
+
+    return Kind("N", accept, str)
+
+
+def index_of(what: str) -> Kind:
+    """Return the kind of a whole number of 0 or more."""
+
+    def accept(value: Any) -> int:
+        try:
+            index = operator.index(value)
+        except TypeError:
+            index = -1
+        if index < 0 or isinstance(value, bool):
+            raise SpellingError(f"{what} {value!r} is not a whole number of 0 or more")
+        return index
 
     return Kind("N", accept, str)
 

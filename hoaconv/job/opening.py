@@ -25,6 +25,9 @@ def open(
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
     range: slice | str | None = None,
+    source_axes: str | None = None,
+    channel: int | None = None,
+    time: int | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
@@ -62,6 +65,9 @@ def open(
     """
     reading = Reading(
         range=range,
+        source_axes=source_axes,
+        channel=channel,
+        time=time,
         allow_gaps=allow_gaps,
         allow_names=allow_names,
         reduce=reduce,

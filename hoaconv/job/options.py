@@ -17,6 +17,7 @@ from hoaconv.job.declared import (
     TEXT,
     Options,
     count_of,
+    index_of,
     one_of,
     option,
 )
@@ -78,6 +79,13 @@ class Reading(Options):
     range
         Slices to take, in natural order, as a slice or as ``"START:STOP:STEP"``; of a zarr array,
         planes. By default all. A step makes the voxels longer along z.
+    source_axes
+        A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``, where its
+        metadata names none or the wrong ones.
+    channel
+        The channel to take, counted from 0, of an array with several.
+    time
+        The time to take, counted from 0, of an array with several.
     allow_gaps
         If True, numbers may be missing among the slices.
     allow_names
@@ -95,6 +103,14 @@ class Reading(Options):
         "slices to take, START:STOP:STEP as in Python; default all",
         "Input",
     )
+    source_axes: str | None = option(
+        TEXT,
+        "a letter for each stored axis of an array, such as xyz or tczyx; default its metadata's",
+        "Input",
+        "AXES",
+    )
+    channel: int | None = option(index_of("channel"), "channel to take, from 0 on", "Input")
+    time: int | None = option(index_of("time"), "time to take, from 0 on", "Input")
     allow_gaps: bool = option(FLAG, "accept missing numbers among the slices", "Input", "", False)
     allow_names: bool = option(
         FLAG, "take all images, even if some names don't fit the others", "Input", "", False

@@ -11,6 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
+from hoaconv.io.address import is_remote
 from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
 from hoaconv.job.declared import PathLike
@@ -276,7 +277,7 @@ def take_source(src: PathLike) -> PathLike:
             "hoaconv.open(array).stats(), or job = hoaconv.open(array) | "
             "hoaconv.OmeZarr('brain.zarr'), and job.plan() or job.run()"
         )
-    if _ADDRESS.match(os.fspath(src)):
+    if is_remote(text := os.fspath(src)) or (_ADDRESS.match(text) and "://" not in text):
         raise SpellingError(
             f"{os.fspath(src)} is an address; the source is a folder or file on a file system: "
             "download it first, or mount it"

@@ -1,0 +1,239 @@
+"""A volume in a stored array of any format: a source of planes, read layer by layer."""
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
+from itertools import product
+from math import prod
+from pathlib import Path
+
+from hoaconv.engine.contract import LayeredSource, Piece
+from hoaconv.engine.geometry import Geometry, Lengths
+from hoaconv.engine.spec import Slab, Spec
+from hoaconv.io.address import Addressed
+from hoaconv.io.stored_array import StoredArray, View, read_dtype, view_of
+
+__all__ = ["ArrayVolume"]
+
+PIECE_BYTES = 1 << 22
+"""Smaller chunks are read several in one call, so that Python is called less often."""
+
+
+class ArrayVolume(Addressed, LayeredSource):
+    """Planes (y, x) along z of a stored array, or some of them in any order.
+
+    Whichever stored axis is z, a layer is as thick as a chunk is along it, and each chunk is
+    decoded once.
+
+    Parameters
+    ----------
+    array
+        The open array.
+    view
+        Which of its axes are z, y and x; by default as their names tell.
+    planes
+        The planes to take; by default all.
+    step
+        Distance of these planes, from one to the next.
+
+    Attributes
+    ----------
+    geometry
+        As the array's metadata tell, of the planes that are taken, or as `at` sets it.
+    spacing
+        Stored voxels (z, y, x) from one that is read to the next.
+    """
+
+    def __init__(
+        self,
+        array: StoredArray,
+        view: View | None = None,
+        planes: Sequence[int] | None = None,
+        step: int = 1,
+    ) -> None:
+        self._array, self._view = array, view or view_of(array)
+        self._dtype = read_dtype(array)
+        self.spacing = (step, 1, 1)
+        self._planes = range(self._shape[0]) if planes is None else tuple(planes)
+        stored, first = self._stored or Geometry(), min(self._planes)
+        self.geometry = stored.shifted((first, 0, 0)).coarser(self.spacing, middle=0)
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self._view.of(self._array.shape)
+
+    @cached_property
+    def _chunk(self) -> tuple[int, int, int]:
+        return self._view.of(self._array.chunks)
+
+    @property
+    def _stored(self) -> Geometry | None:
+        """The geometry of the whole array, as its metadata tell."""
+        return self._array.geometry(self._view.axes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on how the voxels are read, for the user."""
+        stored = self._array.dtype.name
+        told = {
+            "bool": f"{self} holds booleans; they are read as uint8, 0 and 1",
+            "float16": f"{self} holds float16; it is read as float32",
+        }
+        return (*self._array.notes, *([told[stored]] if stored in told else []))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the image's label images."""
+        return self._array.labels
+
+    @property
+    def array(self) -> StoredArray:
+        """The stored array."""
+        return self._array
+
+    @property
+    def view(self) -> View:
+        """Which axes of the stored array are z, y and x."""
+        return self._view
+
+    @property
+    def spec(self) -> Spec:
+        """Shape, dtype and geometry of all planes."""
+        return Spec((len(self._planes), *self._shape[1:]), self._dtype, self.geometry)
+
+    @property
+    def path(self) -> Path:
+        """The array's folder or file."""
+        return self._array.path
+
+    @property
+    def image_name(self) -> str | None:
+        """The image's name by its own metadata, or None."""
+        return self._array.image_name
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file, or the folder of the array's chunks."""
+        return self._array.files
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the layers that are read, were all parts of the array alike."""
+        layers = -(-self._shape[0] // self.depth)
+        of_volume = prod(self._shape) / prod(self._array.shape)
+        return int(self._array.stored_bytes * of_volume) * len(self.layers) // layers
+
+    @property
+    def depth(self) -> int:
+        """Planes of a chunk."""
+        return self._chunk[0]
+
+    @property
+    def planes(self) -> Sequence[int]:
+        """The array's planes that are taken."""
+        return self._planes
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Pieces of a layer: one chunk each, or several along x if chunks are small."""
+        (ny, nx), (dy, dx) = self._shape[1:], self._widths
+        corners = product(range(0, ny, dy), range(0, nx, dx))
+        return tuple((slice(y, min(y + dy, ny)), slice(x, min(x + dx, nx))) for y, x in corners)
+
+    @property
+    def piece_count(self) -> int:
+        """Pieces of a layer, counted without a list of them."""
+        pairs = zip(self._shape[1:], self._widths, strict=True)
+        return prod(-(-n // width) for n, width in pairs)
+
+    @cached_property
+    def _widths(self) -> tuple[int, int]:
+        """Rows and columns of a piece."""
+        return self._chunk[1], self._chunk[2] * self._many
+
+    @cached_property
+    def _many(self) -> int:
+        """Chunks of a piece."""
+        chunk_bytes = prod(self._array.chunks) * self._dtype.itemsize
+        return min(max(1, PIECE_BYTES // chunk_bytes), -(-self._shape[2] // self._chunk[2]))
+
+    def piece_bytes(self, planes: int) -> int:  # noqa: ARG002 - all planes of a chunk are read
+        """Return the bytes held while a piece is read: as the format needs, and the piece."""
+        rows, columns = map(min, self._shape[1:], self._widths)
+        picked = min(self.depth, self._shape[0]) * rows * columns * self._array.dtype.itemsize
+        return picked + self._array.reading_bytes(self._many)
+
+    def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
+        """Decode a piece of a layer.
+
+        Raises
+        ------
+        SourceError
+            If a chunk can't be read whole; the message names the array.
+        """
+        first, end = planes[0], planes[-1] + 1
+        part = self._view.planes(self._array.read(self._view.box(slice(first, end), *piece)))
+        out[...] = part if len(planes) == len(part) else part[[z - first for z in planes]]
+
+    def at(self, geometry: Geometry) -> "ArrayVolume":
+        """Return the same volume with its voxels of another size, or elsewhere."""
+        placed = copy(self)
+        placed.geometry = geometry
+        return placed
+
+    def choose(self, planes: Sequence[int], step: int = 1) -> "ArrayVolume":
+        """Return these planes alone, in this order; `step` apart."""
+        taken = [self._planes[z] for z in planes]
+        chosen = ArrayVolume(self._array, self._view, taken, step * self.spacing[0])
+        chosen.address, chosen.opens, chosen.taken = self.address, self.opens, self.taken
+        chosen._take(planes)
+        return chosen
+
+    @property
+    def levels(self) -> tuple["ArrayVolume", ...]:
+        """The volumes of all levels of the image, level 0 first; of some planes, or no image, none.
+
+        Where `at` has set another voxel size than the image tells, that of the other levels is as
+        many times another.
+
+        Raises
+        ------
+        SourceError
+            If the array of a level can't be opened.
+        """
+        if not isinstance(self._planes, range) or self.address is None or self.opens is None:
+            return ()
+        own = str(self.path)
+        return tuple(self if path == own else self._beside(path) for path in self._array.levels)
+
+    def _beside(self, path: str) -> "ArrayVolume":
+        """Return another level of the image."""
+        address = self.address.beside(path, self._array.scheme)  # type: ignore[union-attr]
+        level: ArrayVolume = self.opens(address)  # type: ignore[misc]
+        own = self._stored
+        if own is None:  # nothing tells sizes but the shapes
+            both = zip(self.spec.shape, level.spec.shape, strict=True)
+            factors = [round(n / m) if n > m else 1 / round(m / n) for n, m in both]
+            return level.at(self.geometry.coarser(factors))
+        if self.geometry == own:
+            return level
+        factors = [new / old for new, old in zip(self.geometry.edges, own.edges, strict=True)]
+        return level.at(
+            replace(
+                self.geometry,
+                edges=_times(level.geometry.edges, factors),
+                origin=_times(level.geometry.origin, factors),
+            )
+        )
+
+    def __str__(self) -> str:
+        return str(self._array)
+
+    def __repr__(self) -> str:
+        return f"ArrayVolume({str(self.path)!r}: {self.spec})"
+
+
+def _times(lengths: Lengths, factors: Sequence[float]) -> Lengths:
+    z, y, x = (length * factor for length, factor in zip(lengths, factors, strict=True))
+    return (z, y, x)
