@@ -47,7 +47,7 @@ class Output(Options, ABC):
 
     @property
     def place(self) -> str:
-        """What `path` is: a folder or a file."""
+        """The kind of place that `path` names: a folder or a file."""
         return "a folder"
 
     @property
