@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
-from hoaconv.io.folder import check_free
 from hoaconv.io.jp2_gpu import check_gpu
 from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
@@ -23,10 +21,11 @@ from hoaconv.job.options import (
     Values,
     Voxels,
 )
+from hoaconv.job.output import Output
 from hoaconv.job.paths import take_module, take_report_path, take_source
 from hoaconv.job.planned import Planned
 from hoaconv.job.prior_values import read_earlier
-from hoaconv.job.resolve import check_images, take_workers
+from hoaconv.job.resolve import check_outputs, take_workers
 from hoaconv.job.target import Branch
 from hoaconv.job.voxel_size import choose_geometry
 from hoaconv.ops.own import load_ops
@@ -36,13 +35,17 @@ __all__ = ["conversion", "open_planned", "ops_of"]
 Ops = tuple[Step, ...]
 
 
-def conversion(options: Mapping[str, Any], *, planning: bool = False) -> Job:
+def conversion(
+    options: Mapping[str, Any], to: type[Output] = OmeZarr, *, planning: bool = False
+) -> Job:
     """Return the job of a conversion: options are checked first, then outputs, then headers.
 
     Parameters
     ----------
     options
-        All parameters of `hoaconv.stack_to_omezarr`, by name.
+        All parameters of a verb such as `hoaconv.stack_to_omezarr`, by name.
+    to
+        The kind of output that the verb makes.
     planning
         Whether outputs that can't be made are left for the plan to tell.
 
@@ -55,27 +58,27 @@ def conversion(options: Mapping[str, Any], *, planning: bool = False) -> Job:
     machine.begin(take_workers(running))
     values, reading, voxels = Values.take(options), Reading.take(options), Voxels.take(options)
     read_earlier(values.from_report)
-    chains = _chains(options)
-    images = [image for image, _ in chains]
+    chains = _chains(options, to)
+    outputs = [output for output, _ in chains]
     if not planning:
-        _check_early(images, running, options["src"])
+        _check_early(outputs, running, options["src"])
     volume = open_planned(options["src"], reading, voxels)
     operands = open_operands(ops for _, ops in chains)
     branches = []
-    for image, ops in chains:
+    for output, ops in chains:
         plan = behind(volume.plan, ops, operands)
         made = replace(volume, plan=plan, spec=spec_at(plan))
-        branches.append(Branch(str(image.path), made, image))
-    groups: Sequence[Options] = (images[0], reading, voxels, values, running)
+        branches.append(Branch(str(output.path), made, output))
+    groups: Sequence[Options] = (outputs[0], reading, voxels, values, running)
     return Job(tuple(branches), values, running, _given(groups, options))
 
 
-def _check_early(images: Sequence[OmeZarr], running: Running, src: PathLike) -> None:
+def _check_early(outputs: Sequence[Output], running: Running, src: PathLike) -> None:
     """Refuse outputs that can't be made before headers are read, which may take minutes."""
     take_report_path(running.report)
-    check_images(images, running, [src])
-    for image in (image for image in images if not image.is_label):
-        check_free(Path(image.path), overwrite=image.overwrite)
+    check_outputs(outputs, running, [src])
+    for output in (output for output in outputs if not output.is_part):
+        output.check_free()
 
 
 def ops_of(chain: Chain) -> Ops:
@@ -98,17 +101,17 @@ def open_planned(src: PathLike, reading: Reading, voxels: Voxels | None) -> Plan
     return Planned(Plan.read(placed), placed.spec, (*placed.notes, note))
 
 
-def _chains(options: Mapping[str, Any]) -> list[tuple[OmeZarr, Ops]]:
-    """Return the outputs and their ops: the main image, other images, labels."""
+def _chains(options: Mapping[str, Any], to: type[Output]) -> list[tuple[Output, Ops]]:
+    """Return the outputs and their ops: the main one, others of its kind, labels."""
     labels = Labels.take(options)
-    main = OmeZarr.take(options, path=options["dst"])
+    main = to.take(options, path=options["dst"])
     ops = ops_of(Chain.take(options))
     of_labels = _branches(labels.label, "label")
     others = _branches(labels.also, "also")
     return [
         (main, ops),
         *((replace(main, path=path), branch) for path, branch in others.items()),
-        *((main.label(name), branch) for name, branch in of_labels.items()),
+        *((cast(OmeZarr, main).label(name), branch) for name, branch in of_labels.items()),
     ]
 
 

@@ -11,8 +11,9 @@ from hoaconv.engine import machine
 from hoaconv.engine.run import Outcome, run
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import BudgetError, StoreError
+from hoaconv.io.output import OutputSink
 from hoaconv.job.chain import sources_of, spelled, steps_of
-from hoaconv.job.images import published_text
+from hoaconv.job.making import published_text
 from hoaconv.job.paths import replace_text
 from hoaconv.job.pictures import told, write_pictures
 from hoaconv.job.prior_values import chains_that_need
@@ -23,7 +24,6 @@ from hoaconv.job.target import Named
 from hoaconv.job.tracking import tracked
 from hoaconv.job.watching import Watcher
 from hoaconv.ops.advice import constant_notes
-from hoaconv.pyramid.sink import OmeZarr, record
 from hoaconv.units import format_bytes
 
 __all__ = ["Executed", "execute", "report_of"]
@@ -31,14 +31,14 @@ __all__ = ["Executed", "execute", "report_of"]
 
 @dataclass(frozen=True)
 class Executed:
-    """The outcome of a run, and the bytes that its record takes in the main image."""
+    """The outcome of a run, and the bytes that its record takes in the main output."""
 
     outcome: Outcome
     record_bytes: int
 
 
 def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None) -> Executed:
-    """Run a resolved job; its main image gets a record of the run.
+    """Run a resolved job; its main output gets a record of the run, if it has a place for one.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
         If the run is interrupted.
     """
     watcher.planned(RunPlan(resolved.schedule, resolved.refusals))
-    if resolved.images:
+    if resolved.written:
         machine.begin_libraries()
     spec = sources_of(resolved.plan)[0].spec
     grown = [0]
@@ -60,7 +60,7 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
     def on_written(outcome: Outcome) -> None:
         if resolved.main is not None:
             told = _report(resolved, Executed(outcome, 0)).record(published_text)
-            grown.append(record(resolved.main, told))
+            grown.append(resolved.main.record(told))
 
     try:
         with tracked(watcher, spec, resolved.schedule, cancelled or Event()) as tell:
@@ -79,7 +79,7 @@ def report_of(resolved: Resolved, executed: Executed, watcher: Watcher) -> Repor
     Raises
     ------
     StoreError
-        If the report or a picture can't be written; the images are complete.
+        If the report or a picture can't be written; the outputs are complete.
     """
     outcome = executed.outcome
     flat = tuple(constant_notes(outcome.found, chains_that_need(resolved.plan)))
@@ -93,9 +93,9 @@ def report_of(resolved: Resolved, executed: Executed, watcher: Watcher) -> Repor
     return made
 
 
-def _chains(resolved: Resolved) -> dict[OmeZarr, tuple[Any, ...]]:
-    """Return the images and the steps in front of each, the main one last."""
-    plans = {sink: resolved.branches[i].volume.plan for i, sink in resolved.images.items()}
+def _chains(resolved: Resolved) -> dict[OutputSink, tuple[Any, ...]]:
+    """Return the outputs on disk and the steps in front of each, the main one last."""
+    plans = {sink: resolved.branches[i].volume.plan for i, sink in resolved.written.items()}
     return {sink: steps_of(plan) for sink, plan in plans.items()}
 
 
@@ -104,8 +104,8 @@ def _report(resolved: Resolved, executed: Executed) -> Report:
     made, main = resolved.schedule, resolved.main
     branch = resolved.branches[-1]
     spec = branch.volume.spec
-    rows = {sink: outcome.outputs[sink] for sink in resolved.images.values()}
-    others = [(i, sink) for i, sink in resolved.images.items() if sink is not main]
+    rows = {sink: outcome.outputs[sink] for sink in resolved.written.values()}
+    others = [(i, sink) for i, sink in resolved.written.items() if sink is not main]
     return Report(
         source=resolved.source,
         output="" if main is None else str(main.path),
@@ -116,9 +116,10 @@ def _report(resolved: Resolved, executed: Executed) -> Report:
         dtype=str(spec.dtype),
         voxel_size=spec.geometry.voxel_size,
         unit=spec.geometry.unit,
-        levels=() if main is None else tuple(rows[main]["levels"]),
+        levels=() if main is None else tuple(rows[main].get("levels", ())),
         others=tuple(
             {
+                "what": resolved.what(i),
                 **rows[sink],
                 "folds": _told(resolved, sink, outcome),
                 "ops": spelled(resolved.branches[i].volume.plan),
@@ -146,7 +147,7 @@ def _report(resolved: Resolved, executed: Executed) -> Report:
     )
 
 
-def _told(resolved: Resolved, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
+def _told(resolved: Resolved, sink: OutputSink, outcome: Outcome) -> Mapping[str, Any]:
     return told(_chains(resolved), sink, outcome)
 
 
@@ -154,8 +155,8 @@ def _values(resolved: Resolved, outcome: Outcome) -> dict[str, Any]:
     """Return what the run has for each output, by its name: a value, an array, or a path."""
     made: dict[str, Any] = {}
     for i, branch in enumerate(resolved.branches):
-        if i in resolved.images:
-            made[branch.name] = resolved.images[i].path
+        if i in resolved.written:
+            made[branch.name] = resolved.written[i].path
         elif i in resolved.arrays:
             made[branch.name] = resolved.arrays[i].array
         elif i in resolved.sinks:

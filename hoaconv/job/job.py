@@ -20,8 +20,8 @@ from hoaconv.job.arrays import ArraySource
 from hoaconv.job.declared import PathLike
 from hoaconv.job.execute import execute, report_of
 from hoaconv.job.html import table
-from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import Running, Values
+from hoaconv.job.output import Output
 from hoaconv.job.progress import display
 from hoaconv.job.report import Report
 from hoaconv.job.resolve import resolve
@@ -44,8 +44,8 @@ class Job:
     Attributes
     ----------
     branches
-        The outputs, each with its volume. The first image is the main one: its store holds the
-        scratch folder, and its metadata is written last.
+        The outputs, each with its volume. The first image, or other output on disk, is the main
+        one: it holds the scratch folder, and it is completed last.
     values
         Sources of values of the whole volume, such as Otsu's threshold.
     running
@@ -78,7 +78,7 @@ class Job:
             raise SpellingError(f"two outputs are called {', '.join(twice)}; name them otherwise")
 
     @classmethod
-    def of(cls, volume: VolumeLike, output: OmeZarr | Sink) -> "Job":
+    def of(cls, volume: VolumeLike, output: Output | Sink) -> "Job":
         """Return the job that writes one volume.
 
         Parameters
@@ -86,7 +86,7 @@ class Job:
         volume
             The volume to write.
         output
-            The image.
+            The image, or another output.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class Job:
         if not hasattr(volume, "plan"):
             raise SpellingError(
                 f"a {type(volume).__name__} can't be written; open it first: "
-                f"hoaconv.open(...) | OmeZarr({name_of(output)!r})"
+                f"hoaconv.open(...) | {type(output).__name__}({name_of(output)!r})"
             )
         return cls((Branch(name_of(output), volume, output),))
 

@@ -3,14 +3,13 @@
 This module imports no kernels, so that the help of the command line appears at once.
 """
 
-import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import ClassVar, cast
 
 from hoaconv.errors import SpellingError
-from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.folder import ZARR_FILES, check_free
 from hoaconv.job.declared import (
     COMPRESSOR,
     FACTORS,
@@ -18,13 +17,13 @@ from hoaconv.job.declared import (
     METHODS,
     NAME,
     SHARDS,
-    Options,
-    PathLike,
     count_of,
     one_of,
     option,
     triple_of,
 )
+from hoaconv.job.output import Output
+from hoaconv.job.paths import check_path, check_store_name
 
 __all__ = ["OmeZarr"]
 
@@ -37,7 +36,7 @@ _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
 
 
 @dataclass(frozen=True)
-class OmeZarr(Options):
+class OmeZarr(Output):
     """An OME-Zarr image to write: ``volume | OmeZarr("brain.zarr", chunks=64)`` is a job.
 
     Parameters
@@ -81,7 +80,6 @@ class OmeZarr(Options):
     [(8, 16, 16), (4, 8, 8)]
     """
 
-    path: PathLike = field()
     chunks: int | tuple[int, int, int] | str | None = option(
         triple_of("chunks"),
         "chunk shape, one number or z,y,x; default 64, or 128 without shards",
@@ -133,20 +131,35 @@ class OmeZarr(Options):
     )
     is_label: bool = field(default=False, kw_only=True)
 
-    __array_ufunc__ = None  # NumPy leaves ``array | OmeZarr(...)`` to `__ror__`
+    what: ClassVar[str] = "OME-Zarr image"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.path, str | os.PathLike):
-            kind = type(self.path).__name__
-            raise SpellingError(f"the output is a {kind}; expected the path of a folder")
-        object.__setattr__(self, "path", Path(self.path) if os.fspath(self.path) else self.path)
         if self.is_label and Path(self.path).parent.name != "labels":
             raise SpellingError(
                 "is_label is no option: a label image is made by that of its image, as in "
                 f'OmeZarr({str(self.path)!r}).label("tissue")'
             )
         self.grid()
+
+    @property
+    def is_part(self) -> bool:
+        """True for a label image, which lies in the store of its image."""
+        return self.is_label
+
+    @property
+    def downsampled_by(self) -> str:
+        """The method by which the voxels are averaged to lower levels."""
+        return self.downsample
+
+    def check_name(self) -> None:
+        """Raise an error if no store can have this path; see `Output.check_name`."""
+        check_path(self.path)
+        check_store_name(Path(self.path))
+
+    def check_free(self) -> None:
+        """Raise StoreError if what is there is in the way; change nothing."""
+        check_free(Path(self.path), overwrite=self.overwrite)
 
     def grid(self) -> tuple[Triple, Triple | None]:
         """Return the shapes of chunks and shards, in voxels (z, y, x); None for no shards.
@@ -201,15 +214,3 @@ class OmeZarr(Options):
             )
         path = Path(self.path) / "labels" / name
         return replace(self, path=path, name=name, downsample="mode", is_label=True)
-
-    def __ror__(self, array: Any) -> Any:
-        """Raise SpellingError: only a volume can be written, and its own ``|`` makes a job."""
-        if not isinstance(array, str | os.PathLike) and not getattr(array, "shape", ()):
-            raise SpellingError(
-                f"a {type(array).__name__} can't be written; if it belongs to a comparison, put "
-                f"that in brackets: (volume > 3) | OmeZarr({str(self.path)!r})"
-            )
-        raise SpellingError(
-            f"a {type(array).__name__} can't be written; open it first: "
-            f"hoaconv.open(...) | OmeZarr({str(self.path)!r})"
-        )

@@ -19,9 +19,10 @@ from hoaconv.job.declared import PathLike
 __all__ = [
     "check_apart",
     "check_beside",
+    "check_path",
     "check_scratch",
     "check_separate",
-    "output_path",
+    "check_store_name",
     "planned_path",
     "replace_text",
     "scratch_folder",
@@ -39,21 +40,28 @@ OTHER_FORMATS = (
 """Suffixes of other formats than OME-Zarr folders."""
 
 
-def output_path(dst: PathLike) -> Path:
-    """Return the path of an output, if a store can be made there.
+def check_path(dst: PathLike) -> None:
+    """Raise an error if a path can't be that of any output.
 
     Raises
     ------
     SpellingError
-        If it has no name, or is a URL.
-    StoreError
-        If its suffix is that of another format, or a store can't have its name.
+        If it is empty, or a URL.
     """
     if not os.fspath(dst):
         raise SpellingError("source and output need a name; was a shell variable empty?")
     if _ADDRESS.match(os.fspath(dst)):
         raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
-    path = Path(dst)
+
+
+def check_store_name(path: Path) -> None:
+    """Raise an error if no zarr store can be made at a path.
+
+    Raises
+    ------
+    StoreError
+        If its suffix is that of another format, or a store can't have its name.
+    """
     refused = refused_name(path.absolute()) or _other_format(path) or _label_alone(path)
     if refused:
         raise StoreError(refused)
@@ -61,8 +69,7 @@ def output_path(dst: PathLike) -> Path:
         os.fspath(path).encode()
         os.path.lexists(path)
     except UnicodeEncodeError:
-        raise StoreError(f"{os.fspath(dst)!r} is not UTF-8; a store's name has to be") from None
-    return path
+        raise StoreError(f"{os.fspath(path)!r} is not UTF-8; a store's name has to be") from None
 
 
 def check_beside(output: Path, src: PathLike) -> None:
@@ -174,6 +181,8 @@ def check_apart(output: Path, files: Sequence[Path]) -> None:
         If it does. It may lie beside a source that is a single file, such as a multi-page TIFF.
     """
     there = _real(output)
+    if any(_real(file) == there for file in files):
+        raise StoreError(f"{output} is the source itself; name another output")
     for folder in {_real(file.parent) for file in files}:
         if folder.is_relative_to(there):
             raise StoreError(f"the slices in {folder} lie inside {output}, which would be replaced")

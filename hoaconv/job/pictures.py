@@ -8,12 +8,12 @@ from typing import Any
 from hoaconv.engine.contract import Fold, Step
 from hoaconv.engine.run import Outcome, fold_names
 from hoaconv.errors import StoreError
+from hoaconv.io.output import OutputSink
 from hoaconv.io.plane_file import check_plane_file, write_plane
-from hoaconv.pyramid.sink import OmeZarr
 
 __all__ = ["check_pictures", "told", "write_pictures"]
 
-Chains = Mapping[OmeZarr, tuple[Step, ...]]
+Chains = Mapping[OutputSink, tuple[Step, ...]]
 """Outputs and their ops, the main output last."""
 
 
@@ -25,7 +25,7 @@ def check_pictures(sinks: Chains, files: Sequence[Path]) -> None:
     StoreError
         If a picture's file is taken, is a folder, or exists and isn't to be overwritten.
     """
-    main, taken = tuple(sinks)[-1].path, {file.resolve() for file in files}
+    main, taken = tuple(sinks)[-1], {file.resolve() for file in files}
     for sink, ops in sinks.items():
         folds = [op for op in ops if isinstance(op, Fold)]
         for fold, name in zip(folds, fold_names(folds), strict=True):
@@ -42,15 +42,15 @@ def write_pictures(sinks: Chains, outcome: Outcome) -> None:
     """Write the pictures as TIFF files beside the outputs. Raise StoreError if that fails."""
     if not sinks:
         return
-    main = tuple(sinks)[-1].path
+    main = tuple(sinks)[-1]
     for sink in sinks:
         for name, plane in outcome.pictures[sink].items():
             write_plane(_path(main, sink, name), plane)
 
 
-def told(sinks: Chains, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
+def told(sinks: Chains, sink: OutputSink, outcome: Outcome) -> Mapping[str, Any]:
     """Return the values of an output's folds, with the files of what they have drawn."""
-    main, found = tuple(sinks)[-1].path, dict[str, Any]()
+    main, found = tuple(sinks)[-1], dict[str, Any]()
     for name, value in outcome.outputs[sink]["folds"].items():
         found[name] = dict(value)
         if name in outcome.pictures[sink]:
@@ -58,13 +58,11 @@ def told(sinks: Chains, sink: OmeZarr, outcome: Outcome) -> Mapping[str, Any]:
     return found
 
 
-def _path(main: Path, sink: OmeZarr, name: str) -> Path:
+def _path(main: OutputSink, sink: OutputSink, name: str) -> Path:
     """Return a picture's path: ``brain-projection-max.tif`` beside the output.
 
     Pictures of label images lie beside the main output.
     """
-    beside = main if sink.is_label else sink.path
-    words = [beside.name.removesuffix(".zarr").removesuffix(".ome")]
-    words += [sink.path.name] if sink.is_label else []
-    words += re.findall(r"\w+", name)
-    return beside.with_name(f"{'-'.join(words)}.tif")
+    beside = main if sink.is_part else sink
+    words = [beside.stem, *([sink.path.name] if sink.is_part else []), *re.findall(r"\w+", name)]
+    return beside.path.with_name(f"{'-'.join(words)}.tif")

@@ -32,20 +32,22 @@ class Report:
     Attributes
     ----------
     source, output
-        Paths of the source and of the main image.
+        Paths of the source and of the main image, or other output on disk.
     version
         Version of hoaconv.
     ops, options
-        Ops of the main image as text; options that were given, by name.
+        Ops of the main output as text; options that were given, by name.
     shape, dtype
-        Of level 0 of the main image: voxels (z, y, x), and their dtype.
+        Of the main output, of level 0 if it has levels: voxels (z, y, x), and their dtype.
     voxel_size, unit
         Edge lengths of a level-0 voxel (z, y, x) in `unit`; None if they are unknown. Without a
         unit they count stored voxels.
     levels
-        Levels of the main image: shape, factor, chunks, shards and bytes of each.
+        Levels of the main image: shape, factor, chunks, shards and bytes of each. An output that
+        isn't a pyramid has none.
     others
-        Other images of the same sweep, labels included: path, ops, levels, files, bytes.
+        Other outputs of the same sweep, labels included: path, ops, files and bytes, ``what`` it
+        is, and levels where there are any.
     files, bytes_written
         Number of files of all outputs, and their bytes on disk.
     bytes_read, bytes_raw
@@ -61,7 +63,7 @@ class Report:
         the time in which all workers together had nothing to do; all others are times in which the
         sweep waited for a slice to be decoded.
     folds
-        Measurements among the ops of the main image, by their text.
+        Measurements among the ops of the main output, by their text.
     found, intervals
         Values of the whole volume that ops needed, by the ops up to the one that needed them; their
         confidence intervals of about 95 %, if they come from a sample.
@@ -227,15 +229,14 @@ def _text(made: Report) -> str:
     """Return the tables of outputs, time and memory."""
     rate = made.bytes_raw / made.seconds / 1e6
     voxels = prod(made.shape) / made.seconds / 1e6
-    others = [
-        f"\n{row['path']}: {len(row['levels'])} levels of {row['ops']}" for row in made.others
-    ]
+    others = [f"\n{row['path']}: {_of(row)} of {row['ops']}" for row in made.others]
     written = (
         f"written  {format_bytes(made.bytes_written)} of {made.dtype} in {made.files} files, "
         f"{_compared(made.ratio)} than the decoded slices"
     )
     return rendered(
         *([_levels(made)] if made.levels else []),
+        *([f"\n{made.output}: {_lone(made)}"] if made.output and not made.levels else []),
         *others,
         *_measured_on_the_way(made),
         f"\nread     {format_bytes(made.bytes_read)} of slices, "
@@ -247,6 +248,17 @@ def _text(made: Report) -> str:
         f"{format_bytes(made.measured)} measured{over_projection(made.measured, made.projected)}",
         *found_lines(made.found, made.intervals),
     )
+
+
+def _of(row: Mapping[str, Any]) -> str:
+    """Return what another output is, in words: its levels, or its kind."""
+    return f"{len(row['levels'])} levels" if row.get("levels") else str(row["what"])
+
+
+def _lone(made: Report) -> str:
+    """Return shape, dtype and voxel size of a main output without levels."""
+    size = as_edges(made.voxel_size, made.unit, (1, 1, 1))
+    return f"{as_triple(made.shape)} {made.dtype}, voxel size {size}"
 
 
 def _levels(made: Report) -> Table:

@@ -21,40 +21,32 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.stages import At
 from hoaconv.errors import BudgetError, StoreError
-from hoaconv.io.folder import check_free
+from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.job.arrays import ArraySink
 from hoaconv.job.chain import sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
-from hoaconv.job.images import (
-    files_of,
-    own_files,
-    sink_of,
-    source_name,
-    source_path,
-    with_levels_of_image,
-)
+from hoaconv.job.making import files_of, own_files, source_name, source_path
 from hoaconv.job.masks import gives_mask
-from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import Running
+from hoaconv.job.output import Output
 from hoaconv.job.paths import (
     check_apart,
     check_beside,
     check_scratch,
     check_separate,
-    output_path,
     scratch_folder,
     take_report_path,
 )
 from hoaconv.job.pictures import check_pictures
 from hoaconv.job.prior_values import Earlier, bind, read_earlier
+from hoaconv.job.sinks import sinks_of
 from hoaconv.job.space import fits_uncompressed, space_refusal
 from hoaconv.job.target import Branch, InMemory, Named, Request
 from hoaconv.job.watching import Watcher
 from hoaconv.ops.advice import advice
-from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
-__all__ = ["Resolved", "check_images", "resolve", "take_budget", "take_workers"]
+__all__ = ["Resolved", "check_outputs", "resolve", "take_budget", "take_workers"]
 
 BUDGET_SHARE = 0.6
 """Share of the free memory that a run takes if no budget is given."""
@@ -67,9 +59,9 @@ class Resolved:
     Attributes
     ----------
     branches
-        The outputs, labels first, the main image last.
-    images
-        The sinks of the images, by branch; in the same order.
+        The outputs, labels first, the main one on disk last.
+    written
+        The sinks of the outputs on disk, by branch; in the same order.
     arrays, folds, sinks
         The sinks of arrays in memory, the folds that measure, and sinks of the user's own, by
         branch.
@@ -82,7 +74,7 @@ class Resolved:
     """
 
     branches: tuple[Branch, ...]
-    images: Mapping[int, OmeZarrSink]
+    written: Mapping[int, OutputSink]
     arrays: Mapping[int, ArraySink]
     folds: Mapping[int, Named]
     sinks: Mapping[int, Sink]
@@ -95,9 +87,14 @@ class Resolved:
     report: Path | None
 
     @property
-    def main(self) -> OmeZarrSink | None:
-        """The main image, which is completed last; None if no image is written."""
-        return list(self.images.values())[-1] if self.images else None
+    def main(self) -> OutputSink | None:
+        """The main output on disk, which is completed last; None if nothing is written."""
+        return list(self.written.values())[-1] if self.written else None
+
+    def what(self, i: int) -> str:
+        """Return the kind of the output of a branch, in words."""
+        target = self.branches[i].target
+        return target.what if isinstance(target, Output) else type(target).__name__
 
 
 def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
@@ -126,7 +123,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     notes.add(*_advised(branches))
     made = _ends(branches, job.given, job.running.scratch)
     with refusals.here():
-        _check_pictures(branches, made.images)
+        _check_pictures(branches, made.written)
     plan = _together(branches, made, earlier)
     load_kernels(plan, watcher)
     machine.trim_malloc()  # what earlier plans and runs have freed isn't taken
@@ -134,7 +131,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
         budget,
         workers,
         machine.resident(),
-        _scratch(made.images, job.running),
+        _scratch(made.written, job.running),
         sample=job.values.sample,
     )
     planned = schedule(plan, limits, checked=not planning)
@@ -151,7 +148,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
         notes.add(note)
     return Resolved(
         branches,
-        made.images,
+        made.written,
         made.arrays,
         made.folds,
         made.sinks,
@@ -190,10 +187,10 @@ class _Refusals:
             self.add(str(error))
 
 
-def _check_pictures(branches: Sequence[Branch], images: Mapping[int, OmeZarrSink]) -> None:
+def _check_pictures(branches: Sequence[Branch], written: Mapping[int, OutputSink]) -> None:
     """Refuse files that folds will draw, if they can't be written."""
-    chains = {sink: steps_of(branches[i].volume.plan) for i, sink in images.items()}
-    if images:
+    chains = {sink: steps_of(branches[i].volume.plan) for i, sink in written.items()}
+    if written:
         check_pictures(chains, [file for branch in branches for file in files_of(branch)])
 
 
@@ -222,23 +219,24 @@ class _Notes:
 
 
 def _ordered(branches: Sequence[Branch]) -> tuple[Branch, ...]:
-    """Return labels first, the main image last: no store is complete before what lies in it."""
-    first = next((b for b in branches if _is_image(b) and not _is_label(b)), None)
+    """Return labels first, the main output last: no store is complete before what lies in it."""
+    first = next((b for b in branches if _is_whole(b)), None)
     rest = [b for b in branches if b is not first]
-    labels, others = ([b for b in rest if _is_label(b) == which] for which in (True, False))
-    return (*labels, *others, *([first] if first else []))
+    parts, others = ([b for b in rest if _is_part(b) == which] for which in (True, False))
+    return (*parts, *others, *([first] if first else []))
 
 
-def _is_image(branch: Branch) -> bool:
-    return isinstance(branch.target, OmeZarr)
+def _is_whole(branch: Branch) -> bool:
+    """Return whether a branch has an output on disk of its own."""
+    return isinstance(branch.target, Output) and not branch.target.is_part
 
 
-def _is_label(branch: Branch) -> bool:
-    return isinstance(branch.target, OmeZarr) and branch.target.is_label
+def _is_part(branch: Branch) -> bool:
+    return isinstance(branch.target, Output) and branch.target.is_part
 
 
-def check_images(
-    images: Sequence[OmeZarr], running: Running, sources: Sequence[str | os.PathLike[str]]
+def check_outputs(
+    outputs: Sequence[Output], running: Running, sources: Sequence[str | os.PathLike[str]]
 ) -> None:
     """Refuse outputs that can't be made, before headers are read.
 
@@ -249,13 +247,13 @@ def check_images(
     StoreError
         If outputs and sources lie inside each other, or scratch can't be used.
     """
-    whole = [image for image in images if not image.is_label]
-    for image in whole:
-        output_path(image.path)
+    whole = [output for output in outputs if not output.is_part]
+    for output in whole:
+        output.check_name()
         for src in sources:
-            check_beside(Path(image.path), src)
-    check_separate([Path(image.path) for image in whole])
-    labels = [os.path.realpath(image.path).casefold() for image in images if image.is_label]
+            check_beside(Path(output.path), src)
+    check_separate([Path(output.path) for output in whole])
+    labels = [os.path.realpath(output.path).casefold() for output in outputs if output.is_part]
     if len(set(labels)) < len(labels):  # one folder on some file systems
         raise StoreError("two labels have one name; name them otherwise")
     scratch_folder(running.scratch)
@@ -263,21 +261,21 @@ def check_images(
 
 def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) -> Path | None:
     """Check paths against each other and the sources; return the path of the report."""
-    images = [b.target for b in branches if isinstance(b.target, OmeZarr)]
+    outputs = [b.target for b in branches if isinstance(b.target, Output)]
     named = [name for b in branches if (name := source_path(b)) is not None]
     report = None
     with refusals.here():
         report = take_report_path(running.report)
     with refusals.here():
-        check_images(images, running, named)
-    for image in (image for image in images if not image.is_label):
+        check_outputs(outputs, running, named)
+    for output in (output for output in outputs if not output.is_part):
         with refusals.here():
-            check_free(Path(image.path), overwrite=image.overwrite)
+            output.check_free()
         with refusals.here():
             for branch in branches:
                 for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
-                    check_apart(Path(image.path), getattr(source, "files", ()))
-                check_scratch(running.scratch, Path(image.path), own_files(branch))
+                    check_apart(Path(output.path), getattr(source, "files", ()))
+                check_scratch(running.scratch, Path(output.path), own_files(branch))
     return report
 
 
@@ -291,47 +289,40 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
     for branch in branches:
         yield from branch.volume.notes
     for branch in branches:
-        if isinstance(branch.target, OmeZarr):
+        if isinstance(branch.target, Output):
             parts = steps_of(branch.volume.plan)
             steps = [part.op if isinstance(part, Informed) else part for part in parts]
             mask = gives_mask(branch.volume.plan)
             dtype = branch.volume.spec.dtype
-            yield from advice(steps, branch.target.downsample, dtype, is_mask=mask)
+            yield from advice(steps, branch.target.downsampled_by, dtype, is_mask=mask)
     for branch in branches:
         labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
-        if labels and _is_image(branch):
+        if labels and isinstance(branch.target, Output):
             yield f"labels of the source aren't copied: {', '.join(labels)}"
 
 
 @dataclass(frozen=True)
 class _Ends:
-    images: dict[int, OmeZarrSink]
+    written: dict[int, OutputSink]
     arrays: dict[int, ArraySink]
     folds: dict[int, Named]
     sinks: dict[int, Sink]
 
     def of(self, i: int) -> Part:
         """Return the end of a branch."""
-        ends: dict[int, Part] = {**self.images, **self.arrays, **self.folds, **self.sinks}
+        ends: dict[int, Part] = {**self.written, **self.arrays, **self.folds, **self.sinks}
         return ends[i]
 
 
 def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None) -> _Ends:
     """Return what stands at the end of each branch, by its number."""
-    images = {
-        i: sink_of(branch, branch.target, branches, given, scratch)
-        for i, branch in enumerate(branches)
-        if isinstance(branch.target, OmeZarr)
-    }
-    for i, sink in images.items():
-        if sink.is_label:
-            images[i] = with_levels_of_image(sink, branches[i].volume.spec, images, branches)
+    written = sinks_of(branches, given, scratch)
     arrays = {i: ArraySink() for i, b in enumerate(branches) if isinstance(b.target, InMemory)}
     folds = {
         i: Named(b.name, b.target) for i, b in enumerate(branches) if isinstance(b.target, Fold)
     }
     sinks = {i: b.target for i, b in enumerate(branches) if isinstance(b.target, Sink)}
-    return _Ends(images, arrays, folds, sinks)
+    return _Ends(written, arrays, folds, sinks)
 
 
 def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) -> Plan:
@@ -343,9 +334,9 @@ def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) 
     return whole
 
 
-def _scratch(images: Mapping[int, OmeZarrSink], running: Running) -> ScratchFolder | None:
-    if images:
-        return ScratchFolder.of(list(images.values())[-1].path, running.scratch)
+def _scratch(written: Mapping[int, OutputSink], running: Running) -> ScratchFolder | None:
+    if written:
+        return list(written.values())[-1].scratch_for_job(running.scratch)
     return None if running.scratch is None else ScratchFolder.of(Path("job"), running.scratch)
 
 
@@ -361,6 +352,6 @@ def _scratch_needs(made: Schedule) -> list[tuple[Path, int]]:
 
 def _scratch_place(at: At[Any]) -> Path | None:
     """Return the folder in or beside which something of a stage may wait."""
-    if isinstance(at.part, OmeZarrSink | ScratchSink):
+    if isinstance(at.part, OutputSink | ScratchSink):
         return at.part.scratch_place
     return at.scratch.folder if isinstance(at.scratch, ScratchFolder) else None

@@ -8,11 +8,11 @@ from typing import Any
 from hoaconv.engine import machine
 from hoaconv.engine.estimate import estimate
 from hoaconv.engine.schedule import Schedule
+from hoaconv.io.output import OutputSink
 from hoaconv.job.resolve import Resolved
 from hoaconv.job.schedule_text import text_of_schedule
 from hoaconv.job.space import space_refusal
 from hoaconv.job.tables import html_of
-from hoaconv.pyramid.sink import OmeZarr
 
 __all__ = ["RunPlan"]
 
@@ -76,8 +76,8 @@ class RunPlan:
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        """Paths of the images to write; the main one is the last."""
-        return tuple(sink.path for sink in self.schedule.sinks if isinstance(sink, OmeZarr))
+        """Paths of the images, or other outputs, to write; the main one is the last."""
+        return tuple(sink.path for sink in self.schedule.sinks if isinstance(sink, OutputSink))
 
     @property
     def sweeps(self) -> Sequence[Any]:

@@ -15,8 +15,8 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import SpellingError
 from hoaconv.job.html import table
 from hoaconv.job.measuring import measured_together
-from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.operators import Arithmetic
+from hoaconv.job.output import Output
 from hoaconv.job.planned import Planned
 from hoaconv.ops.beside import Unknown
 from hoaconv.ops.elementwise import COMMUTATIVE, WithScalar
@@ -149,8 +149,8 @@ class Scalar(Arithmetic["Scalar"], Unknown):
 
     def __or__(self, other: Any) -> Any:
         """Raise SpellingError: a number takes no ops. Python binds ``|`` tighter than ``>``."""
-        if isinstance(other, OmeZarr):
-            return NotImplemented  # Python then asks the image, which names its path in the error
+        if isinstance(other, Output):
+            return NotImplemented  # Python then asks the output, which names its path in the error
         raise SpellingError(
             f"{self!r} is a number, which takes no ops and isn't written: put a comparison in "
             "brackets, as in (volume > ops.otsu(volume)) | step"

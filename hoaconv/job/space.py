@@ -10,8 +10,8 @@ from typing import TypeGuard
 
 from hoaconv.engine.contract import Sink
 from hoaconv.engine.schedule import Estimate, Schedule
+from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import existing_folder
-from hoaconv.pyramid.sink import OmeZarr
 from hoaconv.units import format_bytes
 
 __all__ = ["fits_uncompressed", "space_refusal"]
@@ -45,9 +45,9 @@ def space_refusal(schedule: Schedule, estimate: Estimate | None) -> str | None:
     return None
 
 
-def _is_new(sink: Sink) -> TypeGuard[OmeZarr]:
-    """Return whether a sink writes a store that isn't there: how much another frees is unknown."""
-    return isinstance(sink, OmeZarr) and not exists(sink.path)
+def _is_new(sink: Sink) -> TypeGuard[OutputSink]:
+    """Return whether what a sink writes isn't there yet: how much another frees is unknown."""
+    return isinstance(sink, OutputSink) and not exists(sink.path)
 
 
 def _by_disk(sizes: list[tuple[Path, int]]) -> Iterator[tuple[Path, int, int]]:

@@ -13,6 +13,7 @@ from hoaconv.job.job import Job
 from hoaconv.job.measured import Measured, presented
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import Running
+from hoaconv.job.output import Output
 from hoaconv.job.scalar import Scalar
 from hoaconv.job.target import Branch, name_of
 from hoaconv.job.volume import Volume
@@ -36,7 +37,7 @@ def store(
     ----------
     outputs
         Volumes and measurements by their names. The name of a volume is the path of the image to
-        write, such as ``"brain.zarr"``, or an `OmeZarr`. A path such as
+        write, such as ``"brain.zarr"``, or an `OmeZarr` or another output. A path such as
         ``"brain.zarr/labels/tissue"`` makes a label image of an image that is written too. A
         measurement, such as ``volume.max("z")``, has any name. A sink of the engine may stand in
         place of a name.
@@ -72,15 +73,15 @@ def store(
             f"outputs are given by their names, not as a {type(outputs).__name__}, as in "
             '{"brain.zarr": volume}'
         )
-    images = _images(outputs, image)
-    branches = tuple(_branch(key, value, images) for key, value in outputs.items())
+    written = _on_disk(outputs, image)
+    branches = tuple(_branch(key, value, written) for key, value in outputs.items())
     if not branches:
         raise SpellingError("nothing is to be stored; give outputs by their names")
     return Job(branches, running=Running(budget=budget, workers=workers, scratch=scratch))
 
 
-def _images(outputs: Mapping[Any, Any], options: Mapping[str, Any]) -> dict[Any, OmeZarr]:
-    """Return the images to write, by the keys of volumes; labels take the options of theirs.
+def _on_disk(outputs: Mapping[Any, Any], options: Mapping[str, Any]) -> dict[Any, Output]:
+    """Return the outputs on disk, by the keys of volumes; labels take the options of their images.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def _images(outputs: Mapping[Any, Any], options: Mapping[str, Any]) -> dict[Any,
     volumes = [key for key, value in outputs.items() if isinstance(value, Volume)]
     keys = [key for key in volumes if not isinstance(key, Sink)]
     for key in keys:
-        if not isinstance(key, str | os.PathLike | OmeZarr):
+        if not isinstance(key, str | os.PathLike | Output):
             raise SpellingError(f"{key!r} names a volume; expected the path of an image")
     known = {os.path.realpath(name_of(key)): key for key in keys}
     if len(known) < len(keys):
@@ -105,18 +106,24 @@ def _images(outputs: Mapping[Any, Any], options: Mapping[str, Any]) -> dict[Any,
         for path, key in known.items()
         if Path(path).parent.name == "labels" and (folder := str(Path(path).parents[1])) in known
     }
-    whole = {
-        key: key if isinstance(key, OmeZarr) else OmeZarr(key, **options)
+    whole: dict[Any, Output] = {
+        key: key if isinstance(key, Output) else OmeZarr(key, **options)
         for key in keys
         if key not in labels
     }
-    return whole | {
-        key: key if isinstance(key, OmeZarr) else whole[of].label(Path(key).name)
-        for key, of in labels.items()
-    }
+    return whole | {key: _label(key, whole[of]) for key, of in labels.items()}
 
 
-def _branch(key: Any, value: Any, images: Mapping[Any, OmeZarr]) -> Branch:
+def _label(key: Any, image: Output) -> Output:
+    """Return the label image that a key stands for, in the store of its image."""
+    if isinstance(key, Output):
+        return key
+    if not isinstance(image, OmeZarr):
+        raise SpellingError(f"{key} would lie in {image.path}, which isn't an OME-Zarr image")
+    return image.label(Path(key).name)
+
+
+def _branch(key: Any, value: Any, written: Mapping[Any, Output]) -> Branch:
     if isinstance(value, Measured):
         return Branch(name_of(key), value.volume, value.fold, partial(presented, value.fold))
     if isinstance(value, Scalar):
@@ -127,7 +134,7 @@ def _branch(key: Any, value: Any, images: Mapping[Any, OmeZarr]) -> Branch:
             f"{key!r} is a {type(value).__name__}; expected a volume, or something measured of one "
             'such as volume.max("z")'
         )
-    return Branch(name_of(key), value, key if isinstance(key, Sink) else images[key])
+    return Branch(name_of(key), value, key if isinstance(key, Sink) else written[key])
 
 
 def _number(scalar: Scalar, value: Mapping[str, Any], *_: Any) -> float | int:

@@ -8,8 +8,8 @@ from hoaconv.engine.contract import Fold, Sink
 from hoaconv.engine.part import Part
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import Running, Values
+from hoaconv.job.output import Output
 from hoaconv.job.recipe import ByRecipe
 
 __all__ = ["Branch", "InMemory", "Named", "Request", "VolumeLike", "name_of"]
@@ -55,7 +55,7 @@ class Branch(ByRecipe):
     volume
         The volume to write or to measure.
     target
-        An image, a fold that measures, or an array in memory.
+        An image or another output on disk, a fold that measures, or an array in memory.
     present
         A function that makes the result from a fold's value and picture; without one the result is
         the value.
@@ -70,7 +70,7 @@ class Branch(ByRecipe):
 
     name: str
     volume: VolumeLike
-    target: OmeZarr | Fold | InMemory | Sink
+    target: Output | Fold | InMemory | Sink
     present: Callable[[Mapping[str, Any], Plane | None], Any] | None = None
 
     @property
@@ -82,10 +82,10 @@ class Branch(ByRecipe):
 def name_of(output: Any) -> str:
     """Return the name under which an output stands in a report.
 
-    It is a name or path as it is, the path of an image, and the text of a source or sink, or its
-    class.
+    It is a name or path as it is, the path of an output on disk, and the text of a source or sink,
+    or its class.
     """
-    if isinstance(output, OmeZarr):
+    if isinstance(output, Output):
         return str(output.path)
     kind = type(output)
     if isinstance(output, Part) and (kind.__str__, kind.__repr__) == _PLAIN:

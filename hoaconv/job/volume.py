@@ -24,10 +24,10 @@ from hoaconv.job.job import Job
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.measured import Measured
 from hoaconv.job.methods import method, names
-from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.operands import combined
 from hoaconv.job.operators import Comparison
 from hoaconv.job.options import Running, Values
+from hoaconv.job.output import Output
 from hoaconv.job.planned import Planned
 from hoaconv.job.reductions import Reducible
 from hoaconv.job.statistics import measure
@@ -99,7 +99,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         return table(rows_of(self))
 
     @overload
-    def __or__(self, step: OmeZarr | Sink) -> Job: ...
+    def __or__(self, step: Output | Sink) -> Job: ...
 
     @overload
     def __or__(self, step: Any) -> "Volume": ...
@@ -107,8 +107,8 @@ class Volume(Reducible, Comparison["Volume"], Subject):
     def __or__(self, step: Any) -> Any:
         """Return the volume behind an op, or behind the ops of a text.
 
-        With an `OmeZarr`, or a sink of the engine, return the job that writes the volume; with
-        another volume, the bitwise or.
+        With an `OmeZarr` or another output, or a sink of the engine, return the job that writes the
+        volume; with another volume, the bitwise or.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
         """
         if isinstance(step, Volume | bool | np.bool_) or is_array(step):
             return self._with(step, "bitwise_or")
-        if isinstance(step, OmeZarr | Sink):
+        if isinstance(step, Output | Sink):
             return Job.of(self, step)
         if isinstance(step, type) and issubclass(step, Declared):
             return self | parse_op(step.word)  # if its parameters have defaults

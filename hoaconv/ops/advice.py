@@ -20,9 +20,12 @@ LARGE = 8.0
 
 
 def advice(
-    ops: Sequence[Step], method: str, dtype: np.dtype[Any], *, is_mask: bool
+    ops: Sequence[Step], method: str | None, dtype: np.dtype[Any], *, is_mask: bool
 ) -> Iterator[str]:
-    """Give notes on a chain whose result of `dtype`, maybe a mask, is downsampled by `method`."""
+    """Give notes on a chain whose result of `dtype`, maybe a mask, is downsampled by `method`.
+
+    `method` is None where nothing is downsampled.
+    """
     changing = [op for op in ops if not isinstance(op, Fold)]
     if changing and is_mask and method == "mean":
         yield (

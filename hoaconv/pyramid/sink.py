@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from hoaconv.engine.buffers import Buffers
-from hoaconv.engine.contract import Economy, Fold, Sink, Use, Writer
+from hoaconv.engine.contract import Economy, Fold, Use, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
+from hoaconv.io.output import OutputSink
 from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.zarr import ArrayWriter, write_json
@@ -30,7 +31,7 @@ from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list
 from hoaconv.pyramid.trial import packed_bytes, trial_seconds
 from hoaconv.pyramid.waiting import Room, Waiting
 
-__all__ = ["OmeZarr", "record"]
+__all__ = ["OmeZarr"]
 
 HISTOGRAM = Histogram()
 """The fold whose value says which voxel values a viewer shows."""
@@ -39,7 +40,7 @@ Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class OmeZarr(Sink):
+class OmeZarr(OutputSink):
     """An OME-Zarr image at `path`; chunks, shards and factors are (z, y, x).
 
     See `hoaconv.stack_to_omezarr` for what the fields mean.
@@ -173,6 +174,25 @@ class OmeZarr(Sink):
         """Return the estimated bytes of all levels on disk."""
         return packed_bytes(self.arrays(spec)[0], self.levels(spec), plane)
 
+    @property
+    def is_part(self) -> bool:
+        """True for a label image, which lies in the folder of its image."""
+        return self.is_label
+
+    def record(self, values: Mapping[str, Any]) -> int:
+        """Put what a run tells of itself into the image's provenance; see `OutputSink.record`."""
+        file = self.path / ("zarr.json" if self.ngff == "0.5" else ".zattrs")
+        try:
+            text = file.read_bytes()
+            whole = json.loads(text)
+            attributes = whole["attributes"] if self.ngff == "0.5" else whole
+            attributes["hoaconv"]["report"] = dict(values)
+            return write_json(file, whole) - len(text)
+        except (OSError, ValueError, LookupError) as error:
+            raise StoreError(
+                f"the report can't be put into {file}: {error}; the output is complete"
+            ) from error
+
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "OmeZarrWriter":
         """Claim the folder. Raise StoreError where that isn't possible."""
         return OmeZarrWriter(self, spec, pool, buffers, economy)
@@ -215,32 +235,6 @@ def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, 
         return 1, write_json(path / "zarr.json", group)
     size = write_json(path / ".zattrs", dict(values))
     return 2, size + write_json(path / ".zgroup", {"zarr_format": 2})
-
-
-def record(sink: OmeZarr, values: Mapping[str, Any]) -> int:
-    """Put what a run tells of itself into the provenance of its image, when that is written.
-
-    Returns
-    -------
-    int
-        Bytes by which the metadata grows.
-
-    Raises
-    ------
-    StoreError
-        If the metadata can't be written; the image is complete all the same.
-    """
-    file = sink.path / ("zarr.json" if sink.ngff == "0.5" else ".zattrs")
-    try:
-        text = file.read_bytes()
-        whole = json.loads(text)
-        attributes = whole["attributes"] if sink.ngff == "0.5" else whole
-        attributes["hoaconv"]["report"] = dict(values)
-        return write_json(file, whole) - len(text)
-    except (OSError, ValueError, LookupError) as error:
-        raise StoreError(
-            f"the report can't be put into {file}: {error}; the output is complete"
-        ) from error
 
 
 class OmeZarrWriter(Writer):

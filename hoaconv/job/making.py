@@ -1,0 +1,134 @@
+"""What is known where the sink of an output is made: the volume, its source, and what is published.
+
+A published output names no folder of somebody's machine.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from glob import has_magic
+from pathlib import Path
+from typing import Any
+
+from hoaconv import __version__
+from hoaconv.engine.contract import Source
+from hoaconv.job.chain import sources_of, spelled
+from hoaconv.job.output import Output
+from hoaconv.job.target import Branch, name_of
+
+__all__ = [
+    "Making",
+    "files_of",
+    "own_files",
+    "published_text",
+    "source_name",
+    "source_path",
+]
+
+
+@dataclass(frozen=True)
+class Making:
+    """What the sink of an output is made of, besides the output's own options.
+
+    Attributes
+    ----------
+    branch
+        The output with its volume.
+    branches
+        All outputs of the job.
+    given
+        Options that the user has given to a verb; empty where the job was built in Python.
+    scratch
+        The folder in which the user wants data to wait; None for the output itself.
+    """
+
+    branch: Branch
+    branches: Sequence[Branch]
+    given: Mapping[str, Any]
+    scratch: Path | None
+
+    @property
+    def source(self) -> Source:
+        """The source of the branch, without those of its operands."""
+        return sources_of(self.branch.volume.plan)[0]
+
+    def provenance(self, output: Output) -> dict[str, Any]:
+        """Return what an output tells of itself: version, source, options and ops."""
+        return {
+            "version": __version__,
+            "source": published(source_name(self.branch)),
+            "options": _published(self.given or output.given()),
+            "ops": published_text(spelled(self.branch.volume.plan)),
+        }
+
+
+def own_files(branch: Branch) -> Sequence[Path]:
+    """Return the files of a branch's first source, without those of its operands."""
+    files: Sequence[Path] = getattr(sources_of(branch.volume.plan)[0], "files", ())
+    return files
+
+
+def files_of(branch: Branch) -> list[Path]:
+    """Return the files that a branch is read from."""
+    return [f for source in sources_of(branch.volume.plan) for f in getattr(source, "files", ())]
+
+
+def source_path(branch: Branch) -> str | None:
+    """Return the path that the user has given; None where the source is an array."""
+    address = getattr(sources_of(branch.volume.plan)[0], "address", None)
+    return None if address is None else address.given
+
+
+def source_name(branch: Branch) -> str:
+    """Return what the user calls the source of a branch."""
+    return source_path(branch) or name_of(sources_of(branch.volume.plan)[0])
+
+
+_ABSOLUTE = re.compile(r"(?<![^\s=,|\"'])(?:[A-Za-z]:[\\/]|[\\/~]|\.\.[\\/])[^\s|,\"']*")
+
+
+def published(path: str) -> str:
+    """Return what a published store tells of a path: no folder of somebody's machine.
+
+    Of a pattern the last folder without wildcards is told too.
+
+    Examples
+    --------
+    >>> published("/home/me/brain.tif"), published("/home/me/slices/*.tif"), published("a/*.tif")
+    ('brain.tif', 'slices/*.tif', 'a/*.tif')
+    """
+    name = Path(path)
+    if not name.is_absolute() and ".." not in name.parts:
+        return path
+    wild = [has_magic(part) for part in name.parts]
+    first = next((i for i in reversed(range(len(wild))) if not wild[i]), 0)
+    told = Path(*name.parts[first:])
+    return str(told.relative_to(told.anchor)) if told.anchor else str(told)
+
+
+def published_text(text: str) -> str:
+    """Return a text in which each path is told as `published` does.
+
+    Examples
+    --------
+    >>> published_text("gaussian 1 | add /home/me/flat.tif | mask a/b.zarr")
+    'gaussian 1 | add flat.tif | mask a/b.zarr'
+    """
+    return _ABSOLUTE.sub(lambda match: Path(match[0]).name, text)
+
+
+_PATHS = ("from_report", "ops_module")
+"""Options that are paths."""
+
+
+def _published(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            published_text(published(str(name))): (
+                published(str(inner)) if name in _PATHS else _published(inner)
+            )
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_published(inner) for inner in value]
+    return published_text(value) if isinstance(value, str) else value

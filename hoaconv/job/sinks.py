@@ -1,0 +1,55 @@
+"""The sinks of a job's outputs: which sink of the engine writes which kind of output.
+
+A new kind of output needs a class derived from `hoaconv.job.output.Output`, a function that makes
+its sink, and a row here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hoaconv.io.output import OutputSink
+from hoaconv.job.images import image_sink, with_levels_of_image
+from hoaconv.job.making import Making
+from hoaconv.job.ome_zarr import OmeZarr
+from hoaconv.job.output import Output
+from hoaconv.job.target import Branch
+from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
+
+__all__ = ["sinks_of"]
+
+_MAKERS: Mapping[type[Output], Callable[[Any, Making], OutputSink]] = {
+    OmeZarr: image_sink,
+}
+"""By the kind of output, the function that makes its sink."""
+
+
+def sinks_of(
+    branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None
+) -> dict[int, OutputSink]:
+    """Return the sinks of all outputs that lie on disk, by the number of their branch.
+
+    Parameters
+    ----------
+    given
+        Options that the user has given to a verb.
+    scratch
+        The folder in which the user wants data to wait; None for the output itself.
+
+    Raises
+    ------
+    SpellingError, PlanError
+        If a label has no image, or is too small for its levels.
+    """
+    made = {
+        i: _MAKERS[type(branch.target)](branch.target, Making(branch, branches, given, scratch))
+        for i, branch in enumerate(branches)
+        if isinstance(branch.target, Output)
+    }
+    images = {i: sink for i, sink in made.items() if isinstance(sink, OmeZarrSink)}
+    labels = {
+        i: with_levels_of_image(sink, branches[i].volume.spec, images, branches)
+        for i, sink in images.items()
+        if sink.is_label
+    }
+    return made | labels
