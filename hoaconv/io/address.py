@@ -33,7 +33,7 @@ class Address:
         The dataset in a file, such as ``/entry/data`` in ``scan.h5::/entry/data``.
     planes
         Start, stop and step of the slices that are taken; None for all.
-    source_axes, channel, time, allow_gaps, allow_names, reduce, gpu
+    source_axes, channel, time, series, rgb, allow_gaps, allow_names, reduce, gpu
         As of `hoaconv.io.source.open_volume`.
     """
 
@@ -45,6 +45,8 @@ class Address:
     source_axes: str | None = None
     channel: int | None = None
     time: int | None = None
+    series: int | None = None
+    rgb: str | None = None
     allow_gaps: bool = False
     allow_names: bool = False
     reduce: int = 1

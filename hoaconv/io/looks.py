@@ -23,11 +23,11 @@ _READABLE = {
     "TIFF": ".tif",
     "BigTIFF": ".tif",
     "JPEG 2000": ".jp2",
+    "PNG": ".png",
     "a JPEG 2000 codestream": ".j2k",
 }
 
 _UNREAD = {
-    ".png": "PNG",
     ".bmp": "BMP",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -53,7 +53,6 @@ _UNREAD = {
     ".mha": "MetaImage",
 }
 _WAYS = {
-    "PNG": "convert them first, as in: vips copy a.png a.tif",
     "BMP": "convert them first, as in: vips copy a.bmp a.tif",
     "JPEG": "convert them first, as in: vips copy a.jpg a.tif",
     "DICOM": "convert them first, as in: gdcm2pnm or dcm2niix, or pydicom and tifffile in Python",
@@ -76,7 +75,7 @@ def looks_like(first: bytes) -> str:
     if kind is None:
         return "; it may be damaged: open it in an image viewer, or copy it again"
     suffix = _READABLE.get(kind)
-    todo = f"rename it to end in {suffix}" if suffix else "hoaconv reads TIFF and JPEG 2000"
+    todo = f"rename it to end in {suffix}" if suffix else "hoaconv reads TIFF, JPEG 2000 and PNG"
     return f": its first bytes say that it is {kind}; {todo}"
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
@@ -115,16 +116,17 @@ def from_imagej(
     return _with_z(metadata.get("spacing"), y, x, unit, "ImageJ metadata")
 
 
-def from_ome(xml: str) -> Geometry | None:
-    """Return the voxel size of the first image of an OME-XML text, in the unit of its x axis.
+def from_ome(xml: str, number: int = 0) -> Geometry | None:
+    """Return the voxel size of an image of an OME-XML text, in the unit of its x axis.
 
-    Return None if the text isn't XML or states no voxel size.
+    Return None if the text isn't XML, has no image of this number, or states no voxel size.
     """
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
         return None  # tifffile, too, reads such a file as a plain TIFF
-    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+    images = (e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels")
+    pixels = next(islice(images, number, None), None)
     unit = unit_name(pixels.get("PhysicalSizeXUnit", "µm")) if pixels is not None else None
     if pixels is None or unit is None:
         return None
