@@ -370,7 +370,9 @@ def _scratch(page: tifffile.TiffPage, coded: int, largest: int) -> int:
     is_whole = page.samplesperpixel > 1 or colours or page.dtype == np.float16
     whole = page.nbytes if is_whole else 0
     grey = 0 if page.samplesperpixel == 1 else 2 * 8 * 64 * page.imagewidth * page.samplesperpixel
-    return _decoding_bytes(page, coded, largest) + whole + colours + grey
+    # A page in one piece without coding is read straight into an array.
+    decoding = 3 << 20 if page.is_final else _decoding_bytes(page, coded, largest)
+    return decoding + whole + colours + grey
 
 
 def _decoding_bytes(page: tifffile.TiffPage, coded: int, largest: int) -> int:
