@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.address import Address
-from hoaconv.io.formats import zarr
+from hoaconv.io.formats import n5, precomputed, zarr
 from hoaconv.io.stored_array import StoredArray
 from hoaconv.units import did_you_mean
 
@@ -37,7 +37,11 @@ class Format:
     opens: Callable[[Address], StoredArray]
 
 
-FORMATS: tuple[Format, ...] = (Format("zarr", "zarr", zarr.holds, zarr.open_array),)
+FORMATS: tuple[Format, ...] = (
+    Format("zarr", "zarr", zarr.holds, zarr.open_array),
+    Format("N5", "n5", n5.holds, n5.open_array),
+    Format("precomputed", "precomputed", precomputed.holds, precomputed.open_array),
+)
 """All formats, in the order in which a path is tried."""
 
 
