@@ -15,11 +15,13 @@ from hoaconv.job.declared import (
     REDUCE,
     SAMPLE,
     TEXT,
+    VOXEL_TYPE,
     Options,
     count_of,
     index_of,
     one_of,
     option,
+    triple_of,
 )
 
 __all__ = ["Chain", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
@@ -86,6 +88,11 @@ class Reading(Options):
         The channel to take, counted from 0, of an array with several.
     time
         The time to take, counted from 0, of an array with several.
+    shape
+        Numbers of voxels of a raw file, (z, y, x).
+    dtype
+        Kind of the voxels of a raw file, as NumPy spells it: ``"uint16"``, or ``">u2"`` if the byte
+        of the higher value comes first.
     allow_gaps
         If True, numbers may be missing among the slices.
     allow_names
@@ -111,6 +118,10 @@ class Reading(Options):
     )
     channel: int | None = option(index_of("channel"), "channel to take, from 0 on", "Input")
     time: int | None = option(index_of("time"), "time to take, from 0 on", "Input")
+    shape: Any = option(triple_of("shape"), "voxels of a raw file, z,y,x", "Input")
+    dtype: str | None = option(
+        VOXEL_TYPE, "kind of the voxels of a raw file: uint16, or >u2 for big-endian", "Input"
+    )
     allow_gaps: bool = option(FLAG, "accept missing numbers among the slices", "Input", "", False)
     allow_names: bool = option(
         FLAG, "take all images, even if some names don't fit the others", "Input", "", False
