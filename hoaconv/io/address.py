@@ -35,7 +35,7 @@ class Address:
         The dataset in a file, such as ``/entry/data`` in ``scan.h5::/entry/data``.
     planes
         Start, stop and step of the slices that are taken; None for all.
-    source_axes, channel, time, series, rgb, allow_gaps, allow_names, reduce, gpu
+    source_axes, channel, time, series, rgb, allow_gaps, allow_names, reduce, gpu, shape, dtype
         As of `hoaconv.io.source.open_volume`.
     """
 
@@ -53,6 +53,8 @@ class Address:
     allow_names: bool = False
     reduce: int = 1
     gpu: bool = False
+    shape: tuple[int, int, int] | None = None
+    dtype: str | None = None
 
     @classmethod
     def of(cls, src: "str | os.PathLike[str]", **options: Any) -> "Address":

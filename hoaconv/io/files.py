@@ -15,7 +15,7 @@ from hoaconv.io.name_numbers import in_order
 from hoaconv.io.names import some
 from hoaconv.io.opened import check_regular
 
-__all__ = ["SUFFIXES", "Found", "find_files", "kind_of"]
+__all__ = ["SUFFIXES", "Found", "find_files", "kind_of", "near"]
 
 _JPEG_2000 = (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c", ".jph", ".jhc")
 SUFFIXES = dict.fromkeys(_JPEG_2000, "JPEG 2000")
@@ -65,7 +65,7 @@ def find_files(src: Path) -> Found:
             return _found([src], src)
         if has_magic(str(src)):
             return _matched(src)
-        raise SourceError(f"{src} does not exist{_near(src)}")
+        raise SourceError(f"{src} does not exist{near(src)}")
     except SourceError:
         raise
     except FileNotFoundError:
@@ -224,7 +224,7 @@ def _is_litter(path: Path) -> bool:
     return path.name.startswith(".") or path.name.lower() in _LITTER
 
 
-def _near(src: Path) -> str:
+def near(src: Path) -> str:
     """Return words that list names like the missing one, to point at a typing error."""
     parent = src.absolute().parent
     while not parent.is_dir():

@@ -30,6 +30,8 @@ def open_volume(
     allow_names: bool = False,
     reduce: int = 1,
     gpu: bool = False,
+    shape: tuple[int, int, int] | None = None,
+    dtype: str | None = None,
 ) -> Volume:
     """Return the volume (z, y, x) that a path names; check headers, decode no voxel.
 
@@ -59,6 +61,8 @@ def open_volume(
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
         If True, nvImageCodec decodes JP2 slices instead of OpenJPEG.
+    shape, dtype
+        Of a raw file: numbers of voxels (z, y, x), and a dtype of NumPy's spelling.
 
     Raises
     ------
@@ -80,6 +84,8 @@ def open_volume(
         allow_names=allow_names,
         reduce=reduce,
         gpu=gpu,
+        shape=shape,
+        dtype=dtype,
     )
     return _open(address).addressed(address, open_address)
 

@@ -9,6 +9,7 @@ import operator
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from inspect import signature
 from math import prod
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = [
     "SAMPLE",
     "SHARDS",
     "TEXT",
+    "VOXEL_TYPE",
     "Option",
     "Options",
     "PathLike",
@@ -248,6 +250,19 @@ def _name(value: Any) -> str:
     return value
 
 
+def _voxel_type(value: Any) -> str:
+    try:
+        dtype = import_module("numpy").dtype("none" if value is None else value)
+    except (TypeError, ValueError, SyntaxError):
+        dtype = None
+    if dtype is None or dtype.kind not in "uifb" or dtype.itemsize > 8:
+        raise SpellingError(
+            f"dtype {value!r} is not the dtype of voxels; write it as NumPy does, such as uint16, "
+            "float32, or '>u2' if the byte of the higher value comes first"
+        )
+    return str(dtype.name if dtype.isnative else dtype.str)
+
+
 def _as_given(value: Any) -> Any:
     return value
 
@@ -257,6 +272,7 @@ TEXT = Kind("TEXT", _as_given, str)
 NAME = Kind("NAME", _name, str)
 PATH = Kind("FILE", _path, str)
 SAMPLE = Kind("N", _sample, str)
+VOXEL_TYPE = Kind("DTYPE", _voxel_type, str)
 BYTES = Kind("BYTES", parse_bytes, str)
 RANGE = Kind("RANGE", _range, str)
 REDUCE = Kind("N", _reduce, str)

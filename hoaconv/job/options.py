@@ -15,11 +15,13 @@ from hoaconv.job.declared import (
     REDUCE,
     SAMPLE,
     TEXT,
+    VOXEL_TYPE,
     Options,
     count_of,
     index_of,
     one_of,
     option,
+    triple_of,
 )
 
 __all__ = ["Chain", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
@@ -90,6 +92,11 @@ class Reading(Options):
         The image to take, counted from 0, of an OME-TIFF with several; by default the first one.
     rgb
         ``"luminance"`` makes slices in RGB grey, by the weights of ITU-R BT.601.
+    shape
+        Numbers of voxels of a raw file, (z, y, x).
+    dtype
+        Kind of the voxels of a raw file, as NumPy spells it: ``"uint16"``, or ``">u2"`` if the byte
+        of the higher value comes first.
     allow_gaps
         If True, numbers may be missing among the slices.
     allow_names
@@ -120,6 +127,10 @@ class Reading(Options):
     )
     rgb: str | None = option(
         one_of("rgb", "luminance"), "luminance makes RGB slices grey", "Input", "WAY"
+    )
+    shape: Any = option(triple_of("shape"), "voxels of a raw file, z,y,x", "Input")
+    dtype: str | None = option(
+        VOXEL_TYPE, "kind of the voxels of a raw file: uint16, or >u2 for big-endian", "Input"
     )
     allow_gaps: bool = option(FLAG, "accept missing numbers among the slices", "Input", "", False)
     allow_names: bool = option(
