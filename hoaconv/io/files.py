@@ -110,7 +110,7 @@ def _instead(folders: list[str], files: list[Path]) -> str:
     """Return words on the content of a folder without images, and the advice that follows."""
     wanted = " ".join(SUFFIXES)
     if any(file.name == "attributes.json" for file in files):
-        return unread_kind("folder.n5")
+        return "; if it is part of an N5 store, write n5:// before its path"
     if folders and not any(unread_kind(file.name) for file in files):
         return f", but {len(folders)} folders ({some(folders)}); name the one with the slices"
     if not files:

@@ -40,7 +40,6 @@ _UNREAD = {
     ".hdf": "HDF5",
     ".nxs": "HDF5",
     ".ims": "Imaris (HDF5)",
-    ".n5": "N5",
     ".czi": "CZI",
     ".nd2": "ND2",
     ".lif": "LIF",
@@ -61,7 +60,6 @@ _WAYS = {
     "set as TIFF or zarr first",
     "NumPy": "open it in Python, as in hoaconv.open(numpy.load('a.npy', mmap_mode='r')), or save "
     "it as TIFF or zarr first",
-    "N5": "save it as zarr first, with zarr-python or tensorstore",
 }
 
 
