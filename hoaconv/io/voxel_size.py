@@ -18,6 +18,7 @@ __all__ = [
     "from_ome",
     "from_ome_zarr",
     "from_tiff_tags",
+    "in_unit",
     "unit_name",
 ]
 
@@ -163,7 +164,7 @@ def from_ome_zarr(image: Mapping[str, Any], level: str, zyx: Axes) -> Geometry |
     if len(units) < len(placed) or not has_scale or not _real(*edges):
         return None
     both = zip(placed, units, strict=True)
-    converted = [[_converted(length, unit, units[-1]) for length in pair] for pair, unit in both]
+    converted = [[in_unit(length, unit, units[-1]) for length in pair] for pair, unit in both]
     *of_z, (y, oy), (x, ox) = converted
     if not of_z and not isclose(y, x, rel_tol=1e-3):
         return None
@@ -189,7 +190,8 @@ def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float
     return edge, origin
 
 
-def _converted(edge: float, own: str, unit: str) -> float:
+def in_unit(edge: float, own: str, unit: str) -> float:
+    """Return a length in another unit; both as `unit_name` returns them."""
     return edge if own == unit else float(f"{edge * _METRES[own] / _METRES[unit]:.9g}")
 
 
@@ -254,7 +256,7 @@ def _ome_edge(pixels: ElementTree.Element, axis: str, unit: str) -> float | None
         return None
     if own is None or not _real(edge):
         return None
-    return _converted(edge, own, unit)
+    return in_unit(edge, own, unit)
 
 
 def _real(*lengths: float) -> bool:
