@@ -19,7 +19,7 @@ __all__ = ["SUFFIXES", "Found", "find_files", "kind_of", "near"]
 
 _JPEG_2000 = (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c", ".jph", ".jhc")
 SUFFIXES = dict.fromkeys(_JPEG_2000, "JPEG 2000")
-SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF")
+SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF") | {".png": "PNG", ".edf": "EDF"}
 """Kind of image for each lower-case suffix."""
 
 _LITTER = {"thumbs.db", "desktop.ini"}
@@ -45,7 +45,7 @@ class Found:
 
 
 def kind_of(file: Path) -> str | None:
-    """Return ``"JPEG 2000"`` or ``"TIFF"`` from the name's suffix, None for any other suffix."""
+    """Return ``"JPEG 2000"``, ``"TIFF"`` or ``"PNG"`` by the name's suffix; None for any other."""
     return SUFFIXES.get(file.suffix.lower())
 
 
@@ -55,7 +55,7 @@ def find_files(src: Path) -> Found:
     Raises
     ------
     SourceError
-        If `src` doesn't exist or can't be read, or holds no image or images of both kinds.
+        If `src` doesn't exist or can't be read, or holds no image or images of several kinds.
     """
     try:
         if os.path.isdir(src):

@@ -3,9 +3,10 @@
 import os
 from dataclasses import replace
 
-from hoaconv.errors import SourceError
+from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.address import Address
 from hoaconv.io.array_volume import ArrayVolume
+from hoaconv.io.colour import Pick
 from hoaconv.io.formats.registry import format_of
 from hoaconv.io.stack import Stack, chosen, open_stack, step_of
 from hoaconv.io.stored_array import view_of
@@ -23,6 +24,8 @@ def open_volume(
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
@@ -45,7 +48,11 @@ def open_volume(
         A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``; by
         default as its metadata names them. The planes lie along z.
     channel, time
-        Index of the channel and of the time to take, where an array has several.
+        Index of the channel and of the time to take, where there are several.
+    series
+        Index of the image to take of an OME-TIFF with several.
+    rgb
+        ``"luminance"`` makes slices in RGB grey.
     allow_gaps
         If True, missing numbers between the chosen slices cause a note instead of an error.
     allow_names
@@ -71,6 +78,8 @@ def open_volume(
         source_axes=source_axes,
         channel=channel,
         time=time,
+        series=series,
+        rgb=rgb,
         allow_gaps=allow_gaps,
         allow_names=allow_names,
         reduce=reduce,
@@ -92,6 +101,9 @@ def _open(address: Address) -> Volume:
     if format is None:
         return _open_slices(address, slices)
     src = address.given
+    for name in ("series", "rgb"):
+        if getattr(address, name) is not None:
+            raise SpellingError(f"`{name}` is for slices, and {src} is {format.name}; drop it")
     if address.reduce > 1:
         raise SourceError(
             f"{src} can't be reduced by {address.reduce}: only JP2 slices hold lower resolutions; "
@@ -122,4 +134,5 @@ def _open_slices(address: Address, slices: slice | None) -> Stack:
         allow_names=address.allow_names,
         reduce=address.reduce,
         gpu=address.gpu,
+        pick=Pick(address.series, address.channel, address.time, address.rgb),
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hoaconv.engine.geometry import Geometry
 __all__ = [
     "Axes",
     "choose",
+    "from_axes",
     "from_imagej",
     "from_metres",
     "from_name",
@@ -116,16 +118,17 @@ def from_imagej(
     return _with_z(metadata.get("spacing"), y, x, unit, "ImageJ metadata")
 
 
-def from_ome(xml: str) -> Geometry | None:
-    """Return the voxel size of the first image of an OME-XML text, in the unit of its x axis.
+def from_ome(xml: str, number: int = 0) -> Geometry | None:
+    """Return the voxel size of an image of an OME-XML text, in the unit of its x axis.
 
-    Return None if the text isn't XML or states no voxel size.
+    Return None if the text isn't XML, has no image of this number, or states no voxel size.
     """
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
         return None  # tifffile, too, reads such a file as a plain TIFF
-    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+    images = (e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels")
+    pixels = next(islice(images, number, None), None)
     unit = unit_name(pixels.get("PhysicalSizeXUnit", "µm")) if pixels is not None else None
     if pixels is None or unit is None:
         return None
@@ -153,24 +156,46 @@ def from_ome_zarr(image: Mapping[str, Any], level: str, zyx: Axes) -> Geometry |
     try:
         (dataset,) = (d for d in image["datasets"] if d["path"] == level)
         steps = [*dataset.get("coordinateTransformations", ()), *_steps_of(image)]
-        there = [axis for axis in zyx if axis is not None]
-        words = [str(image["axes"][axis].get("unit", "")) for axis in there]
-        placed = [_placed(steps, axis) for axis in there]
+        placed = {
+            axis: (*_placed(steps, axis), str(image["axes"][axis].get("unit", "")))
+            for axis in zyx
+            if axis is not None
+        }
+        has_scale = any(step["type"] == "scale" for step in steps)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None  # the metadata don't follow the specification
-    units = [unit for unit in map(unit_name, words) if unit is not None]
-    has_scale = any(step["type"] == "scale" for step in steps)
-    edges = [edge for edge, _ in placed]
-    if len(units) < len(placed) or not has_scale or not _real(*edges):
+    return from_axes(placed, zyx, "OME-Zarr metadata") if has_scale else None
+
+
+def from_axes(
+    placed: Mapping[int, tuple[float, float, str]], zyx: Axes, told_by: str
+) -> Geometry | None:
+    """Return the geometry from what is known of stored axes, in the unit of the x axis.
+
+    Return None if an axis has no unit of length, or an edge isn't positive.
+
+    Parameters
+    ----------
+    placed
+        Edge, origin and unit of axes, by their numbers.
+    zyx
+        Numbers of the axes z, y and x. Where there is no z, the edge along z is taken equal to that
+        along y, if that is equal to that along x.
+    told_by
+        The source of these numbers.
+    """
+    there = [placed[axis] for axis in zyx if axis is not None and axis in placed]
+    units = [unit for unit in (unit_name(word) for *_, word in there) if unit is not None]
+    if len(units) < sum(axis is not None for axis in zyx) or not _real(*(e for e, *_ in there)):
         return None
-    both = zip(placed, units, strict=True)
-    converted = [[in_unit(length, unit, units[-1]) for length in pair] for pair, unit in both]
-    *of_z, (y, oy), (x, ox) = converted
+    both = zip(there, units, strict=True)
+    pairs = [[in_unit(length, own, units[-1]) for length in pair] for (*pair, _), own in both]
+    *of_z, (y, oy), (x, ox) = pairs
     if not of_z and not isclose(y, x, rel_tol=1e-3):
         return None
     z, oz = of_z[0] if of_z else (y, 0.0)
     origin = (oz, oy, ox) if all(map(isfinite, (oz, oy, ox))) else (0.0, 0.0, 0.0)
-    return Geometry((z, y, x), units[-1], origin, "OME-Zarr metadata")
+    return Geometry((z, y, x), units[-1], origin, told_by)
 
 
 def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

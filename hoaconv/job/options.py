@@ -85,9 +85,13 @@ class Reading(Options):
         A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``, where its
         metadata names none or the wrong ones.
     channel
-        The channel to take, counted from 0, of an array with several.
+        The channel to take, counted from 0, of a source with several.
     time
-        The time to take, counted from 0, of an array with several.
+        The time to take, counted from 0, of a source with several.
+    series
+        The image to take, counted from 0, of an OME-TIFF with several; by default the first one.
+    rgb
+        ``"luminance"`` makes slices in RGB grey, by the weights of ITU-R BT.601.
     shape
         Numbers of voxels of a raw file, (z, y, x).
     dtype
@@ -118,6 +122,12 @@ class Reading(Options):
     )
     channel: int | None = option(index_of("channel"), "channel to take, from 0 on", "Input")
     time: int | None = option(index_of("time"), "time to take, from 0 on", "Input")
+    series: int | None = option(
+        index_of("series"), "image to take of an OME-TIFF with several, from 0 on", "Input"
+    )
+    rgb: str | None = option(
+        one_of("rgb", "luminance"), "luminance makes RGB slices grey", "Input", "WAY"
+    )
     shape: Any = option(triple_of("shape"), "voxels of a raw file, z,y,x", "Input")
     dtype: str | None = option(
         VOXEL_TYPE, "kind of the voxels of a raw file: uint16, or >u2 for big-endian", "Input"

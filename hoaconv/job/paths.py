@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
-from hoaconv.io.address import is_remote
+from hoaconv.io.address import Address, is_remote
 from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
 from hoaconv.job.declared import PathLike
@@ -261,11 +261,12 @@ def take_module(path: PathLike) -> PathLike:
 
 def planned_path(src: PathLike) -> Path:
     """Return a free path beside the source, for the plan of an output without a name."""
-    source = Path(os.path.abspath(take_source(src)))
+    source = Path(Address.of(take_source(src)).path)
     while has_magic(str(source)) and not os.path.lexists(source):
         source = source.parent
     source = next((p for p in source.parents if p.suffix == ".zarr"), source)  # brain.zarr/1
     stem = source.stem if source.suffix == ".zarr" or os.path.isfile(source) else source.name
+    stem = stem.removesuffix(".nii").removesuffix(".vol")  # of scan.nii.gz and scan.vol.info
     names = (f"{stem or 'volume'}{end}.zarr" for end in ("", *(f"-{n}" for n in range(2, 1000))))
     return next(source.parent / n for n in names if not os.path.lexists(source.parent / n))
 

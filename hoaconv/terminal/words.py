@@ -24,7 +24,7 @@ NAMES = {
 }
 """Options, as Python names them."""
 
-_OPTION = re.compile(r'`(\w+)(?:=(?:True|"([^`"]*)"|\{"([^`"]*)": ("[^`"]*")\}))?`')
+_OPTION = re.compile(r'`(\w+)(?:=(?:True|(\d+)|"([^`"]*)"|\{"([^`"]*)": ("[^`"]*")\}))?`')
 
 
 def spoken(value: Any) -> Any:
@@ -45,10 +45,10 @@ def spoken(value: Any) -> Any:
 
 
 def _in_words(match: re.Match[str]) -> str:
-    name, value, key, inner = match.groups()
+    name, number, value, key, inner = match.groups()
     if name not in NAMES:
         return match[0]
-    words = f" {value}" if value else f" {key}={inner}" if key else ""
+    words = f" {number or value}" if number or value else f" {key}={inner}" if key else ""
     return f"--{name.replace('_', '-')}{words}"
 
 
