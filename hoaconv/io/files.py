@@ -19,7 +19,7 @@ __all__ = ["SUFFIXES", "Found", "find_files", "kind_of", "near"]
 
 _JPEG_2000 = (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c", ".jph", ".jhc")
 SUFFIXES = dict.fromkeys(_JPEG_2000, "JPEG 2000")
-SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF") | {".png": "PNG"}
+SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF") | {".png": "PNG", ".edf": "EDF"}
 """Kind of image for each lower-case suffix."""
 
 _LITTER = {"thumbs.db", "desktop.ini"}

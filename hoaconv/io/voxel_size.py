@@ -20,6 +20,7 @@ __all__ = [
     "from_ome",
     "from_ome_zarr",
     "from_tiff_tags",
+    "in_unit",
     "unit_name",
 ]
 
@@ -188,7 +189,7 @@ def from_axes(
     if len(units) < sum(axis is not None for axis in zyx) or not _real(*(e for e, *_ in there)):
         return None
     both = zip(there, units, strict=True)
-    pairs = [[_converted(length, own, units[-1]) for length in pair] for (*pair, _), own in both]
+    pairs = [[in_unit(length, own, units[-1]) for length in pair] for (*pair, _), own in both]
     *of_z, (y, oy), (x, ox) = pairs
     if not of_z and not isclose(y, x, rel_tol=1e-3):
         return None
@@ -214,7 +215,8 @@ def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float
     return edge, origin
 
 
-def _converted(edge: float, own: str, unit: str) -> float:
+def in_unit(edge: float, own: str, unit: str) -> float:
+    """Return a length in another unit; both as `unit_name` returns them."""
     return edge if own == unit else float(f"{edge * _METRES[own] / _METRES[unit]:.9g}")
 
 
@@ -279,7 +281,7 @@ def _ome_edge(pixels: ElementTree.Element, axis: str, unit: str) -> float | None
         return None
     if own is None or not _real(edge):
         return None
-    return _converted(edge, own, unit)
+    return in_unit(edge, own, unit)
 
 
 def _real(*lengths: float) -> bool:

@@ -269,6 +269,7 @@ def planned_path(src: PathLike) -> Path:
         source = source.parent
     source = next((p for p in source.parents if p.suffix in _STORES), source)  # brain.zarr/1
     stem = source.stem if source.suffix in _STORES or os.path.isfile(source) else source.name
+    stem = stem.removesuffix(".nii").removesuffix(".vol")  # of scan.nii.gz and scan.vol.info
     names = (f"{stem or 'volume'}{end}.zarr" for end in ("", *(f"-{n}" for n in range(2, 1000))))
     return next(source.parent / n for n in names if not os.path.lexists(source.parent / n))
 
