@@ -16,7 +16,7 @@ from natsort import natsorted
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
-from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.voxel_size import from_ome_zarr
 
 __all__ = ["StoredArray", "find_array", "is_zarr"]

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 from hoaconv.errors import SpellingError
-from hoaconv.io.folder import ZARR_FILES, check_free
+from hoaconv.io.contents import ZARR_FILES
+from hoaconv.io.folder import check_free
 from hoaconv.job.declared import (
     COMPRESSOR,
     FACTORS,

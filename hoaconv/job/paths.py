@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
-from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
 from hoaconv.job.declared import PathLike
 

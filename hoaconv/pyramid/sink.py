@@ -17,7 +17,8 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
-from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
+from hoaconv.io.contents import SCRATCH, ZARR_FILES
+from hoaconv.io.folder import Claim
 from hoaconv.io.output import OutputSink
 from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.io.scratch import ScratchFolder
