@@ -203,6 +203,10 @@ class Claim:
         finally:
             self._release()
 
+    def leave(self) -> None:
+        """End the claim; everything stays as it is, with the mark."""
+        self._release()
+
     def abandon(self, made: Iterable[str]) -> bool:
         """Remove all that the run made; remove the mark last, so that it stays if this fails.
 

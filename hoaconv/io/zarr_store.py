@@ -15,11 +15,11 @@ from typing import Any
 from natsort import natsorted
 
 from hoaconv.engine.geometry import Geometry
-from hoaconv.errors import SourceError
+from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.voxel_size import from_ome_zarr
 
-__all__ = ["StoredArray", "find_array", "is_zarr"]
+__all__ = ["StoredArray", "find_array", "find_level", "is_zarr"]
 
 _LISTED = 8  # arrays and groups that an error lists, at most
 
@@ -112,6 +112,29 @@ def find_array(path: Path) -> StoredArray:
     if array is None or array.array is None:
         raise SourceError(f"{path} lacks the array {levels[0]} that its metadata names")
     return _stored(path / levels[0], array, array.array)
+
+
+def find_level(path: Path, level: int) -> Path:
+    """Return the folder of a level of the OME-Zarr image at a path, or around it.
+
+    Raises
+    ------
+    SpellingError
+        If the path names no image, or the image has no such level.
+    SourceError
+        If the store's metadata can't be read.
+    """
+    if not is_zarr(path):
+        raise SpellingError(
+            f"`level` chooses a level of an OME-Zarr image, and {path} isn't one: drop it; the op "
+            "bin makes voxels larger, and `reduce` decodes JP2 slices at a lower resolution"
+        )
+    levels = find_array(path).levels
+    if not levels:
+        raise SpellingError(f"{path} is an array of no OME-Zarr image, so it has no `level`")
+    if level >= len(levels):
+        raise SpellingError(f"{path} has the levels 0 to {len(levels) - 1}, not {level}")
+    return levels[level]
 
 
 def _is_node(path: Path) -> bool:

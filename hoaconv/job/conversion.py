@@ -1,7 +1,9 @@
 """The options of a conversion become a job."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
@@ -9,6 +11,7 @@ from hoaconv.engine.contract import Step
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
+from hoaconv.io.zarr_store import find_level
 from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
 from hoaconv.job.job import Job
@@ -16,6 +19,7 @@ from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
     Labels,
+    Level,
     Reading,
     Running,
     Values,
@@ -62,7 +66,7 @@ def conversion(
     outputs = [output for output, _ in chains]
     if not planning:
         _check_early(outputs, running, options["src"])
-    volume = open_planned(options["src"], reading, voxels)
+    volume = open_planned(_named(options), reading, voxels)
     operands = open_operands(ops for _, ops in chains)
     branches = []
     for output, ops in chains:
@@ -79,6 +83,15 @@ def _check_early(outputs: Sequence[Output], running: Running, src: PathLike) -> 
     check_outputs(outputs, running, [src])
     for output in (output for output in outputs if not output.is_part):
         output.check_free()
+
+
+def _named(options: Mapping[str, Any]) -> PathLike:
+    """Return the path of the source: of the level that is asked for."""
+    src, level = take_source(options["src"]), Level.take(options).level
+    if level is None:
+        return src
+    path = os.path.relpath(find_level(Path(src), level))
+    return path if not Path(src).is_absolute() else os.path.abspath(path)
 
 
 def ops_of(chain: Chain) -> Ops:
@@ -140,6 +153,6 @@ def _branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> dict[
 def _given(groups: Sequence[Options], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, for the provenance of what is written."""
     given: dict[str, Any] = {}
-    for group in (*groups, Labels.take(options), Chain.take(options)):
+    for group in (*groups, Level.take(options), Labels.take(options), Chain.take(options)):
         given |= group.given()
     return {name: given[name] for name in given if name not in ("ops", "report", "scratch")}

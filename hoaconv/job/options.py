@@ -10,6 +10,7 @@ from typing import Any
 from hoaconv.job.declared import (
     BYTES,
     FLAG,
+    LEVEL,
     PATH,
     RANGE,
     REDUCE,
@@ -21,7 +22,7 @@ from hoaconv.job.declared import (
     option,
 )
 
-__all__ = ["Chain", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
+__all__ = ["Chain", "Labels", "Level", "Measuring", "Reading", "Running", "Values", "Voxels"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,19 @@ class Labels(Options):
     also: Any = option(
         TEXT, 'also write another image: OTHER.zarr="OPS"; repeatable', "Ops", 'PATH="OPS"', ()
     )
+
+
+@dataclass(frozen=True)
+class Level(Options):
+    """The level of a pyramid to read.
+
+    Parameters
+    ----------
+    level
+        Level of an OME-Zarr image to read; by default the level that `src` names, or 0.
+    """
+
+    level: int | None = option(LEVEL, "level of an OME-Zarr image to read; default 0", "Input")
 
 
 @dataclass(frozen=True)

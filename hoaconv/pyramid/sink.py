@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class OmeZarr(OutputSink):
 
     See `hoaconv.stack_to_omezarr` for what the fields mean.
     """
+
+    has_levels: ClassVar[bool] = True
 
     path: Path
     image: ImageInfo
