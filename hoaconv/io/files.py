@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hoaconv.errors import SourceError
 from hoaconv.io.looks import unread_kind
+from hoaconv.io.mark import MARK
 from hoaconv.io.name_numbers import in_order
 from hoaconv.io.names import some
 from hoaconv.io.opened import check_regular
@@ -208,6 +209,12 @@ def _found(files: list[Path], path: Path) -> Found:
             f"{names} is no image that hoaconv reads"
             f"{hint or f'; expected a name ending in {chr(32).join(SUFFIXES)}'}"
         )
+    for folder in {file.parent for file in images}:
+        if os.path.lexists(folder / MARK):
+            raise SourceError(
+                f"{folder} is being written, or was left by a run that did not finish: it holds "
+                f"{MARK}; write it again with `overwrite=True`"
+            )
     kinds = Counter(kind_of(file) for file in images)
     if len(kinds) > 1:
         mix = " and ".join(f"{count} {kind}" for kind, count in kinds.items())

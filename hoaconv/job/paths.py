@@ -12,7 +12,7 @@ from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
 from hoaconv.io.address import Address, is_remote
-from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
 from hoaconv.job.declared import PathLike
 

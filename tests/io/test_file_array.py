@@ -55,9 +55,7 @@ class Counting(PlainBytes):
 
 
 @pytest.mark.parametrize("shape", [(3, 50, 70), (2, 300, 5000), (2, 3, 40, 60), (1, 1, 1)])
-def test_whole_lines_and_planes_are_one_run_and_no_byte_is_read_twice(
-    tmp_path, monkeypatch, shape
-):
+def test_whole_lines_and_planes_are_one_run_and_no_byte_is_read_twice(tmp_path, monkeypatch, shape):
     monkeypatch.setattr(file_array, "PIECE_BYTES", 1 << 16)
     array, voxels = stored(tmp_path, shape)
     data = Counting(array.path, 13, voxels.nbytes)
