@@ -13,8 +13,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from hoaconv import ops as ops
     from hoaconv.api import plan, stack_to_omezarr, stats
+    from hoaconv.api.parts import info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
+    from hoaconv.job.info import Info, Infos
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Cancelled",
     "HoaconvError",
+    "Info",
+    "Infos",
     "Job",
     "OmeZarr",
     "Progress",
@@ -38,6 +42,7 @@ __all__ = [
     "Volume",
     "Watcher",
     "__version__",
+    "info",
     "op",
     "open",
     "ops",
@@ -51,6 +56,8 @@ __all__ = [
 _HOMES = {
     "Cancelled": "hoaconv.errors",
     "HoaconvError": "hoaconv.errors",
+    "Info": "hoaconv.job.info",
+    "Infos": "hoaconv.job.info",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",
     "Progress": "hoaconv.job.watching",
@@ -59,6 +66,7 @@ _HOMES = {
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
+    "info": "hoaconv.api.parts",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",

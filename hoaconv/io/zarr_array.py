@@ -1,5 +1,6 @@
 """Zarr arrays opened for reading, box by box, through tensorstore."""
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +17,9 @@ from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.kvstore import kvstore, refused_name
 from hoaconv.io.stored_array import StoredArray
+from hoaconv.io.stored_objects import Objects, count_files, count_objects
 from hoaconv.io.voxel_size import Axes
+from hoaconv.io.zarr_facts import facts_of
 from hoaconv.io.zarr_store import ArrayNode
 
 __all__ = ["ZarrArray"]
@@ -113,11 +116,44 @@ class ZarrArray(StoredArray):
         return sum(sizes) * total // asked
 
     def _size(self, where: tuple[np.intp, ...]) -> int:
-        file = self.path / self._key([int(i) for i in where])
+        return self._size_of([int(i) for i in where]) or 0  # a missing chunk takes no bytes
+
+    def _size_of(self, where: Sequence[int]) -> int | None:
+        """Return the bytes of a chunk or shard; None if it is missing."""
         try:
-            return file.stat().st_size
+            return os.stat(f"{self.path}/{self._key(where)}").st_size
+        except FileNotFoundError:
+            return None
         except OSError:
-            return 0  # a missing chunk takes no bytes; a forbidden one raises when it is read
+            return 0  # it is there, and raises when it is read
+
+    @property
+    def _grid(self) -> tuple[int, ...]:
+        """Chunks or shards along each axis."""
+        return tuple(-(-n // c) for n, c in zip(self.shape, self._objects, strict=True))
+
+    def objects(self, seconds: float) -> Objects:
+        """Count its chunks or shards on disk; estimate if that takes longer than given."""
+        total: int = prod(self._grid)
+        counted = count_files(self.path, total, seconds / 2)
+        return counted or self.objects_of(tuple(slice(0, n) for n in self.shape), seconds / 2)
+
+    def objects_of(self, box: tuple[slice, ...], seconds: float) -> Objects:
+        """Count the chunks or shards that hold the voxels of a box."""
+        pairs = list(zip(box, self._objects, strict=True))
+        first = [side.start // c for side, c in pairs]
+        grid = [-(-side.stop // c) - f for (side, c), f in zip(pairs, first, strict=True)]
+
+        def size_of(number: int) -> int | None:
+            return self._size_of(
+                [f + int(i) for f, i in zip(first, _place(number, grid), strict=True)]
+            )
+
+        return count_objects(prod(grid), size_of, seconds)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the metadata tell of the array and of the image around it."""
+        return facts_of(self.node, self._objects, self.chunks)
 
     def _key(self, where: Sequence[int]) -> str:
         """Return the file of a chunk or shard, relative to the array's folder."""
@@ -128,6 +164,15 @@ class ZarrArray(StoredArray):
         default = encoding["name"] == "default"
         separator = encoding.get("configuration", {}).get("separator", "/" if default else ".")
         return str(separator).join([*(["c"] if default else []), *numbers])
+
+
+def _place(number: int, grid: Sequence[int]) -> Sequence[int]:
+    """Return the place of a number in C order."""
+    found = []
+    for n in reversed(grid):
+        number, i = divmod(number, n)
+        found.append(i)
+    return found[::-1]
 
 
 def _is_there(coming: Any, seconds: float) -> bool:

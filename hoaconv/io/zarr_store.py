@@ -7,7 +7,7 @@ specifications are https://zarr-specs.readthedocs.io and https://ngff.openmicros
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import has_magic
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class ArrayNode:
         Names of the image's label images.
     levels
         Folders of all arrays of the image, level 0 first; empty if there is no image.
+    around
+        Attributes of the image's group; empty if there is no image.
     """
 
     path: Path
@@ -59,6 +61,7 @@ class ArrayNode:
     level: str = ""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
+    around: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def image_name(self) -> str | None:
@@ -179,19 +182,31 @@ def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> ArrayNode:
     """Return the array, with properties from the image around it."""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
+    around: Mapping[str, Any] = {}
     root, image, level = path, None, ""
     for folder in path.absolute().parents:
         if not _is_node(folder):
             break
         root, inside = folder, path.absolute().relative_to(folder).as_posix()
-        for candidate in _read(folder).images:
+        group = _read(folder)
+        for candidate in group.images:
             if image is None and inside in _levels(folder, candidate):
                 image, level, labels = candidate, inside, _labels(folder)
+                around = group.attributes
                 levels = tuple(folder / name for name in _levels(folder, candidate))
     name = path.absolute().relative_to(root.absolute().parent).as_posix()
     axes = _axes_of(image) if image else _own_axes(array, node.attributes)
     return ArrayNode(
-        path.absolute(), name, node.zarr_format, array, axes, image, level, labels, levels
+        path.absolute(),
+        name,
+        node.zarr_format,
+        array,
+        axes,
+        image,
+        level,
+        labels,
+        levels,
+        around,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hoaconv.api.parts import info
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.statistics_report import Statistics
 
-__all__ = ["list_ops", "plan", "stack_to_omezarr", "stats"]
+__all__ = ["info", "list_ops", "plan", "stack_to_omezarr", "stats"]
 
 
 @explained_by(Chain, Labels, Reading, Voxels, OmeZarr, Values, Running)
