@@ -13,8 +13,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from hoaconv import ops as ops
     from hoaconv.api import omezarr_to_stack, plan, stack_to_omezarr, stats
+    from hoaconv.api.parts import info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
+    from hoaconv.job.info import Info, Infos
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Cancelled",
     "HoaconvError",
+    "Info",
+    "Infos",
     "Job",
     "OmeZarr",
     "Progress",
@@ -40,6 +44,7 @@ __all__ = [
     "Volume",
     "Watcher",
     "__version__",
+    "info",
     "omezarr_to_stack",
     "op",
     "open",
@@ -54,6 +59,8 @@ __all__ = [
 _HOMES = {
     "Cancelled": "hoaconv.errors",
     "HoaconvError": "hoaconv.errors",
+    "Info": "hoaconv.job.info",
+    "Infos": "hoaconv.job.info",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",
     "Progress": "hoaconv.job.watching",
@@ -64,6 +71,7 @@ _HOMES = {
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
     "omezarr_to_stack": "hoaconv.api",
+    "info": "hoaconv.api.parts",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",

@@ -6,7 +6,7 @@ https://zarr-specs.readthedocs.io and https://ngff.openmicroscopy.org.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from glob import has_magic
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class ArrayNode:
         Folders of all arrays of the image, level 0 first; empty if there is no image.
     notes
         Remarks for the user.
+    around
+        Attributes of the image's group; empty if there is no image.
     """
 
     folder: StoreFolder
@@ -61,6 +63,7 @@ class ArrayNode:
     labels: tuple[str, ...] = ()
     levels: tuple[StoreFolder, ...] = ()
     notes: tuple[str, ...] = ()
+    around: Mapping[str, Any] = field(default_factory=dict)
 
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the geometry from the image's metadata; None if they state no voxel size.
@@ -166,10 +169,12 @@ def _stored(folder: StoreFolder, node: _Node, array: Mapping[str, Any]) -> Array
         if not _is_node(around):
             break
         root, inside = around, folder.path.relative_to(around.path).as_posix()
-        images = images_in(_read(around).attributes) if found.image is None else ()
+        attributes = _read(around).attributes if found.image is None else {}
+        images = images_in(attributes)
         for image in (_image(around, entry) for entry in images):
             if inside in image.levels:
-                found = _level(found, around, image, inside, len(images))
+                level = _level(found, around, image, inside, len(images))
+                found = replace(level, around=attributes)
                 break
     name = folder.path.relative_to(root.path.parent).as_posix()
     return replace(found, name=name)

@@ -19,7 +19,7 @@ from hoaconv.engine import machine, stop
 from hoaconv.errors import SpellingError
 from hoaconv.job.watching import PlanShown
 from hoaconv.terminal import demo, signals, streams
-from hoaconv.terminal.tables import show, show_json, show_next_steps, show_ops
+from hoaconv.terminal.tables import as_csv_of, show, show_json, show_next_steps, show_ops
 from hoaconv.terminal.verbs import OUTPUT, options_of_verb
 from hoaconv.terminal.versions import versions
 from hoaconv.terminal.words import watcher
@@ -28,7 +28,6 @@ from hoaconv.units import did_you_mean
 __all__ = ["main"]
 
 TODAY = {
-    "info": "plan, or --dry-run of stack-to-omezarr",
     "rechunk": "stack-to-omezarr a.zarr b.zarr --chunks 128",
     "convert": "stack-to-omezarr, or omezarr-to-stack for slices",
     "view": "a viewer: see docs/quickstart.md, 'Open the result'",
@@ -120,6 +119,7 @@ Verbose = Annotated[bool, _flag("--verbose", "-v", told="print the plan first, s
 Whole = Annotated[
     bool, _flag("--verbose", "-v", told="print all stages, and who holds how much memory")
 ]
+AsCsv = Annotated[bool, _flag("--csv", told="print a table of a folder as CSV", group=None)]
 AsJson = Annotated[bool, _flag("--json", told="print JSON, for machines", group=None)]
 
 Verb = Callable[..., Any]
@@ -226,6 +226,19 @@ def _stats(
         show_json(made.describe())
     else:
         show(made)
+
+
+@app.command("info", cls=_Command)
+@options_of_verb(api.info)
+def _info(*, as_json: AsJson = False, as_csv: AsCsv = False, **options: Any) -> None:
+    """Tell how a volume is stored: shape, chunks, levels, voxel size, files, advice."""
+    if as_json and as_csv:
+        raise SpellingError("--json and --csv are two forms of one table; take one of them")
+    found = api.info(**options)
+    if as_json:
+        show_json(found.describe())
+    else:
+        show(as_csv_of(found) if as_csv else found)
 
 
 @app.command("ops", cls=_Command)

@@ -54,9 +54,9 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
 ARGUMENTS = {
     "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
     "dst": "the OME-Zarr to make, such as brain.zarr",
-    "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
     "name": "op to explain; default all, a line each",
     "folder": "folder to make the demo in",
+    "path": "store, array, file or stack of slices; or a folder of stores",
 }
 """Help of positional parameters: by their names, or by a verb and the name."""
 BESIDE = "the OME-Zarr that would be made; default beside SRC"
