@@ -18,6 +18,7 @@ __all__ = [
     "from_ome",
     "from_ome_zarr",
     "from_tiff_tags",
+    "placed",
     "unit_name",
 ]
 
@@ -154,15 +155,15 @@ def from_ome_zarr(image: Mapping[str, Any], level: str, zyx: Axes) -> Geometry |
         steps = [*dataset.get("coordinateTransformations", ()), *_steps_of(image)]
         there = [axis for axis in zyx if axis is not None]
         words = [str(image["axes"][axis].get("unit", "")) for axis in there]
-        placed = [_placed(steps, axis) for axis in there]
+        placements = [placed(steps, axis) for axis in there]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None  # the metadata don't follow the specification
     units = [unit for unit in map(unit_name, words) if unit is not None]
     has_scale = any(step["type"] == "scale" for step in steps)
-    edges = [edge for edge, _ in placed]
-    if len(units) < len(placed) or not has_scale or not _real(*edges):
+    edges = [edge for edge, _ in placements]
+    if len(units) < len(placements) or not has_scale or not _real(*edges):
         return None
-    both = zip(placed, units, strict=True)
+    both = zip(placements, units, strict=True)
     converted = [[_converted(length, unit, units[-1]) for length in pair] for pair, unit in both]
     *of_z, (y, oy), (x, ox) = converted
     if not of_z and not isclose(y, x, rel_tol=1e-3):
@@ -177,7 +178,7 @@ def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return tuple(image.get("coordinateTransformations", ()))
 
 
-def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float]:
+def placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float]:
     """Return edge and origin along an axis, after all steps in their order."""
     edge, origin = 1.0, 0.0
     for step in steps:

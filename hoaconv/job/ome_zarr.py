@@ -18,6 +18,7 @@ from hoaconv.job.declared import (
     NAME,
     SHARDS,
     count_of,
+    index_of,
     one_of,
     option,
     triple_of,
@@ -65,6 +66,10 @@ class OmeZarr(Output):
     factors
         Downsampling factors from level to level, one number or (z, y, x). By default 2; if voxels
         are longer along an axis, this axis is halved later.
+    from_level
+        The first level that is written; by default 0. With 1, the slices stay the only copy of
+        level 0, and the store takes about 1/8 of the bytes. The arrays keep their numbers as names,
+        ``1``, ``2`` and so on; viewers take them as the image's metadata list them.
     is_label
         True for a label image in the store of another image; see `label`.
 
@@ -129,6 +134,13 @@ class OmeZarr(Output):
         "downsampling from level to level, z,y,x; default 2, later along axes with longer voxels",
         "Pyramid",
     )
+    from_level: int = option(
+        index_of("from_level"),
+        "first level that is written; 1 leaves level 0 to the slices, and takes 1/8 of the bytes",
+        "Pyramid",
+        "N",
+        0,
+    )
     is_label: bool = field(default=False, kw_only=True)
 
     what: ClassVar[str] = "OME-Zarr image"
@@ -141,6 +153,11 @@ class OmeZarr(Output):
                 f'OmeZarr({str(self.path)!r}).label("tissue")'
             )
         self.grid()
+        if self.levels is not None and self.from_level >= self.levels:
+            raise SpellingError(
+                f"from_level {self.from_level} is none of {self.levels} levels, counted from 0; "
+                "ask for more with `levels`"
+            )
 
     @property
     def is_part(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Sink
+from hoaconv.engine.contract import Fold, Sink, Step
 from hoaconv.engine.estimate import estimate
 from hoaconv.engine.informed import Informed
 from hoaconv.engine.part import Part
@@ -24,8 +24,9 @@ from hoaconv.errors import BudgetError, StoreError
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.job.arrays import ArraySink
-from hoaconv.job.chain import sources_of, steps_of
+from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
+from hoaconv.job.images import steps_in_front
 from hoaconv.job.making import files_of, own_files, source_name, source_path
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import Running
@@ -308,6 +309,10 @@ class _Ends:
     folds: dict[int, Named]
     sinks: dict[int, Sink]
 
+    def front(self, i: int) -> tuple[Step, ...]:
+        """Return the steps between the volume of a branch and its end."""
+        return steps_in_front(self.written[i]) if i in self.written else ()
+
     def of(self, i: int) -> Part:
         """Return the end of a branch."""
         ends: dict[int, Part] = {**self.written, **self.arrays, **self.folds, **self.sinks}
@@ -327,7 +332,10 @@ def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | 
 
 def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) -> Plan:
     """Return the plan of one sweep that feeds every output."""
-    plans = [bind(b.volume.plan, earlier) | ends.of(i) for i, b in enumerate(branches)]
+    plans = [
+        behind(bind(b.volume.plan, earlier), ends.front(i), {}) | ends.of(i)
+        for i, b in enumerate(branches)
+    ]
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan
