@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from hoaconv import ops as ops
     from hoaconv.api import plan, stack_to_omezarr, stats
+    from hoaconv.api.adding import add_labels, add_pyramid
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
     from hoaconv.job.job import Job
@@ -38,6 +39,8 @@ __all__ = [
     "Volume",
     "Watcher",
     "__version__",
+    "add_labels",
+    "add_pyramid",
     "op",
     "open",
     "ops",
@@ -59,6 +62,8 @@ _HOMES = {
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
+    "add_labels": "hoaconv.api.adding",
+    "add_pyramid": "hoaconv.api.adding",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",

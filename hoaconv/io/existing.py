@@ -101,7 +101,7 @@ def find_image(store: Path) -> Existing:
         other axes than z, y, x.
     """
     node = find_array(store)
-    group = _group_of(node)
+    group = _as_given(_group_of(node), store)
     found = read_node(group)
     ngff = _version(group, found.zarr_format, found.attributes)
     if node.image is None:
@@ -131,6 +131,12 @@ def _group_of(node: ArrayNode) -> Path:
             f"stack-to-omezarr {node.path.name} {_beside(node.path)}"
         )
     return node.path.parent
+
+
+def _as_given(group: Path, store: Path) -> Path:
+    """Return a group's path as the user has begun to write it."""
+    above = (store, *store.parents)
+    return next((path for path in above if path.absolute() == group), group)
 
 
 def _beside(path: Path) -> str:

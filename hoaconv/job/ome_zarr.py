@@ -26,7 +26,7 @@ from hoaconv.job.declared import (
 from hoaconv.job.output import Output
 from hoaconv.job.paths import check_path, check_store_name
 
-__all__ = ["OmeZarr"]
+__all__ = ["OmeZarr", "check_label_name"]
 
 Triple = tuple[int, int, int]
 
@@ -34,6 +34,15 @@ CHUNKS, UNSHARDED = (64, 64, 64), (128, 128, 128)
 SHARD_WIDTH = 1024
 
 _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
+
+
+def check_label_name(name: str) -> None:
+    """Raise SpellingError if no folder in a store can have the name of a label image."""
+    if not _LABEL.fullmatch(name) or name in ZARR_FILES:
+        raise SpellingError(
+            f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
+            "spaces, and . _ - inside"
+        )
 
 
 @dataclass(frozen=True)
@@ -224,10 +233,6 @@ class OmeZarr(Output):
         >>> hc.OmeZarr("brain.zarr").label("tissue").downsample
         'mode'
         """
-        if not _LABEL.fullmatch(name) or name in ZARR_FILES:
-            raise SpellingError(
-                f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
-                "spaces, and . _ - inside"
-            )
+        check_label_name(name)
         path = Path(self.path) / "labels" / name
         return replace(self, path=path, name=name, downsample="mode", is_label=True)

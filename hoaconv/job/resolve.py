@@ -251,7 +251,7 @@ def check_outputs(
     whole = [output for output in outputs if not output.is_part]
     for output in whole:
         output.check_name()
-        for src in sources:
+        for src in () if output.in_place else sources:
             check_beside(Path(output.path), src)
     check_separate([Path(output.path) for output in whole])
     labels = [os.path.realpath(output.path).casefold() for output in outputs if output.is_part]
@@ -272,6 +272,8 @@ def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) 
     for output in (output for output in outputs if not output.is_part):
         with refusals.here():
             output.check_free()
+        if output.in_place:
+            continue
         with refusals.here():
             for branch in branches:
                 for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
@@ -298,7 +300,7 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
             yield from advice(steps, branch.target.downsampled_by, dtype, is_mask=mask)
     for branch in branches:
         labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
-        if labels and isinstance(branch.target, Output):
+        if labels and isinstance(branch.target, Output) and not branch.target.in_place:
             yield f"labels of the source aren't copied: {', '.join(labels)}"
 
 

@@ -14,6 +14,10 @@ from hoaconv.pyramid.metadata import label_list, made_by, write_group
 __all__ = ["Added", "AddedLabel", "AddedLevels"]
 
 
+_SHARED = ("axes", "coordinateTransformations")
+"""What a label image has in common with its image, besides the rows of its levels."""
+
+
 @dataclass(frozen=True)
 class Added(ABC):
     """Something that is added to an image; it lies elsewhere in the store until it is whole.
@@ -128,8 +132,13 @@ class AddedLabel(Added):
         return staging(self.store) / "labels"
 
     def attributes(self, made: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the attributes of the label image, as they are made."""
-        return dict(made)
+        """Return the attributes of the label image, with the axes and the place of its image."""
+        image = next(iter(read_node(self.store).images), {})
+        kept = {name: image[name] for name in _SHARED if name in image}
+        own = made["ome"] if self.ngff == "0.5" else made
+        (multiscale,) = own["multiscales"]
+        whole = {**own, "multiscales": [{**multiscale, **kept}]}
+        return {**made, "ome": whole} if self.ngff == "0.5" else whole
 
     def moves(self) -> Sequence[Move]:
         """Return the label's folder, then the list of labels that names it."""

@@ -61,4 +61,5 @@ class Distinct(Fold):
 def _least(*parts: Values) -> Values:
     """Return the smallest distinct values of some arrays, 0 left out."""
     found: Values = np.unique(np.concatenate(parts))
-    return found[found != 0][:MOST]
+    least: Values = found[found != 0][:MOST]
+    return least

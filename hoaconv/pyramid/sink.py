@@ -213,10 +213,14 @@ class OmeZarr(OutputSink):
         """Return the estimated bytes of all levels on disk."""
         return packed_bytes(self.arrays(spec)[0], self.levels(spec), plane)
 
+    def scratch_for_job(self, under: Path | None) -> ScratchFolder:
+        """Return the place of what the whole job lets wait; see `OutputSink.scratch_for_job`."""
+        return ScratchFolder.of(self.home, under)
+
     @property
     def is_part(self) -> bool:
         """True for a label image, which lies in the folder of its image."""
-        return self.is_label
+        return self.is_label and not self.added
 
     def record(self, values: Mapping[str, Any]) -> int:
         """Put what a run tells of itself into the image's provenance; see `OutputSink.record`."""
@@ -260,16 +264,9 @@ class OmeZarrWriter(Writer):
     ) -> None:
         self._sink, self._spec, self._pool, self._buffers = sink, spec, pool, buffers
         self._levels, self._layers = sink.levels(spec), sink.layers(spec, economy)
-        self._arrays = [
-            ArrayWriter(
-                sink.folder / sink.name_of(i),
-                array,
-                pool.workers,
-                lean=economy.tight,
-                guard=self._check,
-            )
-            for i, array in enumerate(self._layers.arrays)
-        ]
+        of = partial(ArrayWriter, workers=pool.workers, lean=economy.tight, guard=self._check)
+        folders = (sink.folder / sink.name_of(i) for i in range(len(self._levels)))
+        self._arrays = list(map(of, folders, self._layers.arrays))
         self._waits_as = f"label-{sink.path.name}-" if sink.is_label else ""
         self._scratch = ScratchFolder.of(sink.home, sink.scratch).open()
         self._room = Room(buffers.take((self._layers.room,), spec.dtype))
