@@ -48,7 +48,8 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
         first=output.from_level,
         whole=spec if output.from_level else None,
     )
-    _check_first(sink, spec)
+    if sink.first and not sink.is_label:
+        _check_first(sink, spec)
     return sink
 
 

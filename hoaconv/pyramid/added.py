@@ -1,5 +1,6 @@
 """What a sink adds to an image that is there: levels, or a label image, and how both are named."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 from hoaconv.io.addition import Move, staging
 from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.zarr import write_json
 from hoaconv.io.zarr_store import is_node, mapping, read_node
 from hoaconv.pyramid.metadata import label_list, made_by, write_group
 
@@ -113,7 +115,23 @@ class AddedLevels(Added):
         new = self.names[self.first :]
         gone: list[Move] = [(None, self.store / name) for name in self.gone if name not in new]
         arrays = [(self.folder / name, self.store / name) for name in new]
-        return [*arrays, *_files(self.folder, self.store), *gone, *_outdated(self.store)]
+        own = [*arrays, *self._axes_of_first(), *_files(self.folder, self.store)]
+        return [*own, *gone, *_outdated(self.store)]
+
+    def _axes_of_first(self) -> list[Move]:
+        """Return the metadata of level 0 with the names of its axes, where they have none.
+
+        OME-NGFF 0.5 wants them; an array that wasn't part of an image may lack them. Its voxels
+        aren't touched.
+        """
+        file, named = self.store / self.names[0] / "zarr.json", self.folder / "level-0.json"
+        if self.ngff != "0.5" or read_node(self.store).images or not file.is_file():
+            return []
+        whole = json.loads(file.read_bytes())
+        if whole.get("dimension_names"):
+            return []
+        write_json(named, {**whole, "dimension_names": ["z", "y", "x"]})
+        return [(named, file)]
 
 
 @dataclass(frozen=True)

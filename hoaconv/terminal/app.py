@@ -20,6 +20,7 @@ from typer.core import TyperCommand, TyperGroup
 from hoaconv import __version__, api
 from hoaconv.engine import machine, stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
+from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.declared import Option, Options, options_of
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -32,7 +33,7 @@ from hoaconv.job.options import (
     Voxels,
 )
 from hoaconv.job.watching import PlanShown
-from hoaconv.terminal import demo, signals, streams
+from hoaconv.terminal import adding, demo, signals, streams
 from hoaconv.terminal.tables import show, show_json, show_next_steps, show_ops
 from hoaconv.terminal.versions import versions
 from hoaconv.terminal.words import spoken, watcher
@@ -151,12 +152,15 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
+    "add_pyramid": (AddedLevels, Running),
+    "add_labels": (Chain, Reading, AddedLabel, Values, Running),
 }
 """The groups of options that a verb takes; those that its signature lacks are left out."""
 
 ARGUMENTS = {
     "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
     "dst": "the OME-Zarr to make, such as brain.zarr",
+    "store": "OME-Zarr image; for add-pyramid also a zarr array in a group",
     "name": "op to explain; default all, a line each",
     "folder": "folder to make the demo in",
 }
@@ -344,6 +348,9 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     if not quiet:
         show(made)
         show_next_steps(made.source, made.output)
+
+
+adding.put_commands(app, _Command, _options_of)
 
 
 def _planned(verbose: bool) -> Callable[[PlanShown], None] | None:
