@@ -170,7 +170,21 @@ def from_ome_zarr(image: Mapping[str, Any], level: str, zyx: Axes) -> Geometry |
         return None
     z, oz = of_z[0] if of_z else (y, 0.0)
     origin = (oz, oy, ox) if all(map(isfinite, (oz, oy, ox))) else (0.0, 0.0, 0.0)
-    return Geometry((z, y, x), units[-1], origin, "OME-Zarr metadata")
+    ways = _orientation(image, zyx)
+    return Geometry((z, y, x), units[-1], origin, "OME-Zarr metadata", ways)
+
+
+def _orientation(image: Mapping[str, Any], zyx: Axes) -> tuple[str, str, str] | None:
+    """Return the directions of z, y and x as RFC-4 has them, if all three are told."""
+    try:
+        found = [image["axes"][axis]["orientation"] for axis in zyx if axis is not None]
+        ways = [str(one["value"]) for one in found if one["type"] == "anatomical"]
+    except (KeyError, TypeError):
+        return None
+    if len(ways) < 3 or any("-to-" not in way for way in ways):
+        return None
+    z, y, x = ways
+    return z, y, x
 
 
 def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

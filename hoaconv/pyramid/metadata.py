@@ -131,9 +131,15 @@ def label_list(names: Sequence[str], ngff: str) -> dict[str, Any]:
     return {"ome": {"version": "0.5", **listed}} if ngff == "0.5" else listed
 
 
-def _axes(geometry: Geometry) -> list[dict[str, str]]:
+def _axes(geometry: Geometry) -> list[dict[str, Any]]:
+    """Return the axes; their orientation is that of RFC-4, https://ngff.openmicroscopy.org/rfc/4."""
     unit = {"unit": geometry.unit} if geometry.unit else {}
-    return [{"name": name, "type": "space", **unit} for name in "zyx"]
+    ways = geometry.orientation or (None, None, None)
+    told = ({"orientation": {"type": "anatomical", "value": way}} if way else {} for way in ways)
+    return [
+        {"name": name, "type": "space", **unit, **way}
+        for name, way in zip("zyx", told, strict=True)
+    ]
 
 
 def dataset(method: str, geometry: Geometry, path: str, level: Level) -> dict[str, Any]:
