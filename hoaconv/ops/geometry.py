@@ -107,8 +107,9 @@ class Flip(_PlaneByPlane):
     )
 
     def infer(self, spec: Spec) -> Spec:
-        """Return the spec of the input."""
-        return spec
+        """Return the spec of the input, its axes in other directions."""
+        axes = ("zyx".index(axis) for axis in self.axes)
+        return replace(spec, geometry=spec.geometry.flipped(*axes))
 
     def chooses(self, spec: Spec) -> range | None:
         """Return all planes, backwards for a flip along z."""
@@ -143,7 +144,9 @@ class Rotate90(_PlaneByPlane):
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec with rows and columns swapped for odd k."""
-        return _transposed(spec) if self.k % 2 else spec
+        reversed_axes = ((), (1,), (1, 2), (2,))[self.k % 4]
+        turned = _transposed(spec) if self.k % 2 else spec
+        return replace(turned, geometry=turned.geometry.flipped(*reversed_axes))
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
         """Copy rows of the rotated plane."""

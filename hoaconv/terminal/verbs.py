@@ -14,6 +14,7 @@ import typer
 
 from hoaconv.engine import stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
+from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.declared import Option, Options, options_of
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -46,6 +47,8 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "omezarr_to_stack": (Chain, Reading, Voxels, Stack, Values, Running),
+    "add_pyramid": (AddedLevels, Running),
+    "add_labels": (Chain, Reading, AddedLabel, Values, Running),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
 }
@@ -54,6 +57,8 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
 ARGUMENTS = {
     "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
     "dst": "the OME-Zarr to make, such as brain.zarr",
+    "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
+    "store": "OME-Zarr image; for add-pyramid also a zarr array in a group",
     "name": "op to explain; default all, a line each",
     "folder": "folder to make the demo in",
     "path": "store, array, file or stack of slices; or a folder of stores",
