@@ -12,18 +12,20 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from hoaconv import ops as ops
-    from hoaconv.api import plan, stack_to_omezarr, stats
+    from hoaconv.api import plan, rechunk, stack_to_omezarr, stats
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
+    from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.statistics_report import Statistics
     from hoaconv.job.storing import store
     from hoaconv.job.volume import Volume
     from hoaconv.job.watching import Progress, Watcher
+    from hoaconv.job.zarr_output import Zarr
     from hoaconv.ops.declare import op
 
 __all__ = [
@@ -32,16 +34,19 @@ __all__ = [
     "Job",
     "OmeZarr",
     "Progress",
+    "Rechunked",
     "Report",
     "RunPlan",
     "Statistics",
     "Volume",
     "Watcher",
+    "Zarr",
     "__version__",
     "op",
     "open",
     "ops",
     "plan",
+    "rechunk",
     "stack_to_omezarr",
     "stats",
     "store",
@@ -54,14 +59,17 @@ _HOMES = {
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",
     "Progress": "hoaconv.job.watching",
+    "Rechunked": "hoaconv.job.rechunk_report",
     "Report": "hoaconv.job.report",
     "RunPlan": "hoaconv.job.run_plan",
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
+    "Zarr": "hoaconv.job.zarr_output",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",
+    "rechunk": "hoaconv.api",
     "stack_to_omezarr": "hoaconv.api",
     "stats": "hoaconv.api",
     "store": "hoaconv.job.storing",

@@ -19,7 +19,7 @@ from hoaconv.io.stored_array import StoredArray
 from hoaconv.io.voxel_size import Axes
 from hoaconv.io.zarr_store import ArrayNode
 
-__all__ = ["ZarrArray"]
+__all__ = ["ZarrArray", "words"]
 
 LOOKED_AT = 1000
 """Files whose sizes are read, at most: the total is estimated from their mean."""
@@ -45,7 +45,7 @@ class ZarrArray(StoredArray):
         self.image_name, self.labels = node.image_name, node.labels
         self.levels = tuple(map(str, node.levels))
         self.store = _opened(node)
-        self._objects = tuple(self.store.chunk_layout.write_chunk.shape)
+        self.objects = tuple(self.store.chunk_layout.write_chunk.shape)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,7 +80,7 @@ class ZarrArray(StoredArray):
     @property
     def _index_bytes(self) -> int:
         """Bytes of a shard's index of the places of its chunks, packed and unpacked."""
-        chunks = prod(o // c for o, c in zip(self._objects, self.chunks, strict=True))
+        chunks = prod(o // c for o, c in zip(self.objects, self.chunks, strict=True))
         return 2 * 16 * chunks if chunks > 1 else 0
 
     def read(self, box: tuple[slice, ...]) -> np.ndarray[Any, Any]:
@@ -98,7 +98,7 @@ class ZarrArray(StoredArray):
         except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
             where = ", ".join(f"{side.start}:{side.stop}" for side in box)
             raise SourceError(
-                f"{self.path}, voxels {where}, can't be read ({_words(error)}); a chunk may be "
+                f"{self.path}, voxels {where}, can't be read ({words(error)}); a chunk may be "
                 "damaged or cut short: copy it again"
             ) from error
         return voxels
@@ -106,20 +106,20 @@ class ZarrArray(StoredArray):
     @cached_property
     def stored_bytes(self) -> int:
         """Bytes of all chunks or shards on disk, estimated from `LOOKED_AT` if there are more."""
-        counts: list[int] = [-(-n // c) for n, c in zip(self.shape, self._objects, strict=True)]
+        counts: list[int] = [-(-n // c) for n, c in zip(self.shape, self.objects, strict=True)]
         total: int = prod(counts)
         asked = min(total, LOOKED_AT)
         sizes = (self._size(np.unravel_index(i * total // asked, counts)) for i in range(asked))
         return sum(sizes) * total // asked
 
     def _size(self, where: tuple[np.intp, ...]) -> int:
-        file = self.path / self._key([int(i) for i in where])
+        file = self.path / self.key([int(i) for i in where])
         try:
             return file.stat().st_size
         except OSError:
             return 0  # a missing chunk takes no bytes; a forbidden one raises when it is read
 
-    def _key(self, where: Sequence[int]) -> str:
+    def key(self, where: Sequence[int]) -> str:
         """Return the file of a chunk or shard, relative to the array's folder."""
         numbers, metadata = map(str, where), self.node.metadata
         if self.node.zarr_format == 2:
@@ -151,9 +151,9 @@ def _opened(stored: ArrayNode) -> Any:
     try:
         return ts.open(spec, open=True, read=True).result()
     except Exception as error:
-        raise SourceError(f"{stored.path} can't be opened: {_words(error)}") from error
+        raise SourceError(f"{stored.path} can't be opened: {words(error)}") from error
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     """Return the message of tensorstore, without the locations in its source code."""
     return _NOISE.sub("", str(error)).partition(": ")[2] or str(error)

@@ -19,7 +19,7 @@ from hoaconv.errors import SourceError
 from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.voxel_size import Axes, from_ome_zarr
 
-__all__ = ["ArrayNode", "find_array", "is_zarr"]
+__all__ = ["ArrayNode", "StoredNode", "find_array", "is_node", "is_zarr", "read_node"]
 
 _LISTED = 8  # arrays and groups that an error lists, at most
 
@@ -78,7 +78,7 @@ class ArrayNode:
 
 
 @dataclass(frozen=True)
-class _Node:
+class StoredNode:
     """Metadata and attributes of a group or an array."""
 
     zarr_format: int
@@ -99,11 +99,11 @@ def is_zarr(path: Path) -> bool:
 
     A glob pattern that is no existing path means slices, even inside a store.
     """
-    if _is_node(path) or (path.suffix == ".zarr" and os.path.isdir(path)):
+    if is_node(path) or (path.suffix == ".zarr" and os.path.isdir(path)):
         return True
     if os.path.exists(path) or has_magic(str(path)):
         return False
-    return any(map(_is_node, path.absolute().parents))
+    return any(map(is_node, path.absolute().parents))
 
 
 def find_array(path: Path) -> ArrayNode:
@@ -114,7 +114,7 @@ def find_array(path: Path) -> ArrayNode:
     SourceError
         If there is no array; the message lists what is there instead.
     """
-    node = _read(path) if _is_node(path) else None
+    node = read_node(path) if is_node(path) else None
     if node is None:
         raise SourceError(f"{path} holds no array{_instead(path)}")
     if node.array is not None:
@@ -124,13 +124,14 @@ def find_array(path: Path) -> ArrayNode:
     levels = _levels(path, node.images[0])
     if not levels:
         raise SourceError(f"{path} is an OME-Zarr image whose metadata names no level")
-    array = _read(path / levels[0]) if _is_node(path / levels[0]) else None
+    array = read_node(path / levels[0]) if is_node(path / levels[0]) else None
     if array is None or array.array is None:
         raise SourceError(f"{path} lacks the array {levels[0]} that its metadata names")
     return _stored(path / levels[0], array, array.array)
 
 
-def _is_node(path: Path) -> bool:
+def is_node(path: Path) -> bool:
+    """Return whether a folder holds the metadata of a group or an array."""
     return any(os.path.isfile(path / name) for name in ZARR_FILES)  # False for invalid names
 
 
@@ -139,7 +140,7 @@ def _instead(path: Path) -> str:
     around = (path.absolute(), *path.absolute().parents)
     there = next(folder for folder in around if os.path.isdir(folder))
     try:
-        names = natsorted(entry.name for entry in there.iterdir() if _is_node(entry))
+        names = natsorted(entry.name for entry in there.iterdir() if is_node(entry))
     except OSError:
         names = []
     if not names:
@@ -148,15 +149,15 @@ def _instead(path: Path) -> str:
     return f"; {there} holds {', '.join(names[:_LISTED])}{more}: name one of them"
 
 
-def _read(path: Path) -> _Node:
+def read_node(path: Path) -> StoredNode:
     """Return the metadata of a group or array. Raise SourceError if they are invalid."""
     if os.path.isfile(path / "zarr.json"):
         read = _json(path / "zarr.json")
         array = read if read.get("node_type") == "array" else None
-        return _Node(3, array, _mapping(read.get("attributes")))
+        return StoredNode(3, array, _mapping(read.get("attributes")))
     array = _json(path / ".zarray") if os.path.isfile(path / ".zarray") else None
     attributes = _json(path / ".zattrs") if os.path.isfile(path / ".zattrs") else {}
-    return _Node(2, array, attributes)
+    return StoredNode(2, array, attributes)
 
 
 def _json(file: Path) -> Mapping[str, Any]:
@@ -175,16 +176,16 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> ArrayNode:
+def _stored(path: Path, node: StoredNode, array: Mapping[str, Any]) -> ArrayNode:
     """Return the array, with properties from the image around it."""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
     root, image, level = path, None, ""
     for folder in path.absolute().parents:
-        if not _is_node(folder):
+        if not is_node(folder):
             break
         root, inside = folder, path.absolute().relative_to(folder).as_posix()
-        for candidate in _read(folder).images:
+        for candidate in read_node(folder).images:
             if image is None and inside in _levels(folder, candidate):
                 image, level, labels = candidate, inside, _labels(folder)
                 levels = tuple(folder / name for name in _levels(folder, candidate))
@@ -198,7 +199,7 @@ def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> ArrayNode:
 def _labels(image: Path) -> tuple[str, ...]:
     """Return the names of label images that an image's group lists."""
     folder = image / "labels"
-    attributes = _read(folder).attributes if _is_node(folder) else {}
+    attributes = read_node(folder).attributes if is_node(folder) else {}
     listed = _mapping(attributes.get("ome", attributes)).get("labels")
     return tuple(map(str, listed)) if isinstance(listed, list) else ()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -21,7 +22,7 @@ from hoaconv.job.report import Report
 from hoaconv.job.resolve import Resolved
 from hoaconv.job.run_plan import RunPlan
 from hoaconv.job.target import Named
-from hoaconv.job.tracking import tracked
+from hoaconv.job.tracking import PlaneSize, tracked
 from hoaconv.job.watching import Watcher
 from hoaconv.ops.advice import constant_notes
 from hoaconv.units import format_bytes
@@ -63,7 +64,9 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
             grown.append(resolved.main.record(told))
 
     try:
-        with tracked(watcher, spec, resolved.schedule, cancelled or Event()) as tell:
+        size = PlaneSize(spec.plane_bytes, prod(spec.plane_shape))
+        totals = [sweep.planes for sweep in resolved.schedule.sweeps]
+        with tracked(watcher, size, totals, cancelled or Event()) as tell:
             return Executed(run(resolved.schedule, tell, on_written), sum(grown))
     except MemoryError as error:
         budget = format_bytes(resolved.schedule.limits.budget)

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.io.output import OutputSink
+from hoaconv.job.arrays_written import array_sink
 from hoaconv.job.images import image_sink, with_levels_of_image
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.output import Output
 from hoaconv.job.target import Branch
+from hoaconv.job.zarr_output import Zarr
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
 __all__ = ["sinks_of"]
 
 _MAKERS: Mapping[type[Output], Callable[[Any, Making], OutputSink]] = {
     OmeZarr: image_sink,
+    Zarr: array_sink,
 }
 """By the kind of output, the function that makes its sink."""
 

@@ -323,8 +323,8 @@ class OmeZarrWriter(Writer):
         return {
             "path": str(self._sink.path),
             "levels": rows,
-            "files": files + sum(array.files for array in self._arrays),
-            "bytes": nbytes + sum(array.bytes for array in self._arrays),
+            "files": files + sum(array.counts.files for array in self._arrays),
+            "bytes": nbytes + sum(array.counts.bytes for array in self._arrays),
         }
 
     def release(self) -> None:
@@ -361,7 +361,7 @@ class OmeZarrWriter(Writer):
             names = label_list(sink.labels, sink.ngff)
             listed = write_group(sink.path / "labels", sink.ngff, names)
         stored = [
-            {"path": str(i), "files": array.stored, "empty": array.empty}
+            {"path": str(i), "files": array.counts.stored, "empty": array.counts.empty}
             for i, array in enumerate(self._arrays)
         ]
         provenance = {**sink.provenance, "levels": stored}

@@ -31,6 +31,7 @@ from hoaconv.job.options import (
     Values,
     Voxels,
 )
+from hoaconv.job.storage import Storage
 from hoaconv.job.watching import PlanShown
 from hoaconv.terminal import demo, signals, streams
 from hoaconv.terminal.tables import show, show_json, show_next_steps, show_ops
@@ -50,7 +51,6 @@ EXIT_CODES: tuple[tuple[type[HoaconvError], int], ...] = (
 
 TODAY = {
     "info": "plan, or --dry-run of stack-to-omezarr",
-    "rechunk": "stack-to-omezarr a.zarr b.zarr --chunks 128",
     "convert": "stack-to-omezarr",
     "view": "a viewer: see docs/quickstart.md, 'Open the result'",
     "versions": "--version",
@@ -149,6 +149,7 @@ Command = Callable[..., None]
 GROUPS: dict[str, tuple[type[Options], ...]] = {
     "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
+    "rechunk": (Storage, Running),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
 }
@@ -308,6 +309,18 @@ def _show_plan(
         show_json(made.describe())
     else:
         show(made.text(whole=whole))
+
+
+@app.command("rechunk", cls=_Command)
+@_options_of(api.rechunk)
+def _rechunk(*, quiet: Quiet = False, **options: Any) -> None:
+    """Write a zarr store anew with other chunks, shards, codecs or zarr format."""
+    signals.writes()
+    with watcher(quiet=quiet) as watching:
+        made = api.rechunk(**options, watcher=watching)
+        signals.written()
+    if not quiet:
+        show(made)
 
 
 @app.command("stats", cls=_Command)

@@ -302,7 +302,7 @@ def test_files_and_zeros_are_counted(tmp_path, dtype) -> None:
     writer = a_writer(tmp_path / "0", volume)
     writer.write_layer(0, volume)
     files = [f for f in (tmp_path / "0").rglob("*") if f.is_file()]
-    assert (writer.stored, writer.stored + writer.empty) == (len(files), 6)
+    assert (writer.counts.stored, writer.counts.stored + writer.counts.empty) == (len(files), 6)
     assert writer.bytes == sum(f.stat().st_size for f in files)
 
 
