@@ -57,12 +57,12 @@ class Layout:
         if array.node.zarr_format == 2:
             names = rest.pop("_ARRAY_DIMENSIONS", None)
         listed = names if isinstance(names, list) else []
-        sharded, fill = array.objects != array.chunks, array.store.fill_value
+        fill = array.store.fill_value
         return cls(
             array.shape,
             array.dtype,
             array.chunks,
-            array.objects if sharded else None,
+            array.objects if array.is_sharded else None,
             Packing.stored(metadata, array.dtype),
             None if fill is None else np.asarray(fill)[()],
             tuple(listed) if listed and len(listed) == len(array.shape) else None,

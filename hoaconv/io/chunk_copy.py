@@ -16,6 +16,7 @@ from hoaconv.engine import stop
 from hoaconv.errors import SourceError, StoreError
 from hoaconv.io.array_layout import INDEX_CODECS, Layout
 from hoaconv.io.kvstore import kvstore
+from hoaconv.io.packing import sharding_of
 from hoaconv.io.zarr import Counts, reason
 from hoaconv.io.zarr_array import ZarrArray, words
 
@@ -30,8 +31,13 @@ INDEX_POOL = 1 << 24
 """Bytes of memory for indexes of shards that are read."""
 
 
-def copies(source: Layout, made: Layout) -> bool:
+def copies(array: ZarrArray, source: Layout, made: Layout) -> bool:
     """Return whether the chunks of an array can be copied into another without being decoded."""
+    sharding = sharding_of(array.node.metadata)
+    if sharding is not None and (
+        len(array.node.metadata["codecs"]) > 1 or sharding_of(sharding) is not None
+    ):
+        return False  # a shard is packed once more, or holds shards
     one, other = source.packing, made.packing
     same_format = one.zarr_format == other.zarr_format
     same = one == other if same_format else one.form is not None and one.form == other.form
@@ -90,7 +96,7 @@ class ChunkCopy:
             "file_io_sync": False,
         }
         self._context = ts.Context(context)
-        self._sharded = array.objects != array.chunks
+        self._sharded = array.is_sharded
         self._within = tuple(o // c for o, c in zip(array.objects, array.chunks, strict=True))
         self._source = self._kvstore(array.path)
         self._out = self._kvstore(path)

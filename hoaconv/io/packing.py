@@ -11,11 +11,24 @@ import numpy as np
 
 from hoaconv.io.compressor import SHUFFLES, Compressor
 
-__all__ = ["Packing"]
+__all__ = ["Packing", "sharding_of"]
 
 Codec = Mapping[str, Any]
 
 BYTES: Codec = {"name": "bytes", "configuration": {"endian": "little"}}
+
+
+def sharding_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the configuration of the codec that makes shards; None where there is none.
+
+    Parameters
+    ----------
+    metadata
+        Metadata with a list ``codecs``.
+    """
+    codecs = metadata.get("codecs", ())
+    found = (c.get("configuration", {}) for c in codecs if c.get("name") == "sharding_indexed")
+    return next(found, None)
 
 
 @dataclass(frozen=True)
@@ -41,10 +54,9 @@ class Packing:
     def stored(cls, metadata: Mapping[str, Any], dtype: np.dtype[Any]) -> "Packing":
         """Return how the chunks of an array are packed, by its ``zarr.json`` or ``.zarray``."""
         if metadata.get("zarr_format") == 3:
-            codecs = metadata.get("codecs", [])
-            if codecs and codecs[0].get("name") == "sharding_indexed":
-                codecs = codecs[0]["configuration"]["codecs"]
-            return cls(3, {"codecs": codecs}, dtype)
+            while (inner := sharding_of(metadata)) is not None:
+                metadata = inner
+            return cls(3, {"codecs": metadata.get("codecs", [])}, dtype)
         names = ("compressor", "filters", "order")
         return cls(2, {name: metadata.get(name) for name in names}, np.dtype(metadata["dtype"]))
 

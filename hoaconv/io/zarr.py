@@ -94,6 +94,9 @@ class ArrayWriter:
         What earlier sweeps have counted of the same array.
     """
 
+    refers = True
+    """True if parts are written from where they lie, and not copied before."""
+
     def __init__(
         self,
         path: Path,
@@ -159,7 +162,7 @@ class ArrayWriter:
             target = self._store[place]
             # `map` starts the write and `extend` keeps it in one step, which no interrupt can
             # divide: every write that has begun must be waited for.
-            write = partial(target.write, can_reference_source_data_indefinitely=True)
+            write = partial(target.write, can_reference_source_data_indefinitely=self.refers)
             begun.extend(map(write, (part,)))
             if len(begun) >= self._in_flight:
                 _wait_for_first(begun)

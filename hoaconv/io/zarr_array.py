@@ -15,6 +15,7 @@ from hoaconv.engine import stop
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.kvstore import kvstore, refused_name
+from hoaconv.io.packing import sharding_of
 from hoaconv.io.stored_array import StoredArray
 from hoaconv.io.voxel_size import Axes
 from hoaconv.io.zarr_store import ArrayNode
@@ -45,7 +46,7 @@ class ZarrArray(StoredArray):
         self.image_name, self.labels = node.image_name, node.labels
         self.levels = tuple(map(str, node.levels))
         self.store = _opened(node)
-        self.objects = tuple(self.store.chunk_layout.write_chunk.shape)
+        self.objects = tuple(self.store.chunk_layout.write_chunk.shape or ())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,7 +62,12 @@ class ZarrArray(StoredArray):
     @cached_property
     def chunks(self) -> tuple[int, ...]:
         """Shape of a chunk; in a shard, of one of its chunks."""
-        return tuple(self.store.chunk_layout.read_chunk.shape)
+        return tuple(self.store.chunk_layout.read_chunk.shape or ())
+
+    @property
+    def is_sharded(self) -> bool:
+        """True if chunks lie in shards."""
+        return sharding_of(self.node.metadata) is not None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -92,7 +98,7 @@ class ZarrArray(StoredArray):
             If a stored chunk can't be read completely.
         """
         try:
-            coming = self.store[box].read()
+            coming = (self.store[box] if box else self.store).read()
             stop.wait(lambda seconds: _is_there(coming, seconds))
             voxels: np.ndarray[Any, Any] = coming.result()
         except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
@@ -110,7 +116,7 @@ class ZarrArray(StoredArray):
         total: int = prod(counts)
         asked = min(total, LOOKED_AT)
         sizes = (self._size(np.unravel_index(i * total // asked, counts)) for i in range(asked))
-        return sum(sizes) * total // asked
+        return sum(sizes) * total // max(1, asked)
 
     def _size(self, where: tuple[np.intp, ...]) -> int:
         file = self.path / self.key([int(i) for i in where])
@@ -123,7 +129,7 @@ class ZarrArray(StoredArray):
         """Return the file of a chunk or shard, relative to the array's folder."""
         numbers, metadata = map(str, where), self.node.metadata
         if self.node.zarr_format == 2:
-            return str(metadata.get("dimension_separator", ".")).join(numbers)
+            return str(metadata.get("dimension_separator", ".")).join(numbers) or "0"
         encoding = metadata["chunk_key_encoding"]
         default = encoding["name"] == "default"
         separator = encoding.get("configuration", {}).get("separator", "/" if default else ".")

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from math import prod
 from pathlib import Path
 from threading import Event, Lock
@@ -117,7 +118,7 @@ class _Array:
     @property
     def is_copied(self) -> bool:
         """True if its chunks are copied without being decoded."""
-        return copies(self.source, self.made)
+        return copies(self.stored, self.source, self.made)
 
     @property
     def nbytes(self) -> int:
@@ -285,7 +286,7 @@ class _Rechunking:
             self._copy(array, tell)
             return
         if not array.made.shape:
-            copy_number(array.stored.store, array.path, array.made, self._out.counts(array.path))
+            copy_number(array.stored, array.path, array.made, self._out.counts(array.path))
         for frame in array.frames():
             done = run(self._scheduled(array, frame), tell)
             self._measured = max(self._measured, done.measured)
@@ -298,7 +299,7 @@ class _Rechunking:
         with machine.Peak() as peak:
             pool = Pool(workers - 1)  # this thread works too
             try:
-                while batch := [unit for unit, _ in zip(units, range(4 * workers), strict=False)]:
+                while batch := list(islice(units, 4 * workers)):
                     pool.map("copy", partial(self._copy_one, copy, counts), batch)
                     for _ in batch:
                         tell()
