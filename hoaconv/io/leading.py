@@ -46,6 +46,13 @@ class Leading:
         """Names of all axes, those of space too."""
         return (*self.axes, "z", "y", "x")
 
+    @property
+    def told(self) -> str:
+        """The number of times and channels in words."""
+        words = {"t": "time", "c": "channel"}
+        pairs = zip(self.axes, self.shape, strict=True)
+        return " of ".join(f"{n} {words[axis]}{'s' * (n > 1)}" for axis, n in pairs)
+
     def all(self) -> Iterator["Leading"]:
         """Yield all volumes, in the order in which they are written."""
         for index in product(*map(range, self.shape)):

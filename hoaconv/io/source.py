@@ -27,6 +27,7 @@ def open_volume(
     allow_names: bool = False,
     reduce: int = 1,
     gpu: bool = False,
+    several: bool = False,
 ) -> Volume:
     """Return the volume (z, y, x) that a path names; check headers, decode no voxel.
 
@@ -52,6 +53,9 @@ def open_volume(
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
         If True, nvImageCodec decodes JP2 slices instead of OpenJPEG.
+    several
+        If True, all channels and times are wanted that `channel` and `time` don't choose: the
+        volume is that of the first ones, and knows the others (`ArrayVolume.leading`).
 
     Raises
     ------
@@ -72,7 +76,11 @@ def open_volume(
         reduce=reduce,
         gpu=gpu,
     )
-    return _open(address).addressed(address, open_address)
+    volume = _open(address, several=several)
+    known = volume.addressed(address, open_address)
+    if isinstance(known, ArrayVolume) and known.leading.axes:
+        return known.volume(known.leading)
+    return known
 
 
 def open_address(address: Address) -> Volume:
@@ -80,7 +88,7 @@ def open_address(address: Address) -> Volume:
     return _open(replace(address, given=address.path)).addressed(address, open_address)
 
 
-def _open(address: Address) -> Volume:
+def _open(address: Address, *, several: bool = False) -> Volume:
     slices = slice(*address.planes) if address.planes else None
     format = format_of(address)
     if format is None:
@@ -97,7 +105,7 @@ def _open(address: Address) -> Volume:
             f"{src} is {format.name}, which nvImageCodec doesn't decode; drop `decoder`"
         )
     array = format.opens(address)
-    view = view_of(array, address.source_axes, address.channel, address.time)
+    view = view_of(array, address.source_axes, address.channel, address.time, several=several)
     volume = ArrayVolume(array, view)
     if slices is None:
         return volume

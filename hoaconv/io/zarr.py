@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -260,7 +260,8 @@ def write_nowhere(spec: ArraySpec, volume: Slab) -> int:
     int
         Bytes of the packed chunks.
     """
-    opened = _open_spec(Path(), spec, workers=1) | {"kvstore": {"driver": "memory"}}
+    alone = replace(spec, leading=(), names=("z", "y", "x"))
+    opened = _open_spec(Path(), alone, workers=1) | {"kvstore": {"driver": "memory"}}
     array = ts.open(opened, context=ts.Context()).result()
     array.write(volume).result()
     chunks: Any = array.kvstore

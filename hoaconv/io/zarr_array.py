@@ -1,7 +1,7 @@
 """Zarr arrays opened for reading, box by box, through tensorstore."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from math import prod
@@ -73,6 +73,13 @@ class ZarrArray(StoredArray):
     def files(self) -> tuple[Path, ...]:
         """The folder of the chunks."""
         return (self.path / ("c" if self.node.zarr_format == 3 else "0"),)
+
+    @property
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """``label`` and ``color`` of each channel, as far as the image's metadata tell."""
+        found = self.node.omero.get("channels")
+        listed = found if isinstance(found, list) else []
+        return tuple(channel for channel in listed if isinstance(channel, Mapping))
 
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the size and place of the voxels as the image around the array tells."""

@@ -7,7 +7,7 @@ specifications are https://zarr-specs.readthedocs.io and https://ngff.openmicros
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import has_magic
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class ArrayNode:
         Names of the image's label images.
     levels
         Folders of all arrays of the image, level 0 first; empty if there is no image.
+    omero
+        How viewers are told to show the image.
     """
 
     path: Path
@@ -59,6 +61,7 @@ class ArrayNode:
     level: str = ""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
+    omero: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def image_name(self) -> str | None:
@@ -86,10 +89,20 @@ class StoredNode:
     attributes: Mapping[str, Any]
 
     @property
+    def _ome(self) -> Mapping[str, Any]:
+        """Metadata of OME-NGFF: below ``ome`` in 0.5, at the root in 0.4."""
+        ome = self.attributes.get("ome")
+        return ome if isinstance(ome, Mapping) else self.attributes
+
+    @property
+    def omero(self) -> Mapping[str, Any]:
+        """How viewers are told to show the image."""
+        return _mapping(self._ome.get("omero"))
+
+    @property
     def images(self) -> Sequence[Mapping[str, Any]]:
         """Multiscales of OME-NGFF: below ``ome`` in 0.5, at the root in 0.4."""
-        ome = self.attributes.get("ome")
-        found = (ome if isinstance(ome, Mapping) else self.attributes).get("multiscales", ())
+        found = self._ome.get("multiscales", ())
         listed = found if isinstance(found, list) else ()
         return tuple(image for image in listed if isinstance(image, Mapping))
 
@@ -180,6 +193,7 @@ def _stored(path: Path, node: StoredNode, array: Mapping[str, Any]) -> ArrayNode
     """Return the array, with properties from the image around it."""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
+    omero: Mapping[str, Any] = {}
     root, image, level = path, None, ""
     for folder in path.absolute().parents:
         if not is_node(folder):
@@ -189,10 +203,11 @@ def _stored(path: Path, node: StoredNode, array: Mapping[str, Any]) -> ArrayNode
             if image is None and inside in _levels(folder, candidate):
                 image, level, labels = candidate, inside, _labels(folder)
                 levels = tuple(folder / name for name in _levels(folder, candidate))
+                omero = read_node(folder).omero
     name = path.absolute().relative_to(root.absolute().parent).as_posix()
     axes = _axes_of(image) if image else _own_axes(array, node.attributes)
     return ArrayNode(
-        path.absolute(), name, node.zarr_format, array, axes, image, level, labels, levels
+        path.absolute(), name, node.zarr_format, array, axes, image, level, labels, levels, omero
     )
 
 

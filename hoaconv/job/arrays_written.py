@@ -22,4 +22,6 @@ def array_sink(output: Zarr, making: Making) -> ZarrSink:
         compressor=Compressor.parse(output.compressor),
         zarr_format=int(output.zarr_format),
         attributes={"hoaconv": making.provenance(output)},
+        leading=making.leading,
+        store=making.store(Path(output.path), overwrite=output.overwrite),
     )

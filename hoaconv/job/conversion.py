@@ -89,11 +89,14 @@ def ops_of(chain: Chain) -> Ops:
 
 
 def open_planned(src: PathLike, reading: Reading, voxels: Voxels | None) -> Planned:
-    """Open a source; with `voxels` its notes say which voxel size is used."""
+    """Open a source; with `voxels` its notes say which voxel size is used, and it may be several.
+
+    Of an array with several channels or times it is then the first volume.
+    """
     gpu = reading.decoder == "nvimgcodec"
     if gpu:
         check_gpu()
-    source = open_source(take_source(src), reading, gpu=gpu)
+    source = open_source(take_source(src), reading, gpu=gpu, several=voxels is not None)
     if voxels is None:
         return Planned(Plan.read(source), source.spec, source.notes)
     geometry, note = choose_geometry(voxels.voxel_size, voxels.unit, source)

@@ -1,6 +1,7 @@
 """OME-Zarr images of a job: their sinks, and the levels of labels."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ __all__ = ["image_sink", "with_levels_of_image"]
 
 Triple = tuple[int, int, int]
 
+_COLOR = re.compile(r"[0-9A-Fa-f]{6}")
+
 
 def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     """Return the sink that writes an image."""
@@ -29,7 +32,7 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     labels = (t.name or "" for t in targets if t.is_label and _same(Path(t.path).parent, inside))
     return OmeZarrSink(
         path=Path(output.path),
-        image=ImageInfo(name, output.downsample),
+        image=ImageInfo(name, output.downsample, _channels(making)),
         chunks=chunks,
         shards=shards,
         compressor=Compressor.parse(output.compressor),
@@ -41,7 +44,22 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
         scratch=making.scratch,
         labels=tuple(labels),
         is_label=output.is_label,
+        leading=making.leading,
+        store=making.store(_image_folder(output), overwrite=output.overwrite),
     )
+
+
+def _image_folder(output: OmeZarr) -> Path:
+    """Return the folder of the image that is written, or that a label belongs to."""
+    return Path(output.path).parent.parent if output.is_label else Path(output.path)
+
+
+def _channels(making: Making) -> tuple[tuple[str, str], ...]:
+    """Return label and colour of each channel of the source, if all of them tell both."""
+    array = getattr(making.source, "array", None)
+    told = getattr(array, "channels", ()) if "c" in making.leading.axes else ()
+    pairs = tuple((str(c.get("label", "")), str(c.get("color", ""))) for c in told)
+    return pairs if all(label and _COLOR.fullmatch(color) for label, color in pairs) else ()
 
 
 def _same(one: Path, other: Path) -> bool:

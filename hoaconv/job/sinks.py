@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hoaconv.io.leading import Leading
+from hoaconv.io.open_output import OpenOutput
 from hoaconv.io.output import OutputSink
 from hoaconv.job.arrays_written import array_sink
 from hoaconv.job.images import image_sink, with_levels_of_image
@@ -28,7 +30,10 @@ _MAKERS: Mapping[type[Output], Callable[[Any, Making], OutputSink]] = {
 
 
 def sinks_of(
-    branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None
+    branches: Sequence[Branch],
+    given: Mapping[str, Any],
+    scratch: Path | None,
+    leading: Leading,
 ) -> dict[int, OutputSink]:
     """Return the sinks of all outputs that lie on disk, by the number of their branch.
 
@@ -38,14 +43,19 @@ def sinks_of(
         Options that the user has given to a verb.
     scratch
         The folder in which the user wants data to wait; None for the output itself.
+    leading
+        Times and channels of the source, of which each is a sweep.
 
     Raises
     ------
     SpellingError, PlanError
         If a label has no image, or is too small for its levels.
     """
+    stores: dict[str, OpenOutput] = {}
     made = {
-        i: _MAKERS[type(branch.target)](branch.target, Making(branch, branches, given, scratch))
+        i: _MAKERS[type(branch.target)](
+            branch.target, Making(branch, branches, given, scratch, leading, stores)
+        )
         for i, branch in enumerate(branches)
         if isinstance(branch.target, Output)
     }

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ class ArraySink(OutputSink):
 
     def files(self, spec: Spec) -> int:
         """Count shards or chunks, and metadata; chunks of the fill value are not stored."""
-        return self.array(spec).objects + 2
+        return self.array(spec).objects * self.count + 2
 
     def trial(self, spec: Spec, plane: Plane) -> float:
         """Return the seconds to copy a plane, and to pack its share of chunks."""
@@ -117,7 +117,7 @@ class ArraySink(OutputSink):
 
     def packed_bytes(self, spec: Spec, plane: Plane) -> int:
         """Return the estimated bytes on disk."""
-        return packed_bytes(self._alone(spec), self._level(spec), plane)
+        return packed_bytes(self._alone(spec), self._level(spec), plane) * self.count
 
     def _alone(self, spec: Spec) -> ArraySpec:
         """Return a plain array such as a trial packs."""
@@ -130,7 +130,12 @@ class ArraySink(OutputSink):
 
     def raw_bytes(self, spec: Spec) -> int:
         """Return the bytes before compression: the most that chunks take."""
-        return spec.nbytes
+        return spec.nbytes * self.count
+
+    @property
+    def count(self) -> int:
+        """Number of volumes that sweeps write to the array."""
+        return 1
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "ArraySinkWriter":
         """Claim the store. Raise StoreError where that isn't possible."""
@@ -164,9 +169,8 @@ class ArraySinkWriter(Writer):
         self, sink: ArraySink, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy
     ) -> None:
         self._sink, self._spec = sink, spec
-        self._out = sink.out or OpenOutput(
-            sink.path, overwrite=sink.overwrite, made=_made(sink.array(spec))
-        )
+        self._out = sink.out or OpenOutput(sink.path, overwrite=sink.overwrite)
+        self._out.made = self._out.made or _made(sink.array(spec))
         layers = sink.layers(spec, economy)
         (array,) = layers.arrays
         self._array = sink.writer(array, pool.workers, self._out, lean=economy.tight)
@@ -299,11 +303,24 @@ class ZarrSink(ArraySink):
             self.path, array, workers, lean=lean, guard=guard, index=index, counts=counts
         )
 
+    def at(self, leading: Leading) -> "ZarrSink":
+        """Return the sink of another volume of the same output."""
+        return replace(self, leading=leading)
+
+    def give_up(self) -> bool:
+        """Remove what earlier sweeps have written; return whether anything was there."""
+        return self.store is not None and self.store.abandon()
+
     def row(self, array: ArrayWriter) -> Mapping[str, Any]:
         """Write the metadata, if this is the last volume; return files and bytes."""
         if self.finishes:
             array.write_metadata()
         return super().row(array)
+
+    @property
+    def count(self) -> int:
+        """Number of all volumes of the array."""
+        return self.leading.count
 
     @property
     def finishes(self) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
@@ -17,7 +17,9 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
-from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
+from hoaconv.io.folder import Claim
+from hoaconv.io.leading import Leading
+from hoaconv.io.open_output import OpenOutput
 from hoaconv.io.output import OutputSink
 from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.io.scratch import ScratchFolder
@@ -27,7 +29,14 @@ from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.cascade import Cascade
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level, levels
-from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
+from hoaconv.pyramid.metadata import (
+    ImageInfo,
+    as_label,
+    attributes,
+    label_list,
+    window_of,
+    window_over,
+)
 from hoaconv.pyramid.trial import packed_bytes, trial_seconds
 from hoaconv.pyramid.waiting import Room, Waiting
 
@@ -62,6 +71,10 @@ class OmeZarr(OutputSink):
     """Names of label images that other sinks of the sweep write under ``labels/``."""
     is_label: bool = False
     """True if this is such a label image: the image's sink then claims the folder."""
+    leading: Leading = field(default_factory=Leading)
+    """The times and channels of the image, and which of them is written."""
+    store: OpenOutput | None = field(default=None, compare=False)
+    """The image's store, where several sweeps write it."""
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec as it is.
@@ -99,7 +112,14 @@ class OmeZarr(OutputSink):
     def _array(self, level: Level, spec: Spec) -> ArraySpec:
         zarr_format = 3 if self.ngff == "0.5" else 2
         return ArraySpec(
-            level.shape, spec.dtype, self.chunks, self.shards, self.compressor, zarr_format
+            level.shape,
+            spec.dtype,
+            self.chunks,
+            self.shards,
+            self.compressor,
+            zarr_format,
+            self.leading.shape,
+            self.leading.names,
         )
 
     def layers(self, spec: Spec, economy: Economy) -> Layers:
@@ -160,7 +180,8 @@ class OmeZarr(OutputSink):
         arrays = self.arrays(spec)
         metadata = 1 if self.ngff == "0.5" else 2  # of a group as of an array
         groups = 1 + bool(self.labels)
-        return sum(array.objects for array in arrays) + metadata * (len(arrays) + groups)
+        objects = sum(array.objects for array in arrays) * self.leading.count
+        return objects + metadata * (len(arrays) + groups)
 
     def trial(self, spec: Spec, plane: Plane) -> float:
         """Return the seconds to copy and downsample a plane, and to pack its share of chunks."""
@@ -168,16 +189,26 @@ class OmeZarr(OutputSink):
 
     def raw_bytes(self, spec: Spec) -> int:
         """Return the bytes of all levels before compression: the most that chunks take."""
-        return sum(prod(level.shape) for level in self.levels(spec)) * spec.dtype.itemsize
+        voxels = sum(prod(level.shape) for level in self.levels(spec))
+        return voxels * spec.dtype.itemsize * self.leading.count
 
     def packed_bytes(self, spec: Spec, plane: Plane) -> int:
         """Return the estimated bytes of all levels on disk."""
-        return packed_bytes(self.arrays(spec)[0], self.levels(spec), plane)
+        of_one = packed_bytes(self.arrays(spec)[0], self.levels(spec), plane)
+        return of_one * self.leading.count
 
     @property
     def is_part(self) -> bool:
         """True for a label image, which lies in the folder of its image."""
         return self.is_label
+
+    def at(self, leading: Leading) -> "OmeZarr":
+        """Return the sink of another volume of the same output."""
+        return replace(self, leading=leading)
+
+    def give_up(self) -> bool:
+        """Remove what earlier sweeps have written; return whether anything was there."""
+        return self.store is not None and self.store.abandon()
 
     def record(self, values: Mapping[str, Any]) -> int:
         """Put what a run tells of itself into the image's provenance; see `OutputSink.record`."""
@@ -245,9 +276,17 @@ class OmeZarrWriter(Writer):
     ) -> None:
         self._sink, self._spec, self._pool, self._buffers = sink, spec, pool, buffers
         self._levels, self._layers = sink.levels(spec), sink.layers(spec, economy)
+        out = sink.store or OpenOutput(sink.path, overwrite=sink.overwrite)
+        self._out = out
         self._arrays = [
             ArrayWriter(
-                sink.path / str(i), array, pool.workers, lean=economy.tight, guard=self._check
+                path := sink.path / str(i),
+                array,
+                pool.workers,
+                lean=economy.tight,
+                guard=self._check,
+                index=sink.leading.index,
+                counts=out.counts(path),
             )
             for i, array in enumerate(self._layers.arrays)
         ]
@@ -255,14 +294,15 @@ class OmeZarrWriter(Writer):
         self._scratch = ScratchFolder.of(sink.home, sink.scratch).open()
         self._room = Room(buffers.take((self._layers.room,), spec.dtype))
         self._top = self._cascade()
-        self._claim: Claim | None = None  # a label lies in the image's folder, which it claims
-        if not sink.is_label:
-            self._claim = Claim(sink.path, overwrite=sink.overwrite)
+        if not sink.is_label:  # a label lies in the image's folder, whose sink claims it
+            out.made = self._made()
+            out.claim()
 
     def _check(self) -> None:
         """Raise StoreError if the folder isn't this run's; remove what was there before."""
-        claim = self._claim or Claim.on(self._sink.path.parent.parent)
-        if claim:
+        if not self._sink.is_label:
+            self._out.check()
+        elif claim := Claim.on(self._sink.path.parent.parent):
             claim.check()
             claim.begin()
 
@@ -315,10 +355,9 @@ class OmeZarrWriter(Writer):
         if self._top.planes != self._spec.planes:
             raise PlanError(f"{self._top.planes} planes came of {self._spec.planes}")
         self._check()
-        for array in self._arrays:
-            array.write_metadata()
         self._scratch.remove()
-        files, nbytes = self._write_root(folds)
+        self._out.kept[self._sink.path, self._sink.leading.index] = folds.get(HISTOGRAM, {})
+        files, nbytes = self._write_all_metadata() if self._sink.leading.is_last else (0, 0)
         rows = [self._row(i) for i in range(len(self._levels))]
         return {
             "path": str(self._sink.path),
@@ -329,33 +368,36 @@ class OmeZarrWriter(Writer):
 
     def release(self) -> None:
         """Put the store on disk and take its mark away. If that fails, all of it stays as it is."""
-        if self._claim:
-            self._claim.finish()
+        if not self._sink.is_label and self._sink.leading.is_last:
+            self._out.finish()
 
     def abort(self) -> bool:
         """Remove what was written, and what waits; return whether anything was."""
         try:
             self._scratch.remove()
         finally:
-            removed = self._abandon()
+            removed = not self._sink.is_label and self._out.abandon()
         return removed
 
-    def _abandon(self) -> bool:
-        try:
-            return self._claim is not None and self._claim.abandon(self._made())
-        except OSError as error:
-            raise StoreError(f"{self._sink.path}: what was written stays: {error}") from error
-
     def _made(self) -> list[str]:
-        """Return what the run has put into the folder; a file that others put there isn't in it."""
+        """Return what the run puts into the folder; a file that others put there isn't in it."""
         levels = [str(i) for i in range(len(self._levels))]
-        files = [name + end for name in ZARR_FILES for end in ("", ".tmp")]
-        return [*levels, *files, *(["labels"] if self._sink.labels else []), SCRATCH]
+        return [*levels, *(["labels"] if self._sink.labels else [])]
 
-    def _write_root(self, folds: Mapping[Fold, Mapping[str, Any]]) -> tuple[int, int]:
-        """Write the metadata of the groups, the image's own last; return files and bytes."""
+    def _windows(self) -> list[Mapping[str, float] | None]:
+        """Return what viewers show of each channel, at all times."""
+        by_channel: dict[int, list[Mapping[str, float] | None]] = {}
+        for volume in self._sink.leading.all():
+            histogram = self._out.kept[self._sink.path, volume.index]
+            window = window_of(self._spec.dtype, histogram)
+            by_channel.setdefault(volume.channel, []).append(window)
+        return [window_over(windows) for windows in by_channel.values()]
+
+    def _write_all_metadata(self) -> tuple[int, int]:
+        """Write metadata of arrays and groups, the image's last; return files, bytes of groups."""
+        for array in self._arrays:
+            array.write_metadata()
         sink = self._sink
-        window = window_of(self._spec.dtype, folds.get(HISTOGRAM, {}))
         listed = (0, 0)
         if sink.labels:
             names = label_list(sink.labels, sink.ngff)
@@ -366,7 +408,13 @@ class OmeZarrWriter(Writer):
         ]
         provenance = {**sink.provenance, "levels": stored}
         values = attributes(
-            sink.image, self._spec.geometry, self._levels, sink.ngff, window, provenance
+            sink.image,
+            self._spec.geometry,
+            self._levels,
+            sink.ngff,
+            self._windows(),
+            provenance,
+            sink.leading,
         )
         if sink.is_label:
             values = as_label(values, sink.ngff)
