@@ -12,15 +12,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from hoaconv import ops as ops
-    from hoaconv.api import plan, rechunk, stack_to_omezarr, stats
+    from hoaconv.api import omezarr_to_stack, plan, rechunk, stack_to_omezarr, stats
+    from hoaconv.api.parts import info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
+    from hoaconv.job.info import Info, Infos
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
     from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
+    from hoaconv.job.stack import Stack
     from hoaconv.job.statistics_report import Statistics
     from hoaconv.job.storing import store
     from hoaconv.job.volume import Volume
@@ -31,17 +34,22 @@ if TYPE_CHECKING:
 __all__ = [
     "Cancelled",
     "HoaconvError",
+    "Info",
+    "Infos",
     "Job",
     "OmeZarr",
     "Progress",
     "Rechunked",
     "Report",
     "RunPlan",
+    "Stack",
     "Statistics",
     "Volume",
     "Watcher",
     "Zarr",
     "__version__",
+    "info",
+    "omezarr_to_stack",
     "op",
     "open",
     "ops",
@@ -56,16 +64,21 @@ __all__ = [
 _HOMES = {
     "Cancelled": "hoaconv.errors",
     "HoaconvError": "hoaconv.errors",
+    "Info": "hoaconv.job.info",
+    "Infos": "hoaconv.job.info",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",
     "Progress": "hoaconv.job.watching",
     "Rechunked": "hoaconv.job.rechunk_report",
     "Report": "hoaconv.job.report",
     "RunPlan": "hoaconv.job.run_plan",
+    "Stack": "hoaconv.job.stack",
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
     "Zarr": "hoaconv.job.zarr_output",
+    "omezarr_to_stack": "hoaconv.api",
+    "info": "hoaconv.api.parts",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",

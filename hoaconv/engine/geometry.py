@@ -67,6 +67,12 @@ class Geometry:
         (z, y, x), (oz, oy, ox) = self.edges, self.origin
         return replace(self, edges=(z, x, y), origin=(oz, ox, oy))
 
+    def permuted(self, order: Sequence[int]) -> "Geometry":
+        """Return the geometry of a volume whose axis i is axis ``order[i]`` of this one."""
+        z, y, x = (self.edges[axis] for axis in order)
+        oz, oy, ox = (self.origin[axis] for axis in order)
+        return replace(self, edges=(z, y, x), origin=(oz, oy, ox))
+
     def along_z(self, other: "Geometry") -> "Geometry":
         """Return this geometry with `other`'s edge and origin along z."""
         edges = (other.edges[0], *self.edges[1:])

@@ -62,7 +62,7 @@ class Layout:
             array.shape,
             array.dtype,
             array.chunks,
-            array.objects if array.is_sharded else None,
+            array.file_shape if array.is_sharded else None,
             Packing.stored(metadata, array.dtype),
             None if fill is None else np.asarray(fill)[()],
             tuple(listed) if listed and len(listed) == len(array.shape) else None,

@@ -17,8 +17,9 @@ from hoaconv.errors import SourceError, StoreError
 from hoaconv.io.array_layout import INDEX_CODECS, Layout
 from hoaconv.io.kvstore import kvstore
 from hoaconv.io.packing import sharding_of
+from hoaconv.io.store_folder import words_of
 from hoaconv.io.zarr import Counts, reason
-from hoaconv.io.zarr_array import ZarrArray, words
+from hoaconv.io.zarr_array import ZarrArray
 
 __all__ = ["ChunkCopy", "copies", "copy_number"]
 
@@ -97,9 +98,9 @@ class ChunkCopy:
         }
         self._context = ts.Context(context)
         self._sharded = array.is_sharded
-        self._within = tuple(o // c for o, c in zip(array.objects, array.chunks, strict=True))
-        self._source = self._kvstore(array.path)
-        self._out = self._kvstore(path)
+        self._within = tuple(o // c for o, c in zip(array.file_shape, array.chunks, strict=True))
+        self._source = self._kvstore(array.node.folder.kvstore())
+        self._out = self._kvstore(kvstore(path))
 
     @property
     def units(self) -> Iterator[Index]:
@@ -160,7 +161,7 @@ class ChunkCopy:
             except Exception as error:  # as of a damaged index
                 raise SourceError(
                     f"{self._array.path}, chunk {', '.join(map(str, where))}, can't be read "
-                    f"({words(error)}); copy it again"
+                    f"({words_of(error)}); copy it again"
                 ) from error
             if found.state == "value":
                 yield where, found.value
@@ -169,7 +170,9 @@ class ChunkCopy:
         if not self._sharded:
             return self._source.read(self._array.key(where))
         file = [i // n for i, n in zip(where, self._within, strict=True)]
-        shard = self._shard(kvstore_of(self._array.path, self._array.key(file)), *self._stored)
+        shard = self._shard(
+            kvstore_of(self._array.node.folder.kvstore(), self._array.key(file)), *self._stored
+        )
         return shard.read(_packed([i % n for i, n in zip(where, self._within, strict=True)]))
 
     @property
@@ -180,7 +183,7 @@ class ChunkCopy:
     def _write_shard(self, unit: Index, chunks: dict[Index, bytes]) -> None:
         pairs = zip(self._made.unit, self._made.chunks, strict=True)
         within = [u // c for u, c in pairs]
-        base = kvstore_of(self._path, self._key(unit))
+        base = kvstore_of(kvstore(self._path), self._key(unit))
         whole = ts.Transaction()
         shard = self._shard(base, within, INDEX_CODECS, "end").with_transaction(whole)
         begun = [
@@ -202,17 +205,16 @@ class ChunkCopy:
         }
         return ts.KvStore.open(spec, context=self._context).result()
 
-    def _kvstore(self, folder: Path) -> Any:
-        return ts.KvStore.open(kvstore(folder), context=self._context).result()
+    def _kvstore(self, spec: Any) -> Any:
+        return ts.KvStore.open(spec, context=self._context).result()
 
     def _key(self, unit: Index) -> str:
         prefix = ["c"] if self._made.zarr_format == 3 else []
         return "/".join([*prefix, *map(str, unit)]) or "0"
 
 
-def kvstore_of(folder: Path, key: str) -> dict[str, Any]:
+def kvstore_of(base: dict[str, Any], key: str) -> dict[str, Any]:
     """Return the specification of one file of a folder."""
-    base = kvstore(folder)
     return {**base, "path": base["path"] + key}
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.errors import StoreError
-from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
+from hoaconv.io.contents import SCRATCH, ZARR_FILES
+from hoaconv.io.folder import Claim
 from hoaconv.io.zarr import Counts
 
 __all__ = ["OpenOutput"]

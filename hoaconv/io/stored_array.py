@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import KNOWN
 from hoaconv.errors import SourceError, SpellingError
+from hoaconv.io.stored_objects import Objects
 from hoaconv.io.voxel_size import Axes
 
 __all__ = ["StoredArray", "View", "read_dtype", "view_of"]
@@ -46,7 +47,7 @@ class StoredArray(ABC):
         Remarks for the user.
     """
 
-    scheme: ClassVar[str]
+    scheme: str
     path: Path
     name: str
     axes: tuple[str | None, ...]
@@ -107,6 +108,23 @@ class StoredArray(ABC):
     def geometry(self, axes: Axes) -> Geometry | None:  # noqa: ARG002 - the contract
         """Return the size and place of the voxels (z, y, x) if the metadata tell; else None."""
         return None
+
+    def objects(self, seconds: float) -> Objects | None:  # noqa: ARG002 - the contract
+        """Count the files of the array, or estimate within so many seconds; None if unknown."""
+        return None
+
+    def objects_of(self, box: tuple[slice, ...], seconds: float) -> Objects | None:  # noqa: ARG002
+        """Count the files that hold the voxels of a box, as `objects` does."""
+        return None
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what else the metadata tell; all of it may be missing.
+
+        The names are ``format`` (words), ``codecs`` (a list of words), ``shards`` (a shape or
+        None), ``fill_value``, ``ngff``, ``window``, ``orientation`` (by axis), ``recorded`` (files
+        and empty ones of the array, as hoaconv has recorded them).
+        """
+        return {}
 
     def __str__(self) -> str:
         return self.name

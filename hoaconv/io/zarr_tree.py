@@ -4,7 +4,6 @@ NGFF 0.5 is stored in zarr v3, with its metadata below ``ome``; 0.4 and before i
 root of a group's attributes. The specification is https://ngff.openmicroscopy.org.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.errors import SourceError
-from hoaconv.io.zarr_array import ZarrArray
+from hoaconv.io.store_folder import StoreFolder, folder_at
+from hoaconv.io.zarr_array import ZarrArray, open_zarr
 from hoaconv.io.zarr_store import StoredNode, find_array, is_node, read_node
 
 __all__ = ["TreeNode", "ome_attributes", "tree_of"]
@@ -49,7 +49,7 @@ class TreeNode:
     """
 
     path: str
-    folder: Path
+    folder: StoreFolder
     zarr_format: int
     array: ZarrArray | None
     attributes: Mapping[str, Any]
@@ -62,29 +62,33 @@ def tree_of(root: Path) -> tuple[TreeNode, ...]:
     Raises
     ------
     SourceError
-        If there is none, or metadata are damaged.
+        If there is none, metadata are damaged, or an array can't be opened by tensorstore.
     """
-    if not is_node(root):
+    folder = folder_at(root)
+    if not is_node(folder):
         find_array(root)  # its words tell what is there instead
         raise SourceError(f"{root} holds no zarr store")
-    return tuple(_nodes(root, ""))
+    return tuple(_nodes(folder, ""))
 
 
-def _nodes(folder: Path, path: str) -> Iterator[TreeNode]:
+def _nodes(folder: StoreFolder, path: str) -> Iterator[TreeNode]:
     node: StoredNode = read_node(folder)
     if node.array is not None:
-        array = ZarrArray(find_array(folder))
+        array = open_zarr(find_array(folder.path))
+        if not isinstance(array, ZarrArray):
+            raise SourceError(
+                f"{folder} has a codec that zarr-python alone reads, and hoaconv doesn't write: "
+                "convert it by stack-to-omezarr"
+            )
         yield TreeNode(path, folder, node.zarr_format, array, node.attributes)
         return
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise SourceError(f"{folder} can't be read: {error.strerror}") from error
-    beside = (e.name for e in entries if e.is_file() and _BESIDE.fullmatch(e.name))
-    yield TreeNode(path, folder, node.zarr_format, None, node.attributes, tuple(beside))
-    for entry in entries:
-        if entry.is_dir() and is_node(folder / entry.name):
-            yield from _nodes(folder / entry.name, f"{path}/{entry.name}".lstrip("/"))
+    names = folder.names()
+    beside = tuple(name for name in names if _BESIDE.fullmatch(name) and folder.has(name))
+    yield TreeNode(path, folder, node.zarr_format, None, node.attributes, beside)
+    for name in names:
+        inner = folder.inner(name)
+        if name not in beside and is_node(inner):
+            yield from _nodes(inner, f"{path}/{name}".lstrip("/"))
 
 
 def ome_attributes(attributes: Mapping[str, Any], zarr_format: int, to: int) -> dict[str, Any]:

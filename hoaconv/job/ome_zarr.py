@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hoaconv.errors import SpellingError
-from hoaconv.io.folder import ZARR_FILES, check_free
+from hoaconv.io.contents import ZARR_FILES
+from hoaconv.io.folder import check_free
 from hoaconv.job.declared import (
     COMPRESSOR,
     FACTORS,
@@ -156,7 +157,7 @@ class OmeZarr(Output):
     )
     is_label: bool = field(default=False, kw_only=True)
 
-    what: ClassVar[str] = "OME-Zarr image"
+    takes_several: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -166,6 +167,11 @@ class OmeZarr(Output):
                 f'OmeZarr({str(self.path)!r}).label("tissue")'
             )
         self.grid()
+
+    @property
+    def what(self) -> str:
+        """The kind of output, in words."""
+        return "label image" if self.is_label else "OME-Zarr image"
 
     @property
     def is_part(self) -> bool:

@@ -25,7 +25,8 @@ from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import BudgetError, SourceError, StoreError
 from hoaconv.io.array_layout import Layout
 from hoaconv.io.chunk_copy import ChunkCopy, copies, copy_number
-from hoaconv.io.folder import SCRATCH, check_free
+from hoaconv.io.contents import SCRATCH
+from hoaconv.io.folder import check_free
 from hoaconv.io.frame_volume import FrameVolume, bits_of
 from hoaconv.io.frame_writer import FrameSpec
 from hoaconv.io.frames import Frame, frames_of
@@ -53,7 +54,7 @@ from hoaconv.job.resolve import take_budget, take_workers
 from hoaconv.job.storage import Storage
 from hoaconv.job.tracking import PlaneSize, tracked
 from hoaconv.pyramid.array_sink import FrameSink
-from hoaconv.pyramid.sink import write_group
+from hoaconv.pyramid.root import write_group
 from hoaconv.units import format_bytes
 
 __all__ = ["rechunked"]
@@ -136,7 +137,7 @@ class _Array:
 def _arrays(nodes: Sequence[TreeNode], storage: Storage, dst: Path) -> list[_Array]:
     """Return the arrays to write. Raise SpellingError or SourceError where one can't be."""
     stored = [(node, node.array) for node in nodes if node.array is not None]
-    root = nodes[0].folder
+    root = nodes[0].folder.path
     if not stored:
         raise SourceError(f"{root} holds no array")
     check_sides(storage, [len(array.shape) for _, array in stored], root)
@@ -325,7 +326,7 @@ class _Rechunking:
             folder = self._out.path / node.path
             for name in node.beside:
                 total.files += 1
-                total.bytes += _copied_file(node.folder / name, folder / name)
+                total.bytes += _written(node.folder.read(name) or b"", folder / name)
             values = ome_attributes(node.attributes, node.zarr_format, self._zarr_format)
             files, nbytes = write_group(folder, "0.5" if self._zarr_format == 3 else "0.4", values)
             total.files += files
@@ -369,12 +370,11 @@ def _chunk_copy(array: _Array, out: OpenOutput) -> ChunkCopy:
     return ChunkCopy(array.stored, array.path, array.made, out.check)
 
 
-def _copied_file(source: Path, target: Path) -> int:
-    """Copy a file that goes with a store; return its bytes."""
+def _written(content: bytes, target: Path) -> int:
+    """Write a file that goes with a store; return its bytes."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        return target.stat().st_size
+        return target.write_bytes(content)
     except OSError as error:
         raise StoreError(f"{target} can't be written: {error.strerror}") from error
 

@@ -128,6 +128,8 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     notes.add(*_advised(branches))
     leading = _leading(branches)
     made = _ends(branches, job.given, job.running.scratch, leading)
+    for i, sink in made.written.items():
+        notes.add(*sink.notes(branches[i].volume.spec))
     with refusals.here():
         _check_pictures(branches, made.written)
     plan = _together(branches, made, earlier)

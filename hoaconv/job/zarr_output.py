@@ -80,11 +80,16 @@ class Zarr(Output):
         False,
     )
 
-    what: ClassVar[str] = "zarr array"
+    takes_several: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.grid()
+
+    @property
+    def what(self) -> str:
+        """The kind of output, in words."""
+        return "zarr array"
 
     def check_name(self) -> None:
         """Raise an error if no store can have this path; see `Output.check_name`."""

@@ -17,13 +17,13 @@ from hoaconv.ops.arithmetic import Sqrt as Sqrt
 from hoaconv.ops.arithmetic import Square as Square
 from hoaconv.ops.arithmetic import Subtract as Subtract
 from hoaconv.ops.convolution import Convolve as Convolve
+from hoaconv.ops.crop import Crop as Crop
 from hoaconv.ops.derivative import GradientMagnitude as GradientMagnitude
 from hoaconv.ops.derivative import Laplace as Laplace
 from hoaconv.ops.derivative import Sobel as Sobel
 from hoaconv.ops.edges import Bilateral as Bilateral
 from hoaconv.ops.edges import NonMaxSuppression as NonMaxSuppression
 from hoaconv.ops.edges import StructureTensor as StructureTensor
-from hoaconv.ops.geometry import Crop as Crop
 from hoaconv.ops.geometry import Flip as Flip
 from hoaconv.ops.geometry import Pad as Pad
 from hoaconv.ops.geometry import Rotate90 as Rotate90
@@ -64,6 +64,7 @@ from hoaconv.ops.statistics import Stats as Stats
 from hoaconv.ops.statistics import Volume as Volume
 from hoaconv.ops.table import Equalize as Equalize
 from hoaconv.ops.table import Lut as Lut
+from hoaconv.ops.transposition import Transpose as Transpose
 
 __all__: list[str]
 FUNCTIONS: list[str]
@@ -101,7 +102,9 @@ def close(
     cval: float | str = ...,
 ) -> _Volume: ...
 def convolve(source: Any, /, weights: str, mode: str = ..., cval: float | str = ...) -> _Volume: ...
-def crop(source: Any, /, ranges: str | tuple[slice, slice, slice]) -> _Volume: ...
+def crop(
+    source: Any, /, ranges: str | tuple[slice, slice, slice], fill: float | str = ...
+) -> _Volume: ...
 def dilate(
     source: Any,
     /,
@@ -265,6 +268,7 @@ def tophat(
     mode: str = ...,
     cval: float | str = ...,
 ) -> _Volume: ...
+def transpose(source: Any, /, order: str) -> _Volume: ...
 def transpose_xy(source: Any, /) -> _Volume: ...
 def uniform(
     source: Any, /, size: int | tuple[int, int, int] | str, mode: str = ..., cval: float | str = ...

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,10 +33,8 @@ from hoaconv.pyramid.metadata import (
     ImageInfo,
     as_label,
     attributes,
-    label_list,
-    window_of,
-    window_over,
 )
+from hoaconv.pyramid.root import windows_of, write_group, write_label_list
 from hoaconv.pyramid.trial import packed_bytes, trial_seconds
 from hoaconv.pyramid.waiting import Room, Waiting
 
@@ -54,6 +52,8 @@ class OmeZarr(OutputSink):
 
     See `hoaconv.stack_to_omezarr` for what the fields mean.
     """
+
+    has_levels: ClassVar[bool] = True
 
     path: Path
     image: ImageInfo
@@ -253,21 +253,6 @@ def _packs(sink: OmeZarr, spec: Spec) -> bool:
     return any(packed < plain for packed, plain in held)
 
 
-def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, int]:
-    """Write a group's metadata; in zarr v2 the file that makes it a group comes last.
-
-    Returns
-    -------
-    tuple of int
-        Files, and their bytes.
-    """
-    if ngff == "0.5":
-        group = {"zarr_format": 3, "node_type": "group", "attributes": dict(values)}
-        return 1, write_json(path / "zarr.json", group)
-    size = write_json(path / ".zattrs", dict(values))
-    return 2, size + write_json(path / ".zgroup", {"zarr_format": 2})
-
-
 class OmeZarrWriter(Writer):
     """An `OmeZarr` being written."""
 
@@ -356,7 +341,8 @@ class OmeZarrWriter(Writer):
             raise PlanError(f"{self._top.planes} planes came of {self._spec.planes}")
         self._check()
         self._scratch.remove()
-        self._out.kept[self._sink.path, self._sink.leading.index] = folds.get(HISTOGRAM, {})
+        kept = self._out.kept.setdefault(self._sink.path, {})
+        kept[self._sink.leading.index] = folds.get(HISTOGRAM, {})
         files, nbytes = self._write_all_metadata() if self._sink.leading.is_last else (0, 0)
         rows = [self._row(i) for i in range(len(self._levels))]
         return {
@@ -384,24 +370,13 @@ class OmeZarrWriter(Writer):
         levels = [str(i) for i in range(len(self._levels))]
         return [*levels, *(["labels"] if self._sink.labels else [])]
 
-    def _windows(self) -> list[Mapping[str, float] | None]:
-        """Return what viewers show of each channel, at all times."""
-        by_channel: dict[int, list[Mapping[str, float] | None]] = {}
-        for volume in self._sink.leading.all():
-            histogram = self._out.kept[self._sink.path, volume.index]
-            window = window_of(self._spec.dtype, histogram)
-            by_channel.setdefault(volume.channel, []).append(window)
-        return [window_over(windows) for windows in by_channel.values()]
-
     def _write_all_metadata(self) -> tuple[int, int]:
         """Write metadata of arrays and groups, the image's last; return files, bytes of groups."""
         for array in self._arrays:
             array.write_metadata()
         sink = self._sink
-        listed = (0, 0)
-        if sink.labels:
-            names = label_list(sink.labels, sink.ngff)
-            listed = write_group(sink.path / "labels", sink.ngff, names)
+        kept = self._out.kept[sink.path]
+        listed = write_label_list(sink.path, sink.ngff, sink.labels)
         stored = [
             {"path": str(i), "files": array.counts.stored, "empty": array.counts.empty}
             for i, array in enumerate(self._arrays)
@@ -412,7 +387,7 @@ class OmeZarrWriter(Writer):
             self._spec.geometry,
             self._levels,
             sink.ngff,
-            self._windows(),
+            windows_of(sink.leading, kept, self._spec.dtype),
             provenance,
             sink.leading,
         )

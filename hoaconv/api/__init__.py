@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hoaconv.api.parts import info
+from hoaconv.api.stacks import omezarr_to_stack, plan_stack
+from hoaconv.api.stores import rechunk
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -15,16 +18,23 @@ from hoaconv.job.options import (
     Values,
     Voxels,
 )
-from hoaconv.job.storage import Storage
 from hoaconv.job.watching import Watcher
 
 if TYPE_CHECKING:
-    from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.statistics_report import Statistics
 
-__all__ = ["list_ops", "plan", "rechunk", "stack_to_omezarr", "stats"]
+__all__ = [
+    "info",
+    "list_ops",
+    "omezarr_to_stack",
+    "plan",
+    "plan_stack",
+    "rechunk",
+    "stack_to_omezarr",
+    "stats",
+]
 
 
 @explained_by(Chain, Labels, Reading, Voxels, OmeZarr, Values, Running)
@@ -37,9 +47,14 @@ def stack_to_omezarr(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
@@ -116,9 +131,14 @@ def plan(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
@@ -186,67 +206,6 @@ def plan(
     return conversion({**options, "dst": dst}, planning=True).plan(progress=watcher or False)
 
 
-@explained_by(Storage, Running)
-def rechunk(
-    src: PathLike,
-    dst: PathLike,
-    *,
-    chunks: int | tuple[int, ...] | str | None = None,
-    shards: int | tuple[int, ...] | str | None = None,
-    ngff: str | None = None,
-    compressor: str | None = None,
-    overwrite: bool = False,
-    budget: int | str | None = None,
-    scratch: PathLike | None = None,
-    workers: int | None = None,
-    report: PathLike | None = None,
-    watcher: "Watcher | None" = None,
-) -> "Rechunked":
-    """Write a zarr store anew with other chunks, shards, codecs or zarr format, bit for bit.
-
-    All arrays of the store are written: the levels of an OME-Zarr image, each for itself, its
-    labels, and plain arrays of any number of axes. Voxels of any dtype of 1, 2, 4 or 8 bytes,
-    attributes, names of axes and fill values are kept. Each chunk is decoded once and each new one
-    encoded once; where chunks, codecs and dtype stay as they are, they are copied without being
-    decoded. The memory of the process stays within the budget.
-
-    Parameters
-    ----------
-    src
-        A zarr array, an OME-Zarr image, or any other zarr store.
-    dst
-        The folder to make; its metadata is written last.
-    watcher
-        Receives notes and progress. By default they are shown in a notebook and on a terminal.
-
-    Returns
-    -------
-    Rechunked
-        Arrays, time and memory.
-
-    Raises
-    ------
-    SpellingError
-        If an option doesn't take its value.
-    SourceError
-        If the source is no zarr store, or can't be read.
-    BudgetError
-        If the run doesn't fit the budget.
-    StoreError
-        If the output exists or can't be written, or a disk is full.
-
-    Examples
-    --------
-    >>> source = (hc.open("slices/") | hc.OmeZarr("brain.zarr", chunks=8)).run()["brain.zarr"]
-    >>> report = hc.rechunk(source, "small-chunks.zarr", chunks=4, shards=(4, 16, 16))
-    >>> [(array["path"], array["chunks"], array["shards"]) for array in report.arrays]
-    [('0', (4, 4, 4), (4, 16, 16)), ('1', (4, 4, 4), (4, 8, 8))]
-    """
-    from hoaconv.job.rechunk import rechunked  # noqa: PLC0415 - as above
-
-    return rechunked(locals())
-
-
 @explained_by(Chain, Reading, Running, Measuring)
 def stats(
     src: PathLike,
@@ -254,9 +213,14 @@ def stats(
     ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
