@@ -27,7 +27,9 @@ FLOORS: dict[str, set[str]] = {
     "api": {"job", "ops.catalogue", "ops.own"},
     "job": {
         "pyramid.added",
+        "pyramid.array_sink",
         "pyramid.metadata",
+        "pyramid.root",
         "pyramid.sink",
         "io",
         "ops",

@@ -13,6 +13,8 @@ import numpy as np
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
+from hoaconv.io.ome_image import channels_in
+from hoaconv.io.packing import sharding_of
 from hoaconv.io.store_folder import LocalFolder
 from hoaconv.io.stored_array import StoredArray
 from hoaconv.io.stored_objects import Objects, count_files, count_objects
@@ -44,6 +46,16 @@ class StoredZarr(StoredArray):
         self.image_name = node.image.name if node.image else None
         self.labels, self.notes = node.labels, node.notes
         self.levels = tuple(str(level.path) for level in node.levels)
+
+    @property
+    def is_sharded(self) -> bool:
+        """True if chunks lie in shards."""
+        return sharding_of(self.node.metadata) is not None
+
+    @property
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """``label`` and ``color`` of each channel, as far as the image's metadata tell."""
+        return channels_in(self.node.around)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -78,7 +90,7 @@ class StoredZarr(StoredArray):
     def _size_of(self, where: Sequence[int]) -> int | None:
         """Return the bytes of a chunk or shard; None if it is missing."""
         try:
-            return os.stat(f"{self.path}/{self._key(where)}").st_size
+            return os.stat(f"{self.path}/{self.key(where)}").st_size
         except FileNotFoundError:
             return None
         except OSError:
@@ -93,11 +105,11 @@ class StoredZarr(StoredArray):
         """Return what the metadata tell of the array and of the image around it."""
         return facts_of(self.node, self.file_shape, self.chunks)
 
-    def _key(self, where: Sequence[int]) -> str:
+    def key(self, where: Sequence[int]) -> str:
         """Return the file of a chunk or shard, relative to the array's folder."""
         numbers, metadata = map(str, where), self.node.metadata
         if self.node.zarr_format == 2:
-            return str(metadata.get("dimension_separator", ".")).join(numbers)
+            return str(metadata.get("dimension_separator", ".")).join(numbers) or "0"
         encoding = metadata["chunk_key_encoding"]
         default = encoding["name"] == "default"
         separator = encoding.get("configuration", {}).get("separator", "/" if default else ".")
@@ -130,6 +142,9 @@ class ZarrArray(StoredZarr, TensorstoreArray):
     def file_shape(self) -> tuple[int, ...]:
         """Shape of what a file holds."""
         return self._objects
+
+    def _key(self, where: Sequence[int]) -> str:
+        return self.key(where)
 
 
 def open_zarr(node: ArrayNode) -> StoredArray:

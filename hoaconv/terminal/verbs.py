@@ -27,6 +27,7 @@ from hoaconv.job.options import (
     Voxels,
 )
 from hoaconv.job.stack import Stack
+from hoaconv.job.storage import Storage
 from hoaconv.terminal import signals
 from hoaconv.terminal.words import spoken
 
@@ -49,6 +50,7 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "omezarr_to_stack": (Chain, Reading, Voxels, Stack, Values, Running),
     "add_pyramid": (AddedLevels, Running),
     "add_labels": (Chain, Reading, AddedLabel, Values, Running),
+    "rechunk": (Storage, Running),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
 }
@@ -59,6 +61,8 @@ ARGUMENTS = {
     "dst": "the OME-Zarr to make, such as brain.zarr",
     "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
     "store": "OME-Zarr image; for add-pyramid also a zarr array in a group",
+    "rechunk src": "OME-Zarr image, zarr array or other zarr store",
+    "rechunk dst": "the store to make, such as b.zarr",
     "name": "op to explain; default all, a line each",
     "folder": "folder to make the demo in",
     "path": "store, array, file or stack of slices; or a folder of stores",
