@@ -204,7 +204,7 @@ class ArrayVolume(Addressed, LayeredSource):
         """
         if not isinstance(self._planes, range) or self.address is None or self.opens is None:
             return ()
-        own = str(self.path)
+        own = self._array.location
         return tuple(self if path == own else self._beside(path) for path in self._array.levels)
 
     def _beside(self, path: str) -> "ArrayVolume":

@@ -100,6 +100,20 @@ def test_a_damaged_chunk_in_a_zip_file_is_an_error(tmp_path, volume):
         planes_of(open_volume(path))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_entry_that_is_not_read_is_no_chunk_of_zeros(tmp_path, volume, method):
+    zarr.create_array(tmp_path / "a.zarr", data=volume, chunks=CHUNKS)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as whole:
+        for file in (tmp_path / "a.zarr").rglob("*"):
+            kind = method if file.name.isdigit() and file.is_file() else zipfile.ZIP_STORED
+            whole.write(file, file.relative_to(tmp_path / "a.zarr"), compress_type=kind)
+    if method == zipfile.ZIP_LZMA:
+        with pytest.raises(SourceError, match=r"a\.zip holds c/.*has method 14.*pack it anew"):
+            open_volume(tmp_path / "a.zip")
+    else:
+        np.testing.assert_array_equal(planes_of(open_volume(tmp_path / "a.zip")), volume)
+
+
 def test_an_output_never_replaces_the_zip_file(packed, tmp_path):
     before = packed.read_bytes()
     with pytest.raises(StoreError):
