@@ -41,6 +41,11 @@ class TensorstoreArray(StoredArray):
         self._objects = tuple(map(int, layout.write_chunk.shape or ()))
 
     @property
+    def location(self) -> str:
+        """What opens it again: an absolute path, or a URL."""
+        return self.folder.location
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
         return tuple(self.store.shape)

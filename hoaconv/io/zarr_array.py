@@ -16,7 +16,7 @@ from hoaconv.errors import SourceError
 from hoaconv.io.ome_image import channels_in
 from hoaconv.io.packing import sharding_of
 from hoaconv.io.store_folder import LocalFolder
-from hoaconv.io.stored_array import StoredArray
+from hoaconv.io.stored_array import StoredArray, refused_dtype
 from hoaconv.io.stored_objects import Objects, count_files, count_objects
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes
@@ -45,7 +45,7 @@ class StoredZarr(StoredArray):
         self.node, self.path, self.name, self.axes = node, node.folder.path, node.name, node.axes
         self.image_name = node.image.name if node.image else None
         self.labels, self.notes = node.labels, node.notes
-        self.levels = tuple(str(level.path) for level in node.levels)
+        self.levels = tuple(level.location for level in node.levels)
 
     @property
     def is_sharded(self) -> bool:
@@ -177,7 +177,7 @@ def _check_dtype(node: ArrayNode) -> None:
         dtype = None
     if dtype is None or dtype.kind not in "buifc":
         name = word if dtype is None else dtype.name
-        raise SourceError(f"{node.folder} holds {name} voxels; hoaconv takes numbers")
+        raise refused_dtype(node.folder, name)
 
 
 def _by_zarr_python(node: ArrayNode, refused: SourceError) -> StoredArray:
