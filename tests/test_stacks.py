@@ -3,6 +3,10 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -12,9 +16,10 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
-from invoking import PLAN, SOURCE, SPELLING, STORE, refused
+from invoking import PLAN, SLOW, SOURCE, SPELLING, STORE, refused
 from PIL import Image
 from typer.testing import CliRunner
+from waiting_for import wait_until
 
 import hoaconv as hc
 from hoaconv.engine.spec import KNOWN
@@ -536,3 +541,24 @@ def test_python_refuses_in_its_own_words(tmp_path):
         hc.Stack(3)
     assert hc.Stack("s", tile=64) == hc.Stack("s", tile="64,64") == hc.Stack("s", tile=(64, 64))
     assert PLAN == 4
+
+
+STARTED = {
+    "s": lambda folder: len(list(folder.glob("s/*.jp2"))) > 2,
+    "a.tif": lambda folder: any(folder.glob(".a.tif.hoaconv/part*")),
+}
+"""By the name of an output, whether a run has begun to write it."""
+
+
+@pytest.mark.parametrize("dst", STARTED)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_midway_removes_what_was_written(dst, number, tiffs, tmp_path):
+    options = ["--format", "jp2"] if dst == "s" else []
+    words = [sys.executable, "-c", SLOW, "omezarr-to-stack", tiffs, tmp_path / dst, *options]
+    with subprocess.Popen([*map(str, words)], stderr=subprocess.PIPE, text=True) as process:
+        wait_until(partial(STARTED[dst], tmp_path))
+        process.send_signal(number)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 128 + number, told
+    assert told.endswith("; what was written is removed\n")
+    assert os.listdir(tmp_path) == []
