@@ -281,6 +281,7 @@ STACKS = {
     "jp2, one worker": ("noise", "o", ["--format", "jp2", "--workers", "1"]),
     "jp2, four workers": ("noise", "o", ["--format", "jp2", "--workers", "4"]),
     "jp2 of 8 bits": ("uint8", "o", ["--format", "jp2", "--workers", "4"]),
+    "jp2 in tiles": ("noise", "o", ["--format", "jp2", "--tile", "256", "--workers", "4"]),
     "jp2 of a ratio": ("noise", "o", ["--format", "jp2", "--ratio", "10"]),
     "png": ("noise", "o", ["--format", "png", "--workers", "4"]),
     "png of few wide slices": ("three", "o", ["--format", "png", "--workers", "8"]),
