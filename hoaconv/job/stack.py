@@ -111,7 +111,7 @@ class Stack(Output):
     )
     tile: int | tuple[int, int] | str | None = option(
         TILE,
-        "rows,columns of a tile: multiples of 16, for JP2 powers of two; default strips, or one tile",
+        "rows,columns of a tile: multiples of 16, for JP2 powers of two; default none",
         "Output",
     )
     strip: int | None = option(count_of("strip"), "rows of a TIFF strip", "Output")
