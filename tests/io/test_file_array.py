@@ -1,5 +1,6 @@
 """Voxels at a place in a file: each box is what NumPy would cut out, whole lines are one run."""
 
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -55,9 +56,7 @@ class Counting(PlainBytes):
 
 
 @pytest.mark.parametrize("shape", [(3, 50, 70), (2, 300, 5000), (2, 3, 40, 60), (1, 1, 1)])
-def test_whole_lines_and_planes_are_one_run_and_no_byte_is_read_twice(
-    tmp_path, monkeypatch, shape
-):
+def test_whole_lines_and_planes_are_one_run_and_no_byte_is_read_twice(tmp_path, monkeypatch, shape):
     monkeypatch.setattr(file_array, "PIECE_BYTES", 1 << 16)
     array, voxels = stored(tmp_path, shape)
     data = Counting(array.path, 13, voxels.nbytes)
@@ -70,7 +69,7 @@ def test_whole_lines_and_planes_are_one_run_and_no_byte_is_read_twice(
     ends = sorted((start, start + length) for start, length in data.seen)
     assert ends[0][0] == 0
     assert ends[-1][1] == voxels.nbytes
-    assert all(end == start for (_, end), (start, _) in zip(ends, ends[1:], strict=False))
+    assert all(end == start for (_, end), (start, _) in pairwise(ends))
     assert len(ends) == prod(counts[:-1])
 
 
