@@ -35,7 +35,9 @@ class Address:
         The dataset in a file, such as ``/entry/data`` in ``scan.h5::/entry/data``.
     planes
         Start, stop and step of the slices that are taken; None for all.
-    source_axes, channel, time, series, rgb, allow_gaps, allow_names, reduce, gpu, shape, dtype
+    level, source_axes, channel, time, series, rgb, shape, dtype
+        As of `hoaconv.io.source.open_volume`.
+    allow_gaps, allow_names, reduce, gpu
         As of `hoaconv.io.source.open_volume`.
     """
 
@@ -44,6 +46,7 @@ class Address:
     scheme: str = field(default="", compare=False)
     inside: str = ""
     planes: tuple[int | None, int | None, int | None] | None = None
+    level: int | None = None
     source_axes: str | None = None
     channel: int | None = None
     time: int | None = None
@@ -83,7 +86,9 @@ class Address:
 
     def beside(self, path: str, scheme: str) -> "Address":
         """Return the address of another array of the same store, read with the same options."""
-        return replace(self, path=path, given=path, scheme=scheme, inside="", planes=None)
+        return replace(
+            self, path=path, given=path, scheme=scheme, inside="", planes=None, level=None
+        )
 
 
 REMOTE = ("s3", "gs", "http", "https")

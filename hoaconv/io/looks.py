@@ -34,7 +34,6 @@ _UNREAD = {
     ".dcm": "DICOM",
     ".ima": "DICOM",
     ".ims": "Imaris (HDF5)",
-    ".n5": "N5",
     ".czi": "CZI",
     ".nd2": "ND2",
     ".lif": "LIF",
@@ -64,7 +63,6 @@ _WAYS = {
     "DICOM": "convert them first, as in: gdcm2pnm or dcm2niix, or pydicom and tifffile in Python",
     "NumPy": "open it in Python, as in hoaconv.open(numpy.load('a.npy', mmap_mode='r')), or save "
     "it as TIFF or zarr first",
-    "N5": "save it as zarr first, with zarr-python or tensorstore",
 }
 
 

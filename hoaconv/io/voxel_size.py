@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.geometry import Geometry, Lengths
 
 __all__ = [
     "Axes",
@@ -20,6 +20,7 @@ __all__ = [
     "from_ome",
     "from_ome_zarr",
     "from_tiff_tags",
+    "in_micrometer",
     "in_unit",
     "unit_name",
 ]
@@ -104,18 +105,39 @@ def from_tiff_tags(per_unit_y: float, per_unit_x: float, unit: int) -> Geometry 
     return from_metres(per_unit_y * metre, per_unit_x * metre, "TIFF resolution tags")
 
 
+def in_micrometer(geometry: Geometry) -> Lengths | None:
+    """Return the edges of a voxel (z, y, x) in micrometer; None where they or the unit are unknown.
+
+    Examples
+    --------
+    >>> in_micrometer(Geometry((0.002, 0.001, 0.001), "millimeter"))
+    (2.0, 1.0, 1.0)
+    """
+    unit = unit_name(geometry.unit or "")
+    if unit is None or not _real(*geometry.edges):
+        return None
+    z, y, x = (in_unit(edge, unit, "micrometer") for edge in geometry.edges)
+    return (z, y, x)
+
+
 def from_imagej(
     metadata: Mapping[str, Any], per_unit_y: float, per_unit_x: float
 ) -> Geometry | None:
     """Return the voxel size from ImageJ's metadata and the resolution tags in ImageJ's unit.
 
-    Return None if the unit is no length or a resolution isn't positive.
+    Return None if the unit is no length or a resolution isn't positive. Sizes in centimetre, in
+    which TIFF's own tags are, become micrometer, as those of the tags do.
     """
     unit = unit_name(str(metadata.get("unit", "")))
     if unit is None or not _real(per_unit_y, per_unit_x):
         return None
     y, x = (float(f"{1 / n:.9g}") for n in (per_unit_y, per_unit_x))
-    return _with_z(metadata.get("spacing"), y, x, unit, "ImageJ metadata")
+    z = metadata.get("spacing")
+    if unit == "centimeter":
+        y, x = (in_unit(edge, unit, "micrometer") for edge in (y, x))
+        z = in_unit(z, unit, "micrometer") if isinstance(z, int | float) else z
+        unit = "micrometer"
+    return _with_z(z, y, x, unit, "ImageJ metadata")
 
 
 def from_ome(xml: str, number: int = 0) -> Geometry | None:

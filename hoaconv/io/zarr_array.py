@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.stored_array import StoredArray
@@ -13,7 +15,7 @@ from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes
 from hoaconv.io.zarr_store import ArrayNode
 
-__all__ = ["StoredZarr", "ZarrArray", "open_zarr"]
+__all__ = ["StoredZarr", "ZarrArray", "codecs_in", "open_zarr"]
 
 _UNKNOWN = re.compile(r'"([^"]+)" is not registered')
 """Form of tensorstore's words on a codec that it doesn't know."""
@@ -86,10 +88,26 @@ def open_zarr(node: ArrayNode) -> StoredArray:
     if node.zarr_format == 2 and not isinstance(node.metadata.get("dtype"), str):
         raise SourceError(f"{node.folder} has voxels of several fields; hoaconv takes one value")
     kvstore = node.folder.kvstore()
+    _check_dtype(node)
     try:
         return ZarrArray(node, kvstore)
     except SourceError as error:
         return _by_zarr_python(node, error)
+
+
+def _check_dtype(node: ArrayNode) -> None:
+    """Raise SourceError if the voxels are no numbers, such as texts or times."""
+    told = node.metadata.get("data_type" if node.zarr_format == 3 else "dtype")
+    word = told.get("name") if isinstance(told, Mapping) else told
+    if not isinstance(word, str):
+        return  # who opens the array tells what is wrong
+    try:
+        dtype = np.dtype(word)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind not in "buifc":
+        name = word if dtype is None else dtype.name
+        raise SourceError(f"{node.folder} holds {name} voxels; hoaconv takes numbers")
 
 
 def _by_zarr_python(node: ArrayNode, refused: SourceError) -> StoredArray:
@@ -119,14 +137,14 @@ def _by_zarr_python(node: ArrayNode, refused: SourceError) -> StoredArray:
 def _refused_codec(node: ArrayNode, refused: SourceError) -> str | None:
     """Return the codec of an array that tensorstore doesn't know; None if that isn't why."""
     found = _UNKNOWN.search(str(refused))
-    return found[1] if found and found[1] in set(_codecs(node.metadata)) else None
+    return found[1] if found and found[1] in set(codecs_in(node.metadata)) else None
 
 
-def _codecs(metadata: Any) -> Iterator[str]:
+def codecs_in(metadata: Any) -> Iterator[str]:
     """Give the names of the codecs in the metadata of an array, also of those in shards."""
     listed = [*(metadata.get("codecs") or []), *(metadata.get("filters") or [])]
     for codec in (*listed, metadata.get("compressor")):
         if isinstance(codec, Mapping):
             yield str(codec.get("name", codec.get("id")))
             configuration = codec.get("configuration")
-            yield from _codecs(configuration if isinstance(configuration, Mapping) else {})
+            yield from codecs_in(configuration if isinstance(configuration, Mapping) else {})

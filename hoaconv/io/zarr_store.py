@@ -13,7 +13,7 @@ from typing import Any
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
-from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.ome_image import OmeImage, images_in, kind_in, labels_in
 from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
 from hoaconv.io.voxel_size import Axes

@@ -25,6 +25,7 @@ def open(
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
@@ -69,6 +70,7 @@ def open(
     """
     reading = Reading(
         range=range,
+        level=level,
         source_axes=source_axes,
         channel=channel,
         time=time,

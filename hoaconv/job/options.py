@@ -10,6 +10,7 @@ from typing import Any
 from hoaconv.job.declared import (
     BYTES,
     FLAG,
+    LEVEL,
     PATH,
     RANGE,
     REDUCE,
@@ -81,6 +82,8 @@ class Reading(Options):
     range
         Slices to take, in natural order, as a slice or as ``"START:STOP:STEP"``; of a zarr array,
         planes. By default all. A step makes the voxels longer along z.
+    level
+        Level to read of an image with several; by default the one that `src` names, or level 0.
     source_axes
         A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``, where its
         metadata names none or the wrong ones.
@@ -114,6 +117,7 @@ class Reading(Options):
         "slices to take, START:STOP:STEP as in Python; default all",
         "Input",
     )
+    level: int | None = option(LEVEL, "level of an image to read; default 0", "Input")
     source_axes: str | None = option(
         TEXT,
         "a letter for each stored axis of an array, such as xyz or tczyx; default its metadata's",

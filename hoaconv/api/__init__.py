@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hoaconv.api.stacks import omezarr_to_stack, plan_stack
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.statistics_report import Statistics
 
-__all__ = ["list_ops", "plan", "stack_to_omezarr", "stats"]
+__all__ = [
+    "list_ops",
+    "omezarr_to_stack",
+    "plan",
+    "plan_stack",
+    "stack_to_omezarr",
+    "stats",
+]
 
 
 @explained_by(Chain, Labels, Reading, Voxels, OmeZarr, Values, Running)
@@ -35,6 +43,7 @@ def stack_to_omezarr(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
@@ -118,6 +127,7 @@ def plan(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
@@ -199,6 +209,7 @@ def stats(
     ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
