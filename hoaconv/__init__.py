@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hoaconv.api import omezarr_to_stack, plan, stack_to_omezarr, stats
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
+    from hoaconv.job.hdf5 import Hdf5
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cancelled",
+    "Hdf5",
     "HoaconvError",
     "Job",
     "OmeZarr",
@@ -53,6 +55,7 @@ __all__ = [
 
 _HOMES = {
     "Cancelled": "hoaconv.errors",
+    "Hdf5": "hoaconv.job.hdf5",
     "HoaconvError": "hoaconv.errors",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.io.output import OutputSink
+from hoaconv.job.hdf5 import Hdf5
+from hoaconv.job.hdf5_files import hdf5_sink
 from hoaconv.job.images import image_sink, with_levels_of_image
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
@@ -23,6 +25,7 @@ __all__ = ["sinks_of"]
 _MAKERS: Mapping[type[Output], Callable[[Any, Making], OutputSink]] = {
     OmeZarr: image_sink,
     Stack: stack_sink,
+    Hdf5: hdf5_sink,
 }
 """By the kind of output, the function that makes its sink."""
 
