@@ -1,10 +1,10 @@
-"""Chunks of HDF5 datasets as bytes: packed here, in any thread, and stored as they are.
+"""Chunks of HDF5 datasets as bytes: packed and unpacked here, in any thread.
 
-The HDF5 library packs one chunk at a time. So the filters that it would apply are applied by
-imagecodecs, without a lock, and HDF5 is given what comes of it.
+The HDF5 library packs and unpacks one chunk at a time. So imagecodecs applies the filters that it
+would apply, without a lock, and HDF5 stores and reads what comes of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import imagecodecs
@@ -13,7 +13,7 @@ import numpy as np
 from hoaconv.engine.spec import Slab
 from hoaconv.io.compressor import SHUFFLES, Compressor
 
-__all__ = ["filter_options", "packed", "packing_bytes"]
+__all__ = ["filter_options", "filters_of", "packed", "packing_bytes", "unpacked"]
 
 BLOSC, ZSTD = 32001, 32015
 """Numbers of registered filters: https://github.com/HDFGroup/hdf5_plugins."""
@@ -67,3 +67,48 @@ def packing_bytes(chunk_bytes: int) -> int:
     What is packed may be a little larger than the chunk.
     """
     return 4 * chunk_bytes + chunk_bytes // 8 + (1 << 16)
+
+
+def filters_of(dataset: Any) -> tuple[int, ...] | None:
+    """Return the numbers of the filters of a dataset; None if `unpacked` doesn't undo them."""
+    made = dataset.id.get_create_plist()
+    codes = tuple(made.get_filter(n)[0] for n in range(made.get_nfilters()))
+    known = (*_UNPACK, SHUFFLE)
+    return codes if all(code in known for code in codes) else None
+
+
+def unpacked(filters: Sequence[int], data: bytes, nbytes: int, itemsize: int) -> Any:
+    """Return the bytes of a chunk as HDF5's filters were given them.
+
+    Parameters
+    ----------
+    filters
+        As of `filters_of`, in the order in which they were applied.
+    nbytes
+        Bytes of a whole chunk.
+
+    Raises
+    ------
+    ValueError
+        If other bytes come of it; damaged data raise the exceptions of a codec.
+    """
+    coded: Any = data
+    for code in reversed(filters):
+        if code == SHUFFLE:
+            coded = np.frombuffer(coded, np.uint8).reshape(itemsize, -1).T.tobytes()
+        else:
+            coded = _UNPACK[code](coded, nbytes)
+    if len(coded) != nbytes:
+        raise ValueError(f"a chunk holds {len(coded)} bytes, not {nbytes}")
+    return coded
+
+
+DEFLATE, SHUFFLE, LZF = 1, 2, 32000
+
+_UNPACK: Mapping[int, Callable[[Any, int], Any]] = {
+    DEFLATE: lambda data, nbytes: imagecodecs.zlib_decode(data, out=nbytes),
+    ZSTD: lambda data, nbytes: imagecodecs.zstd_decode(data, out=nbytes),
+    BLOSC: lambda data, nbytes: imagecodecs.blosc_decode(data, numthreads=1),  # noqa: ARG005
+    LZF: lambda data, nbytes: imagecodecs.lzf_decode(data, out=nbytes),
+}
+"""By the number of a filter, what undoes it."""

@@ -195,8 +195,24 @@ class Boxes:
 
 
 @pytest.mark.parametrize("order", ["zyx", "xyz"])
-def test_each_chunk_is_decoded_once(file, vol, order):
-    file.create_dataset("data", data=vol, chunks=(4, 8, 8), compression="gzip")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_each_chunk_is_unpacked_once(file, vol, order, workers, monkeypatch):
+    file.create_dataset("data", data=vol, chunks=(4, 8, 8), compression="gzip", shuffle=True)
+    path, corners, own = file.filename, [], Hdf5Array._chunk
+    file.close()
+
+    def noted(array, corner, whole):
+        corners.append(corner)
+        return own(array, corner, whole)
+
+    monkeypatch.setattr(Hdf5Array, "_chunk", noted)
+    swept(open_volume(path, source_axes=order), workers)
+    assert len(corners) == len(set(corners)) == 3 * 3 * 2
+
+
+@pytest.mark.parametrize("order", ["zyx", "xyz"])
+def test_each_chunk_that_hdf5_decodes_is_decoded_once(file, vol, order):
+    file.create_dataset("data", data=vol, chunks=(4, 8, 8), fletcher32=True)
     path = file.filename
     file.close()
     source = open_volume(path, source_axes=order)
@@ -209,6 +225,36 @@ def test_each_chunk_is_decoded_once(file, vol, order):
         assert all(side.start % c == 0 for side, c in sides)
         touched += np.prod([-(-side.stop // c) - side.start // c for side, c in sides])
     assert touched == 3 * 3 * 2
+
+
+@pytest.mark.parametrize("dtype", ["u1", ">u2", "<i4", ">f8", "?"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "gzip", "shuffle": True},
+        {"compression": "lzf", "shuffle": True},
+        {"compression": "lzf"},
+        dict(hdf5plugin.Zstd()),
+        dict(hdf5plugin.Blosc(shuffle=hdf5plugin.Blosc.BITSHUFFLE)),
+        dict(hdf5plugin.Blosc(cname="lz4", shuffle=hdf5plugin.Blosc.NOSHUFFLE)),
+    ],
+)
+def test_a_box_of_packed_chunks_is_what_h5py_reads(file, make_volume, dtype, options):
+    volume = make_volume(SHAPE, "uint16").astype(dtype)
+    data = file.create_dataset("data", SHAPE, dtype, chunks=(4, 8, 8), **options)
+    data[:9, :, :8] = volume[:9, :, :8]  # some chunks aren't stored
+    path = file.filename
+    file.close()
+    with h5py.File(path, "a") as file:  # a chunk for which the filters were of no use
+        plain = np.ascontiguousarray(volume[:4, :8, :8])
+        file["data"].id.write_direct_chunk((0, 0, 0), plain, filter_mask=3)
+    with h5py.File(path) as file:
+        expected = file["data"][:]
+    array = open_volume(path).array
+    for box in np.s_[:, :, :], np.s_[3:10, 2:9, 5:13], np.s_[0:1, 16:17, 12:13]:
+        whole = tuple(slice(*side.indices(n)) for side, n in zip(box, SHAPE, strict=True))
+        np.testing.assert_array_equal(array.read(whole), expected[box])
+    assert array._filters is not None
 
 
 def virtual(tmp_path, vol, file, **options):

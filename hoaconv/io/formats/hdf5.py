@@ -73,7 +73,8 @@ def open_array(address: Address) -> StoredArray:
             return FileArray(
                 "hdf5", path, name, shape, dtype, voxels, axes=axes, grid=grid, notes=notes
             )
-        return Hdf5Array(path, dataset, inside, axes, grid, notes)
+        plain = _is_as_in_numpy(h5py, dataset)
+        return Hdf5Array(path, dataset, inside, axes, grid, notes, plain=plain)
 
 
 def _opened(h5py: Any, path: Path) -> Any:
@@ -116,6 +117,11 @@ def _is_plain(h5py: Any, dataset: Any) -> bool:
         return False
     if dataset.id.get_offset() is None or dataset.file.driver not in ("sec2", "stdio", "windows"):
         return False
+    return _is_as_in_numpy(h5py, dataset)
+
+
+def _is_as_in_numpy(h5py: Any, dataset: Any) -> bool:
+    """Return whether voxels are stored as NumPy holds those of their dtype."""
     stored, taken = dataset.id.get_type(), h5py.h5t.py_create(dataset.dtype, logical=True)
     return bool(stored.equal(taken))
 
