@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hoaconv.api.parts import info
 from hoaconv.api.stacks import omezarr_to_stack, plan_stack
+from hoaconv.api.stores import rechunk
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
     from hoaconv.job.statistics_report import Statistics
 
 __all__ = [
+    "info",
     "list_ops",
     "omezarr_to_stack",
     "plan",
     "plan_stack",
+    "rechunk",
     "stack_to_omezarr",
     "stats",
 ]
@@ -57,6 +61,7 @@ def stack_to_omezarr(
     decoder: str = "openjpeg",
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
@@ -64,6 +69,7 @@ def stack_to_omezarr(
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
+    from_level: int = 0,
     downsample: str = "mean",
     factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,
@@ -141,6 +147,7 @@ def plan(
     decoder: str = "openjpeg",
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
@@ -148,6 +155,7 @@ def plan(
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
+    from_level: int = 0,
     downsample: str = "mean",
     factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,

@@ -69,6 +69,11 @@ class ZarrPythonArray(StoredZarr):
         """Shape of a chunk; in a shard, of one of its chunks."""
         return tuple(self._array.chunks)
 
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of what a file holds."""
+        return tuple(self._array.shards or self._array.chunks)
+
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks while they are decoded."""
         return _COPIES * chunks * prod(self.chunks) * self.dtype.itemsize
@@ -92,7 +97,7 @@ class ZarrPythonArray(StoredZarr):
         """Bytes of all chunks or shards on disk, estimated as tensorstore's arrays are."""
         objects = tuple(self._array.shards or self._array.chunks)
         raw = prod(self.shape) * self.dtype.itemsize
-        return packed_bytes(self.node.folder, self.shape, objects, self._key, raw)
+        return packed_bytes(self.node.folder, self.shape, objects, self.key, raw)
 
 
 def _opened(node: ArrayNode) -> Any:

@@ -42,8 +42,15 @@ __all__ = [
 ]
 
 
-def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume:
+def open_source(
+    src: PathLike, reading: Reading, *, gpu: bool = False, several: bool = False
+) -> Volume:
     """Open what a path names, read as the options say; headers are read, no voxel is decoded.
+
+    Parameters
+    ----------
+    several
+        Whether all channels and times are wanted that the options don't choose.
 
     Raises
     ------
@@ -69,6 +76,7 @@ def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume
         allow_names=reading.allow_names,
         reduce=reading.reduce,
         gpu=gpu,
+        several=several,
     )
 
 

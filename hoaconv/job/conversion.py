@@ -6,9 +6,11 @@ from typing import Any, cast
 
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
+from hoaconv.io.source import Volume
 from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
 from hoaconv.job.job import Job
@@ -62,7 +64,7 @@ def conversion(
     outputs = [output for output, _ in chains]
     if not planning:
         _check_early(outputs, running, options["src"])
-    volume = open_planned(options["src"], reading, voxels)
+    volume = open_planned(options["src"], reading, voxels, several=to.takes_several)
     operands = open_operands(ops for _, ops in chains)
     branches = []
     for output, ops in chains:
@@ -88,17 +90,30 @@ def ops_of(chain: Chain) -> Ops:
     return parse_chain(chain.ops)
 
 
-def open_planned(src: PathLike, reading: Reading, voxels: Voxels | None) -> Planned:
-    """Open a source; with `voxels` its notes say which voxel size is used."""
+def open_planned(
+    src: PathLike, reading: Reading, voxels: Voxels | None, *, several: bool = False
+) -> Planned:
+    """Open a source; with `voxels` its notes say which voxel size is used.
+
+    Parameters
+    ----------
+    several
+        Whether all channels and times are wanted that the options don't choose; the volume is then
+        that of the first ones.
+    """
     gpu = reading.decoder == "nvimgcodec"
     if gpu:
         check_gpu()
-    source = open_source(take_source(src), reading, gpu=gpu)
+    source = open_source(take_source(src), reading, gpu=gpu, several=several)
     if voxels is None:
         return Planned(Plan.read(source), source.spec, source.notes)
-    geometry, note = choose_geometry(voxels.voxel_size, voxels.unit, source)
+    geometry, note = _geometry(voxels, source)
     placed = source.at(geometry)
     return Planned(Plan.read(placed), placed.spec, (*placed.notes, note))
+
+
+def _geometry(voxels: Voxels, source: Volume) -> tuple[Geometry, str]:
+    return choose_geometry(voxels.voxel_size, voxels.unit, source, voxels.orientation)
 
 
 def _chains(options: Mapping[str, Any], to: type[Output]) -> list[tuple[Output, Ops]]:

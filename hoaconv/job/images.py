@@ -1,23 +1,29 @@
 """OME-Zarr images of a job: their sinks, and the levels of labels."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from hoaconv.engine.contract import Step
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
+from hoaconv.io.output import OutputSink
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.target import Branch
+from hoaconv.ops.sampling import Bin
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
-__all__ = ["image_sink", "with_levels_of_image"]
+__all__ = ["image_sink", "steps_in_front", "with_levels_of_image"]
 
 Triple = tuple[int, int, int]
+
+_COLOR = re.compile(r"[0-9A-Fa-f]{6}")
 
 
 def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
@@ -27,9 +33,10 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     inside = Path(output.path) / "labels"
     targets = [b.target for b in making.branches if isinstance(b.target, OmeZarr)]
     labels = (t.name or "" for t in targets if t.is_label and _same(Path(t.path).parent, inside))
-    return OmeZarrSink(
+    spec = making.branch.volume.spec
+    sink = OmeZarrSink(
         path=Path(output.path),
-        image=ImageInfo(name, output.downsample),
+        image=ImageInfo(name, output.downsample, _channels(making)),
         chunks=chunks,
         shards=shards,
         compressor=Compressor.parse(output.compressor),
@@ -41,7 +48,50 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
         scratch=making.scratch,
         labels=tuple(labels),
         is_label=output.is_label,
+        first=output.from_level,
+        whole=spec if output.from_level else None,
+        leading=making.leading,
+        store=making.store(_image_folder(output), overwrite=output.overwrite),
     )
+    if sink.first and not sink.is_label:
+        _check_first(sink, spec)
+    return sink
+
+
+def _check_first(sink: OmeZarrSink, spec: Spec) -> None:
+    """Raise PlanError if there is no level that is to be the first."""
+    count = len(sink.all_levels(spec))
+    if sink.first >= count:
+        raise PlanError(
+            f"{sink} has {count} levels, counted from 0, of {spec}, and none is level {sink.first}:"
+            " ask for more with `levels`, or for an earlier one with `from_level`"
+        )
+
+
+def steps_in_front(sink: OutputSink) -> tuple[Step, ...]:
+    """Return what brings the planes of level 0 to the first level that a sink writes.
+
+    The ops are those that make levels of each other, so that every level is the same, bit by bit,
+    whichever is the first. What viewers show is found in level 0.
+    """
+    if not isinstance(sink, OmeZarrSink) or not sink.first or sink.whole is None:
+        return ()
+    made = sink.all_levels(sink.whole)[1 : sink.first + 1]
+    bins = (Bin(level.step, sink.image.method) for level in made)
+    return (*sink.requires(sink.whole), *bins)
+
+
+def _image_folder(output: OmeZarr) -> Path:
+    """Return the folder of the image that is written, or that a label belongs to."""
+    return Path(output.path).parent.parent if output.is_label else Path(output.path)
+
+
+def _channels(making: Making) -> tuple[tuple[str, str], ...]:
+    """Return label and colour of each channel of the source, if all of them tell both."""
+    array = getattr(making.source, "array", None)
+    told = getattr(array, "channels", ()) if "c" in making.leading.axes else ()
+    pairs = tuple((str(c.get("label", "")), str(c.get("color", ""))) for c in told)
+    return pairs if all(label and _COLOR.fullmatch(color) for label, color in pairs) else ()
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -63,9 +113,9 @@ def with_levels_of_image(
     if not found:
         raise SpellingError(f"{label} has no image: write one to {label.path.parent.parent} too")
     i, image = found[0]
-    made = replace(label, level_count=len(image.levels(branches[i].volume.spec)))
+    made = replace(label, level_count=len(image.all_levels(branches[i].volume.spec)))
     try:
-        made.levels(spec)
+        made.all_levels(spec)
     except SpellingError:
         raise PlanError(
             f"{label} would be {spec}: too small for the {made.level_count} levels of the image, "

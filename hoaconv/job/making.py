@@ -3,15 +3,18 @@
 A published output names no folder of somebody's machine.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import has_magic
 from pathlib import Path
 from typing import Any
 
 from hoaconv import __version__
 from hoaconv.engine.contract import Source
+from hoaconv.io.leading import Leading
+from hoaconv.io.open_output import OpenOutput
 from hoaconv.job.chain import sources_of, spelled
 from hoaconv.job.output import Output
 from hoaconv.job.target import Branch, name_of
@@ -40,12 +43,25 @@ class Making:
         Options that the user has given to a verb; empty where the job was built in Python.
     scratch
         The folder in which the user wants data to wait; None for the output itself.
+    leading
+        Times and channels of the source, of which each is a sweep; this is the first one.
+    stores
+        The stores that these sweeps write, by their paths.
     """
 
     branch: Branch
     branches: Sequence[Branch]
     given: Mapping[str, Any]
     scratch: Path | None
+    leading: Leading = field(default_factory=Leading)
+    stores: dict[str, OpenOutput] = field(default_factory=dict)
+
+    def store(self, path: Path, *, overwrite: bool) -> OpenOutput | None:
+        """Return the open store at a path, if several sweeps write it."""
+        if not self.leading.axes:
+            return None
+        made = OpenOutput(path, overwrite=overwrite)
+        return self.stores.setdefault(os.path.realpath(path), made)
 
     @property
     def source(self) -> Source:

@@ -1,4 +1,4 @@
-"""Voxels in one compressed stream: any order gives the same; forwards each is decoded once."""
+"""Voxels in one compressed stream: any order gives the same bytes; forwards each decodes once."""
 
 import bz2
 import gzip
