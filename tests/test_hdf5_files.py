@@ -196,3 +196,13 @@ def test_the_plan_counts_the_layer_and_what_is_packed_at_once(tmp_path, make_vol
     assert used["a layer of chunks"] == 16 * 200 * 300 * 2
     report = write(volume, tmp_path / "o.h5", chunks=16)
     assert report.measured <= report.projected
+
+
+def test_several_channels_are_refused_with_what_to_do(tmp_path, make_volume):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"] = make_volume((6, 8, 8)).reshape(2, 3, 8, 8)
+    with pytest.raises(SourceError, match="2 channels; take one, as in `channel=0`"):
+        hc.open(tmp_path / "a.h5")
+    write(hc.open(tmp_path / "a.h5", channel=1), tmp_path / "o.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        np.testing.assert_array_equal(stored(tmp_path / "o.h5"), file["data"][1])

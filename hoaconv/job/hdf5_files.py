@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hoaconv.errors import PlanError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.hdf5_file import check_library
 from hoaconv.io.hdf5_sink import Hdf5Sink
@@ -18,7 +19,12 @@ def hdf5_sink(output: Hdf5, making: Making) -> Hdf5Sink:
     ------
     StoreError
         If a library is missing with which it is written.
+    PlanError
+        If the source has several times or channels.
     """
+    if making.leading.axes:
+        told, choice = making.leading.told, making.leading.choice
+        raise PlanError(f"{output.path} holds one volume, and the source has {told}; {choice}")
     compressor = Compressor.parse(output.compressor)
     check_library(Path(output.path), compressor)
     return Hdf5Sink(

@@ -22,7 +22,8 @@ from hoaconv.engine.schedule import Limits
 from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io import file_array
 from hoaconv.io.source import open_volume
-from hoaconv.ops.geometry import Crop, Flip
+from hoaconv.ops.crop import Crop
+from hoaconv.ops.geometry import Flip
 
 pytestmark = pytest.mark.one_python
 
@@ -557,3 +558,27 @@ def test_a_file_becomes_an_image(made, kind, tmp_path, monkeypatch):
     assert plan.can_run
     assert [output.name for output in plan.outputs] == ["a.zarr"]
     assert hc.stats(path.name).max == volume.max()
+
+
+@pytest.mark.parametrize("kind", ["NRRD, two files", "MetaImage, two files"])
+def test_the_output_may_lie_beside_a_header_and_its_voxels(made, kind, tmp_path):
+    path, volume = made(kind)
+    hc.stack_to_omezarr(path, tmp_path / "o.zarr", chunks=8)
+    np.testing.assert_array_equal(hc.open(tmp_path / "o.zarr").compute(), volume)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "header"),
+    [
+        (".nrrd", "NRRD0004\ntype: uint8\ndimension: 3\nsizes: {n} {n} {n}\nencoding: {packed}\n"),
+        (".mha", "NDims = 3\nDimSize = {n} {n} {n}\nElementType = MET_UCHAR\n{packed}ElementData"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("n", [5000, 1 << 40, -7, 0])
+def test_sizes_that_a_header_claims_are_held_against_the_file(tmp_path, suffix, header, packed, n):
+    words = {".nrrd": ("raw", "gzip"), ".mha": ("", "CompressedData = True\n")}[suffix]
+    text = header.format(n=n, packed=words[packed])
+    text += "\n" if suffix == ".nrrd" else "File = LOCAL\n"
+    (tmp_path / f"a{suffix}").write_bytes(text.encode() + gzip.compress(b"few"))
+    refused(run(tmp_path / f"a{suffix}", tmp_path / "o.zarr"), SOURCE, f"a{suffix}")

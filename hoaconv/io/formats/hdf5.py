@@ -2,6 +2,7 @@
 
 import os
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def open_array(address: Address) -> StoredArray:
         if _is_plain(h5py, dataset):
             own = Path(os.fsdecode(dataset.file.filename))
             dtype = np.dtype(dataset.dtype.str)
-            nbytes = int(np.prod(dataset.shape, dtype=np.int64)) * dtype.itemsize
+            nbytes = prod(dataset.shape) * dtype.itemsize
             voxels = PlainBytes(own, dataset.id.get_offset(), nbytes)
             name = f"{path.name}::{inside}"
             shape = dataset.shape
