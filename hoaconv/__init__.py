@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hoaconv.api.parts import info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
+    from hoaconv.job.hdf5 import Hdf5
     from hoaconv.job.info import Info, Infos
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cancelled",
+    "Hdf5",
     "HoaconvError",
     "Info",
     "Infos",
@@ -66,6 +68,7 @@ __all__ = [
 
 _HOMES = {
     "Cancelled": "hoaconv.errors",
+    "Hdf5": "hoaconv.job.hdf5",
     "HoaconvError": "hoaconv.errors",
     "Info": "hoaconv.job.info",
     "Infos": "hoaconv.job.info",

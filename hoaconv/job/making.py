@@ -13,6 +13,7 @@ from typing import Any
 
 from hoaconv import __version__
 from hoaconv.engine.contract import Source
+from hoaconv.io.array_volume import ArrayVolume
 from hoaconv.io.leading import Leading
 from hoaconv.io.open_output import OpenOutput
 from hoaconv.job.chain import sources_of, spelled
@@ -21,8 +22,8 @@ from hoaconv.job.target import Branch, name_of
 
 __all__ = [
     "Making",
+    "file_groups",
     "files_of",
-    "own_files",
     "published_text",
     "source_name",
     "source_path",
@@ -78,10 +79,14 @@ class Making:
         }
 
 
-def own_files(branch: Branch) -> Sequence[Path]:
-    """Return the files of a branch's first source, without those of its operands."""
-    files: Sequence[Path] = getattr(sources_of(branch.volume.plan)[0], "files", ())
-    return files
+def file_groups(source: Source) -> list[Sequence[Path]]:
+    """Return the files of a source: slices together, those of an array each by itself.
+
+    A folder of slices is the source; the files of an array, such as a header and its voxels, may
+    lie among others.
+    """
+    files: Sequence[Path] = getattr(source, "files", ())
+    return [(file,) for file in files] if isinstance(source, ArrayVolume) else [files]
 
 
 def files_of(branch: Branch) -> list[Path]:

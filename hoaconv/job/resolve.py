@@ -28,7 +28,7 @@ from hoaconv.job.arrays import ArraySink
 from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
 from hoaconv.job.images import steps_in_front
-from hoaconv.job.making import files_of, own_files, source_name, source_path
+from hoaconv.job.making import file_groups, files_of, source_name, source_path
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import Running
 from hoaconv.job.output import Output
@@ -187,11 +187,8 @@ def _leading(branches: Sequence[Branch]) -> Leading:
         steps = (step for branch in branches for step in steps_of(branch.volume.plan))
         drawing = next((step for step in steps if isinstance(step, Fold) and step.draws), None)
         if drawing is not None:
-            words = {"t": "time", "c": "channel"}
-            chosen = " and ".join(f"`{words[axis]}=0`" for axis in leading.axes)
             raise PlanError(
-                f"'{drawing}' draws a picture, and the source has {leading.told}; take one, as in "
-                f"{chosen}"
+                f"'{drawing}' draws a picture, and the source has {leading.told}; {leading.choice}"
             )
     return leading
 
@@ -310,8 +307,10 @@ def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) 
         with refusals.here():
             for branch in branches:
                 for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
-                    check_apart(Path(output.path), getattr(source, "files", ()))
-                check_scratch(running.scratch, Path(output.path), own_files(branch))
+                    for files in file_groups(source):
+                        check_apart(Path(output.path), files)
+                for files in file_groups(sources_of(branch.volume.plan)[0]):
+                    check_scratch(running.scratch, Path(output.path), files)
     return report
 
 

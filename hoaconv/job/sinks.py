@@ -14,6 +14,8 @@ from hoaconv.io.output import OutputSink
 from hoaconv.job.added_sinks import added_label_sink, added_levels_sink
 from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.arrays_written import array_sink
+from hoaconv.job.hdf5 import Hdf5
+from hoaconv.job.hdf5_files import hdf5_sink
 from hoaconv.job.images import image_sink, with_levels_of_image
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
@@ -30,6 +32,7 @@ _MAKERS: Mapping[type[Output], Callable[[Any, Making], OutputSink]] = {
     OmeZarr: image_sink,
     Zarr: array_sink,
     Stack: stack_sink,
+    Hdf5: hdf5_sink,
     AddedLevels: added_levels_sink,
     AddedLabel: added_label_sink,
 }
