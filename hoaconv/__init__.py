@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from hoaconv import ops as ops
-    from hoaconv.api import plan, stack_to_omezarr, stats
+    from hoaconv.api import omezarr_to_stack, plan, stack_to_omezarr, stats
     from hoaconv.api.parts import info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hoaconv.job.opening import open
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
+    from hoaconv.job.stack import Stack
     from hoaconv.job.statistics_report import Statistics
     from hoaconv.job.storing import store
     from hoaconv.job.volume import Volume
@@ -38,11 +39,13 @@ __all__ = [
     "Progress",
     "Report",
     "RunPlan",
+    "Stack",
     "Statistics",
     "Volume",
     "Watcher",
     "__version__",
     "info",
+    "omezarr_to_stack",
     "op",
     "open",
     "ops",
@@ -63,10 +66,12 @@ _HOMES = {
     "Progress": "hoaconv.job.watching",
     "Report": "hoaconv.job.report",
     "RunPlan": "hoaconv.job.run_plan",
+    "Stack": "hoaconv.job.stack",
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
     "info": "hoaconv.api.parts",
+    "omezarr_to_stack": "hoaconv.api",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",

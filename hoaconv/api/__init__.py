@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hoaconv.api.parts import info
+from hoaconv.api.stacks import omezarr_to_stack, plan_stack
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.statistics_report import Statistics
 
-__all__ = ["info", "list_ops", "plan", "stack_to_omezarr", "stats"]
+__all__ = [
+    "info",
+    "list_ops",
+    "omezarr_to_stack",
+    "plan",
+    "plan_stack",
+    "stack_to_omezarr",
+    "stats",
+]
 
 
 @explained_by(Chain, Labels, Reading, Voxels, OmeZarr, Values, Running)
@@ -36,9 +45,14 @@ def stack_to_omezarr(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
@@ -115,9 +129,14 @@ def plan(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
@@ -192,9 +211,14 @@ def stats(
     ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,

@@ -51,6 +51,8 @@ class Economy:
     packed
         Whether sinks pack what waits in memory: planes of a pyramid's levels from 1 on. What can't
         be packed well goes to scratch.
+    encoders
+        Planes that wait, or are encoded, in a sink that encodes planes whole, at most.
     """
 
     tight: bool = False
@@ -58,6 +60,7 @@ class Economy:
     packed: bool = False
     next_layer: bool = False
     in_parts: bool = False
+    encoders: int = 1
 
 
 class Source(Part):
@@ -260,6 +263,14 @@ class Sink(Part):
     def packs(self, spec: Spec) -> bool:  # noqa: ARG002 - the parameter is the contract
         """Return whether `Economy.packed` makes it hold less."""
         return False
+
+    @property
+    def encoding(self) -> float:
+        """Nominal nanoseconds in which a thread encodes a byte of a plane.
+
+        It isn't 0 for a sink that encodes planes whole, several at once: `Economy.encoders`.
+        """
+        return 0.0
 
     def spillable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """Return the most steps of `Economy.spilled`; each holds less than the one before."""

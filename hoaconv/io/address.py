@@ -7,12 +7,14 @@ the address again, and reads the headers that are there.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from pickle import PicklingError
 from typing import Any, Self
 
 from hoaconv.engine.contract import Source
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SourceError
+from hoaconv.io.kvstore import plain_path
 
 __all__ = ["Address", "Addressed", "is_remote"]
 
@@ -33,7 +35,9 @@ class Address:
         The dataset in a file, such as ``/entry/data`` in ``scan.h5::/entry/data``.
     planes
         Start, stop and step of the slices that are taken; None for all.
-    source_axes, channel, time, allow_gaps, allow_names, reduce, gpu
+    level, source_axes, channel, time, series, rgb, shape, dtype
+        As of `hoaconv.io.source.open_volume`.
+    allow_gaps, allow_names, reduce, gpu
         As of `hoaconv.io.source.open_volume`.
     """
 
@@ -42,13 +46,18 @@ class Address:
     scheme: str = field(default="", compare=False)
     inside: str = ""
     planes: tuple[int | None, int | None, int | None] | None = None
+    level: int | None = None
     source_axes: str | None = None
     channel: int | None = None
     time: int | None = None
+    series: int | None = None
+    rgb: str | None = None
     allow_gaps: bool = False
     allow_names: bool = False
     reduce: int = 1
     gpu: bool = False
+    shape: tuple[int, int, int] | None = None
+    dtype: str | None = None
 
     @classmethod
     def of(cls, src: "str | os.PathLike[str]", **options: Any) -> "Address":
@@ -67,12 +76,19 @@ class Address:
         if mark and word.isidentifier() and word.lower() not in REMOTE:
             scheme, text = word.lower(), rest
         path, _, inside = text.partition("::")
-        where = path if is_remote(path) else os.path.abspath(path)
+        where = path if is_remote(path) else plain_path(Path(path))
         return cls(where, path, scheme, inside, **options)
+
+    @property
+    def place(self) -> str:
+        """The path as the user has written it, with what lies inside as a part of it."""
+        return "/".join([self.given, *([self.inside.strip("/")] if self.inside else [])])
 
     def beside(self, path: str, scheme: str) -> "Address":
         """Return the address of another array of the same store, read with the same options."""
-        return replace(self, path=path, given=path, scheme=scheme, inside="", planes=None)
+        return replace(
+            self, path=path, given=path, scheme=scheme, inside="", planes=None, level=None
+        )
 
 
 REMOTE = ("s3", "gs", "http", "https")

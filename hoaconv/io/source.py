@@ -3,12 +3,13 @@
 import os
 from dataclasses import replace
 
-from hoaconv.errors import SourceError
+from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.address import Address
 from hoaconv.io.array_volume import ArrayVolume
+from hoaconv.io.colour import Pick
 from hoaconv.io.formats.registry import format_of
 from hoaconv.io.stack import Stack, chosen, open_stack, step_of
-from hoaconv.io.stored_array import view_of
+from hoaconv.io.stored_array import StoredArray, view_of
 
 __all__ = ["Volume", "open_address", "open_volume"]
 
@@ -20,13 +21,18 @@ def open_volume(
     src: str | os.PathLike[str],
     *,
     slices: slice | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
     gpu: bool = False,
+    shape: tuple[int, int, int] | None = None,
+    dtype: str | None = None,
 ) -> Volume:
     """Return the volume (z, y, x) that a path names; check headers, decode no voxel.
 
@@ -39,11 +45,17 @@ def open_volume(
         suffix nor content tells the format, with a scheme, as in ``n5://PATH``.
     slices
         Slices, or planes of an array, to take, as Python slices a list.
+    level
+        Level to read of an image with several, in place of the one that the path names.
     source_axes
         A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``; by
         default as its metadata names them. The planes lie along z.
     channel, time
-        Index of the channel and of the time to take, where an array has several.
+        Index of the channel and of the time to take, where there are several.
+    series
+        Index of the image to take of an OME-TIFF with several.
+    rgb
+        ``"luminance"`` makes slices in RGB grey.
     allow_gaps
         If True, missing numbers between the chosen slices cause a note instead of an error.
     allow_names
@@ -52,6 +64,8 @@ def open_volume(
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
         If True, nvImageCodec decodes JP2 slices instead of OpenJPEG.
+    shape, dtype
+        Of a raw file: numbers of voxels (z, y, x), and a dtype of NumPy's spelling.
 
     Raises
     ------
@@ -64,13 +78,18 @@ def open_volume(
     address = Address.of(
         src,
         planes=(slices.start, slices.stop, slices.step) if slices else None,
+        level=level,
         source_axes=source_axes,
         channel=channel,
         time=time,
+        series=series,
+        rgb=rgb,
         allow_gaps=allow_gaps,
         allow_names=allow_names,
         reduce=reduce,
         gpu=gpu,
+        shape=shape,
+        dtype=dtype,
     )
     return _open(address).addressed(address, open_address)
 
@@ -86,6 +105,9 @@ def _open(address: Address) -> Volume:
     if format is None:
         return _open_slices(address, slices)
     src = address.given
+    for name in ("series", "rgb"):
+        if getattr(address, name) is not None:
+            raise SpellingError(f"`{name}` is for slices, and {src} is {format.name}; drop it")
     if address.reduce > 1:
         raise SourceError(
             f"{src} can't be reduced by {address.reduce}: only JP2 slices hold lower resolutions; "
@@ -97,6 +119,8 @@ def _open(address: Address) -> Volume:
             f"{src} is {format.name}, which nvImageCodec doesn't decode; drop `decoder`"
         )
     array = format.opens(address)
+    if address.level is not None:
+        array = format.opens(address.beside(_level(array, address.level), format.scheme))
     view = view_of(array, address.source_axes, address.channel, address.time)
     volume = ArrayVolume(array, view)
     if slices is None:
@@ -104,10 +128,25 @@ def _open(address: Address) -> Volume:
     return volume.choose(chosen(slices, volume.spec.planes), step_of(slices))
 
 
+def _level(array: StoredArray, level: int) -> str:
+    """Return the path of a level of the image that an array belongs to."""
+    if not array.levels:
+        raise SpellingError(f"{array} belongs to no image with levels; drop `level`")
+    if level >= len(array.levels):
+        raise SpellingError(f"{array} has the levels 0 to {len(array.levels) - 1}, not {level}")
+    return array.levels[level]
+
+
 def _open_slices(address: Address, slices: slice | None) -> Stack:
     if address.source_axes is not None:
         raise SourceError(
             f"{address.given} is a stack of slices, whose planes lie along z; drop `source_axes`"
+        )
+    if address.level is not None:
+        raise SpellingError(
+            f"`level` chooses a level of an image, and {address.given} is a stack of slices: drop "
+            "it; the op bin makes voxels larger, and `reduce` decodes JP2 slices at a lower "
+            "resolution"
         )
     return open_stack(
         address.given,
@@ -116,4 +155,5 @@ def _open_slices(address: Address, slices: slice | None) -> Stack:
         allow_names=address.allow_names,
         reduce=address.reduce,
         gpu=address.gpu,
+        pick=Pick(address.series, address.channel, address.time, address.rgb),
     )

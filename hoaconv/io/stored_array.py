@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class StoredArray(ABC):
         Remarks for the user.
     """
 
-    scheme: ClassVar[str]
+    scheme: str
     path: Path
     name: str
     axes: tuple[str | None, ...]

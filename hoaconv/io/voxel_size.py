@@ -2,22 +2,26 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.geometry import Geometry, Lengths
 
 __all__ = [
     "Axes",
     "choose",
+    "from_axes",
     "from_imagej",
     "from_metres",
     "from_name",
     "from_ome",
     "from_ome_zarr",
     "from_tiff_tags",
+    "in_micrometer",
+    "in_unit",
     "unit_name",
 ]
 
@@ -101,30 +105,52 @@ def from_tiff_tags(per_unit_y: float, per_unit_x: float, unit: int) -> Geometry 
     return from_metres(per_unit_y * metre, per_unit_x * metre, "TIFF resolution tags")
 
 
+def in_micrometer(geometry: Geometry) -> Lengths | None:
+    """Return the edges of a voxel (z, y, x) in micrometer; None where they or the unit are unknown.
+
+    Examples
+    --------
+    >>> in_micrometer(Geometry((0.002, 0.001, 0.001), "millimeter"))
+    (2.0, 1.0, 1.0)
+    """
+    unit = unit_name(geometry.unit or "")
+    if unit is None or not _real(*geometry.edges):
+        return None
+    z, y, x = (in_unit(edge, unit, "micrometer") for edge in geometry.edges)
+    return (z, y, x)
+
+
 def from_imagej(
     metadata: Mapping[str, Any], per_unit_y: float, per_unit_x: float
 ) -> Geometry | None:
     """Return the voxel size from ImageJ's metadata and the resolution tags in ImageJ's unit.
 
-    Return None if the unit is no length or a resolution isn't positive.
+    Return None if the unit is no length or a resolution isn't positive. Sizes in centimetre, in
+    which TIFF's own tags are, become micrometer, as those of the tags do.
     """
     unit = unit_name(str(metadata.get("unit", "")))
     if unit is None or not _real(per_unit_y, per_unit_x):
         return None
     y, x = (float(f"{1 / n:.9g}") for n in (per_unit_y, per_unit_x))
-    return _with_z(metadata.get("spacing"), y, x, unit, "ImageJ metadata")
+    z = metadata.get("spacing")
+    if unit == "centimeter":
+        y, x = (in_unit(edge, unit, "micrometer") for edge in (y, x))
+        z = in_unit(z, unit, "micrometer") if isinstance(z, int | float) else z
+        unit = "micrometer"
+    return _with_z(z, y, x, unit, "ImageJ metadata")
 
 
-def from_ome(xml: str) -> Geometry | None:
-    """Return the voxel size of the first image of an OME-XML text, in the unit of its x axis.
+def from_ome(xml: str, number: int = 0) -> Geometry | None:
+    """Return the voxel size of an image of an OME-XML text, in the unit of its x axis.
 
-    Return None if the text isn't XML or states no voxel size.
+    Return None if the text isn't XML, has no image of this number, or states no voxel size.
     """
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
         return None  # tifffile, too, reads such a file as a plain TIFF
-    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+    images = (e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels")
+    pixels = next(islice(images, number, None), None)
     unit = unit_name(pixels.get("PhysicalSizeXUnit", "µm")) if pixels is not None else None
     if pixels is None or unit is None:
         return None
@@ -152,24 +178,46 @@ def from_ome_zarr(image: Mapping[str, Any], level: str, zyx: Axes) -> Geometry |
     try:
         (dataset,) = (d for d in image["datasets"] if d["path"] == level)
         steps = [*dataset.get("coordinateTransformations", ()), *_steps_of(image)]
-        there = [axis for axis in zyx if axis is not None]
-        words = [str(image["axes"][axis].get("unit", "")) for axis in there]
-        placed = [_placed(steps, axis) for axis in there]
+        placed = {
+            axis: (*_placed(steps, axis), str(image["axes"][axis].get("unit", "")))
+            for axis in zyx
+            if axis is not None
+        }
+        has_scale = any(step["type"] == "scale" for step in steps)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None  # the metadata don't follow the specification
-    units = [unit for unit in map(unit_name, words) if unit is not None]
-    has_scale = any(step["type"] == "scale" for step in steps)
-    edges = [edge for edge, _ in placed]
-    if len(units) < len(placed) or not has_scale or not _real(*edges):
+    return from_axes(placed, zyx, "OME-Zarr metadata") if has_scale else None
+
+
+def from_axes(
+    placed: Mapping[int, tuple[float, float, str]], zyx: Axes, told_by: str
+) -> Geometry | None:
+    """Return the geometry from what is known of stored axes, in the unit of the x axis.
+
+    Return None if an axis has no unit of length, or an edge isn't positive.
+
+    Parameters
+    ----------
+    placed
+        Edge, origin and unit of axes, by their numbers.
+    zyx
+        Numbers of the axes z, y and x. Where there is no z, the edge along z is taken equal to that
+        along y, if that is equal to that along x.
+    told_by
+        The source of these numbers.
+    """
+    there = [placed[axis] for axis in zyx if axis is not None and axis in placed]
+    units = [unit for unit in (unit_name(word) for *_, word in there) if unit is not None]
+    if len(units) < sum(axis is not None for axis in zyx) or not _real(*(e for e, *_ in there)):
         return None
-    both = zip(placed, units, strict=True)
-    converted = [[_converted(length, unit, units[-1]) for length in pair] for pair, unit in both]
-    *of_z, (y, oy), (x, ox) = converted
+    both = zip(there, units, strict=True)
+    pairs = [[in_unit(length, own, units[-1]) for length in pair] for (*pair, _), own in both]
+    *of_z, (y, oy), (x, ox) = pairs
     if not of_z and not isclose(y, x, rel_tol=1e-3):
         return None
     z, oz = of_z[0] if of_z else (y, 0.0)
     origin = (oz, oy, ox) if all(map(isfinite, (oz, oy, ox))) else (0.0, 0.0, 0.0)
-    return Geometry((z, y, x), units[-1], origin, "OME-Zarr metadata")
+    return Geometry((z, y, x), units[-1], origin, told_by)
 
 
 def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -189,7 +237,8 @@ def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float
     return edge, origin
 
 
-def _converted(edge: float, own: str, unit: str) -> float:
+def in_unit(edge: float, own: str, unit: str) -> float:
+    """Return a length in another unit; both as `unit_name` returns them."""
     return edge if own == unit else float(f"{edge * _METRES[own] / _METRES[unit]:.9g}")
 
 
@@ -254,7 +303,7 @@ def _ome_edge(pixels: ElementTree.Element, axis: str, unit: str) -> float | None
         return None
     if own is None or not _real(edge):
         return None
-    return _converted(edge, own, unit)
+    return in_unit(edge, own, unit)
 
 
 def _real(*lengths: float) -> bool:

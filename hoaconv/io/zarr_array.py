@@ -1,159 +1,52 @@
-"""Zarr arrays opened for reading, box by box, through tensorstore."""
+"""Zarr arrays opened for reading: by tensorstore, or what that can't read by zarr-python."""
 
-import os
 import re
-from collections.abc import Sequence
-from contextlib import suppress
-from functools import cached_property
-from math import prod
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorstore as ts
 
-from hoaconv.engine import stop
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
-from hoaconv.io.kvstore import kvstore, refused_name
 from hoaconv.io.stored_array import StoredArray
-from hoaconv.io.stored_objects import Objects, count_files, count_objects
+from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes
 from hoaconv.io.zarr_facts import facts_of
 from hoaconv.io.zarr_store import ArrayNode
 
-__all__ = ["ZarrArray"]
+__all__ = ["StoredZarr", "ZarrArray", "codecs_in", "open_zarr"]
 
-LOOKED_AT = 1000
-"""Files whose sizes are read, at most: the total is estimated from their mean."""
-
-_NOISE = re.compile(r" \[(source locations|tensorstore_spec)=.*", re.DOTALL)
-"""Form of the part of a message that tensorstore writes for its own developers."""
+_UNKNOWN = re.compile(r'"([^"]+)" is not registered')
+"""Form of tensorstore's words on a codec that it doesn't know."""
 
 
-class ZarrArray(StoredArray):
-    """An open array of a zarr store.
-
-    Raises
-    ------
-    SourceError
-        If it can't be opened.
-    """
+class StoredZarr(StoredArray):
+    """An array of a zarr store, with what the metadata tell of it."""
 
     scheme = "zarr"
+    node: ArrayNode
 
-    def __init__(self, node: ArrayNode) -> None:
-        self.node = node
-        self.path, self.name, self.axes = node.path, node.name, node.axes
-        self.image_name, self.labels = node.image_name, node.labels
-        self.levels = tuple(map(str, node.levels))
-        self.store = _opened(node)
-        self._objects = tuple(self.store.chunk_layout.write_chunk.shape)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-        return tuple(self.store.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the stored voxels."""
-        dtype: np.dtype[Any] = np.dtype(self.store.dtype.numpy_dtype)
-        return dtype
-
-    @cached_property
-    def chunks(self) -> tuple[int, ...]:
-        """Shape of a chunk; in a shard, of one of its chunks."""
-        return tuple(self.store.chunk_layout.read_chunk.shape)
+    def _tell(self, node: ArrayNode) -> None:
+        """Take over what the metadata tell."""
+        self.node, self.path, self.name, self.axes = node, node.folder.path, node.name, node.axes
+        self.image_name = node.image.name if node.image else None
+        self.labels, self.notes = node.labels, node.notes
+        self.levels = tuple(str(level.path) for level in node.levels)
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The folder of the chunks."""
-        return (self.path / ("c" if self.node.zarr_format == 3 else "0"),)
+        return self.node.folder.files("c" if self.node.zarr_format == 3 else "0")
 
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the size and place of the voxels as the image around the array tells."""
         return self.node.geometry(axes)
 
-    def reading_bytes(self, chunks: int) -> int:
-        """Return the bytes of so many chunks, packed and decoded, and of a shard's index."""
-        chunk_bytes = prod(self.chunks) * self.dtype.itemsize
-        return 2 * chunks * chunk_bytes + self._index_bytes
-
-    @property
-    def _index_bytes(self) -> int:
-        """Bytes of a shard's index of the places of its chunks, packed and unpacked."""
-        chunks = prod(o // c for o, c in zip(self._objects, self.chunks, strict=True))
-        return 2 * 16 * chunks if chunks > 1 else 0
-
-    def read(self, box: tuple[slice, ...]) -> np.ndarray[Any, Any]:
-        """Return the voxels of a box. A missing chunk has the fill value.
-
-        Raises
-        ------
-        SourceError
-            If a stored chunk can't be read completely.
-        """
-        try:
-            coming = self.store[box].read()
-            stop.wait(lambda seconds: _is_there(coming, seconds))
-            voxels: np.ndarray[Any, Any] = coming.result()
-        except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
-            where = ", ".join(f"{side.start}:{side.stop}" for side in box)
-            raise SourceError(
-                f"{self.path}, voxels {where}, can't be read ({_words(error)}); a chunk may be "
-                "damaged or cut short: copy it again"
-            ) from error
-        return voxels
-
-    @cached_property
-    def stored_bytes(self) -> int:
-        """Bytes of all chunks or shards on disk, estimated from `LOOKED_AT` if there are more."""
-        counts: list[int] = [-(-n // c) for n, c in zip(self.shape, self._objects, strict=True)]
-        total: int = prod(counts)
-        asked = min(total, LOOKED_AT)
-        sizes = (self._size(np.unravel_index(i * total // asked, counts)) for i in range(asked))
-        return sum(sizes) * total // asked
-
-    def _size(self, where: tuple[np.intp, ...]) -> int:
-        return self._size_of([int(i) for i in where]) or 0  # a missing chunk takes no bytes
-
-    def _size_of(self, where: Sequence[int]) -> int | None:
-        """Return the bytes of a chunk or shard; None if it is missing."""
-        try:
-            return os.stat(f"{self.path}/{self._key(where)}").st_size
-        except FileNotFoundError:
-            return None
-        except OSError:
-            return 0  # it is there, and raises when it is read
-
-    @property
-    def _grid(self) -> tuple[int, ...]:
-        """Chunks or shards along each axis."""
-        return tuple(-(-n // c) for n, c in zip(self.shape, self._objects, strict=True))
-
-    def objects(self, seconds: float) -> Objects:
-        """Count its chunks or shards on disk; estimate if that takes longer than given."""
-        total: int = prod(self._grid)
-        counted = count_files(self.path, total, seconds / 2)
-        return counted or self.objects_of(tuple(slice(0, n) for n in self.shape), seconds / 2)
-
-    def objects_of(self, box: tuple[slice, ...], seconds: float) -> Objects:
-        """Count the chunks or shards that hold the voxels of a box."""
-        pairs = list(zip(box, self._objects, strict=True))
-        first = [side.start // c for side, c in pairs]
-        grid = [-(-side.stop // c) - f for (side, c), f in zip(pairs, first, strict=True)]
-
-        def size_of(number: int) -> int | None:
-            return self._size_of(
-                [f + int(i) for f, i in zip(first, _place(number, grid), strict=True)]
-            )
-
-        return count_objects(prod(grid), size_of, seconds)
-
     def facts(self) -> dict[str, Any]:
         """Return what the metadata tell of the array and of the image around it."""
-        return facts_of(self.node, self._objects, self.chunks)
+        return facts_of(self.node, self.chunks)
 
     def _key(self, where: Sequence[int]) -> str:
         """Return the file of a chunk or shard, relative to the array's folder."""
@@ -166,39 +59,97 @@ class ZarrArray(StoredArray):
         return str(separator).join([*(["c"] if default else []), *numbers])
 
 
-def _place(number: int, grid: Sequence[int]) -> Sequence[int]:
-    """Return the place of a number in C order."""
-    found = []
-    for n in reversed(grid):
-        number, i = divmod(number, n)
-        found.append(i)
-    return found[::-1]
+class ZarrArray(StoredZarr, TensorstoreArray):
+    """An array that tensorstore has opened.
+
+    Parameters
+    ----------
+    node
+        Its metadata.
+    kvstore
+        Specification of its folder.
+
+    Raises
+    ------
+    SourceError
+        If it can't be opened.
+    """
+
+    def __init__(self, node: ArrayNode, kvstore: Mapping[str, Any]) -> None:
+        driver = "zarr3" if node.zarr_format == 3 else "zarr"
+        spec = {"driver": driver, "kvstore": kvstore}
+        super().__init__(node.folder, opened(node.folder.path, spec))
+        self._tell(node)
 
 
-def _is_there(coming: Any, seconds: float) -> bool:
-    """Wait for a read for so many seconds at most; return True if it is done or has failed."""
-    with suppress(TimeoutError):
-        coming.exception(timeout=seconds)
-    return bool(coming.done())
+def open_zarr(node: ArrayNode) -> StoredArray:
+    """Open an array: by tensorstore, or by zarr-python if that alone can.
 
-
-def _opened(stored: ArrayNode) -> Any:
-    if stored.zarr_format == 2 and not isinstance(stored.metadata.get("dtype"), str):
-        raise SourceError(f"{stored.path} has voxels of several fields; hoaconv takes one value")
-    refused = refused_name(stored.path)
-    if refused:
-        raise SourceError(refused)
-    spec = {
-        "driver": "zarr3" if stored.zarr_format == 3 else "zarr",
-        "kvstore": kvstore(stored.path),
-        "context": {"cache_pool": {"total_bytes_limit": 0}},
-    }
+    Raises
+    ------
+    SourceError
+        If it can't be opened.
+    """
+    if node.zarr_format == 2 and not isinstance(node.metadata.get("dtype"), str):
+        raise SourceError(f"{node.folder} has voxels of several fields; hoaconv takes one value")
+    kvstore = node.folder.kvstore()
+    _check_dtype(node)
     try:
-        return ts.open(spec, open=True, read=True).result()
-    except Exception as error:
-        raise SourceError(f"{stored.path} can't be opened: {_words(error)}") from error
+        return ZarrArray(node, kvstore)
+    except SourceError as error:
+        return _by_zarr_python(node, error)
 
 
-def _words(error: Exception) -> str:
-    """Return the message of tensorstore, without the locations in its source code."""
-    return _NOISE.sub("", str(error)).partition(": ")[2] or str(error)
+def _check_dtype(node: ArrayNode) -> None:
+    """Raise SourceError if the voxels are no numbers, such as texts or times."""
+    told = node.metadata.get("data_type" if node.zarr_format == 3 else "dtype")
+    word = told.get("name") if isinstance(told, Mapping) else told
+    if not isinstance(word, str):
+        return  # who opens the array tells what is wrong
+    try:
+        dtype = np.dtype(word)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind not in "buifc":
+        name = word if dtype is None else dtype.name
+        raise SourceError(f"{node.folder} holds {name} voxels; hoaconv takes numbers")
+
+
+def _by_zarr_python(node: ArrayNode, refused: SourceError) -> StoredArray:
+    """Open an array that tensorstore has refused; raise that error if nothing else can either."""
+    codec = _refused_codec(node, refused)
+    try:
+        zarr_python: Any = import_module("hoaconv.io.zarr_python")  # zarr is slow to import
+    except ImportError as error:
+        if codec is None:
+            raise refused from error
+        raise SourceError(
+            f"{node.folder} has the codec {codec}, which zarr-python may read: "
+            f'pip install "hoaconv[zarr]" ({error})'
+        ) from error
+    try:
+        array: StoredArray = zarr_python.ZarrPythonArray(node, codec)
+    except SourceError as error:
+        if codec is None:
+            raise refused from error
+        raise SourceError(
+            f"{node.folder} can't be opened: neither tensorstore nor zarr-python reads its codec "
+            f"{codec} here ({error})"
+        ) from error
+    return array
+
+
+def _refused_codec(node: ArrayNode, refused: SourceError) -> str | None:
+    """Return the codec of an array that tensorstore doesn't know; None if that isn't why."""
+    found = _UNKNOWN.search(str(refused))
+    return found[1] if found and found[1] in set(codecs_in(node.metadata)) else None
+
+
+def codecs_in(metadata: Any) -> Iterator[str]:
+    """Give the names of the codecs in the metadata of an array, also of those in shards."""
+    listed = [*(metadata.get("codecs") or []), *(metadata.get("filters") or [])]
+    for codec in (*listed, metadata.get("compressor")):
+        if isinstance(codec, Mapping):
+            yield str(codec.get("name", codec.get("id")))
+            configuration = codec.get("configuration")
+            yield from codecs_in(configuration if isinstance(configuration, Mapping) else {})

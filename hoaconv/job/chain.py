@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import and_
-from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
@@ -16,8 +15,9 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages import inferred, kind_of
 from hoaconv.errors import SpellingError
+from hoaconv.io.address import Address
+from hoaconv.io.formats.registry import format_of
 from hoaconv.io.source import Volume, open_volume
-from hoaconv.io.zarr_store import is_zarr
 from hoaconv.job.arrays import array_plan
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
@@ -52,14 +52,19 @@ def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume
     SourceError
         If the source can't be found or read.
     """
-    if not os.path.isdir(src) or is_zarr(Path(src)):
+    if not os.path.isdir(src) or format_of(Address.of(src)):
         machine.begin_libraries()
     return open_volume(
         src,
         slices=reading.range,
+        level=reading.level,
         source_axes=reading.source_axes,
         channel=reading.channel,
         time=reading.time,
+        series=reading.series,
+        rgb=reading.rgb,
+        shape=reading.shape,
+        dtype=reading.dtype,
         allow_gaps=reading.allow_gaps,
         allow_names=reading.allow_names,
         reduce=reading.reduce,

@@ -9,6 +9,7 @@ import operator
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from inspect import signature
 from math import prod
 from pathlib import Path
@@ -22,17 +23,22 @@ from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_tr
 
 __all__ = [
     "BYTES",
+    "COMPRESSION",
     "COMPRESSOR",
     "FACTORS",
     "FLAG",
+    "LEVEL",
     "METHODS",
     "NAME",
     "PATH",
     "RANGE",
+    "RATIO",
     "REDUCE",
     "SAMPLE",
     "SHARDS",
     "TEXT",
+    "TILE",
+    "VOXEL_TYPE",
     "Option",
     "Options",
     "PathLike",
@@ -51,6 +57,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 METHODS = ("mean", "mode", "max", "min", "nearest")
 """Methods of downsampling, as `hoaconv.kernels.downsample` has them."""
+
+COMPRESSIONS: Mapping[str, tuple[int, int] | None] = {
+    "none": None,
+    "deflate": (1, 9),
+    "zstd": (1, 22),
+    "lzw": None,
+}
+"""Compressions of slices, with their least and greatest levels."""
+
+MOST_RATIO = 100_000
 
 MAX_CELL = 1 << 15
 """The most voxels that become one, as `hoaconv.kernels.downsample` has it."""
@@ -231,6 +247,58 @@ def _sample(value: Any) -> int:
     return count
 
 
+def _level(value: Any) -> int:
+    try:
+        level = operator.index(value)
+    except TypeError:
+        level = -1
+    if level < 0 or isinstance(value, bool):
+        raise SpellingError(f"level {value!r} is not a whole number of 0 or more")
+    return level
+
+
+def _ratio(value: Any) -> float:
+    try:
+        ratio = float(value)
+    except (TypeError, ValueError):
+        ratio = 0.0
+    if isinstance(value, bool) or not 1 < ratio < MOST_RATIO:
+        raise SpellingError(
+            f"ratio {value!r} isn't a number above 1, such as 10; leave it out for lossless coding"
+        )
+    return ratio
+
+
+def _tile(value: Any) -> tuple[int, int]:
+    words = value.replace(" ", "").split(",") if isinstance(value, str) else value
+    pair = [words] if isinstance(words, int) else words
+    try:
+        lengths = tuple(int(length) for length in pair)
+    except (TypeError, ValueError):
+        lengths = ()
+    if len(lengths) not in (1, 2) or any(n < 16 or n % 16 for n in lengths):
+        raise SpellingError(f"tile {value!r} isn't one or two multiples of 16, such as 256,256")
+    return (lengths[0], lengths[-1])
+
+
+def _spell_tile(value: tuple[int, int]) -> str:
+    return ",".join(map(str, value))
+
+
+def _compression(value: Any) -> str:
+    name, colon, level = str(value).partition(":")
+    if name not in COMPRESSIONS:
+        hint = did_you_mean(name, tuple(COMPRESSIONS))
+        known = ", ".join(COMPRESSIONS)
+        raise SpellingError(f"compression {name!r} is none of {known}{hint}")
+    low, high = COMPRESSIONS[name] or (0, -1)
+    if colon and not (level.isdecimal() and low <= int(level) <= high):
+        if high < low:
+            raise SpellingError(f"compression {value!r}: {name} has no level; write {name}")
+        raise SpellingError(f"compression {value!r}: the level isn't one of {low} to {high}")
+    return str(value)
+
+
 def _compressor(value: Any) -> str:
     if value is None:
         raise SpellingError("compressor None: write 'none' for no compression, or leave it out")
@@ -248,6 +316,19 @@ def _name(value: Any) -> str:
     return value
 
 
+def _voxel_type(value: Any) -> str:
+    try:
+        dtype = import_module("numpy").dtype("none" if value is None else value)
+    except (TypeError, ValueError, SyntaxError):
+        dtype = None
+    if dtype is None or dtype.kind not in "uifb" or dtype.itemsize > 8:
+        raise SpellingError(
+            f"dtype {value!r} is not the dtype of voxels; write it as NumPy does, such as uint16, "
+            "float32, or '>u2' if the byte of the higher value comes first"
+        )
+    return str(dtype.name if dtype.isnative else dtype.str)
+
+
 def _as_given(value: Any) -> Any:
     return value
 
@@ -257,9 +338,14 @@ TEXT = Kind("TEXT", _as_given, str)
 NAME = Kind("NAME", _name, str)
 PATH = Kind("FILE", _path, str)
 SAMPLE = Kind("N", _sample, str)
+VOXEL_TYPE = Kind("DTYPE", _voxel_type, str)
 BYTES = Kind("BYTES", parse_bytes, str)
 RANGE = Kind("RANGE", _range, str)
 REDUCE = Kind("N", _reduce, str)
+LEVEL = Kind("N", _level, str)
+RATIO = Kind("RATIO", _ratio, str)
+TILE = Kind("SHAPE", _tile, _spell_tile)
+COMPRESSION = Kind("NAME", _compression, str)
 COMPRESSOR = Kind("NAME", _compressor, str)
 SHARDS = Kind("SHAPE", _shards, str)
 FACTORS = Kind("FACTORS", _factors, _spell_triple)

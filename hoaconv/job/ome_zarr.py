@@ -6,10 +6,11 @@ This module imports no kernels, so that the help of the command line appears at 
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import cast
 
 from hoaconv.errors import SpellingError
-from hoaconv.io.folder import ZARR_FILES, check_free
+from hoaconv.io.contents import ZARR_FILES
+from hoaconv.io.folder import check_free
 from hoaconv.job.declared import (
     COMPRESSOR,
     FACTORS,
@@ -131,8 +132,6 @@ class OmeZarr(Output):
     )
     is_label: bool = field(default=False, kw_only=True)
 
-    what: ClassVar[str] = "OME-Zarr image"
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.is_label and Path(self.path).parent.name != "labels":
@@ -141,6 +140,11 @@ class OmeZarr(Output):
                 f'OmeZarr({str(self.path)!r}).label("tissue")'
             )
         self.grid()
+
+    @property
+    def what(self) -> str:
+        """The kind of output, in words."""
+        return "label image" if self.is_label else "OME-Zarr image"
 
     @property
     def is_part(self) -> bool:

@@ -10,16 +10,19 @@ from typing import Any
 from hoaconv.job.declared import (
     BYTES,
     FLAG,
+    LEVEL,
     PATH,
     RANGE,
     REDUCE,
     SAMPLE,
     TEXT,
+    VOXEL_TYPE,
     Options,
     count_of,
     index_of,
     one_of,
     option,
+    triple_of,
 )
 
 __all__ = ["Chain", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
@@ -79,13 +82,24 @@ class Reading(Options):
     range
         Slices to take, in natural order, as a slice or as ``"START:STOP:STEP"``; of a zarr array,
         planes. By default all. A step makes the voxels longer along z.
+    level
+        Level to read of an image with several; by default the one that `src` names, or level 0.
     source_axes
         A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``, where its
         metadata names none or the wrong ones.
     channel
-        The channel to take, counted from 0, of an array with several.
+        The channel to take, counted from 0, of a source with several.
     time
-        The time to take, counted from 0, of an array with several.
+        The time to take, counted from 0, of a source with several.
+    series
+        The image to take, counted from 0, of an OME-TIFF with several; by default the first one.
+    rgb
+        ``"luminance"`` makes slices in RGB grey, by the weights of ITU-R BT.601.
+    shape
+        Numbers of voxels of a raw file, (z, y, x).
+    dtype
+        Kind of the voxels of a raw file, as NumPy spells it: ``"uint16"``, or ``">u2"`` if the byte
+        of the higher value comes first.
     allow_gaps
         If True, numbers may be missing among the slices.
     allow_names
@@ -103,6 +117,7 @@ class Reading(Options):
         "slices to take, START:STOP:STEP as in Python; default all",
         "Input",
     )
+    level: int | None = option(LEVEL, "level of an image to read; default 0", "Input")
     source_axes: str | None = option(
         TEXT,
         "a letter for each stored axis of an array, such as xyz or tczyx; default its metadata's",
@@ -111,6 +126,16 @@ class Reading(Options):
     )
     channel: int | None = option(index_of("channel"), "channel to take, from 0 on", "Input")
     time: int | None = option(index_of("time"), "time to take, from 0 on", "Input")
+    series: int | None = option(
+        index_of("series"), "image to take of an OME-TIFF with several, from 0 on", "Input"
+    )
+    rgb: str | None = option(
+        one_of("rgb", "luminance"), "luminance makes RGB slices grey", "Input", "WAY"
+    )
+    shape: Any = option(triple_of("shape"), "voxels of a raw file, z,y,x", "Input")
+    dtype: str | None = option(
+        VOXEL_TYPE, "kind of the voxels of a raw file: uint16, or >u2 for big-endian", "Input"
+    )
     allow_gaps: bool = option(FLAG, "accept missing numbers among the slices", "Input", "", False)
     allow_names: bool = option(
         FLAG, "take all images, even if some names don't fit the others", "Input", "", False

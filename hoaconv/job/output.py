@@ -9,7 +9,7 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from hoaconv.errors import SpellingError
 from hoaconv.job.declared import FLAG, Options, PathLike, option
@@ -27,14 +27,10 @@ class Output(Options, ABC):
         The folder or file to make.
     overwrite
         Whether an output of the same kind that is there is replaced.
-    what
-        The kind, in words of the user, such as ``OME-Zarr image``.
     """
 
     path: PathLike = field()
     overwrite: bool = option(FLAG, "replace DST if it is there", "Output", "", False)
-
-    what: ClassVar[str] = "output"
 
     __array_ufunc__ = None  # NumPy leaves ``array | Output(...)`` to `__ror__`
 
@@ -44,6 +40,11 @@ class Output(Options, ABC):
             kind = type(self.path).__name__
             raise SpellingError(f"the output is a {kind}; expected the path of {self.place}")
         object.__setattr__(self, "path", Path(self.path) if os.fspath(self.path) else self.path)
+
+    @property
+    @abstractmethod
+    def what(self) -> str:
+        """The kind of output, in words, such as ``OME-Zarr image``."""
 
     @property
     def place(self) -> str:

@@ -122,6 +122,8 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     report = _checked(branches, job.running, refusals)
     notes.add(*_advised(branches))
     made = _ends(branches, job.given, job.running.scratch)
+    for i, sink in made.written.items():
+        notes.add(*sink.notes(branches[i].volume.spec))
     with refusals.here():
         _check_pictures(branches, made.written)
     plan = _together(branches, made, earlier)

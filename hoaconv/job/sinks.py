@@ -13,6 +13,8 @@ from hoaconv.job.images import image_sink, with_levels_of_image
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.output import Output
+from hoaconv.job.stack import Stack
+from hoaconv.job.stacks import stack_sink
 from hoaconv.job.target import Branch
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
@@ -20,6 +22,7 @@ __all__ = ["sinks_of"]
 
 _MAKERS: Mapping[type[Output], Callable[[Any, Making], OutputSink]] = {
     OmeZarr: image_sink,
+    Stack: stack_sink,
 }
 """By the kind of output, the function that makes its sink."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
-from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
+from hoaconv.io.contents import SCRATCH, ZARR_FILES
+from hoaconv.io.folder import Claim
 from hoaconv.io.output import OutputSink
 from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.io.scratch import ScratchFolder
@@ -45,6 +46,8 @@ class OmeZarr(OutputSink):
 
     See `hoaconv.stack_to_omezarr` for what the fields mean.
     """
+
+    has_levels: ClassVar[bool] = True
 
     path: Path
     image: ImageInfo

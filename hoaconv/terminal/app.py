@@ -29,7 +29,7 @@ __all__ = ["main"]
 
 TODAY = {
     "rechunk": "stack-to-omezarr a.zarr b.zarr --chunks 128",
-    "convert": "stack-to-omezarr",
+    "convert": "stack-to-omezarr, or omezarr-to-stack for slices",
     "view": "a viewer: see docs/quickstart.md, 'Open the result'",
     "versions": "--version",
     "statistics": "stats",
@@ -63,7 +63,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     name="hoaconv",
-    help="Convert slice stacks to OME-Zarr pyramids in one sweep, under a memory budget.",
+    help="Convert slice stacks to OME-Zarr pyramids and back in one sweep, under a memory budget.",
     epilog="Exit codes: 0 done, 1 a fault of hoaconv, 2 an option that isn't understood, "
     "3 the source, 4 the plan or the memory budget, 5 the output, 129 terminal closed (HUP), "
     "130 interrupted (INT), 143 terminated (TERM).",
@@ -161,6 +161,21 @@ def _stack_to_omezarr(
         _show_plan(options, quiet=quiet, whole=verbose)
     else:
         _run(api.stack_to_omezarr, options, quiet=quiet, verbose=verbose)
+
+
+@app.command("omezarr-to-stack", cls=_Command)
+@options_of_verb(api.omezarr_to_stack)
+def _omezarr_to_stack(
+    *, dry_run: DryRun = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
+) -> None:
+    """Convert an OME-Zarr image to a stack of TIFF, JP2 or PNG slices, or to one TIFF file."""
+    if dry_run:
+        _check_dry(options)
+        with watcher(quiet=quiet) as watching:
+            made = api.plan_stack(options, watching)
+        show(made.text(whole=verbose))
+    else:
+        _run(api.omezarr_to_stack, options, quiet=quiet, verbose=verbose)
 
 
 def _check_dry(options: Mapping[str, Any]) -> None:

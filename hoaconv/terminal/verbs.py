@@ -25,6 +25,7 @@ from hoaconv.job.options import (
     Values,
     Voxels,
 )
+from hoaconv.job.stack import Stack
 from hoaconv.terminal import signals
 from hoaconv.terminal.words import spoken
 
@@ -44,6 +45,7 @@ Command = Callable[..., None]
 GROUPS: dict[str, tuple[type[Options], ...]] = {
     "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
+    "omezarr_to_stack": (Chain, Reading, Voxels, Stack, Values, Running),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
 }
@@ -52,6 +54,7 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
 ARGUMENTS = {
     "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
     "dst": "the OME-Zarr to make, such as brain.zarr",
+    "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
     "name": "op to explain; default all, a line each",
     "folder": "folder to make the demo in",
     "path": "store, array, file or stack of slices; or a folder of stores",

@@ -231,7 +231,11 @@ def test_what_only_some_values_of_a_parameter_keep_exact_is_refused_else(text, d
     )
 
 
-@pytest.fixture(scope="module", params=WIDE, ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[WIDE[0], pytest.param(WIDE[1], marks=pytest.mark.long)],
+    ids=str,
+)
 def wide(request, tmp_path_factory):
     """The dtype; the working folder has the operands."""
     folder = tmp_path_factory.mktemp("operands")

@@ -203,6 +203,10 @@ class Kind(ABC, Generic[P]):
         """Return whether `Economy.packed` makes it hold less."""
         return False
 
+    def encoding(self, at: At[P]) -> float:  # noqa: ARG002 - as above
+        """Return the nanoseconds in which a thread encodes a byte: see `Sink.encoding`."""
+        return 0.0
+
     def has_next_layer(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
         """Return whether it takes less time with `Economy.next_layer`."""
         return False

@@ -49,6 +49,10 @@ class SinkKind(Kind[Sink]):
         """Return whether the writer holds less while layers wait packed in memory."""
         return at.part.packs(at.taken)
 
+    def encoding(self, at: At[Sink]) -> float:
+        """Return the nanoseconds in which a thread encodes a byte."""
+        return at.part.encoding
+
     def spillable(self, at: At[Sink]) -> int:
         """Return how much the writer can let wait in scratch."""
         return at.part.spillable(at.taken)

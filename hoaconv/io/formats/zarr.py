@@ -1,10 +1,10 @@
-"""Zarr v2 and v3, OME-Zarr: see `hoaconv.io.zarr_store` and `hoaconv.io.zarr_array`."""
+"""Zarr v2 and v3, OME-Zarr, in folders and zip files: see `hoaconv.io.zarr_store`."""
 
 from pathlib import Path
 
 from hoaconv.io.address import Address
 from hoaconv.io.stored_array import StoredArray
-from hoaconv.io.zarr_array import ZarrArray
+from hoaconv.io.zarr_array import open_zarr
 from hoaconv.io.zarr_store import find_array, is_zarr
 
 __all__ = ["holds", "open_array"]
@@ -23,4 +23,4 @@ def open_array(address: Address) -> StoredArray:
     SourceError
         If there is none, or it can't be opened.
     """
-    return ZarrArray(find_array(Path(address.given)))
+    return open_zarr(find_array(address.place))
