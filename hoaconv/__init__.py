@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from hoaconv import ops as ops
     from hoaconv.api import omezarr_to_stack, plan, stack_to_omezarr, stats
-    from hoaconv.api.parts import info
+    from hoaconv.api.parts import cutout, info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
     from hoaconv.job.info import Info, Infos
@@ -44,6 +44,7 @@ __all__ = [
     "Volume",
     "Watcher",
     "__version__",
+    "cutout",
     "info",
     "omezarr_to_stack",
     "op",
@@ -70,6 +71,7 @@ _HOMES = {
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
+    "cutout": "hoaconv.api.parts",
     "info": "hoaconv.api.parts",
     "omezarr_to_stack": "hoaconv.api",
     "op": "hoaconv.ops.declare",

@@ -18,6 +18,7 @@ from hoaconv.job.declared import Option, Options, options_of
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
+    Cutting,
     Labels,
     Measuring,
     Reading,
@@ -46,6 +47,7 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "omezarr_to_stack": (Chain, Reading, Voxels, Stack, Values, Running),
+    "cutout": (Cutting, Reading, Voxels, OmeZarr, Running),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
 }
@@ -57,6 +59,8 @@ ARGUMENTS = {
     "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
     "name": "op to explain; default all, a line each",
     "folder": "folder to make the demo in",
+    "cutout dst": "image.zarr, file.tif or file.npy to make, or a folder of TIFF slices",
+    "box": "z0:z1,y0:y1,x0:x1 in voxels, or in lengths, as in 2mm:3mm,0.5mm:,:",
     "path": "store, array, file or stack of slices; or a folder of stores",
 }
 """Help of positional parameters: by their names, or by a verb and the name."""
