@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from hoaconv import ops as ops
     from hoaconv.api import omezarr_to_stack, plan, stack_to_omezarr, stats
+    from hoaconv.api.adding import add_labels, add_pyramid
     from hoaconv.api.parts import cutout, info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
@@ -44,6 +45,8 @@ __all__ = [
     "Volume",
     "Watcher",
     "__version__",
+    "add_labels",
+    "add_pyramid",
     "cutout",
     "info",
     "omezarr_to_stack",
@@ -74,6 +77,8 @@ _HOMES = {
     "cutout": "hoaconv.api.parts",
     "info": "hoaconv.api.parts",
     "omezarr_to_stack": "hoaconv.api",
+    "add_labels": "hoaconv.api.adding",
+    "add_pyramid": "hoaconv.api.adding",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",

@@ -1,6 +1,5 @@
 """Chunked arrays opened for reading, box by box, through tensorstore."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -13,9 +12,8 @@ import tensorstore as ts
 
 from hoaconv.engine import stop
 from hoaconv.errors import SourceError
-from hoaconv.io.store_folder import LocalFolder, StoreFolder, words_of
-from hoaconv.io.stored_array import StoredArray
-from hoaconv.io.stored_objects import Objects, count_files, count_objects, place_of, size_at
+from hoaconv.io.chunk_files import ChunkFiles
+from hoaconv.io.store_folder import StoreFolder, words_of
 
 __all__ = ["TensorstoreArray", "opened", "packed_bytes", "unread"]
 
@@ -23,7 +21,7 @@ LOOKED_AT = 1000
 """Files whose sizes are read, at most: the total is estimated from their mean."""
 
 
-class TensorstoreArray(StoredArray):
+class TensorstoreArray(ChunkFiles):
     """An open array of a store that tensorstore reads.
 
     Parameters
@@ -57,6 +55,11 @@ class TensorstoreArray(StoredArray):
         """Shape of a chunk; in a shard, of one of its chunks."""
         return self._chunks
 
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of a shard, or of a chunk where there are no shards."""
+        return self._objects
+
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks, packed and decoded, and of a shard's index."""
         chunk_bytes = prod(self.chunks) * self.dtype.itemsize
@@ -89,32 +92,6 @@ class TensorstoreArray(StoredArray):
         """Bytes of all chunks or shards on disk: see `packed_bytes`."""
         raw = prod(self.shape) * self.dtype.itemsize
         return packed_bytes(self.folder, self.shape, self._objects, self._key, raw)
-
-    def objects(self, seconds: float) -> Objects | None:
-        """Count its chunks or shards on disk; estimate if that takes longer than given."""
-        if not isinstance(self.folder, LocalFolder):
-            return None
-        grid = [-(-n // c) for n, c in zip(self.shape, self._objects, strict=True)]
-        counted = count_files(self.path, prod(grid), seconds / 2)
-        return counted or self.objects_of(tuple(slice(0, n) for n in self.shape), seconds / 2)
-
-    def objects_of(self, box: tuple[slice, ...], seconds: float) -> Objects | None:
-        """Count the chunks or shards that hold the voxels of a box."""
-        if not isinstance(self.folder, LocalFolder):
-            return None
-        pairs = list(zip(box, self._objects, strict=True))
-        first = [side.start // c for side, c in pairs]
-        grid = [-(-side.stop // c) - f for (side, c), f in zip(pairs, first, strict=True)]
-
-        def size_of(number: int) -> int | None:
-            place = zip(first, place_of(number, grid), strict=True)
-            return size_at(f"{self.path}/{self._key([start + i for start, i in place])}")
-
-        return count_objects(prod(grid), size_of, seconds)
-
-    @abstractmethod
-    def _key(self, where: Sequence[int]) -> str:
-        """Return the file of a chunk or shard, by its place in their grid, in `folder`."""
 
 
 def opened(path: Path, spec: Mapping[str, Any], *, assume_metadata: bool = False) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
+from hoaconv.io.chunk_files import ChunkFiles
 from hoaconv.io.stored_array import StoredArray
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes
@@ -22,7 +23,7 @@ _UNKNOWN = re.compile(r'"([^"]+)" is not registered')
 """Form of tensorstore's words on a codec that it doesn't know."""
 
 
-class StoredZarr(StoredArray):
+class StoredZarr(ChunkFiles):
     """An array of a zarr store, with what the metadata tell of it."""
 
     scheme = "zarr"
@@ -30,6 +31,7 @@ class StoredZarr(StoredArray):
 
     def _tell(self, node: ArrayNode) -> None:
         """Take over what the metadata tell."""
+        self.folder = node.folder
         self.node, self.path, self.name, self.axes = node, node.folder.path, node.name, node.axes
         self.image_name = node.image.name if node.image else None
         self.labels, self.notes = node.labels, node.notes
@@ -46,7 +48,7 @@ class StoredZarr(StoredArray):
 
     def facts(self) -> dict[str, Any]:
         """Return what the metadata tell of the array and of the image around it."""
-        return facts_of(self.node, self.chunks)
+        return facts_of(self.node, self.file_shape, self.chunks)
 
     def _key(self, where: Sequence[int]) -> str:
         """Return the file of a chunk or shard, relative to the array's folder."""

@@ -3,21 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hoaconv.io.ome_image import images_in
 from hoaconv.io.zarr_store import ArrayNode
 
 __all__ = ["facts_of"]
 
 
-def facts_of(node: ArrayNode, chunks: Sequence[int]) -> dict[str, Any]:
+def facts_of(node: ArrayNode, files: Sequence[int], chunks: Sequence[int]) -> dict[str, Any]:
     """Return the facts of an array, by the names of `StoredArray.facts`.
 
     Parameters
     ----------
-    chunks
-        Shape of a chunk.
+    files, chunks
+        Shapes of what a file holds, and of a chunk.
     """
-    files = _files(node, chunks)
     ngff = _ngff(node) if node.image else None
     zarr = f"zarr v{node.zarr_format}"
     return {
@@ -33,14 +31,6 @@ def facts_of(node: ArrayNode, chunks: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _files(node: ArrayNode, chunks: Sequence[int]) -> Sequence[int]:
-    """Return the shape of what a file of the array holds."""
-    grid = node.metadata.get("chunk_grid")
-    settings = grid.get("configuration") if isinstance(grid, Mapping) else None
-    shape = settings.get("chunk_shape") if isinstance(settings, Mapping) else None
-    return shape if isinstance(shape, list) else chunks
-
-
 def _ome(node: ArrayNode) -> Mapping[str, Any]:
     """Return the attributes of OME: below ``ome`` from NGFF 0.5 on, else at the root."""
     ome = node.around.get("ome")
@@ -48,18 +38,8 @@ def _ome(node: ArrayNode) -> Mapping[str, Any]:
 
 
 def _ngff(node: ArrayNode) -> str | None:
-    version = _ome(node).get("version") or _entry(node).get("version")
+    version = _ome(node).get("version") or (node.image.entry if node.image else {}).get("version")
     return version if isinstance(version, str) else None
-
-
-def _entry(node: ArrayNode) -> Mapping[str, Any]:
-    """Return the entry of ``multiscales`` that has the array as a level."""
-    for entry in images_in(node.around):
-        rows = entry.get("datasets")
-        for row in rows if isinstance(rows, list) else ():
-            if isinstance(row, Mapping) and row.get("path") == node.level:
-                return entry
-    return {}
 
 
 def _codecs(node: ArrayNode) -> Iterator[str]:
@@ -107,7 +87,7 @@ def _window(node: ArrayNode) -> dict[str, Any] | None:
 
 def _orientation(node: ArrayNode) -> dict[str, str] | None:
     """Return the anatomical orientation of each axis that has one (RFC-4)."""
-    axes = _entry(node).get("axes")
+    axes = (node.image.entry if node.image else {}).get("axes")
     found = {}
     for axis in axes if isinstance(axes, list) else ():
         told = axis.get("orientation") if isinstance(axis, Mapping) else None

@@ -69,6 +69,11 @@ class ZarrPythonArray(StoredZarr):
         """Shape of a chunk; in a shard, of one of its chunks."""
         return tuple(self._array.chunks)
 
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of what a file holds."""
+        return tuple(self._array.shards or self._array.chunks)
+
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks while they are decoded."""
         return _COPIES * chunks * prod(self.chunks) * self.dtype.itemsize

@@ -30,6 +30,7 @@ __all__ = [
     "LEVEL",
     "METHODS",
     "NAME",
+    "ORIENTATION",
     "PATH",
     "RANGE",
     "RATIO",
@@ -342,8 +343,38 @@ def _as_given(value: Any) -> Any:
     return value
 
 
+_PAIRS = (
+    *("left-right", "anterior-posterior", "inferior-superior", "dorsal-ventral", "dorsal-palmar"),
+    *("dorsal-plantar", "rostral-caudal", "cranial-caudal", "proximal-distal"),
+)
+WAYS = tuple(
+    "-to-".join(ends) for pair in _PAIRS for ends in (pair.split("-"), pair.split("-")[::-1])
+)
+"""Directions of an axis in a body, as RFC-4 has them: https://ngff.openmicroscopy.org/rfc/4."""
+
+
+def _orientation(value: Any) -> tuple[str, str, str]:
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or len(words) != 3:
+        raise SpellingError(
+            f"orientation {value!r} is not that of three axes; write those of z, y and x, as in "
+            "superior-to-inferior,anterior-to-posterior,right-to-left"
+        )
+    z, y, x = (str(word).strip().lower() for word in words)
+    for way in (z, y, x):
+        if way not in WAYS:
+            raise SpellingError(
+                f"orientation {way!r} is none that OME-NGFF knows{did_you_mean(way, WAYS)}: "
+                f"{', '.join(WAYS)}"
+            )
+    if len({frozenset(way.split("-to-")) for way in (z, y, x)}) < 3:
+        raise SpellingError(f"orientation {z},{y},{x} has two axes along one line of the body")
+    return z, y, x
+
+
 FLAG = Kind("", bool, str)
 VALUE = Kind("VALUE", _value, str)
+ORIENTATION = Kind("Z,Y,X", _orientation, ",".join)
 TEXT = Kind("TEXT", _as_given, str)
 NAME = Kind("NAME", _name, str)
 PATH = Kind("FILE", _path, str)

@@ -11,6 +11,7 @@ from hoaconv.job.declared import (
     BYTES,
     FLAG,
     LEVEL,
+    ORIENTATION,
     PATH,
     RANGE,
     REDUCE,
@@ -184,6 +185,11 @@ class Voxels(Options):
         tells it. `range` and `reduce` make the voxels that are written larger.
     unit
         Unit of `voxel_size`, as OME-NGFF spells it; by default ``micrometer``.
+    orientation
+        Direction of the axes z, y and x in the body, such as
+        ``"superior-to-inferior,anterior-to-posterior,right-to-left"``, in the words of RFC-4 of
+        OME-NGFF. By default as the source tells it; it is never guessed. `flip`, `rotate90` and
+        `transpose-xy` turn it with the volume.
     """
 
     voxel_size: Any = option(
@@ -193,6 +199,11 @@ class Voxels(Options):
         "SIZE",
     )
     unit: str | None = option(TEXT, "unit of `voxel_size`; default micrometer", "Input", "UNIT")
+    orientation: Any = option(
+        ORIENTATION,
+        "directions of z,y,x in the body: superior-to-inferior,anterior-to-posterior,right-to-left",
+        "Input",
+    )
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,11 @@ class Output(Options, ABC):
         return False
 
     @property
+    def in_place(self) -> bool:
+        """True if it is added to a store that is there, from which it may be read too."""
+        return False
+
+    @property
     def downsampled_by(self) -> str | None:
         """The method by which the voxels are averaged to lower levels; None without levels."""
         return None

@@ -116,8 +116,8 @@ def _label_alone(path: Path) -> str | None:
         return None
     return (
         f"{path} would be a label image of {image.name}, which this run doesn't write, so that "
-        "viewers wouldn't find it; write the image and its labels in one run, or name a place "
-        "outside"
+        f"viewers wouldn't find it; add it with hoaconv add-labels {image.name} SRC "
+        f'`name="{path.name}"`, write the image and its labels in one run, or name a place outside'
     )
 
 

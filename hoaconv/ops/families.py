@@ -12,6 +12,7 @@ _NAMES = (
     "sharpen",
     "convolution",
     "pointwise",
+    "precision",
     "arithmetic",
     "operands",
     "table",

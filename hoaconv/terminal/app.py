@@ -18,7 +18,7 @@ from hoaconv import __version__, api
 from hoaconv.engine import machine, stop
 from hoaconv.errors import SpellingError
 from hoaconv.job.watching import PlanShown
-from hoaconv.terminal import demo, signals, streams
+from hoaconv.terminal import adding, demo, signals, streams
 from hoaconv.terminal.tables import as_csv_of, show, show_json, show_next_steps, show_ops
 from hoaconv.terminal.verbs import OUTPUT, options_of_verb
 from hoaconv.terminal.versions import versions
@@ -268,6 +268,9 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     if not quiet:
         show(made)
         show_next_steps(made.source, made.output)
+
+
+adding.put_commands(app, _Command, options_of_verb)
 
 
 def _planned(verbose: bool) -> Callable[[PlanShown], None] | None:

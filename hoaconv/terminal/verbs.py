@@ -14,6 +14,7 @@ import typer
 
 from hoaconv.engine import stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
+from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.declared import Option, Options, options_of
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -48,6 +49,8 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "omezarr_to_stack": (Chain, Reading, Voxels, Stack, Values, Running),
     "cutout": (Cutting, Reading, Voxels, OmeZarr, Running),
+    "add_pyramid": (AddedLevels, Running),
+    "add_labels": (Chain, Reading, AddedLabel, Values, Running),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
 }
@@ -57,10 +60,11 @@ ARGUMENTS = {
     "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
     "dst": "the OME-Zarr to make, such as brain.zarr",
     "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
-    "name": "op to explain; default all, a line each",
-    "folder": "folder to make the demo in",
     "cutout dst": "image.zarr, file.tif or file.npy to make, or a folder of TIFF slices",
     "box": "z0:z1,y0:y1,x0:x1 in voxels, or in lengths, as in 2mm:3mm,0.5mm:,:",
+    "store": "OME-Zarr image; for add-pyramid also a zarr array in a group",
+    "name": "op to explain; default all, a line each",
+    "folder": "folder to make the demo in",
     "path": "store, array, file or stack of slices; or a folder of stores",
 }
 """Help of positional parameters: by their names, or by a verb and the name."""

@@ -1,4 +1,4 @@
-"""Voxels in one compressed stream: any order gives the same bytes, forwards each is decoded once."""
+"""Voxels in one compressed stream: any order gives the same bytes; forwards each decodes once."""
 
 import bz2
 import gzip
@@ -96,7 +96,7 @@ def test_several_members_are_one_stream(tmp_path):
     for codec in ("bzip2", "zlib"):
         stream = packed(tmp_path, codec, parts=3)
         assert read(stream, 0, len(BYTES)) == BYTES
-    with pytest.raises(SourceError, match="cut short, or made of several gzip files.*gunzip"):
+    with pytest.raises(SourceError, match=r"cut short, or made of several gzip files.*gunzip"):
         packed(tmp_path, "gzip", parts=3)
 
 

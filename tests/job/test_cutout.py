@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from decoding import decoded_while
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweeping import decoded_while
 from typer.testing import CliRunner
 
 import hoaconv as hc
@@ -25,10 +25,8 @@ SHAPE, CHUNKS = (37, 67, 53), (8, 32, 16)
 def store(volume, tmp_path_factory):
     """An image of one level, whose first voxel lies elsewhere than at 0."""
     path = tmp_path_factory.mktemp("cut") / "a.zarr"
-    steps = [
-        {"type": "scale", "scale": [4, 2, 2]},
-        {"type": "translation", "translation": [8, 0, -6]},
-    ]
+    place = {"type": "translation", "translation": [8, 0, -6]}
+    steps = [{"type": "scale", "scale": [4, 2, 2]}, place]
     image = {
         "axes": [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"],
         "datasets": [{"path": "0", "coordinateTransformations": steps}],
@@ -42,9 +40,7 @@ def touched(box):
     return np.prod([-(-b // c) - a // c for (a, b), c in zip(box, CHUNKS, strict=True)])
 
 
-sides = [
-    st.tuples(st.integers(0, n - 1), st.integers(1, n)).filter(lambda s: s[0] < s[1]) for n in SHAPE
-]
+sides = [st.tuples(*[st.integers(0, n)] * 2).filter(lambda s: s[0] < s[1]) for n in SHAPE]
 
 
 @settings(max_examples=25, deadline=None)
