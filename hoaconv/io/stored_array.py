@@ -1,9 +1,10 @@
 """Arrays as formats store them, of any number of axes, and the volume that is taken of one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,6 +43,10 @@ class StoredArray(ABC):
         Names of the image's label images.
     levels
         Paths of the arrays of all levels of the image, level 0 first; empty if there is no image.
+    channels
+        What viewers are told of each channel: ``label``, ``color``, ``window``, as in ``omero``.
+    image_label
+        What a label image tells of its labels: ``colors``, ``properties``; empty for others.
     notes
         Remarks for the user.
     """
@@ -53,6 +58,8 @@ class StoredArray(ABC):
     image_name: str | None = None
     labels: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
+    channels: tuple[Mapping[str, Any], ...] = ()
+    image_label: Mapping[str, Any] = MappingProxyType({})
     notes: tuple[str, ...] = ()
 
     @property

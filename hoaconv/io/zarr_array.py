@@ -43,6 +43,7 @@ class ZarrArray(StoredArray):
         self.node = node
         self.path, self.name, self.axes = node.path, node.name, node.axes
         self.image_name, self.labels = node.image_name, node.labels
+        self.channels, self.image_label = node.channels, node.image_label
         self.levels = tuple(map(str, node.levels))
         self.store = _opened(node)
         self._objects = tuple(self.store.chunk_layout.write_chunk.shape)

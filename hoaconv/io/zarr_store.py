@@ -7,7 +7,7 @@ specifications are https://zarr-specs.readthedocs.io and https://ngff.openmicros
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import has_magic
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,10 @@ class ArrayNode:
         Names of the image's label images.
     levels
         Folders of all arrays of the image, level 0 first; empty if there is no image.
+    channels
+        What ``omero`` tells of each channel of the image: name, color, window.
+    image_label
+        What a label image tells of its labels: colors, properties; empty for other images.
     """
 
     path: Path
@@ -59,6 +63,8 @@ class ArrayNode:
     level: str = ""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
+    channels: tuple[Mapping[str, Any], ...] = ()
+    image_label: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def image_name(self) -> str | None:
@@ -92,6 +98,18 @@ class Node:
         found = (ome if isinstance(ome, Mapping) else self.attributes).get("multiscales", ())
         listed = found if isinstance(found, list) else ()
         return tuple(image for image in listed if isinstance(image, Mapping))
+
+    @property
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """Rendering settings of each channel, as ``omero`` tells them."""
+        omero = mapping(mapping(self.attributes.get("ome", self.attributes)).get("omero"))
+        listed = omero.get("channels")
+        return tuple(map(mapping, listed)) if isinstance(listed, list) else ()
+
+    @property
+    def image_label(self) -> Mapping[str, Any]:
+        """What a label image tells of its labels."""
+        return mapping(mapping(self.attributes.get("ome", self.attributes)).get("image-label"))
 
 
 def is_zarr(path: Path) -> bool:
@@ -181,20 +199,23 @@ def _stored(path: Path, node: Node, array: Mapping[str, Any]) -> ArrayNode:
     """Return the array, with properties from the image around it."""
     labels: tuple[str, ...] = ()
     levels: tuple[Path, ...] = ()
+    channels: tuple[Mapping[str, Any], ...] = ()
+    image_label: Mapping[str, Any] = {}
     root, image, level = path, None, ""
     for folder in path.absolute().parents:
         if not is_node(folder):
             break
         root, inside = folder, path.absolute().relative_to(folder).as_posix()
-        for candidate in read_node(folder).images:
+        around = read_node(folder)
+        for candidate in around.images:
             if image is None and inside in _levels(folder, candidate):
                 image, level, labels = candidate, inside, _labels(folder)
                 levels = tuple(folder / name for name in _levels(folder, candidate))
+                channels, image_label = around.channels, around.image_label
     name = path.absolute().relative_to(root.absolute().parent).as_posix()
     axes = _axes_of(image) if image else _own_axes(array, node.attributes)
-    return ArrayNode(
-        path.absolute(), name, node.zarr_format, array, axes, image, level, labels, levels
-    )
+    found = image, level, labels, levels, channels, image_label
+    return ArrayNode(path.absolute(), name, node.zarr_format, array, axes, *found)
 
 
 def _labels(image: Path) -> tuple[str, ...]:

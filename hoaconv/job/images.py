@@ -4,16 +4,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from hoaconv.engine.contract import Step
+from hoaconv.engine.contract import Fold, Step
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.output import OutputSink
+from hoaconv.job.chain import steps_of
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.target import Branch
+from hoaconv.ops.geometry import Crop, Flip, Rotate90, TransposeXY
 from hoaconv.ops.sampling import Bin
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
@@ -30,10 +32,11 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     inside = Path(output.path) / "labels"
     targets = [b.target for b in making.branches if isinstance(b.target, OmeZarr)]
     labels = (t.name or "" for t in targets if t.is_label and _same(Path(t.path).parent, inside))
-    spec = making.branch.volume.spec
+    spec, shown = making.branch.volume.spec, {} if output.is_label else _shown(making)
     sink = OmeZarrSink(
         path=Path(output.path),
-        image=ImageInfo(name, output.downsample),
+        image=ImageInfo(name, output.downsample, shown, _label_kept(output, making)),
+        window="window" not in shown,
         chunks=chunks,
         shards=shards,
         compressor=Compressor.parse(output.compressor),
@@ -51,6 +54,35 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     if sink.first and not sink.is_label:
         _check_first(sink, spec)
     return sink
+
+
+_AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, TransposeXY)
+"""Steps that change no value of a voxel."""
+
+
+def _shown(making: Making) -> dict[str, Any]:
+    """Return name and color of the source's channel, and its window if no op changes values."""
+    told = getattr(making.source, "shown", {})
+    kept = {word: told[word] for word in ("label", "color") if isinstance(told.get(word), str)}
+    window = told.get("window")
+    ends = [window.get(end) for end in _ENDS] if isinstance(window, Mapping) else [None]
+    plan = making.branch.volume.plan
+    same = all(isinstance(step, _AS_THEY_ARE) for step in steps_of(plan))
+    if same and all(isinstance(end, int | float) for end in ends):
+        kept["window"] = dict(zip(_ENDS, ends, strict=True))
+    return kept
+
+
+def _label_kept(output: OmeZarr, making: Making) -> dict[str, Any]:
+    """Return colors and properties of a label image of the source that is copied."""
+    array = getattr(making.source, "array", None)
+    if not output.is_label or steps_of(making.branch.volume.plan) or array is None:
+        return {}
+    told = getattr(array, "image_label", {})
+    return {word: told[word] for word in ("colors", "properties") if word in told}
+
+
+_ENDS = ("min", "max", "start", "end")
 
 
 def _check_first(sink: OmeZarrSink, spec: Spec) -> None:

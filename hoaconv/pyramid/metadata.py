@@ -5,9 +5,10 @@ Here alone `voxel_size` becomes OME's ``scale``.
 
 from collections.abc import Mapping, Sequence
 from colorsys import hsv_to_rgb
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,20 @@ UNITS = (
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """The name of an image, and the method that downsamples it."""
+    """The name of an image, the method that downsamples it, and what viewers are told.
+
+    Attributes
+    ----------
+    shown
+        ``label``, ``color`` and ``window`` of its channel, where these are known.
+    label
+        ``colors`` and ``properties`` of the labels of a label image, where these are known.
+    """
 
     name: str
     method: str
+    shown: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    label: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def attributes(
@@ -97,16 +108,23 @@ def made_by(method: str) -> dict[str, Any]:
     }
 
 
-def as_label(values: Mapping[str, Any], ngff: str, labels: Sequence[int] = (1,)) -> dict[str, Any]:
+def as_label(
+    values: Mapping[str, Any],
+    ngff: str,
+    labels: Sequence[int] = (1,),
+    known: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return an image's attributes as those of a label image two groups below its source.
 
     Parameters
     ----------
     labels
         The labels that get a color; by default 1, which a threshold marks.
+    known
+        Colors and properties of the labels, where they are known.
     """
     colors = [{"label-value": label, "rgba": color_of(label)} for label in labels]
-    mark = {"colors": colors, "source": {"image": "../../"}}
+    mark = {"colors": colors, **known, "source": {"image": "../../"}}
     if ngff == "0.5":
         return {**values, "ome": {**values["ome"], "image-label": mark}}
     return {**values, "image-label": {"version": "0.4", **mark}}
@@ -171,6 +189,7 @@ def _omero(image: ImageInfo, level: Level, window: Mapping[str, float]) -> dict[
         "family": "linear",
         "inverted": False,
         "window": dict(window),
+        **image.shown,
     }
     rdefs = {"defaultT": 0, "defaultZ": level.shape[0] // 2, "model": "greyscale"}
     return {"channels": [channel], "rdefs": rdefs}

@@ -67,11 +67,11 @@ def root_of(
     told, paths = sink.all_levels(whole)[sink.first :], tuple(str(row["path"]) for row in stored)
     if isinstance(sink.added, AddedLevels):
         told, paths = sink.all_levels(whole), sink.added.names
-    window = window_of(whole.dtype, histogram)
+    window = sink.image.shown.get("window") or window_of(whole.dtype, histogram)
     provenance = {**sink.provenance, "levels": list(stored)}
     values = attributes(sink.image, whole.geometry, told, sink.ngff, window, provenance, paths)
     if sink.is_label:
-        values = as_label(values, sink.ngff, distinct.get("values", (1,)))
+        values = as_label(values, sink.ngff, distinct.get("values", (1,)), sink.image.label)
     return sink.added.attributes(values) if sink.added else values
 
 
