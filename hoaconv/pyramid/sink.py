@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
@@ -19,8 +19,7 @@ from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.folder import Claim
 from hoaconv.io.leading import Leading
-from hoaconv.io.open_output import OpenOutput
-from hoaconv.io.output import OutputSink
+from hoaconv.io.open_output import InTurn, OpenOutput
 from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.zarr import ArrayWriter, write_json
@@ -47,7 +46,7 @@ Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class OmeZarr(OutputSink):
+class OmeZarr(InTurn):
     """An OME-Zarr image at `path`; chunks, shards and factors are (z, y, x).
 
     See `hoaconv.stack_to_omezarr` for what the fields mean.
@@ -201,14 +200,6 @@ class OmeZarr(OutputSink):
     def is_part(self) -> bool:
         """True for a label image, which lies in the folder of its image."""
         return self.is_label
-
-    def at(self, leading: Leading) -> "OmeZarr":
-        """Return the sink of another volume of the same output."""
-        return replace(self, leading=leading)
-
-    def give_up(self) -> bool:
-        """Remove what earlier sweeps have written; return whether anything was there."""
-        return self.store is not None and self.store.abandon()
 
     def record(self, values: Mapping[str, Any]) -> int:
         """Put what a run tells of itself into the image's provenance; see `OutputSink.record`."""
