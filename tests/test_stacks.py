@@ -413,7 +413,7 @@ def test_a_level_of_what_has_none(tiffs, tmp_path):
     refused(
         run(tiffs, tmp_path / "s", "--level", "1"),
         SPELLING,
-        "--level chooses a level of an OME-Zarr",
+        "--level chooses a level of an image",
         "--reduce",
     )
     hc.stack_to_omezarr(tiffs, tmp_path / "a.zarr", watcher=hc.Watcher(), levels=2, chunks=16)

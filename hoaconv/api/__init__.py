@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hoaconv.api.parts import cutout, info
 from hoaconv.api.stacks import omezarr_to_stack, plan_stack
+from hoaconv.api.stores import rechunk
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
     from hoaconv.job.statistics_report import Statistics
 
 __all__ = [
+    "cutout",
+    "info",
     "list_ops",
     "omezarr_to_stack",
     "plan",
     "plan_stack",
+    "rechunk",
     "stack_to_omezarr",
     "stats",
 ]
@@ -43,12 +48,21 @@ def stack_to_omezarr(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
+    source_axes: str | None = None,
+    channel: int | None = None,
+    time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
     decoder: str = "openjpeg",
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
@@ -56,6 +70,7 @@ def stack_to_omezarr(
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
+    from_level: int = 0,
     downsample: str = "mean",
     factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,
@@ -119,12 +134,21 @@ def plan(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
+    source_axes: str | None = None,
+    channel: int | None = None,
+    time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
     decoder: str = "openjpeg",
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
@@ -132,6 +156,7 @@ def plan(
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
+    from_level: int = 0,
     downsample: str = "mean",
     factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,
@@ -193,6 +218,14 @@ def stats(
     ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
     range: slice | str | None = None,
+    level: int | None = None,
+    source_axes: str | None = None,
+    channel: int | None = None,
+    time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,

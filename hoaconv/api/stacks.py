@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoaconv.job.declared import PathLike, explained_by
-from hoaconv.job.options import Chain, Level, Reading, Running, Values, Voxels
+from hoaconv.job.options import Chain, Reading, Running, Values, Voxels
 from hoaconv.job.stack import Stack
 from hoaconv.job.watching import Watcher
 
@@ -15,15 +15,22 @@ if TYPE_CHECKING:
 __all__ = ["omezarr_to_stack", "plan_stack"]
 
 
-@explained_by(Chain, Level, Reading, Voxels, Stack, Values, Running)
+@explained_by(Chain, Reading, Voxels, Stack, Values, Running)
 def omezarr_to_stack(
     src: PathLike,
     dst: PathLike,
     *,
     ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
-    level: int | None = None,
     range: slice | str | None = None,
+    level: int | None = None,
+    source_axes: str | None = None,
+    channel: int | None = None,
+    time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,

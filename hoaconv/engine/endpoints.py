@@ -113,6 +113,20 @@ class Source(Part):
         """Return these planes alone, in this order, as a source of their own."""
         return Chosen(self, tuple(planes))
 
+    def window(self, rows: slice, columns: slice) -> "Source | None":  # noqa: ARG002 - the contract
+        """Return these rows and columns of all planes alone, as a source that reads no others.
+
+        None where each plane is read whole.
+        """
+        return None
+
+    def transposed(self, order: tuple[int, int, int]) -> "Source | None":  # noqa: ARG002 - as above
+        """Return the volume with its axes in another order, if each part is still read once.
+
+        Axis i of the result is axis ``order[i]``. None where only planes along z can be read.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class Chosen(Source):
@@ -135,6 +149,11 @@ class Chosen(Source):
     def read(self, z: int, out: Plane) -> None:
         """Decode the chosen plane `z` into `out`."""
         self.source.read(self.planes[z], out)
+
+    def window(self, rows: slice, columns: slice) -> "Source | None":
+        """Return a window of the chosen planes, if the other source has one."""
+        part = self.source.window(rows, columns)
+        return None if part is None else replace(self, source=part)
 
     def scratch(self) -> int:
         """Return the bytes that the other source holds."""
@@ -276,6 +295,11 @@ class Sink(Part):
     def serves(self, fold: Fold, required: Fold) -> bool:
         """Return whether the value of a fold does for that of a required one."""
         return fold == required
+
+    @property
+    def looks_back(self) -> bool:
+        """True if a fold `serves` that has measured earlier planes, before steps changed these."""
+        return False
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
         """Return the bytes in scratch at once, at most."""

@@ -4,16 +4,19 @@ A source that was opened by its address compares by it, and pickles as it: anoth
 the address again, and reads the headers that are there.
 """
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from pickle import PicklingError
 from typing import Any, Self
 
 from hoaconv.engine.contract import Source
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SourceError
+from hoaconv.io.kvstore import plain_path
 
-__all__ = ["Address", "Addressed"]
+__all__ = ["Address", "Addressed", "is_remote"]
 
 
 @dataclass(frozen=True)
@@ -23,22 +26,78 @@ class Address:
     Attributes
     ----------
     path
-        Absolute; a folder, a file, a glob pattern, an array in a store.
+        Absolute; a folder, a file, a glob pattern, an array in a store, or the URL of a store.
     given
-        The same as the user has written it.
+        The same as the user has written it, without scheme and dataset.
+    scheme
+        The format, such as ``n5`` in ``n5://PATH``; empty where suffix or content tells it.
+    inside
+        The dataset in a file, such as ``/entry/data`` in ``scan.h5::/entry/data``.
     planes
         Start, stop and step of the slices that are taken; None for all.
+    level, source_axes, channel, time, series, rgb, shape, dtype
+        As of `hoaconv.io.source.open_volume`.
     allow_gaps, allow_names, reduce, gpu
         As of `hoaconv.io.source.open_volume`.
     """
 
     path: str
     given: str = field(compare=False)
+    scheme: str = field(default="", compare=False)
+    inside: str = ""
     planes: tuple[int | None, int | None, int | None] | None = None
+    level: int | None = None
+    source_axes: str | None = None
+    channel: int | None = None
+    time: int | None = None
+    series: int | None = None
+    rgb: str | None = None
     allow_gaps: bool = False
     allow_names: bool = False
     reduce: int = 1
     gpu: bool = False
+    shape: tuple[int, int, int] | None = None
+    dtype: str | None = None
+
+    @classmethod
+    def of(cls, src: "str | os.PathLike[str]", **options: Any) -> "Address":
+        """Return the address of what a user writes.
+
+        Examples
+        --------
+        >>> one = Address.of("n5:///data/brain.n5/s0")
+        >>> one.scheme, one.path
+        ('n5', '/data/brain.n5/s0')
+        >>> Address.of("gs://bucket/brain.zarr").path, Address.of("a.h5::/entry/data").inside
+        ('gs://bucket/brain.zarr', '/entry/data')
+        """
+        text, scheme = os.fspath(src), ""
+        word, mark, rest = text.partition("://")
+        if mark and word.isidentifier() and word.lower() not in REMOTE:
+            scheme, text = word.lower(), rest
+        path, _, inside = text.partition("::")
+        where = path if is_remote(path) else plain_path(Path(path))
+        return cls(where, path, scheme, inside, **options)
+
+    @property
+    def place(self) -> str:
+        """The path as the user has written it, with what lies inside as a part of it."""
+        return "/".join([self.given, *([self.inside.strip("/")] if self.inside else [])])
+
+    def beside(self, path: str, scheme: str) -> "Address":
+        """Return the address of another array of the same store, read with the same options."""
+        return replace(
+            self, path=path, given=path, scheme=scheme, inside="", planes=None, level=None
+        )
+
+
+REMOTE = ("s3", "gs", "http", "https")
+"""Schemes of stores that are read through the network."""
+
+
+def is_remote(path: str) -> bool:
+    """Return whether a path is the URL of a store that is read through the network."""
+    return path.partition("://")[0].lower() in REMOTE and "://" in path
 
 
 class Addressed(Source):
@@ -52,11 +111,16 @@ class Addressed(Source):
     """Opens the address again; set with it."""
     taken: tuple[int, ...] | None = None
     """Planes that are taken of those that the address opens; None for all."""
+    box: tuple[int, int, int, int] | None = None
+    """First and last row and column of a window, each last one not included; None for all."""
+    order: tuple[int, int, int] | None = None
+    """Order in which the axes that the address opens are taken; None as they are."""
 
     def addressed(self, address: Address, opens: Callable[[Address], Any]) -> Self:
         """Return the same source, known by its address."""
         known = self.__copy__()
-        known.address, known.opens, known.taken = address, opens, None
+        known.address, known.opens = address, opens
+        known.taken = known.box = known.order = None
         return known
 
     def _take(self, planes: Sequence[int]) -> None:
@@ -80,7 +144,7 @@ class Addressed(Source):
         return id(self) if self.address is None else hash(self.address)
 
     def _identity(self) -> tuple[Any, ...]:
-        return self.address, self.taken, self.spec
+        return self.address, self.order, self.taken, self.box, self.spec
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.address is None or self.opens is None:
@@ -91,11 +155,17 @@ class Addressed(Source):
 def _opened_again(
     opens: Callable[[Address], Any],
     address: Address,
+    order: tuple[int, int, int] | None,
     taken: tuple[int, ...] | None,
+    box: tuple[int, int, int, int] | None,
     spec: Spec,
 ) -> Any:
     source = opens(address)
-    source = (source if taken is None else source.choose(taken)).at(spec.geometry)
+    source = source if order is None else source.transposed(order)
+    source = source if taken is None else source.choose(taken)
+    if box is not None:
+        source = source.window(slice(*box[:2]), slice(*box[2:]))
+    source = source.at(spec.geometry)
     if source.spec != spec:
         raise SourceError(
             f"{address.path} has changed: it was {spec}, and is {source.spec}; open it anew"

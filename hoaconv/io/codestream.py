@@ -35,8 +35,8 @@ class Codestream:
         Start and end of the image on the reference grid.
     tile_start, tile
         Start of the first tile on the reference grid, and size of a tile.
-    channels
-        Number of channels.
+    channels, alike
+        Number of channels, and True if all have the bits, the sign and the step of the first.
     bits, signed, step
         Bits, sign and sampling step of the first channel; the step is more than 1 if the channel
         is subsampled.
@@ -55,6 +55,7 @@ class Codestream:
     tile_start: Pair
     tile: Pair
     channels: int
+    alike: bool
     bits: int
     signed: bool
     step: Pair
@@ -163,6 +164,7 @@ def _understood(file: Path, found: dict[int, bytes], begin: int, first: int) -> 
         tile_start=(ty0, tx0),
         tile=(ty, tx),
         channels=channels,
+        alike=siz[36:] == siz[36:39] * channels,
         bits=(depth & 0x7F) + 1,
         signed=depth > 0x7F,
         step=(step_y, step_x),

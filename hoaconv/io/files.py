@@ -16,11 +16,11 @@ from hoaconv.io.name_numbers import in_order
 from hoaconv.io.names import some
 from hoaconv.io.opened import check_regular
 
-__all__ = ["SUFFIXES", "Found", "find_files", "kind_of"]
+__all__ = ["SUFFIXES", "Found", "find_files", "kind_of", "near"]
 
 _JPEG_2000 = (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c", ".jph", ".jhc")
 SUFFIXES = dict.fromkeys(_JPEG_2000, "JPEG 2000")
-SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF")
+SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF") | {".png": "PNG", ".edf": "EDF"}
 """Kind of image for each lower-case suffix."""
 
 _LITTER = {"thumbs.db", "desktop.ini"}
@@ -46,7 +46,7 @@ class Found:
 
 
 def kind_of(file: Path) -> str | None:
-    """Return ``"JPEG 2000"`` or ``"TIFF"`` from the name's suffix, None for any other suffix."""
+    """Return ``"JPEG 2000"``, ``"TIFF"`` or ``"PNG"`` by the name's suffix; None for any other."""
     return SUFFIXES.get(file.suffix.lower())
 
 
@@ -56,7 +56,7 @@ def find_files(src: Path) -> Found:
     Raises
     ------
     SourceError
-        If `src` doesn't exist or can't be read, or holds no image or images of both kinds.
+        If `src` doesn't exist or can't be read, or holds no image or images of several kinds.
     """
     try:
         if os.path.isdir(src):
@@ -66,7 +66,7 @@ def find_files(src: Path) -> Found:
             return _found([src], src)
         if has_magic(str(src)):
             return _matched(src)
-        raise SourceError(f"{src} does not exist{_near(src)}")
+        raise SourceError(f"{src} does not exist{near(src)}")
     except SourceError:
         raise
     except FileNotFoundError:
@@ -111,7 +111,7 @@ def _instead(folders: list[str], files: list[Path]) -> str:
     """Return words on the content of a folder without images, and the advice that follows."""
     wanted = " ".join(SUFFIXES)
     if any(file.name == "attributes.json" for file in files):
-        return unread_kind("folder.n5")
+        return "; if it is part of an N5 store, write n5:// before its path"
     if folders and not any(unread_kind(file.name) for file in files):
         return f", but {len(folders)} folders ({some(folders)}); name the one with the slices"
     if not files:
@@ -231,7 +231,7 @@ def _is_litter(path: Path) -> bool:
     return path.name.startswith(".") or path.name.lower() in _LITTER
 
 
-def _near(src: Path) -> str:
+def near(src: Path) -> str:
     """Return words that list names like the missing one, to point at a typing error."""
     parent = src.absolute().parent
     while not parent.is_dir():

@@ -14,6 +14,7 @@ from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import SourceError
 from hoaconv.io.codestream import Codestream, check_tiles, on_own_grid, read_codestream
+from hoaconv.io.colour import spread
 from hoaconv.io.jp2_boxes import Boxes, read_boxes
 from hoaconv.io.jp2_gpu import BITS, GpuJp2Slice
 from hoaconv.io.jp2_holes import check_holes
@@ -71,6 +72,8 @@ class Jp2Slice(StoredSlice):
             If the slice has too few wavelet levels, is subsampled, or has too many bits.
         """
         halvings = factor.bit_length() - 1
+        if self.channels > 1:
+            raise SourceError(f"{self.label} can't be reduced: it has {self.channels} channels")
         if halvings > self.halvings:
             raise SourceError(
                 f"{self.label} can't be reduced by {factor}: it has {self.halvings} wavelet "
@@ -106,6 +109,11 @@ class Jp2Slice(StoredSlice):
         SourceError
             If its voxels aren't unsigned integers of 8 or 16 bits, or it is subsampled.
         """
+        if self.channels > 1:
+            raise SourceError(
+                f"{self.label} has {self.channels} channels, of which nvImageCodec decodes one "
+                "alone in hoaconv; drop `decoder`"
+            )
         if self.bits not in BITS or self.dtype.kind == "i" or self.subsampled:
             raise SourceError(
                 f"{self.label} holds {self.bits}-bit {self.dtype.name} voxels, whose values "
@@ -134,8 +142,21 @@ class Jp2Slice(StoredSlice):
             coded = stream.readall()
             if self.subsampled:
                 coded = on_own_grid(coded, self.subsampled)
-            imagecodecs.jpeg2k_decode(coded, out=out, numthreads=1)
+            if self.channels == 1:
+                imagecodecs.jpeg2k_decode(coded, out=out, numthreads=1)
+            else:
+                spread(self._colours(coded), self.channel, out)
             check_holes(self.label, coded, self.span, self.zeros, out)
+
+    def _colours(self, coded: bytes) -> np.ndarray[Any, Any]:
+        """Return all channels (y, x, channel); OpenJPEG looks colours of a palette up."""
+        whole: np.ndarray[Any, Any] = imagecodecs.jpeg2k_decode(coded, numthreads=1)
+        if whole.shape != (*self.shape, self.channels) or whole.dtype != self.dtype:
+            raise SourceError(
+                f"{self.label} holds {' x '.join(map(str, whole.shape))} {whole.dtype}, and its "
+                f"header says {self}; it may be damaged"
+            )
+        return whole
 
 
 def read_header(file: Path) -> tuple[Jp2Slice, Geometry | None]:
@@ -144,8 +165,7 @@ def read_header(file: Path) -> tuple[Jp2Slice, Geometry | None]:
     Raises
     ------
     SourceError
-        If the file is damaged, lacks a tile, has more than one channel, or can't be decoded
-        exactly.
+        If the file is damaged, lacks a tile, is neither grey nor RGB, or can't be decoded exactly.
     """
     with blame(str(file)), opened(file) as stream:
         status = os.fstat(stream.fileno())
@@ -163,7 +183,7 @@ def _header(
 ) -> tuple[Jp2Slice, Geometry | None]:
     boxes = read_boxes(file, stream, status.st_size)
     header = read_codestream(file, stream, boxes.begin, boxes.end)
-    _check_gray(file, boxes, header)
+    channels = _channels(file, boxes, header)
     size = status.st_size
     shape, dtype = _claimed(file, header, size)
     span = header.first, check_tiles(file, stream, header, boxes.end)
@@ -172,8 +192,9 @@ def _header(
         shape=shape,
         dtype=dtype,
         stored_bytes=size,
-        scratch=_scratch(prod(shape), header, size),
+        scratch=_scratch(prod(shape), header, size) + _colour_bytes(channels, shape, dtype),
         seen=seen(status),
+        channels=channels,
         bits=header.bits,
         start=header.start,
         halvings=header.halvings,
@@ -204,7 +225,8 @@ def _scratch(voxels: int, header: Codestream, stored: int) -> int:
     this, with planes of 2048 and 7621 squared, lossless, 9:1 and 12:1, in one tile and in many
     (OpenJPEG 2.5.4).
     """
-    tile = prod(header.tile)
+    voxels *= header.channels
+    tile = prod(header.tile) * header.channels
     tiles = 4 * tile + _TILE * header.tiles if tile < voxels else 0
     blocks = 540 * voxels // prod(header.block)
     return 4 * voxels + tiles + blocks + int(2.05 * stored) + (1 << 20)
@@ -220,19 +242,38 @@ def _dtype(file: Path, bits: int, signed: bool) -> np.dtype[Any]:
     return np.dtype(f"{'int' if signed else 'uint'}{width}")
 
 
-def _check_gray(file: Path, boxes: Boxes, header: Codestream) -> None:
-    if header.channels != 1:
+def _channels(file: Path, boxes: Boxes, header: Codestream) -> int:
+    """Return the number of channels. Raise SourceError if they aren't grey or RGB of one size."""
+    if not header.alike:
         raise SourceError(
-            f"{file} has {header.channels} channels; hoaconv converts 1-channel (gray) slices: "
-            f"split the channels first, as in: vips extract_band {file.name} gray.tif 0"
+            f"{file} has {header.channels} channels of different size or depth; split them first, "
+            f"as in: opj_decompress -i {file.name} -o channel.raw -split-pnm"
         )
     if not header.divides:
         raise SourceError(
             f"{file} is subsampled in tiles that cut its voxels; convert it first, as in: "
             f"opj_decompress -i {file.name} -o gray.tif"
         )
-    if boxes.palette:
+    if header.channels > 1 and header.step != (1, 1):
         raise SourceError(
-            f"{file} has a colour palette; hoaconv converts 1-channel (gray) slices: convert it "
-            f"first, as in: vips colourspace {file.name} gray.tif b-w"
+            f"{file} is subsampled; convert it first, as in: "
+            f"opj_decompress -i {file.name} -o rgb.tif"
         )
+    if boxes.colours in _OTHER_COLOURS:
+        raise SourceError(
+            f"{file} is a {_OTHER_COLOURS[boxes.colours]} image; hoaconv takes grey, RGB and "
+            f"palettes: convert it first, as in: vips colourspace {file.name} rgb.tif srgb"
+        )
+    return boxes.palette if header.channels == 1 and boxes.palette else header.channels
+
+
+_OTHER_COLOURS = {12: "CMYK", 13: "YCCK", 14: "CIELab", 18: "sYCC (YCbCr)", 24: "e-sYCC"}
+"""Colour spaces that aren't RGB, by their numbers in the colour specification box."""
+
+
+def _colour_bytes(channels: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> int:
+    """Return the bytes of the decoded channels, and of rows that are made grey."""
+    if channels == 1:
+        return 0
+    rows = 2 * 8 * 64 * shape[1] * channels
+    return channels * prod(shape) * dtype.itemsize + rows

@@ -27,14 +27,18 @@ class Boxes:
     begin, end
         Byte offsets of the codestream.
     palette
-        True if voxels are indices of colours.
+        Number of channels of the palette, if voxels are indices of colours; else 0.
+    colours
+        Number of the colour space (ISO/IEC 15444-1, I.5.3.3; 15444-2, M.11.7.3.1); None if the
+        file tells none.
     voxel_size
         Voxel size from the resolution box; None if there is none.
     """
 
     begin: int
     end: int
-    palette: bool = False
+    palette: int = 0
+    colours: int | None = None
     voxel_size: Geometry | None = None
 
 
@@ -97,7 +101,10 @@ def _understood(begin: int, end: int, header: bytes) -> Boxes:
         if kind == b"res ":
             edges |= dict(_inner(content))
     found = (_resolution(edges[k]) for k in (b"resc", b"resd") if k in edges)
-    return Boxes(begin, end, any(kind == b"pclr" for kind, _ in inner), next(found, None))
+    boxes = dict(reversed(inner))  # the first of a kind counts
+    palette, colours = boxes.get(b"pclr", b""), boxes.get(b"colr", b"")
+    space = int.from_bytes(colours[3:7], "big") if colours[:1] == b"\x01" else None
+    return Boxes(begin, end, palette[2] if len(palette) > 2 else 0, space, next(found, None))
 
 
 def _inner(content: bytes) -> list[tuple[bytes, bytes]]:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["kvstore", "refused_name"]
+__all__ = ["kvstore", "plain_path", "refused_name"]
 
 _LOCK = ".__lock"
 """Suffix of tensorstore's own lock files."""
@@ -12,16 +12,16 @@ _LOCK = ".__lock"
 
 def kvstore(folder: Path) -> dict[str, Any]:
     """Return the specification of tensorstore's file driver for a folder, which need not exist."""
-    path = _plain(folder).replace(os.sep, "/")
+    path = plain_path(folder).replace(os.sep, "/")
     if os.sep == "/":  # POSIX doesn't define two slashes at the beginning; Linux takes them as one
         path = "/" + path.lstrip("/")
     return {"driver": "file", "path": path.rstrip("/") + "/"}
 
 
-def _plain(folder: Path) -> str:
+def plain_path(folder: Path) -> str:
     """Return the absolute path without ``..``, ``.`` and doubled slashes, which the driver refuses.
 
-    ``..`` behind a link is resolved as the system resolves it; other links stay as they are.
+    A ``..`` behind a link is resolved as the system resolves it; other links stay as they are.
     """
     parts = folder.parts
     if ".." not in parts:

@@ -3,18 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from errno import ELOOP, EMFILE, ENFILE
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from hoaconv.engine.spec import KNOWN, Plane
 from hoaconv.errors import BudgetError, HoaconvError, SourceError
+from hoaconv.io.colour import Pick, check_pick
 
-__all__ = ["StoredSlice", "blame", "check_alike", "check_plane"]
+__all__ = ["StoredSlice", "blame", "check_alike", "check_plane", "read_plain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,10 @@ class StoredSlice(ABC):
         Bytes held while the plane is read, besides the plane itself.
     seen
         `hoaconv.io.opened.seen` of the file when its header was checked.
+    channels
+        Values that are stored for a voxel: 1 if it is grey, 3 for RGB and for palettes.
+    channel
+        Index of the one that is read; None for the luminance of RGB.
     """
 
     file: Path
@@ -46,6 +52,8 @@ class StoredSlice(ABC):
     stored_bytes: int
     scratch: int
     seen: int
+    channels: int = 1
+    channel: int | None = 0
 
     @property
     def label(self) -> str:
@@ -66,6 +74,18 @@ class StoredSlice(ABC):
         SourceError
             If the plane isn't complete or can't be read.
         """
+
+    def taking(self, pick: Pick) -> Self:
+        """Return the slice of which a channel is read, or the luminance.
+
+        Raises
+        ------
+        SpellingError
+            If there is no such channel, or no luminance.
+        SourceError
+            If there are several channels, and none is chosen.
+        """
+        return replace(self, channel=check_pick(self.label, self.channels, pick))
 
     def reduced(self, factor: int) -> "StoredSlice":
         """Return the slice at 1 / `factor` of its width and height, rounded up.
@@ -94,7 +114,8 @@ class StoredSlice(ABC):
         )
 
     def __str__(self) -> str:
-        return f"{self.shape[0]} x {self.shape[1]} {self.dtype}"
+        channels = f", {self.channels} channels" if self.channels > 1 else ""
+        return f"{self.shape[0]} x {self.shape[1]} {self.dtype}{channels}"
 
 
 _OWN = str(Path(__file__).parents[1])
@@ -168,6 +189,32 @@ def _damaged(label: str, error: Exception) -> str:
     )
 
 
+def read_plain(label: str, stream: FileIO, offset: int, out: Plane, *, swapped: bool) -> None:
+    """Read a plane that lies in a file as it is, from an offset on.
+
+    Parameters
+    ----------
+    label
+        Name of the slice, for an error message.
+    swapped
+        Whether the file's byte order isn't the machine's.
+
+    Raises
+    ------
+    SourceError
+        If the file ends before the plane does.
+    """
+    todo = out.reshape(-1).view(np.uint8).data
+    stream.seek(offset)
+    while todo:
+        count = stream.readinto(todo)
+        if not count:
+            raise SourceError(f"{label} is cut short: {len(todo)} bytes are missing")
+        todo = todo[count:]
+    if swapped:
+        out.byteswap(inplace=True)
+
+
 def check_plane(
     label: str, shape: tuple[int, ...], dtype: np.dtype[Any] | None
 ) -> tuple[tuple[int, int], np.dtype[Any]]:
@@ -191,15 +238,16 @@ def check_plane(
 
 
 def check_alike(slices: Sequence[StoredSlice]) -> None:
-    """Check that every slice has the shape and dtype of the first.
+    """Check that every slice has the shape, dtype and number of channels of the first.
 
     Raises
     ------
     SourceError
-        If a shape or dtype differs; the message names the first slice that differs.
+        If one differs; the message names the first slice that differs.
     """
     first = slices[0]
-    odd = [s for s in slices if (s.shape, s.dtype) != (first.shape, first.dtype)]
+    kind = (first.shape, first.dtype, first.channels)
+    odd = [s for s in slices if (s.shape, s.dtype, s.channels) != kind]
     if odd:
         raise SourceError(
             f"{odd[0].label} is {odd[0]}, but the first slice, {first.label}, is {first} "

@@ -1,16 +1,18 @@
 """A stack of slices as a source of planes."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
+from functools import partial
 from pathlib import Path
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.io import jp2
+from hoaconv.io import edf, jp2, png
 from hoaconv.io.address import Addressed
+from hoaconv.io.colour import Pick, check_lone
 from hoaconv.io.files import Found, find_files, kind_of
 from hoaconv.io.names import check_names, check_numbering
 from hoaconv.io.slices import StoredSlice, check_alike
@@ -139,6 +141,7 @@ def open_stack(
     allow_names: bool = False,
     reduce: int = 1,
     gpu: bool = False,
+    pick: Pick = Pick(),  # noqa: B008 - it never changes
 ) -> Stack:
     """Return a stack of slices; check every header, decode no voxel.
 
@@ -156,25 +159,28 @@ def open_stack(
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
         If True, nvImageCodec decodes JP2 slices instead of OpenJPEG.
+    pick
+        The channel, time and image to take, where there are several.
 
     Raises
     ------
     SourceError
-        If the slices can't be found or read, aren't gray, don't agree, or have a gap; if they
+        If the slices can't be found or read, have several channels of which none is chosen, don't
+        agree, or have a gap; if they
         can't be reduced so far, or nvImageCodec can't decode them.
     SpellingError
-        If `slices` chooses nothing.
+        If `slices` chooses nothing, or there is no such channel, time or image.
     """
     found = find_files(Path(src))
     files = chosen(slices, len(found.files)) if len(found.files) > 1 else [0]
     gaps = check_names(found.files, allow_names)
     gaps += check_numbering(found.files, files, allow_gaps)
-    stored, notes, sizes = _read_headers([found.files[i] for i in files])
+    stored, notes, sizes = _read_headers([found.files[i] for i in files], pick)
     if len(found.files) == 1:
         files = chosen(slices, len(stored))
         stored = [stored[i] for i in files]
     size, doubts = choose((*sizes, from_name(_named(found))))
-    told = (*found.notes, *gaps, *notes, *tiff_notes(stored), *doubts)
+    told = (*found.notes, *gaps, *notes, *tiff_notes(stored), *doubts, *_of_channels(stored))
     if reduce > 1:
         check_alike(stored)  # reduced slices could agree even if these don't
         stored = [one.reduced(reduce) for one in stored]
@@ -199,20 +205,43 @@ def chosen(slices: slice | None, count: int) -> list[int]:
     return taken
 
 
-def _read_headers(files: Sequence[Path]) -> Headers:
+def _of_channels(stored: Sequence[StoredSlice]) -> Iterator[str]:
+    """Give a note on what is taken of slices with several channels."""
+    first = stored[0]
+    if first.channels > 1 and first.channel is None:
+        yield "the slices are RGB; their luminance is read (ITU-R BT.601)"
+    elif first.channels > 1:
+        yield f"the slices have {first.channels} channels; channel {first.channel} is read"
+
+
+def _read_headers(files: Sequence[Path], pick: Pick) -> Headers:
     """Return the headers of all files, with the notes and voxel sizes of the first."""
-    if len(files) == 1 and kind_of(files[0]) == "TIFF":
-        return in_threads("headers", read_volume, files, 1)[0]
-    is_tiff = kind_of(files[0]) == "TIFF"
-    read: Callable[[Path], Header] = AlikeTiffs().read if is_tiff else _read_jp2
+    kind = kind_of(files[0])
+    if len(files) == 1 and kind == "TIFF":
+        volume = partial(read_volume, pick=pick)
+        return in_threads("headers", volume, files, 1)[0]
+    check_lone(pick)
+    if len(files) == 1 and kind == "EDF":
+        return in_threads("headers", edf.read_frames, files, 1)[0]
+    read = AlikeTiffs().read if kind == "TIFF" else partial(_read_lone, _HEADERS[kind or ""])
     (first,) = in_threads("headers", read, files[:1], 1)  # the others are compared with it
+    first[0].taking(pick)
     headers = [first, *in_threads("headers", read, files[1:], _READERS)]
     _, notes, sizes = first
-    return [stored for stored, _, _ in headers], notes, sizes
+    slices = [stored for stored, _, _ in headers]
+    check_alike(slices)
+    return [stored.taking(pick) for stored in slices], notes, sizes
 
 
-def _read_jp2(file: Path) -> Header:
-    stored, size = jp2.read_header(file)
+_HEADERS: dict[str, Callable[[Path], tuple[StoredSlice, Geometry | None]]] = {
+    "JPEG 2000": jp2.read_header,
+    "PNG": png.read_header,
+    "EDF": edf.read_header,
+}
+
+
+def _read_lone(read: Callable[[Path], tuple[StoredSlice, Geometry | None]], file: Path) -> Header:
+    stored, size = read(file)
     return stored, (), (size,)
 
 

@@ -17,11 +17,13 @@ import tifffile
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import SourceError
+from hoaconv.io.colour import spread, with_colours
 from hoaconv.io.looks import looks_like
 from hoaconv.io.opened import check_regular, opened, seen
-from hoaconv.io.slices import StoredSlice, blame, check_plane
+from hoaconv.io.slices import StoredSlice, blame, check_plane, read_plain
 from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded, row_bytes, strip_scratch
 from hoaconv.io.tiff_chain import Directory, walk
+from hoaconv.io.tiff_colours import channels_of, has_palette, plane_shape, read_dtype
 from hoaconv.io.voxel_size import from_imagej, from_ome, from_tiff_tags
 
 __all__ = [
@@ -37,7 +39,6 @@ __all__ = [
 
 _PASS = 1 << 20  # coded bytes read at once where a page has many strips or tiles
 _MOST_RATIO = 1 << 24
-_GRAY = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK)
 
 # Without a handler, Python prints the warnings that tifffile logs. Those that matter are errors
 # here; a program that sets up logging still gets all of them.
@@ -60,6 +61,8 @@ class TiffSlice(StoredSlice):
         True if the page says that 0 is white.
     bits
         True if each voxel is stored as a bit; it is read as 0 or 1.
+    palette
+        True if each voxel is stored as an index of a colour; it is read as RGB.
     """
 
     directory: int
@@ -67,6 +70,7 @@ class TiffSlice(StoredSlice):
     swapped: bool
     white: bool
     bits: bool
+    palette: bool = False
 
     def read(self, out: Plane) -> None:
         """Read or decode into `out` (y, x), with a file handle of its own.
@@ -78,31 +82,31 @@ class TiffSlice(StoredSlice):
         """
         with blame(self.label), opened(self.file, self.seen) as stream:
             if self.data is not None:
-                self._read_raw(out, stream, self.data)
+                read_plain(self.label, stream, self.data, out, swapped=self.swapped)
             else:
                 self._decode(out, stream)
-
-    def _read_raw(self, out: Plane, stream: FileIO, offset: int) -> None:
-        todo = out.reshape(-1).view(np.uint8).data
-        stream.seek(offset)
-        while todo:
-            count = stream.readinto(todo)
-            if not count:
-                raise SourceError(f"{self.label} is cut short: {len(todo)} bytes are missing")
-            todo = todo[count:]
-        if self.swapped:
-            out.byteswap(inplace=True)
 
     def _decode(self, out: Plane, stream: FileIO) -> None:
         with tifffile.TiffFile(stream, name=str(self.file)) as tif:
             tif.filehandle.seek(self.directory)
             page = tifffile.TiffPage(tif, index=self.page or 0)
-            if page.shape != self.shape or _dtype(page) != self.dtype:
+            if plane_shape(page) != self.shape or read_dtype(page) != self.dtype:
                 raise SourceError(f"{self.label} has changed since its header was checked")
-            if bounded(page):
+            if self.channels > 1 or page.dtype == np.float16:
+                spread(self._colours(page), self.channel, out)
+            elif bounded(page):
                 decode_bounded(self.label, page, stream, out)
             else:
                 page.asarray(out=out, maxworkers=1, buffersize=_PASS)
+
+    def _colours(self, page: tifffile.TiffPage) -> np.ndarray[Any, Any]:
+        """Return all channels of a page (y, x, channel)."""
+        whole: np.ndarray[Any, Any] = page.asarray(maxworkers=1, buffersize=_PASS)
+        if self.palette:
+            return with_colours(whole.astype(np.uint16), page.colormap)  # type: ignore[arg-type]
+        if self.channels == 1:
+            return whole[..., np.newaxis]
+        return np.moveaxis(whole, 0, -1) if page.axes.startswith("S") else whole
 
 
 def read_header(
@@ -120,8 +124,8 @@ def read_header(
     Raises
     ------
     SourceError
-        If the file is damaged or cut short, has more than one page or channel, or holds
-        voxels of a dtype that hoaconv doesn't take.
+        If the file is damaged or cut short, has more than one page, or holds voxels of a kind
+        that hoaconv doesn't take.
     """
     with blame(str(file)), open_tiff(file) as tif:
         planes = max(len(walk(file, tif)), promised_planes(tif))
@@ -163,13 +167,14 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
     Raises
     ------
     SourceError
-        If it isn't gray, isn't one plane of a dtype that hoaconv takes, or isn't complete.
+        If it is neither grey nor RGB, isn't one plane of a dtype that hoaconv takes, or isn't
+        complete.
     """
     label = str(file) if number is None else f"{file}, page {number + 1}"
     _check_tags(label, page)
-    _check_gray(label, page)
-    shape, dtype = check_plane(label, page.shape, _dtype(page))
-    raw = page.is_final
+    channels = channels_of(label, page)
+    shape, dtype = check_plane(label, plane_shape(page), read_dtype(page))
+    raw = page.is_final and channels == 1 and page.dtype != np.float16
     counts = (page.nbytes,) if raw else page.databytecounts
     stored = sum(counts)
     spans = [(page.dataoffsets[0], stored)] if raw else _spans(label, page)
@@ -187,14 +192,11 @@ def page_slice(file: Path, page: tifffile.TiffPage, number: int | None) -> TiffS
         swapped=_is_swapped(page),
         scratch=0 if raw else _scratch(page, stored, max(counts)),
         white=page.tags.valueof(262) == tifffile.PHOTOMETRIC.MINISWHITE,
-        bits=page.bitspersample == 1,
+        bits=page.bitspersample == 1 and not has_palette(page),
+        palette=has_palette(page),
+        channels=channels,
         seen=seen(os.fstat(page.parent.filehandle.fileno())),
     )
-
-
-def _dtype(page: tifffile.TiffPage) -> np.dtype[Any] | None:
-    """Return the dtype in which a page is read: bits are read as uint8."""
-    return np.dtype(np.uint8) if page.dtype == np.bool_ else page.dtype
 
 
 def like_slice(
@@ -266,14 +268,20 @@ def promised_planes(tif: tifffile.TiffFile) -> int:
     return promised
 
 
-def voxel_sizes(tif: tifffile.TiffFile) -> tuple[Geometry | None, ...]:
-    """Return every voxel size that a TIFF states, the most trusted first."""
+def voxel_sizes(tif: tifffile.TiffFile, series: int | None = None) -> tuple[Geometry | None, ...]:
+    """Return every voxel size that a TIFF states, the most trusted first.
+
+    Parameters
+    ----------
+    series
+        Index of the image of an OME-TIFF; None for the first one.
+    """
     tags = tif.pages.first.tags
     y, x = (_ratio(tags.valueof(code)) for code in (283, 282))
     imagej = tif.imagej_metadata
     if imagej is not None and "unit" in imagej:  # the resolution tags are then in ImageJ's unit
         return (from_imagej(imagej, y, x),)
-    ome = from_ome(tif.ome_metadata) if tif.ome_metadata else None
+    ome = from_ome(tif.ome_metadata, series or 0) if tif.ome_metadata else None
     unit = tags.valueof(296, default=2)
     return ome, from_tiff_tags(y, x, unit if isinstance(unit, int) else 1)
 
@@ -298,21 +306,6 @@ def _check_tags(label: str, page: tifffile.TiffPage) -> None:
     if odd or not all(isinstance(place, int) for place in places):
         what = odd[0] if odd else "place of the strips or tiles"
         raise SourceError(f"{label} is damaged: its {what} is no number; copy it again")
-
-
-def _check_gray(label: str, page: tifffile.TiffPage) -> None:
-    channels, name = page.samplesperpixel, page.parent.filehandle.name
-    if channels != 1:
-        raise SourceError(
-            f"{label} has {channels} channels; hoaconv converts 1-channel (gray) slices: "
-            f"split the channels first, as in: vips extract_band {name} gray.tif 0"
-        )
-    if page.photometric not in _GRAY:
-        kind = getattr(page.photometric, "name", page.photometric)
-        raise SourceError(
-            f"{label} is a {kind} image; hoaconv converts 1-channel (gray) slices: convert it "
-            f"first, as in: vips colourspace {name} gray.tif b-w"
-        )
 
 
 def _spans(label: str, page: tifffile.TiffPage) -> list[tuple[int, int]]:
@@ -361,6 +354,17 @@ def _is_swapped(page: tifffile.TiffPage) -> bool:
 
 
 def _scratch(page: tifffile.TiffPage, coded: int, largest: int) -> int:
+    """Return the bytes held while a page is decoded: of all channels, if there are several."""
+    colours = prod(plane_shape(page)) * 5 if has_palette(page) else 0  # and 2 for an index
+    is_whole = page.samplesperpixel > 1 or colours or page.dtype == np.float16
+    whole = page.nbytes if is_whole else 0
+    grey = 0 if page.samplesperpixel == 1 else 2 * 8 * 64 * page.imagewidth * page.samplesperpixel
+    # A page in one piece without coding is read straight into an array.
+    decoding = 3 << 20 if page.is_final else _decoding_bytes(page, coded, largest)
+    return decoding + whole + colours + grey
+
+
+def _decoding_bytes(page: tifffile.TiffPage, coded: int, largest: int) -> int:
     """Return the bytes that tifffile holds while it decodes a page into a given plane.
 
     These are the coded bytes of some strips (read in passes of `_PASS`: a pass, its parts and the

@@ -1,13 +1,16 @@
 """Single TIFF files that hold a whole stack: plain pages, ImageJ, OME-TIFF, BigTIFF."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import tifffile
 
 from hoaconv.engine.geometry import Geometry
-from hoaconv.errors import SourceError
+from hoaconv.errors import SourceError, SpellingError
+from hoaconv.io.colour import Pick, check_lone
 from hoaconv.io.slices import blame
 from hoaconv.io.tiff import (
     TiffSlice,
@@ -19,6 +22,7 @@ from hoaconv.io.tiff import (
     voxel_sizes,
 )
 from hoaconv.io.tiff_chain import read_directory, walk
+from hoaconv.io.tiff_planes import taken_planes
 
 __all__ = ["read_volume"]
 
@@ -43,7 +47,7 @@ _TOLD = (
 Header = tuple[list[TiffSlice], tuple[str, ...], tuple[Geometry | None, ...]]
 
 
-def read_volume(file: Path) -> Header:
+def read_volume(file: Path, pick: Pick = Pick()) -> Header:  # noqa: B008 - it never changes
     """Return slices along z, notes and voxel sizes of one file of any number of pages.
 
     No voxel is read.
@@ -51,29 +55,44 @@ def read_volume(file: Path) -> Header:
     Raises
     ------
     SourceError
-        If the file is damaged or cut short, or isn't one gray stack of equal pages.
+        If the file is damaged or cut short, isn't one stack of equal pages, or has several channels
+        or times of which none is chosen.
+    SpellingError
+        If there is no such image, channel or time.
     """
     with blame(str(file)), open_tiff(file) as tif:
         places = walk(file, tif)
         if len(places) > 1 and not any(getattr(tif, f"is_{kind}", False) for kind in _TOLD):
-            return _plain(file, tif, places)
+            check_lone(pick)
+            return _plain(file, tif, places, pick)
         if not tif.series:
             raise SourceError(f"{file} holds no page that can be read")
-        series = tif.series[0]
+        series = _series(file, tif, pick.series)
         first = series.pages[0]
         if first is None:
             raise SourceError(f"{file} lacks its first plane, by its own metadata")
         page = first.aspage()
         lone = page_slice(file, page, None if len(tif.pages) == 1 else page.index)
-        depth, notes = _depth(file, series)
-        _check_promise(file, tif, series.kind, depth)
-        like = _written_alone(tif) if depth == 1 else [series]
+        lead = _lead(file, series)
+        _check_promise(file, tif, series.kind, prod(n for _, n in lead))
+        taken, notes = taken_planes(file, lead, pick)
+        like = _written_alone(tif) if len(taken) == 1 and pick.series is None else [series]
         slices = (
-            _slices(tif, series, lone, depth)
+            _slices(tif, series, lone, taken, prod(n for _, n in lead))
             if len(like) == 1
             else [_numbered(tif, file, one.pages[0], z) for z, one in enumerate(like)]
         )
-        return slices, (*notes, *_left_out(file, tif, len(like))), voxel_sizes(tif)
+        of_page = replace(pick, channel=None) if any(axis == "C" for axis, _ in lead) else pick
+        made = [one.taking(of_page) for one in slices]
+        return made, (*notes, *_left_out(file, tif, len(like), pick)), voxel_sizes(tif, pick.series)
+
+
+def _series(file: Path, tif: tifffile.TiffFile, number: int | None) -> tifffile.TiffPageSeries:
+    if (number or 0) >= len(tif.series):
+        raise SpellingError(
+            f"{file} has no series {number}: it has {len(tif.series)}, counted from 0"
+        )
+    return tif.series[number or 0]
 
 
 def _written_alone(tif: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
@@ -93,7 +112,7 @@ def _is_like(first: tifffile.TiffPageSeries, other: tifffile.TiffPageSeries) -> 
     return alike and (page.is_reduced, page.is_mask) == (own.is_reduced, own.is_mask)
 
 
-def _plain(file: Path, tif: tifffile.TiffFile, places: list[int]) -> Header:
+def _plain(file: Path, tif: tifffile.TiffFile, places: list[int], pick: Pick) -> Header:
     """Return the header of a file without metadata: its pages are planes in their order.
 
     Pages may be stored in different ways. One page of each structure is parsed; for the others,
@@ -114,20 +133,21 @@ def _plain(file: Path, tif: tifffile.TiffFile, places: list[int]) -> Header:
                 left_out += 1
                 continue
             made = page_slice(file, page, number)
+            if slices:
+                _check_agrees(slices[0], made)
+            made = made.taking(pick)
             if len(known) < _STRUCTURES:
                 known[directory.structure] = made, page
         slices.append(made)
-        _check_agrees(slices[0], made)
     return slices, _others(file, left_out), voxel_sizes(tif)
 
 
 def _check_agrees(first: TiffSlice, other: TiffSlice) -> None:
-    if (other.shape, other.dtype) != (first.shape, first.dtype):
-        (y, x), (own_y, own_x) = other.shape, first.shape
+    kind = (first.shape, first.dtype, first.channels)
+    if (other.shape, other.dtype, other.channels) != kind:
         raise SourceError(
-            f"{other.label} is {y} x {x} {other.dtype}, the first page is {own_y} x {own_x} "
-            f"{first.dtype}; all pages of a stack must agree: split the file, as in: "
-            f"tiffsplit {first.file.name}"
+            f"{other.label} is {other}, the first page is {first}; all pages of a stack must "
+            f"agree: split the file, as in: tiffsplit {first.file.name}"
         )
 
 
@@ -135,23 +155,14 @@ def _others(file: Path, count: int) -> tuple[str, ...]:
     return (f"{count} more images in {file.name} were left out",) if count else ()
 
 
-def _depth(file: Path, series: tifffile.TiffPageSeries) -> tuple[int, tuple[str, ...]]:
-    """Return the number of planes, from the one axis longer than 1 besides y and x, and notes."""
-    sizes = dict(zip(series.axes, series.shape, strict=True))
-    if not series.axes.endswith("YX"):
+def _lead(file: Path, series: tifffile.TiffPageSeries) -> list[tuple[str, int]]:
+    """Return the axes before y and x, with their lengths; those of a page's channels are none."""
+    axes = list(zip(series.axes, series.shape, strict=True))
+    if "S" in series.axes and (series.axes.endswith(("YXS", "SYX"))):
+        axes = [pair for pair in axes if pair[0] != "S"]
+    if "".join(axis for axis, _ in axes[-2:]) != "YX":
         raise SourceError(f"{file} has the axes {series.axes}; expected planes, as in ZYX")
-    stack = {axis: size for axis, size in sizes.items() if axis not in "YX" and size > 1}
-    for axis in stack.keys() & {"C", "S"}:
-        raise SourceError(
-            f"{file} has {stack[axis]} channels (axes {series.axes}); hoaconv converts 1-channel "
-            "stacks: split them, or if they are planes, write the file again with axes ZYX"
-        )
-    if len(stack) > 1:
-        found = " and ".join(f"{size} along {axis}" for axis, size in stack.items())
-        raise SourceError(f"{file} has {found}; hoaconv converts one 3-D stack: split it first")
-    time = stack.get("T")
-    note = f"{file.name} counts {time} points in time; they were taken as planes along z"
-    return next(iter(stack.values()), 1), (note,) if time else ()
+    return axes[:-2]
 
 
 def _check_promise(file: Path, tif: tifffile.TiffFile, kind: str, depth: int) -> None:
@@ -167,12 +178,17 @@ def _check_promise(file: Path, tif: tifffile.TiffFile, kind: str, depth: int) ->
 
 
 def _slices(
-    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, lone: TiffSlice, depth: int
+    tif: tifffile.TiffFile,
+    series: tifffile.TiffPageSeries,
+    lone: TiffSlice,
+    taken: Sequence[int],
+    depth: int,
 ) -> list[TiffSlice]:
+    """Return the planes that are taken out of `depth`."""
     if depth == 1:
         return [lone]
     if len(series.pages) == depth:
-        return [_numbered(tif, lone.file, page, z) for z, page in enumerate(series.pages)]
+        return [_numbered(tif, lone.file, series.pages[z], z) for z in taken]
     file, offset = lone.file, series.dataoffset
     if offset is None or lone.data is None:
         raise SourceError(
@@ -183,7 +199,7 @@ def _slices(
     end, size = (last.data or 0) + last.stored_bytes, file.stat().st_size
     if end > size:
         raise SourceError(f"{file} is cut short: {size} bytes, of which its header promises {end}")
-    return [raw_slice(lone, offset, z) for z in range(depth)]
+    return [raw_slice(lone, offset, z) for z in taken]
 
 
 def _numbered(tif: tifffile.TiffFile, file: Path, page: Any, z: int) -> TiffSlice:
@@ -197,8 +213,10 @@ def _numbered(tif: tifffile.TiffFile, file: Path, page: Any, z: int) -> TiffSlic
     return page_slice(file, page.aspage(), page.index)
 
 
-def _left_out(file: Path, tif: tifffile.TiffFile, taken: int) -> tuple[str, ...]:
+def _left_out(file: Path, tif: tifffile.TiffFile, taken: int, pick: Pick) -> tuple[str, ...]:
     """Return notes on other series and pyramid levels; raise SourceError for any other page."""
+    if pick.series is not None:
+        return ()
     first, *others = tif.series
     if first.kind == "generic":
         for page in (series.keyframe for series in others):

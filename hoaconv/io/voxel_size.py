@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from xml.etree import ElementTree
 from hoaconv.engine.geometry import Geometry, Lengths
 
 __all__ = [
+    "Axes",
     "choose",
+    "from_axes",
     "from_imagej",
     "from_metres",
     "from_name",
@@ -18,8 +22,13 @@ __all__ = [
     "from_ome_zarr",
     "from_tiff_tags",
     "in_micrometer",
+    "in_unit",
+    "placed",
     "unit_name",
 ]
+
+Axes = tuple[int | None, int, int]
+"""Numbers of the stored axes that are z, y and x; None for z if there is no such axis."""
 
 FOLDER = "folder name"
 
@@ -109,7 +118,7 @@ def in_micrometer(geometry: Geometry) -> Lengths | None:
     unit = unit_name(geometry.unit or "")
     if unit is None or not _real(*geometry.edges):
         return None
-    z, y, x = (_converted(edge, unit, "micrometer") for edge in geometry.edges)
+    z, y, x = (in_unit(edge, unit, "micrometer") for edge in geometry.edges)
     return (z, y, x)
 
 
@@ -127,22 +136,23 @@ def from_imagej(
     y, x = (float(f"{1 / n:.9g}") for n in (per_unit_y, per_unit_x))
     z = metadata.get("spacing")
     if unit == "centimeter":
-        y, x = (_converted(edge, unit, "micrometer") for edge in (y, x))
-        z = _converted(z, unit, "micrometer") if isinstance(z, int | float) else z
+        y, x = (in_unit(edge, unit, "micrometer") for edge in (y, x))
+        z = in_unit(z, unit, "micrometer") if isinstance(z, int | float) else z
         unit = "micrometer"
     return _with_z(z, y, x, unit, "ImageJ metadata")
 
 
-def from_ome(xml: str) -> Geometry | None:
-    """Return the voxel size of the first image of an OME-XML text, in the unit of its x axis.
+def from_ome(xml: str, number: int = 0) -> Geometry | None:
+    """Return the voxel size of an image of an OME-XML text, in the unit of its x axis.
 
-    Return None if the text isn't XML or states no voxel size.
+    Return None if the text isn't XML, has no image of this number, or states no voxel size.
     """
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
         return None  # tifffile, too, reads such a file as a plain TIFF
-    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+    images = (e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels")
+    pixels = next(islice(images, number, None), None)
     unit = unit_name(pixels.get("PhysicalSizeXUnit", "µm")) if pixels is not None else None
     if pixels is None or unit is None:
         return None
@@ -150,7 +160,7 @@ def from_ome(xml: str) -> Geometry | None:
     return _with_z(z, y, x, unit, "OME-XML") if y is not None and x is not None else None
 
 
-def from_ome_zarr(image: Mapping[str, Any], level: str) -> Geometry | None:
+def from_ome_zarr(image: Mapping[str, Any], level: str, zyx: Axes) -> Geometry | None:
     """Return the geometry of a level of an OME-NGFF image, in the unit of its x axis.
 
     The transformations of the level are applied first, then those of the image; each is a list of
@@ -163,24 +173,67 @@ def from_ome_zarr(image: Mapping[str, Any], level: str) -> Geometry | None:
         One of OME-NGFF's ``multiscales``.
     level
         Path of one of its datasets.
+    zyx
+        Numbers of the axes z, y and x, whatever the metadata call them. Where there is no z, the
+        edge along z is taken equal to that along y, if that is equal to that along x.
     """
     try:
-        axes = {axis["name"]: i for i, axis in enumerate(image["axes"])}
         (dataset,) = (d for d in image["datasets"] if d["path"] == level)
         steps = [*dataset.get("coordinateTransformations", ()), *_steps_of(image)]
-        words = [str(image["axes"][axes[name]].get("unit", "")) for name in "zyx"]
-        placed = [_placed(steps, axes[name]) for name in "zyx"]
+        found = {
+            axis: (*placed(steps, axis), str(image["axes"][axis].get("unit", "")))
+            for axis in zyx
+            if axis is not None
+        }
+        has_scale = any(step["type"] == "scale" for step in steps)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None  # the metadata don't follow the specification
-    units = [unit for unit in map(unit_name, words) if unit is not None]
-    has_scale = any(step["type"] == "scale" for step in steps)
-    if len(units) < 3 or not has_scale or not _real(*(edge for edge, _ in placed)):
+    geometry = from_axes(found, zyx, "OME-Zarr metadata") if has_scale else None
+    return geometry and replace(geometry, orientation=_orientation(image, zyx))
+
+
+def _orientation(image: Mapping[str, Any], zyx: Axes) -> tuple[str, str, str] | None:
+    """Return the directions of z, y and x as RFC-4 has them, if all three are told."""
+    try:
+        found = [image["axes"][axis]["orientation"] for axis in zyx if axis is not None]
+        ways = [str(one["value"]) for one in found if one["type"] == "anatomical"]
+    except (KeyError, TypeError):
         return None
-    both = zip(placed, units, strict=True)
-    converted = [[_converted(length, unit, units[2]) for length in pair] for pair, unit in both]
-    (z, oz), (y, oy), (x, ox) = converted
+    if len(ways) < 3 or any("-to-" not in way for way in ways):
+        return None
+    z, y, x = ways
+    return z, y, x
+
+
+def from_axes(
+    placed: Mapping[int, tuple[float, float, str]], zyx: Axes, told_by: str
+) -> Geometry | None:
+    """Return the geometry from what is known of stored axes, in the unit of the x axis.
+
+    Return None if an axis has no unit of length, or an edge isn't positive.
+
+    Parameters
+    ----------
+    placed
+        Edge, origin and unit of axes, by their numbers.
+    zyx
+        Numbers of the axes z, y and x. Where there is no z, the edge along z is taken equal to that
+        along y, if that is equal to that along x.
+    told_by
+        The source of these numbers.
+    """
+    there = [placed[axis] for axis in zyx if axis is not None and axis in placed]
+    units = [unit for unit in (unit_name(word) for *_, word in there) if unit is not None]
+    if len(units) < sum(axis is not None for axis in zyx) or not _real(*(e for e, *_ in there)):
+        return None
+    both = zip(there, units, strict=True)
+    pairs = [[in_unit(length, own, units[-1]) for length in pair] for (*pair, _), own in both]
+    *of_z, (y, oy), (x, ox) = pairs
+    if not of_z and not isclose(y, x, rel_tol=1e-3):
+        return None
+    z, oz = of_z[0] if of_z else (y, 0.0)
     origin = (oz, oy, ox) if all(map(isfinite, (oz, oy, ox))) else (0.0, 0.0, 0.0)
-    return Geometry((z, y, x), units[2], origin, "OME-Zarr metadata")
+    return Geometry((z, y, x), units[-1], origin, told_by)
 
 
 def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -188,7 +241,7 @@ def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return tuple(image.get("coordinateTransformations", ()))
 
 
-def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float]:
+def placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float]:
     """Return edge and origin along an axis, after all steps in their order."""
     edge, origin = 1.0, 0.0
     for step in steps:
@@ -200,7 +253,8 @@ def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float
     return edge, origin
 
 
-def _converted(edge: float, own: str, unit: str) -> float:
+def in_unit(edge: float, own: str, unit: str) -> float:
+    """Return a length in another unit; both as `unit_name` returns them."""
     return edge if own == unit else float(f"{edge * _METRES[own] / _METRES[unit]:.9g}")
 
 
@@ -265,7 +319,7 @@ def _ome_edge(pixels: ElementTree.Element, axis: str, unit: str) -> float | None
         return None
     if own is None or not _real(edge):
         return None
-    return _converted(edge, own, unit)
+    return in_unit(edge, own, unit)
 
 
 def _real(*lengths: float) -> bool:

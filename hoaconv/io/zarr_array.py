@@ -1,215 +1,174 @@
-"""Zarr arrays opened for reading, piece by piece, through tensorstore."""
+"""Zarr arrays opened for reading: by tensorstore, or what that can't read by zarr-python."""
 
 import re
-from collections.abc import Sequence
-from contextlib import suppress
-from functools import cached_property
-from itertools import product
-from math import prod
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorstore as ts
 
-from hoaconv.engine import stop
-from hoaconv.engine.spec import KNOWN, Slab, Spec
+from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
-from hoaconv.io.kvstore import kvstore, refused_name
-from hoaconv.io.zarr_store import StoredArray
+from hoaconv.io.chunk_files import ChunkFiles
+from hoaconv.io.ome_image import channels_in, image_label_in
+from hoaconv.io.packing import sharding_of
+from hoaconv.io.stored_array import StoredArray, refused_dtype
+from hoaconv.io.tensorstore_array import TensorstoreArray, opened
+from hoaconv.io.voxel_size import Axes
+from hoaconv.io.zarr_facts import facts_of
+from hoaconv.io.zarr_store import ArrayNode
 
-__all__ = ["Piece", "ZarrArray"]
+__all__ = ["StoredZarr", "ZarrArray", "codecs_in", "open_zarr"]
 
-PIECE_BYTES = 1 << 22
-"""Smaller chunks are read several in one call, so that Python is called less often."""
-
-LOOKED_AT = 1000
-"""Files whose sizes are read, at most: the total is estimated from their mean."""
-
-_NOISE = re.compile(r" \[(source locations|tensorstore_spec)=.*", re.DOTALL)
-"""Form of the part of a message that tensorstore writes for its own developers."""
-
-Piece = tuple[slice, slice]
-"""Rows and columns of a layer that are decoded in one call; they cover whole chunks."""
+_UNKNOWN = re.compile(r'"([^"]+)" is not registered')
+"""Form of tensorstore's words on a codec that it doesn't know."""
 
 
-class ZarrArray:
-    """An open array (z, y, x); axes of length 1 before z are dropped.
+class StoredZarr(ChunkFiles):
+    """An array of a zarr store, with what the metadata tell of it."""
 
-    Raises
-    ------
-    SourceError
-        If it can't be opened, isn't one 3-D volume, or has a dtype that hoaconv doesn't take.
-    """
+    scheme = "zarr"
+    node: ArrayNode
 
-    def __init__(self, stored: StoredArray) -> None:
-        self.stored = stored
-        whole = _opened(stored)
-        lead = _leading(stored, tuple(whole.shape))
-        self.store = whole[(0,) * lead] if lead else whole
-        self.holds_bools = whole.dtype.numpy_dtype == np.bool_
-        """True if voxels are booleans, which are read as 0 and 1."""
-        self.spec = Spec(tuple(self.store.shape), _dtype(stored, whole))
-        layout = whole.chunk_layout
-        self.chunk: tuple[int, ...] = tuple(layout.read_chunk.shape)
-        self.depth, *self._across = self.chunk[lead:]
-        self._objects = tuple(layout.write_chunk.shape)
-        self._shape = tuple(whole.shape)
+    def _tell(self, node: ArrayNode) -> None:
+        """Take over what the metadata tell."""
+        self.folder = node.folder
+        self.node, self.path, self.name, self.axes = node, node.folder.path, node.name, node.axes
+        self.image_name = node.image.name if node.image else None
+        self.labels, self.notes = node.labels, node.notes
+        self.levels = tuple(level.location for level in node.levels)
 
     @property
-    def chunk_bytes(self) -> int:
-        """Bytes of a decoded chunk, counted whole even if the array ends within it."""
-        return prod(self.chunk) * self.spec.dtype.itemsize
-
-    @cached_property
-    def pieces(self) -> tuple[Piece, ...]:
-        """Pieces of a layer: one chunk each, or several along x if chunks are small."""
-        (ny, nx), (dy, dx) = self.spec.plane_shape, self._across
-        dx *= self._many
-        corners = product(range(0, ny, dy), range(0, nx, dx))
-        return tuple((slice(y, min(y + dy, ny)), slice(x, min(x + dx, nx))) for y, x in corners)
+    def is_sharded(self) -> bool:
+        """True if chunks lie in shards."""
+        return sharding_of(self.node.metadata) is not None
 
     @property
-    def piece_count(self) -> int:
-        """Number of pieces of a layer, not listed."""
-        rows, columns = self._widths
-        return -(-self.spec.shape[1] // rows) * -(-self.spec.shape[2] // columns)
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """``label`` and ``color`` of each channel, as far as the image's metadata tell."""
+        return channels_in(self.node.around)
 
     @property
-    def _many(self) -> int:
-        return min(
-            max(1, PIECE_BYTES // self.chunk_bytes), -(-self.spec.shape[2] // self._across[1])
-        )
-
-    def piece_bytes(self, planes: int) -> int:
-        """Return the bytes held while a piece is read: packed and decoded chunks, chosen planes."""
-        rows, columns = (
-            min(n, c) for n, c in zip(self.spec.plane_shape, self._widths, strict=True)
-        )
-        picked = planes * rows * columns * self.spec.dtype.itemsize
-        return picked + 2 * self._many * self.chunk_bytes + self._index_bytes
+    def image_label(self) -> Mapping[str, Any]:
+        """What the metadata of a label image tell of its labels: colors, properties."""
+        return image_label_in(self.node.around)
 
     @property
-    def _widths(self) -> tuple[int, int]:
-        return self._across[0], self._across[1] * self._many
+    def files(self) -> tuple[Path, ...]:
+        """The folder of the chunks."""
+        return self.node.folder.files("c" if self.node.zarr_format == 3 else "0")
 
-    @property
-    def _index_bytes(self) -> int:
-        """Bytes of a shard's index of the places of its chunks, packed and unpacked."""
-        chunks = prod(o // c for o, c in zip(self._objects, self.chunk, strict=True))
-        return 2 * 16 * chunks if chunks > 1 else 0
+    def geometry(self, axes: Axes) -> Geometry | None:
+        """Return the size and place of the voxels as the image around the array tells."""
+        return self.node.geometry(axes)
 
-    def read(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
-        """Decode a piece of some planes of a layer, in ascending order, into `out` (z, y, x).
+    def facts(self) -> dict[str, Any]:
+        """Return what the metadata tell of the array and of the image around it."""
+        return facts_of(self.node, self.file_shape, self.chunks)
 
-        A missing chunk has the fill value.
-
-        Raises
-        ------
-        SourceError
-            If a stored chunk can't be read completely.
-        """
-        part = self.store[(_index(planes), *piece)]
-        try:
-            coming = part.read()
-            stop.wait(lambda seconds: _is_there(coming, seconds))
-            out[...] = coming.result()
-        except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
-            raise SourceError(
-                f"{self.stored.path}, planes {planes[0]} to {planes[-1]}, can't be read "
-                f"({_words(error)}); a chunk may be damaged or cut short: copy it again"
-            ) from error
-
-    @cached_property
-    def stored_bytes(self) -> int:
-        """Bytes of all chunks or shards on disk, estimated from `LOOKED_AT` if there are more."""
-        counts: list[int] = [-(-n // c) for n, c in zip(self._shape, self._objects, strict=True)]
-        total: int = prod(counts)
-        asked = min(total, LOOKED_AT)
-        sizes = (self._size(np.unravel_index(i * total // asked, counts)) for i in range(asked))
-        return sum(sizes) * total // asked
-
-    def _size(self, where: tuple[np.intp, ...]) -> int:
-        file = self.stored.path / self._key([int(i) for i in where])
-        try:
-            return file.stat().st_size
-        except OSError:
-            return 0  # a missing chunk takes no bytes; a forbidden one raises when it is read
-
-    def _key(self, where: Sequence[int]) -> str:
+    def key(self, where: Sequence[int]) -> str:
         """Return the file of a chunk or shard, relative to the array's folder."""
-        numbers, metadata = map(str, where), self.stored.metadata
-        if self.stored.zarr_format == 2:
-            return str(metadata.get("dimension_separator", ".")).join(numbers)
+        numbers, metadata = map(str, where), self.node.metadata
+        if self.node.zarr_format == 2:
+            return str(metadata.get("dimension_separator", ".")).join(numbers) or "0"
         encoding = metadata["chunk_key_encoding"]
         default = encoding["name"] == "default"
         separator = encoding.get("configuration", {}).get("separator", "/" if default else ".")
         return str(separator).join([*(["c"] if default else []), *numbers])
 
 
-def _is_there(coming: Any, seconds: float) -> bool:
-    """Wait for a read for so many seconds at most; return True if it is done or has failed."""
-    with suppress(TimeoutError):
-        coming.exception(timeout=seconds)
-    return bool(coming.done())
+class ZarrArray(StoredZarr, TensorstoreArray):
+    """An array that tensorstore has opened.
+
+    Parameters
+    ----------
+    node
+        Its metadata.
+    kvstore
+        Specification of its folder.
+
+    Raises
+    ------
+    SourceError
+        If it can't be opened.
+    """
+
+    def __init__(self, node: ArrayNode, kvstore: Mapping[str, Any]) -> None:
+        driver = "zarr3" if node.zarr_format == 3 else "zarr"
+        spec = {"driver": driver, "kvstore": kvstore}
+        super().__init__(node.folder, opened(node.folder.path, spec))
+        self._tell(node)
 
 
-def _opened(stored: StoredArray) -> Any:
-    if stored.zarr_format == 2 and not isinstance(stored.metadata.get("dtype"), str):
-        raise SourceError(f"{stored.path} has voxels of several fields; hoaconv takes one value")
-    refused = refused_name(stored.path)
-    if refused:
-        raise SourceError(refused)
-    spec = {
-        "driver": "zarr3" if stored.zarr_format == 3 else "zarr",
-        "kvstore": kvstore(stored.path),
-        "context": {"cache_pool": {"total_bytes_limit": 0}},
-    }
+def open_zarr(node: ArrayNode) -> StoredArray:
+    """Open an array: by tensorstore, or by zarr-python if that alone can.
+
+    Raises
+    ------
+    SourceError
+        If it can't be opened.
+    """
+    if node.zarr_format == 2 and not isinstance(node.metadata.get("dtype"), str):
+        raise SourceError(f"{node.folder} has voxels of several fields; hoaconv takes one value")
+    kvstore = node.folder.kvstore()
+    _check_dtype(node)
     try:
-        return ts.open(spec, open=True, read=True).result()
-    except Exception as error:
-        raise SourceError(f"{stored.path} can't be opened: {_words(error)}") from error
+        return ZarrArray(node, kvstore)
+    except SourceError as error:
+        return _by_zarr_python(node, error)
 
 
-def _words(error: Exception) -> str:
-    """Return the message of tensorstore, without the locations in its source code."""
-    return _NOISE.sub("", str(error)).partition(": ")[2] or str(error)
+def _check_dtype(node: ArrayNode) -> None:
+    """Raise SourceError if the voxels are no numbers, such as texts or times."""
+    told = node.metadata.get("data_type" if node.zarr_format == 3 else "dtype")
+    word = told.get("name") if isinstance(told, Mapping) else told
+    if not isinstance(word, str):
+        return  # who opens the array tells what is wrong
+    try:
+        dtype = np.dtype(word)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind not in "buifc":
+        name = word if dtype is None else dtype.name
+        raise refused_dtype(node.folder, name)
 
 
-def _dtype(stored: StoredArray, store: Any) -> np.dtype[Any]:
-    dtype: np.dtype[Any] = np.dtype(store.dtype.numpy_dtype)
-    if dtype == np.bool_:
-        return np.dtype(np.uint8)
-    if dtype not in KNOWN:
-        known = ", ".join(map(str, KNOWN))
+def _by_zarr_python(node: ArrayNode, refused: SourceError) -> StoredArray:
+    """Open an array that tensorstore has refused; raise that error if nothing else can either."""
+    codec = _refused_codec(node, refused)
+    try:
+        zarr_python: Any = import_module("hoaconv.io.zarr_python")  # zarr is slow to import
+    except ImportError as error:
+        if codec is None:
+            raise refused from error
         raise SourceError(
-            f"{stored.path} holds {store.dtype.name} voxels; hoaconv takes {known}: convert "
-            "it first"
-        )
-    return dtype
-
-
-def _leading(stored: StoredArray, shape: tuple[int, ...]) -> int:
-    """Return the number of axes before z, y and x. Raise SourceError if it is no 3-D volume."""
-    names = stored.axes if len(stored.axes) == len(shape) else (None,) * len(shape)
-    lead = len(shape) - 3
-    found = ", ".join(f"{name or 'unnamed'} {n}" for name, n in zip(names, shape, strict=True))
-    if lead not in (0, 1, 2) or any(n != 1 for n in shape[:lead]):
+            f"{node.folder} has the codec {codec}, which zarr-python may read: "
+            f'pip install "hoaconv[zarr]" ({error})'
+        ) from error
+    try:
+        array: StoredArray = zarr_python.ZarrPythonArray(node, codec)
+    except SourceError as error:
+        if codec is None:
+            raise refused from error
         raise SourceError(
-            f"{stored.path} has the axes {found or 'of a single number'}; hoaconv takes one "
-            "volume: z, y, x, and before them only t and c of length 1"
-        )
-    if any(_is_other(name, axis) for name, axis in zip(names[lead:], "zyx", strict=True)):
-        raise SourceError(f"{stored.path} has the axes {found}; hoaconv takes them as z, y, x")
-    if min(shape) < 1:
-        raise SourceError(f"{stored.path} holds no voxel: its axes are {found}")
-    return lead
+            f"{node.folder} can't be opened: neither tensorstore nor zarr-python reads its codec "
+            f"{codec} here ({error})"
+        ) from error
+    return array
 
 
-def _is_other(name: str | None, axis: str) -> bool:
-    """Return True if the name is that of another known axis; unknown names are accepted."""
-    return name is not None and name.lower() in "tczyx" and name.lower() != axis
+def _refused_codec(node: ArrayNode, refused: SourceError) -> str | None:
+    """Return the codec of an array that tensorstore doesn't know; None if that isn't why."""
+    found = _UNKNOWN.search(str(refused))
+    return found[1] if found and found[1] in set(codecs_in(node.metadata)) else None
 
 
-def _index(planes: Sequence[int]) -> slice | list[int]:
-    whole = planes[-1] - planes[0] + 1 == len(planes)
-    return slice(planes[0], planes[-1] + 1) if whole else list(planes)
+def codecs_in(metadata: Any) -> Iterator[str]:
+    """Give the names of the codecs in the metadata of an array, also of those in shards."""
+    listed = [*(metadata.get("codecs") or []), *(metadata.get("filters") or [])]
+    for codec in (*listed, metadata.get("compressor")):
+        if isinstance(codec, Mapping):
+            yield str(codec.get("name", codec.get("id")))
+            configuration = codec.get("configuration")
+            yield from codecs_in(configuration if isinstance(configuration, Mapping) else {})

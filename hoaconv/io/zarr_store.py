@@ -1,36 +1,35 @@
 """Search for an array in a zarr store, with the metadata of the image around it.
 
-It covers zarr v3 and v2, with or without the OME-NGFF metadata of an image (0.4, 0.5). The
-specifications are https://zarr-specs.readthedocs.io and https://ngff.openmicroscopy.org.
+It covers zarr v3 and v2, with or without the OME-NGFF metadata of an image. The specifications are
+https://zarr-specs.readthedocs.io and https://ngff.openmicroscopy.org.
 """
 
-import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from glob import has_magic
 from pathlib import Path
 from typing import Any
 
-from natsort import natsorted
-
 from hoaconv.engine.geometry import Geometry
-from hoaconv.errors import SourceError, SpellingError
+from hoaconv.errors import SourceError
 from hoaconv.io.contents import ZARR_FILES
-from hoaconv.io.voxel_size import from_ome_zarr
+from hoaconv.io.ome_image import OmeImage, images_in, kind_in, labels_in
+from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
+from hoaconv.io.voxel_size import Axes
 
-__all__ = ["StoredArray", "find_array", "find_level", "is_zarr"]
+__all__ = ["ArrayNode", "StoredNode", "find_array", "is_node", "is_zarr", "mapping", "read_node"]
 
 _LISTED = 8  # arrays and groups that an error lists, at most
 
 
 @dataclass(frozen=True)
-class StoredArray:
-    """An array of a store, before it is opened.
+class ArrayNode:
+    """An array of a store by its metadata, before it is opened.
 
     Attributes
     ----------
-    path
+    folder
         Folder of the array.
     name
         Path that begins with the store's own name, as in ``brain.zarr/0``.
@@ -40,29 +39,50 @@ class StoredArray:
         Content of its ``zarr.json`` or ``.zarray``.
     axes
         Names of its axes; None for an axis without a name, empty if the metadata name none.
-    geometry
-        Geometry from the image's metadata; None if they state no voxel size.
-    image_name
-        Name of the image around it; None if there is no image, or it has no name.
+    image
+        The image that the array is a level of; None if there is none.
+    level
+        Path of the array in the image.
     labels
         Names of the image's label images.
     levels
         Folders of all arrays of the image, level 0 first; empty if there is no image.
+    notes
+        Remarks for the user.
+    around
+        Attributes of the image's group; empty if there is no image.
     """
 
-    path: Path
+    folder: StoreFolder
     name: str
     zarr_format: int
     metadata: Mapping[str, Any]
     axes: tuple[str | None, ...]
-    geometry: Geometry | None = None
-    image_name: str | None = None
+    image: OmeImage | None = None
+    level: str = ""
     labels: tuple[str, ...] = ()
-    levels: tuple[Path, ...] = ()
+    levels: tuple[StoreFolder, ...] = ()
+    notes: tuple[str, ...] = ()
+    around: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The folder of the array."""
+        return self.folder.path
+
+    def geometry(self, axes: Axes) -> Geometry | None:
+        """Return the geometry from the image's metadata; None if they state no voxel size.
+
+        Parameters
+        ----------
+        axes
+            Numbers of the axes z, y and x.
+        """
+        return self.image.geometry(self.level, axes) if self.image else None
 
 
 @dataclass(frozen=True)
-class _Node:
+class StoredNode:
     """Metadata and attributes of a group or an array."""
 
     zarr_format: int
@@ -70,12 +90,21 @@ class _Node:
     attributes: Mapping[str, Any]
 
     @property
-    def images(self) -> Sequence[Mapping[str, Any]]:
-        """Multiscales of OME-NGFF: below ``ome`` in 0.5, at the root in 0.4."""
-        ome = self.attributes.get("ome")
-        found = (ome if isinstance(ome, Mapping) else self.attributes).get("multiscales", ())
-        listed = found if isinstance(found, list) else ()
-        return tuple(image for image in listed if isinstance(image, Mapping))
+    def images(self) -> tuple[Mapping[str, Any], ...]:
+        """The entries of ``multiscales``."""
+        return images_in(self.attributes)
+
+    @property
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """Rendering settings of each channel, as ``omero`` tells them."""
+        omero = mapping(mapping(self.attributes.get("ome", self.attributes)).get("omero"))
+        listed = omero.get("channels")
+        return tuple(map(mapping, listed)) if isinstance(listed, list) else ()
+
+    @property
+    def image_label(self) -> Mapping[str, Any]:
+        """What a label image tells of its labels."""
+        return mapping(mapping(self.attributes.get("ome", self.attributes)).get("image-label"))
 
 
 def is_zarr(path: Path) -> bool:
@@ -83,14 +112,17 @@ def is_zarr(path: Path) -> bool:
 
     A glob pattern that is no existing path means slices, even inside a store.
     """
-    if _is_node(path) or (path.suffix == ".zarr" and os.path.isdir(path)):
+    if in_zip(path):
         return True
-    if os.path.exists(path) or has_magic(str(path)):
+    if os.path.exists(path):
+        return os.path.isdir(path) and (path.suffix == ".zarr" or is_node(folder_at(path)))
+    if has_magic(str(path)):
         return False
-    return any(map(_is_node, path.absolute().parents))
+    folder = folder_at(path)
+    return is_node(folder) or any(map(is_node, folder.around))
 
 
-def find_array(path: Path) -> StoredArray:
+def find_array(path: str | Path) -> ArrayNode:
     """Return the array at a path, or level 0 of the OME-Zarr image at a path.
 
     Raises
@@ -98,149 +130,121 @@ def find_array(path: Path) -> StoredArray:
     SourceError
         If there is no array; the message lists what is there instead.
     """
-    node = _read(path) if _is_node(path) else None
+    folder = folder_at(path)
+    node = read_node(folder) if is_node(folder) else None
     if node is None:
-        raise SourceError(f"{path} holds no array{_instead(path)}")
+        raise SourceError(f"{folder} holds no array{_instead(folder)}")
     if node.array is not None:
-        return _stored(path, node, node.array)
-    if not node.images:
-        raise SourceError(f"{path} is a zarr group, but no OME-Zarr image{_instead(path)}")
-    levels = _levels(path, node.images[0])
-    if not levels:
-        raise SourceError(f"{path} is an OME-Zarr image whose metadata names no level")
-    array = _read(path / levels[0]) if _is_node(path / levels[0]) else None
-    if array is None or array.array is None:
-        raise SourceError(f"{path} lacks the array {levels[0]} that its metadata names")
-    return _stored(path / levels[0], array, array.array)
+        return _stored(folder, node, node.array)
+    images = images_in(node.attributes)
+    if not images:
+        kind = kind_in(node.attributes) or "a zarr group"
+        raise SourceError(f"{folder} is {kind}, but no OME-Zarr image{_instead(folder)}")
+    image = _image(folder, images[0])
+    if image.strange:
+        raise SourceError(
+            f"{folder} places its voxels by {image.strange}; hoaconv takes scales and "
+            f"translations: name an array in it to read that without a voxel size, such as "
+            f"{folder}/{image.levels[0] if image.levels else 0}"
+        )
+    if not image.levels:
+        raise SourceError(f"{folder} is an OME-Zarr image whose metadata names no level")
+    inner = folder.inner(image.levels[0])
+    level = read_node(inner) if is_node(inner) else None
+    if level is None or level.array is None:
+        raise SourceError(f"{folder} lacks the array {image.levels[0]} that its metadata names")
+    return _stored(inner, level, level.array)
 
 
-def find_level(path: Path, level: int) -> Path:
-    """Return the folder of a level of the OME-Zarr image at a path, or around it.
+def is_node(place: StoreFolder | Path) -> bool:
+    """Return whether a folder holds the metadata of a group or an array."""
+    folder = place if isinstance(place, StoreFolder) else folder_at(place)
+    return any(folder.has(name) for name in ZARR_FILES)
+
+
+def _instead(folder: StoreFolder) -> str:
+    """Return words that list the nodes in the folder, or in the nearest one around it with any."""
+    there = next((f for f in (folder, *folder.around) if f.exists()), folder)
+    names = [name for name in there.names() if is_node(there.inner(name))]
+    if not names:
+        return f": in {there.path} there is no array with metadata (zarr.json or .zarray)"
+    more = ", ..." if len(names) > _LISTED else ""
+    return f"; {there.path} holds {', '.join(names[:_LISTED])}{more}: name one of them"
+
+
+def read_node(place: StoreFolder | Path) -> StoredNode:
+    """Return the metadata and attributes of a group or array.
 
     Raises
     ------
-    SpellingError
-        If the path names no image, or the image has no such level.
     SourceError
-        If the store's metadata can't be read.
+        If they are invalid.
     """
-    if not is_zarr(path):
-        raise SpellingError(
-            f"`level` chooses a level of an OME-Zarr image, and {path} isn't one: drop it; the op "
-            "bin makes voxels larger, and `reduce` decodes JP2 slices at a lower resolution"
-        )
-    levels = find_array(path).levels
-    if not levels:
-        raise SpellingError(f"{path} is an array of no OME-Zarr image, so it has no `level`")
-    if level >= len(levels):
-        raise SpellingError(f"{path} has the levels 0 to {len(levels) - 1}, not {level}")
-    return levels[level]
-
-
-def _is_node(path: Path) -> bool:
-    return any(os.path.isfile(path / name) for name in ZARR_FILES)  # False for invalid names
-
-
-def _instead(path: Path) -> str:
-    """Return words that list the nodes in the folder, or in the nearest existing one around it."""
-    around = (path.absolute(), *path.absolute().parents)
-    there = next(folder for folder in around if os.path.isdir(folder))
-    try:
-        names = natsorted(entry.name for entry in there.iterdir() if _is_node(entry))
-    except OSError:
-        names = []
-    if not names:
-        return f": in {there} there is no array with metadata (zarr.json or .zarray)"
-    more = ", ..." if len(names) > _LISTED else ""
-    return f"; {there} holds {', '.join(names[:_LISTED])}{more}: name one of them"
-
-
-def _read(path: Path) -> _Node:
-    """Return the metadata of a group or array. Raise SourceError if they are invalid."""
-    if os.path.isfile(path / "zarr.json"):
-        read = _json(path / "zarr.json")
+    folder = place if isinstance(place, StoreFolder) else folder_at(place)
+    read = read_json(folder, "zarr.json")
+    if read is not None:
         array = read if read.get("node_type") == "array" else None
-        return _Node(3, array, _mapping(read.get("attributes")))
-    array = _json(path / ".zarray") if os.path.isfile(path / ".zarray") else None
-    attributes = _json(path / ".zattrs") if os.path.isfile(path / ".zattrs") else {}
-    return _Node(2, array, attributes)
+        return StoredNode(3, array, mapping(read.get("attributes")))
+    return StoredNode(2, read_json(folder, ".zarray"), read_json(folder, ".zattrs") or {})
 
 
-def _json(file: Path) -> Mapping[str, Any]:
-    try:
-        read = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SourceError(f"{file} can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise SourceError(f"{file} is damaged, it is no JSON: {error}") from error
-    if not isinstance(read, dict):
-        raise SourceError(f"{file} is damaged: it holds no metadata")
-    return read
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a value of JSON if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
-def _stored(path: Path, node: _Node, array: Mapping[str, Any]) -> StoredArray:
+def _stored(folder: StoreFolder, node: StoredNode, array: Mapping[str, Any]) -> ArrayNode:
     """Return the array, with properties from the image around it."""
-    labels: tuple[str, ...] = ()
-    levels: tuple[Path, ...] = ()
-    root, image, level = path, None, ""
-    for folder in path.absolute().parents:
-        if not _is_node(folder):
+    own = _own_axes(array, node.attributes)
+    root, found = folder, ArrayNode(folder, "", node.zarr_format, array, own)
+    for around in folder.around:
+        if not is_node(around):
             break
-        root, inside = folder, path.absolute().relative_to(folder).as_posix()
-        for candidate in _read(folder).images:
-            if image is None and inside in _levels(folder, candidate):
-                image, level, labels = candidate, inside, _labels(folder)
-                levels = tuple(folder / name for name in _levels(folder, candidate))
-    name = path.absolute().relative_to(root.absolute().parent).as_posix()
-    axes = _axes_of(image) if image else _own_axes(array, node.attributes)
-    size = from_ome_zarr(image, level) if image else None
-    title = image.get("name") if image else None
-    return StoredArray(
-        path.absolute(),
-        name,
-        node.zarr_format,
-        array,
-        axes,
-        size,
-        title if isinstance(title, str) and title else None,
-        labels,
-        levels,
+        root, inside = around, folder.path.relative_to(around.path).as_posix()
+        attributes = read_node(around).attributes if found.image is None else {}
+        images = images_in(attributes)
+        for image in (_image(around, entry) for entry in images):
+            if inside in image.levels:
+                level = _level(found, around, image, inside, len(images))
+                found = replace(level, around=attributes)
+                break
+    name = folder.path.relative_to(root.path.parent).as_posix()
+    return replace(found, name=name)
+
+
+def _level(
+    node: ArrayNode, group: StoreFolder, image: OmeImage, level: str, many: int
+) -> ArrayNode:
+    """Return an array as a level of an image."""
+    notes = list(image.notes)
+    if image.strange:
+        notes.append(
+            f"its image places it by {image.strange}, which hoaconv doesn't take: its voxel size "
+            "isn't read"
+        )
+    if many > 1:
+        notes.append(f"{group} has {many} images; this array is of {image.name or 'one of them'}")
+    labels = group.inner("labels")
+    return replace(
+        node,
+        axes=image.axes or node.axes,
+        image=image,
+        level=level,
+        labels=labels_in(read_node(labels).attributes) if is_node(labels) else (),
+        levels=tuple(group.inner(name) for name in image.levels),
+        notes=tuple(notes),
     )
 
 
-def _labels(image: Path) -> tuple[str, ...]:
-    """Return the names of label images that an image's group lists."""
-    folder = image / "labels"
-    attributes = _read(folder).attributes if _is_node(folder) else {}
-    listed = _mapping(attributes.get("ome", attributes)).get("labels")
-    return tuple(map(str, listed)) if isinstance(listed, list) else ()
-
-
-def _levels(path: Path, image: Mapping[str, Any]) -> list[str]:
-    """Return the paths of an image's arrays, level 0 first."""
-    datasets = image.get("datasets")
-    found = [_mapping(d).get("path") for d in datasets] if isinstance(datasets, list) else []
-    if not all(isinstance(level, str) and level for level in found):
-        raise SourceError(f"{path} is an OME-Zarr image with a level that has no path")
-    return [str(level) for level in found]
-
-
-def _axes_of(image: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """Return names of axes, which NGFF 0.3 lists alone, and 0.4 and later with properties."""
-    axes = image.get("axes")
-    listed = axes if isinstance(axes, list) else []
-    return tuple(_name(_mapping(a).get("name") if isinstance(a, Mapping) else a) for a in listed)
+def _image(folder: StoreFolder, entry: Mapping[str, Any]) -> OmeImage:
+    try:
+        return OmeImage(entry)
+    except ValueError as error:
+        raise SourceError(f"{folder} is an OME-Zarr image with a level that has no path") from error
 
 
 def _own_axes(array: Mapping[str, Any], attributes: Mapping[str, Any]) -> tuple[str | None, ...]:
     """Return names of axes from the array's own metadata, in the form of v3 or of xarray."""
     listed = array.get("dimension_names") or attributes.get("_ARRAY_DIMENSIONS")
-    return tuple(map(_name, listed)) if isinstance(listed, list) else ()
-
-
-def _name(axis: Any) -> str | None:
-    return str(axis) if axis else None
+    names = listed if isinstance(listed, list) else []
+    return tuple(str(name) if name else None for name in names)

@@ -1,10 +1,10 @@
 """Chains of ops: put behind a volume, with the operands that they name, and spelled again."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import and_
-from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
@@ -15,12 +15,14 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages import inferred, kind_of
 from hoaconv.errors import SpellingError
+from hoaconv.io.address import Address
+from hoaconv.io.formats.registry import format_of
 from hoaconv.io.source import Volume, open_volume
-from hoaconv.io.zarr_store import is_zarr
 from hoaconv.job.arrays import array_plan
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
 from hoaconv.ops.beside import Beside, is_array
+from hoaconv.ops.crop import Crop
 from hoaconv.ops.repeated import Repeat, Repeated
 from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.ops.terms import Term, Value, shifted
@@ -41,8 +43,15 @@ __all__ = [
 ]
 
 
-def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume:
+def open_source(
+    src: PathLike, reading: Reading, *, gpu: bool = False, several: bool = False
+) -> Volume:
     """Open what a path names, read as the options say; headers are read, no voxel is decoded.
+
+    Parameters
+    ----------
+    several
+        Whether all channels and times are wanted that the options don't choose.
 
     Raises
     ------
@@ -51,15 +60,24 @@ def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume
     SourceError
         If the source can't be found or read.
     """
-    if is_zarr(Path(src)):
+    if not os.path.isdir(src) or format_of(Address.of(src)):
         machine.begin_libraries()
     return open_volume(
         src,
         slices=reading.range,
+        level=reading.level,
+        source_axes=reading.source_axes,
+        channel=reading.channel,
+        time=reading.time,
+        series=reading.series,
+        rgb=reading.rgb,
+        shape=reading.shape,
+        dtype=reading.dtype,
         allow_gaps=reading.allow_gaps,
         allow_names=reading.allow_names,
         reduce=reading.reduce,
         gpu=gpu,
+        several=several,
     )
 
 
@@ -137,6 +155,10 @@ def _then(plan: Plan, op: Step) -> Plan:
     """Return the plan with a step behind its end; numbers that it waits for are asked for."""
     if isinstance(op, Waiting) and op.unknown:
         return _informed(plan, op)
+    if isinstance(op, Crop):
+        for part in op.parts(spec_at(plan)):
+            plan |= part
+        return plan
     return plan | (op.resolved() if isinstance(op, Op) else cast(Scan, op))  # or another kind
 
 

@@ -1,6 +1,5 @@
 """The options of a conversion become a job."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,18 +7,20 @@ from typing import Any, cast
 
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
-from hoaconv.io.zarr_store import find_level
+from hoaconv.io.source import Volume
+from hoaconv.job.also import also_of
 from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
 from hoaconv.job.job import Job
+from hoaconv.job.kept_labels import labels_kept
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
     Labels,
-    Level,
     Reading,
     Running,
     Values,
@@ -66,13 +67,17 @@ def conversion(
     outputs = [output for output, _ in chains]
     if not planning:
         _check_early(outputs, running, options["src"])
-    volume = open_planned(_named(options), reading, voxels)
+    volume = open_planned(options["src"], reading, voxels, several=to.takes_several)
     operands = open_operands(ops for _, ops in chains)
     branches = []
     for output, ops in chains:
         plan = behind(volume.plan, ops, operands)
         made = replace(volume, plan=plan, spec=spec_at(plan))
         branches.append(Branch(str(output.path), made, output))
+    taken = {Path(output.path).name.casefold() for output in outputs if output.is_part}
+    for name, label in labels_kept(volume, chains[0][1], reading, taken):
+        of_label = cast(OmeZarr, outputs[0]).label(name)
+        branches.append(Branch(str(of_label.path), label, of_label))
     groups: Sequence[Options] = (outputs[0], reading, voxels, values, running)
     return Job(tuple(branches), values, running, _given(groups, options))
 
@@ -85,15 +90,6 @@ def _check_early(outputs: Sequence[Output], running: Running, src: PathLike) -> 
         output.check_free()
 
 
-def _named(options: Mapping[str, Any]) -> PathLike:
-    """Return the path of the source: of the level that is asked for."""
-    src, level = take_source(options["src"]), Level.take(options).level
-    if level is None:
-        return src
-    path = os.path.relpath(find_level(Path(src), level))
-    return path if not Path(src).is_absolute() else os.path.abspath(path)
-
-
 def ops_of(chain: Chain) -> Ops:
     """Return the ops of a chain; those of the user's own module are declared first."""
     if chain.ops_module is not None:
@@ -101,17 +97,30 @@ def ops_of(chain: Chain) -> Ops:
     return parse_chain(chain.ops)
 
 
-def open_planned(src: PathLike, reading: Reading, voxels: Voxels | None) -> Planned:
-    """Open a source; with `voxels` its notes say which voxel size is used."""
+def open_planned(
+    src: PathLike, reading: Reading, voxels: Voxels | None, *, several: bool = False
+) -> Planned:
+    """Open a source; with `voxels` its notes say which voxel size is used.
+
+    Parameters
+    ----------
+    several
+        Whether all channels and times are wanted that the options don't choose; the volume is then
+        that of the first ones.
+    """
     gpu = reading.decoder == "nvimgcodec"
     if gpu:
         check_gpu()
-    source = open_source(take_source(src), reading, gpu=gpu)
+    source = open_source(take_source(src), reading, gpu=gpu, several=several)
     if voxels is None:
         return Planned(Plan.read(source), source.spec, source.notes)
-    geometry, note = choose_geometry(voxels.voxel_size, voxels.unit, source)
+    geometry, note = _geometry(voxels, source)
     placed = source.at(geometry)
     return Planned(Plan.read(placed), placed.spec, (*placed.notes, note))
+
+
+def _geometry(voxels: Voxels, source: Volume) -> tuple[Geometry, str]:
+    return choose_geometry(voxels.voxel_size, voxels.unit, source, voxels.orientation)
 
 
 def _chains(options: Mapping[str, Any], to: type[Output]) -> list[tuple[Output, Ops]]:
@@ -120,10 +129,10 @@ def _chains(options: Mapping[str, Any], to: type[Output]) -> list[tuple[Output, 
     main = to.take(options, path=options["dst"])
     ops = ops_of(Chain.take(options))
     of_labels = _branches(labels.label, "label")
-    others = _branches(labels.also, "also")
+    others = also_of(labels.also)
     return [
         (main, ops),
-        *((replace(main, path=path), branch) for path, branch in others.items()),
+        *((replace(main, path=path, **own), parse_chain(of)) for path, own, of in others),
         *((cast(OmeZarr, main).label(name), branch) for name, branch in of_labels.items()),
     ]
 
@@ -153,6 +162,6 @@ def _branches(branches: Mapping[str, Any] | Sequence[str], option: str) -> dict[
 def _given(groups: Sequence[Options], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, for the provenance of what is written."""
     given: dict[str, Any] = {}
-    for group in (*groups, Level.take(options), Labels.take(options), Chain.take(options)):
+    for group in (*groups, Labels.take(options), Chain.take(options)):
         given |= group.given()
     return {name: given[name] for name in given if name not in ("ops", "report", "scratch")}

@@ -9,6 +9,7 @@ import operator
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from inspect import signature
 from math import prod
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, Self, TypeVar
 from hoaconv.errors import SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.ops.docstring import rows_of, sections_of, with_sections
-from hoaconv.ops.kinds import Kind
+from hoaconv.ops.kinds import VOXEL, Kind
 from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_triple
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "LEVEL",
     "METHODS",
     "NAME",
+    "ORIENTATION",
     "PATH",
     "RANGE",
     "RATIO",
@@ -37,11 +39,14 @@ __all__ = [
     "SHARDS",
     "TEXT",
     "TILE",
+    "VALUE",
+    "VOXEL_TYPE",
     "Option",
     "Options",
     "PathLike",
     "count_of",
     "explained_by",
+    "index_of",
     "one_of",
     "option",
     "options_of",
@@ -189,6 +194,21 @@ def count_of(what: str) -> Kind:
     return Kind("N", accept, str)
 
 
+def index_of(what: str) -> Kind:
+    """Return the kind of a whole number of 0 or more."""
+
+    def accept(value: Any) -> int:
+        try:
+            index = operator.index(value)
+        except TypeError:
+            index = -1
+        if index < 0 or isinstance(value, bool):
+            raise SpellingError(f"{what} {value!r} is not a whole number of 0 or more")
+        return index
+
+    return Kind("N", accept, str)
+
+
 def triple_of(what: str) -> Kind:
     """Return the kind of three whole numbers (z, y, x), or one for all axes."""
     return Kind("SHAPE", lambda value: parse_whole_triple(value, what), _spell_triple)
@@ -298,15 +318,68 @@ def _name(value: Any) -> str:
     return value
 
 
+def _voxel_type(value: Any) -> str:
+    try:
+        dtype = import_module("numpy").dtype("none" if value is None else value)
+    except (TypeError, ValueError, SyntaxError):
+        dtype = None
+    if dtype is None or dtype.kind not in "uifb" or dtype.itemsize > 8:
+        raise SpellingError(
+            f"dtype {value!r} is not the dtype of voxels; write it as NumPy does, such as uint16, "
+            "float32, or '>u2' if the byte of the higher value comes first"
+        )
+    return str(dtype.name if dtype.isnative else dtype.str)
+
+
+def _value(value: Any) -> float:
+    try:
+        number: float = VOXEL.accept(value)
+    except ValueError:
+        raise SpellingError(f"the value {value!r} is no number") from None
+    return number
+
+
 def _as_given(value: Any) -> Any:
     return value
 
 
+_PAIRS = (
+    *("left-right", "anterior-posterior", "inferior-superior", "dorsal-ventral", "dorsal-palmar"),
+    *("dorsal-plantar", "rostral-caudal", "cranial-caudal", "proximal-distal"),
+)
+WAYS = tuple(
+    "-to-".join(ends) for pair in _PAIRS for ends in (pair.split("-"), pair.split("-")[::-1])
+)
+"""Directions of an axis in a body, as RFC-4 has them: https://ngff.openmicroscopy.org/rfc/4."""
+
+
+def _orientation(value: Any) -> tuple[str, str, str]:
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or len(words) != 3:
+        raise SpellingError(
+            f"orientation {value!r} is not that of three axes; write those of z, y and x, as in "
+            "superior-to-inferior,anterior-to-posterior,right-to-left"
+        )
+    z, y, x = (str(word).strip().lower() for word in words)
+    for way in (z, y, x):
+        if way not in WAYS:
+            raise SpellingError(
+                f"orientation {way!r} is none that OME-NGFF knows{did_you_mean(way, WAYS)}: "
+                f"{', '.join(WAYS)}"
+            )
+    if len({frozenset(way.split("-to-")) for way in (z, y, x)}) < 3:
+        raise SpellingError(f"orientation {z},{y},{x} has two axes along one line of the body")
+    return z, y, x
+
+
 FLAG = Kind("", bool, str)
+VALUE = Kind("VALUE", _value, str)
+ORIENTATION = Kind("Z,Y,X", _orientation, ",".join)
 TEXT = Kind("TEXT", _as_given, str)
 NAME = Kind("NAME", _name, str)
 PATH = Kind("FILE", _path, str)
 SAMPLE = Kind("N", _sample, str)
+VOXEL_TYPE = Kind("DTYPE", _voxel_type, str)
 BYTES = Kind("BYTES", parse_bytes, str)
 RANGE = Kind("RANGE", _range, str)
 REDUCE = Kind("N", _reduce, str)

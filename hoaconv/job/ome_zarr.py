@@ -6,7 +6,7 @@ This module imports no kernels, so that the help of the command line appears at 
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, ClassVar
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.contents import ZARR_FILES
@@ -19,6 +19,7 @@ from hoaconv.job.declared import (
     NAME,
     SHARDS,
     count_of,
+    index_of,
     one_of,
     option,
     triple_of,
@@ -26,7 +27,7 @@ from hoaconv.job.declared import (
 from hoaconv.job.output import Output
 from hoaconv.job.paths import check_path, check_store_name
 
-__all__ = ["OmeZarr"]
+__all__ = ["OmeZarr", "check_label_name", "grid_of", "is_label_name"]
 
 Triple = tuple[int, int, int]
 
@@ -34,6 +35,45 @@ CHUNKS, UNSHARDED = (64, 64, 64), (128, 128, 128)
 SHARD_WIDTH = 1024
 
 _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
+
+
+def is_label_name(name: str) -> bool:
+    """Return whether a folder in a store can have the name of a label image."""
+    return bool(_LABEL.fullmatch(name)) and name not in ZARR_FILES
+
+
+def check_label_name(name: str) -> None:
+    """Raise SpellingError if no folder in a store can have the name of a label image."""
+    if not is_label_name(name):
+        raise SpellingError(
+            f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
+            "spaces, and . _ - inside"
+        )
+
+
+def grid_of(chunks: Any, shards: Any, *, sharded: bool) -> tuple[Triple, Triple | None]:
+    """Return the shapes of chunks and shards that options mean, (z, y, x); None for no shards.
+
+    Parameters
+    ----------
+    sharded
+        Whether the format that is written has shards.
+
+    Raises
+    ------
+    SpellingError
+        If a shard doesn't hold whole chunks.
+    """
+    if shards == "none" or not sharded:
+        return chunks or UNSHARDED, None
+    inner: Triple = chunks or CHUNKS
+    if shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
+        y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
+        return inner, (inner[0], y, x)
+    whole: Triple = shards
+    if any(s % c for s, c in zip(whole, inner, strict=True)):
+        raise SpellingError(f"shards {whole} don't hold whole chunks {inner}; write multiples")
+    return inner, whole
 
 
 @dataclass(frozen=True)
@@ -66,6 +106,10 @@ class OmeZarr(Output):
     factors
         Downsampling factors from level to level, one number or (z, y, x). By default 2; if voxels
         are longer along an axis, this axis is halved later.
+    from_level
+        The first level that is written; by default 0. With 1, the slices stay the only copy of
+        level 0, and the store takes about 1/8 of the bytes. The arrays keep their numbers as names,
+        ``1``, ``2`` and so on; viewers take them as the image's metadata list them.
     is_label
         True for a label image in the store of another image; see `label`.
 
@@ -130,7 +174,16 @@ class OmeZarr(Output):
         "downsampling from level to level, z,y,x; default 2, later along axes with longer voxels",
         "Pyramid",
     )
+    from_level: int = option(
+        index_of("from_level"),
+        "first level that is written; 1 leaves level 0 to the slices, and takes 1/8 of the bytes",
+        "Pyramid",
+        "N",
+        0,
+    )
     is_label: bool = field(default=False, kw_only=True)
+
+    takes_several: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -140,6 +193,11 @@ class OmeZarr(Output):
                 f'OmeZarr({str(self.path)!r}).label("tissue")'
             )
         self.grid()
+        if self.levels is not None and self.from_level >= self.levels:
+            raise SpellingError(
+                f"from_level {self.from_level} is none of {self.levels} levels, counted from 0; "
+                "ask for more with `levels`"
+            )
 
     @property
     def what(self) -> str:
@@ -173,19 +231,9 @@ class OmeZarr(Output):
         SpellingError
             If a shard doesn't hold whole chunks, or shards are given for NGFF 0.4.
         """
-        chunks, shards = cast(Triple | None, self.chunks), self.shards
-        if shards not in (None, "none") and self.ngff == "0.4":
+        if self.shards not in (None, "none") and self.ngff == "0.4":
             raise SpellingError('NGFF 0.4 has no shards; drop `shards`, or take `ngff="0.5"`')
-        if shards == "none" or self.ngff == "0.4":
-            return chunks or UNSHARDED, None
-        inner = chunks or CHUNKS
-        if shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
-            y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
-            return inner, (inner[0], y, x)
-        whole = cast(Triple, shards)
-        if any(s % c for s, c in zip(whole, inner, strict=True)):
-            raise SpellingError(f"shards {whole} don't hold whole chunks {inner}; write multiples")
-        return inner, whole
+        return grid_of(self.chunks, self.shards, sharded=self.ngff == "0.5")
 
     @property
     def title(self) -> str:
@@ -211,10 +259,6 @@ class OmeZarr(Output):
         >>> hc.OmeZarr("brain.zarr").label("tissue").downsample
         'mode'
         """
-        if not _LABEL.fullmatch(name) or name in ZARR_FILES:
-            raise SpellingError(
-                f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
-                "spaces, and . _ - inside"
-            )
+        check_label_name(name)
         path = Path(self.path) / "labels" / name
         return replace(self, path=path, name=name, downsample="mode", is_label=True)

@@ -24,7 +24,16 @@ def open(
     *,
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     range: slice | str | None = None,
+    level: int | None = None,
+    source_axes: str | None = None,
+    channel: int | None = None,
+    time: int | None = None,
+    series: int | None = None,
+    rgb: str | None = None,
+    shape: tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
     reduce: int = 1,
@@ -35,8 +44,9 @@ def open(
     Parameters
     ----------
     source
-        A folder of JP2 or TIFF slices, a glob pattern, a multi-page TIFF, an OME-Zarr image (its
-        level 0) or one of its levels, or a zarr array, by its path; or an array (z, y, x) with
+        A folder of slices, a glob pattern, a multi-page TIFF, an OME-Zarr image (its level 0) or
+        one of its levels, a zarr array, or a file of HDF5, NRRD, MetaImage or NIfTI, a .vol or raw
+        file, by its path, such as ``scan.h5::/entry/data``; or an array (z, y, x) with
         ``shape``, ``dtype`` and slicing, such as those of NumPy, Dask, h5py and zarr; or a source
         of the engine. The dtypes are uint8, int8, uint16, int16, uint32, int32, uint64, int64,
         float32 and float64; booleans become uint8.
@@ -62,17 +72,26 @@ def open(
     """
     reading = Reading(
         range=range,
+        level=level,
+        source_axes=source_axes,
+        channel=channel,
+        time=time,
+        series=series,
+        rgb=rgb,
+        shape=shape,
+        dtype=dtype,
         allow_gaps=allow_gaps,
         allow_names=allow_names,
         reduce=reduce,
         decoder=decoder,
     )
+    ways = Voxels(orientation=orientation).orientation
     if isinstance(source, str | os.PathLike):
         gpu = decoder == "nvimgcodec"
         if gpu:
             check_gpu()
         stack = open_source(take_source(source), reading, gpu=gpu)
-        geometry, note = choose_geometry(voxel_size, unit, stack)
+        geometry, note = choose_geometry(voxel_size, unit, stack, ways)
         placed = stack.at(geometry)
         return Volume(Plan.read(placed), placed.spec, (*stack.notes, note))
     if reading != Reading():
@@ -81,17 +100,20 @@ def open(
             f"{type(source).__name__}; slice the array, or drop them"
         )
     if not isinstance(source, Volume | Source):
-        return _open_array(source, voxel_size, unit)
-    if voxel_size is not None or unit is not None:
+        return _open_array(source, voxel_size, unit, ways)
+    if (voxel_size, unit, ways) != (None, None, None):
         raise SpellingError(
-            f"a {type(source).__name__} has its voxel size already; drop `voxel_size` and `unit`"
+            f"a {type(source).__name__} has its voxel size and orientation already; drop "
+            "`voxel_size`, `unit` and `orientation`"
         )
     if isinstance(source, Volume):
         return source
     return Volume(Plan.read(source), source.spec, tuple(getattr(source, "notes", ())))
 
 
-def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
+def _open_array(
+    array: Any, voxel_size: Any, unit: str | None, ways: tuple[str, str, str] | None
+) -> Volume:
     missing = [name for name in ("shape", "dtype", "__getitem__") if not hasattr(array, name)]
     if missing:
         raise SpellingError(
@@ -99,6 +121,6 @@ def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
             "and slicing (numpy, dask, h5py, zarr)"
         )
     source = ArraySource(array)
-    geometry, note = choose_geometry(voxel_size, unit, source)
+    geometry, note = choose_geometry(voxel_size, unit, source, ways)
     placed = source.at(geometry)
     return Volume(Plan.read(placed), placed.spec, (*placed.notes, note))

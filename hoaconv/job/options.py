@@ -11,18 +11,23 @@ from hoaconv.job.declared import (
     BYTES,
     FLAG,
     LEVEL,
+    ORIENTATION,
     PATH,
     RANGE,
     REDUCE,
     SAMPLE,
     TEXT,
+    VALUE,
+    VOXEL_TYPE,
     Options,
     count_of,
+    index_of,
     one_of,
     option,
+    triple_of,
 )
 
-__all__ = ["Chain", "Labels", "Level", "Measuring", "Reading", "Running", "Values", "Voxels"]
+__all__ = ["Chain", "Cutting", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,10 @@ class Labels(Options):
         ``{"tissue": "threshold otsu"}``. The ops start from the slices, as `ops` does. What several
         outputs have in common is computed once.
     also
-        Other images to write: ops by the path of the image.
+        Other images to write: ops by the path of the image. In place of ops there may be a mapping
+        with options of that image, and with ``ops``, as in
+        ``{"small.zarr": {"ops": "bin 2", "chunks": 32, "ngff": "0.4"}}``; other options are those
+        of the main image. As a text: ``"small.zarr[chunks=32 ngff=0.4]=bin 2"``.
     """
 
     label: Any = option(
@@ -66,21 +74,13 @@ class Labels(Options):
         (),
     )
     also: Any = option(
-        TEXT, 'also write another image: OTHER.zarr="OPS"; repeatable', "Ops", 'PATH="OPS"', ()
+        TEXT,
+        'also write another image: OTHER.zarr="OPS", or with options of its own '
+        "'OTHER.zarr[chunks=32 ngff=0.4]=OPS'; repeatable",
+        "Ops",
+        'PATH="OPS"',
+        (),
     )
-
-
-@dataclass(frozen=True)
-class Level(Options):
-    """The level of a pyramid to read.
-
-    Parameters
-    ----------
-    level
-        Level of an OME-Zarr image to read; by default the level that `src` names, or 0.
-    """
-
-    level: int | None = option(LEVEL, "level of an OME-Zarr image to read; default 0", "Input")
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,24 @@ class Reading(Options):
     range
         Slices to take, in natural order, as a slice or as ``"START:STOP:STEP"``; of a zarr array,
         planes. By default all. A step makes the voxels longer along z.
+    level
+        Level to read of an image with several; by default the one that `src` names, or level 0.
+    source_axes
+        A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``, where its
+        metadata names none or the wrong ones.
+    channel
+        The channel to take, counted from 0, of a source with several.
+    time
+        The time to take, counted from 0, of a source with several.
+    series
+        The image to take, counted from 0, of an OME-TIFF with several; by default the first one.
+    rgb
+        ``"luminance"`` makes slices in RGB grey, by the weights of ITU-R BT.601.
+    shape
+        Numbers of voxels of a raw file, (z, y, x).
+    dtype
+        Kind of the voxels of a raw file, as NumPy spells it: ``"uint16"``, or ``">u2"`` if the byte
+        of the higher value comes first.
     allow_gaps
         If True, numbers may be missing among the slices.
     allow_names
@@ -108,6 +126,25 @@ class Reading(Options):
         RANGE,
         "slices to take, START:STOP:STEP as in Python; default all",
         "Input",
+    )
+    level: int | None = option(LEVEL, "level of an image to read; default 0", "Input")
+    source_axes: str | None = option(
+        TEXT,
+        "a letter for each stored axis of an array, such as xyz or tczyx; default its metadata's",
+        "Input",
+        "AXES",
+    )
+    channel: int | None = option(index_of("channel"), "channel to take, from 0 on", "Input")
+    time: int | None = option(index_of("time"), "time to take, from 0 on", "Input")
+    series: int | None = option(
+        index_of("series"), "image to take of an OME-TIFF with several, from 0 on", "Input"
+    )
+    rgb: str | None = option(
+        one_of("rgb", "luminance"), "luminance makes RGB slices grey", "Input", "WAY"
+    )
+    shape: Any = option(triple_of("shape"), "voxels of a raw file, z,y,x", "Input")
+    dtype: str | None = option(
+        VOXEL_TYPE, "kind of the voxels of a raw file: uint16, or >u2 for big-endian", "Input"
     )
     allow_gaps: bool = option(FLAG, "accept missing numbers among the slices", "Input", "", False)
     allow_names: bool = option(
@@ -130,6 +167,22 @@ class Reading(Options):
 
 
 @dataclass(frozen=True)
+class Cutting(Options):
+    """Options of a cutout.
+
+    Parameters
+    ----------
+    fill
+        Value of voxels of the box that lie beyond the volume, rounded and saturated. By default a
+        box that goes beyond the volume is an error.
+    """
+
+    fill: float | None = option(
+        VALUE, "value of voxels beyond the volume; default: such a box is an error", "Input"
+    )
+
+
+@dataclass(frozen=True)
 class Voxels(Options):
     """The size of a voxel, if the source doesn't tell it, or tells it wrong.
 
@@ -140,6 +193,11 @@ class Voxels(Options):
         tells it. `range` and `reduce` make the voxels that are written larger.
     unit
         Unit of `voxel_size`, as OME-NGFF spells it; by default ``micrometer``.
+    orientation
+        Direction of the axes z, y and x in the body, such as
+        ``"superior-to-inferior,anterior-to-posterior,right-to-left"``, in the words of RFC-4 of
+        OME-NGFF. By default as the source tells it; it is never guessed. `flip`, `rotate90` and
+        `transpose-xy` turn it with the volume.
     """
 
     voxel_size: Any = option(
@@ -149,6 +207,11 @@ class Voxels(Options):
         "SIZE",
     )
     unit: str | None = option(TEXT, "unit of `voxel_size`; default micrometer", "Input", "UNIT")
+    orientation: Any = option(
+        ORIENTATION,
+        "directions of z,y,x in the body: superior-to-inferior,anterior-to-posterior,right-to-left",
+        "Input",
+    )
 
 
 @dataclass(frozen=True)

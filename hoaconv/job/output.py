@@ -9,7 +9,7 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hoaconv.errors import SpellingError
 from hoaconv.job.declared import FLAG, Options, PathLike, option
@@ -31,6 +31,9 @@ class Output(Options, ABC):
 
     path: PathLike = field()
     overwrite: bool = option(FLAG, "replace DST if it is there", "Output", "", False)
+
+    takes_several: ClassVar[bool] = False
+    """True if all channels and times of a source may be written to one."""
 
     __array_ufunc__ = None  # NumPy leaves ``array | Output(...)`` to `__ror__`
 
@@ -54,6 +57,11 @@ class Output(Options, ABC):
     @property
     def is_part(self) -> bool:
         """True if it lies in another output of the job, which stands for its path."""
+        return False
+
+    @property
+    def in_place(self) -> bool:
+        """True if it is added to a store that is there, from which it may be read too."""
         return False
 
     @property

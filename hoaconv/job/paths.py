@@ -11,6 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
+from hoaconv.io.address import Address, is_remote
 from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
 from hoaconv.job.declared import PathLike
@@ -37,6 +38,9 @@ OTHER_FORMATS = (
     *(".dcm", ".zip", ".ozx", ".json"),
 )
 """Suffixes of other formats than OME-Zarr folders."""
+
+_STORES = (".zarr", ".n5", ".ozx", ".zip")
+"""Suffixes of sources that hold arrays, whose paths go on after them."""
 
 
 def check_path(dst: PathLike) -> None:
@@ -113,8 +117,8 @@ def _label_alone(path: Path) -> str | None:
         return None
     return (
         f"{path} would be a label image of {image.name}, which this run doesn't write, so that "
-        "viewers wouldn't find it; write the image and its labels in one run, or name a place "
-        "outside"
+        f"viewers wouldn't find it; add it with hoaconv add-labels {image.name} SRC "
+        f'`name="{path.name}"`, write the image and its labels in one run, or name a place outside'
     )
 
 
@@ -261,11 +265,12 @@ def take_module(path: PathLike) -> PathLike:
 
 def planned_path(src: PathLike) -> Path:
     """Return a free path beside the source, for the plan of an output without a name."""
-    source = Path(os.path.abspath(take_source(src)))
+    source = Path(Address.of(take_source(src)).path)
     while has_magic(str(source)) and not os.path.lexists(source):
         source = source.parent
-    source = next((p for p in source.parents if p.suffix == ".zarr"), source)  # brain.zarr/1
-    stem = source.stem if source.suffix == ".zarr" or os.path.isfile(source) else source.name
+    source = next((p for p in source.parents if p.suffix in _STORES), source)  # brain.zarr/1
+    stem = source.stem if source.suffix in _STORES or os.path.isfile(source) else source.name
+    stem = stem.removesuffix(".nii").removesuffix(".vol")  # of scan.nii.gz and scan.vol.info
     names = (f"{stem or 'volume'}{end}.zarr" for end in ("", *(f"-{n}" for n in range(2, 1000))))
     return next(source.parent / n for n in names if not os.path.lexists(source.parent / n))
 
@@ -286,7 +291,9 @@ def take_source(src: PathLike) -> PathLike:
             "hoaconv.open(array).stats(), or job = hoaconv.open(array) | "
             "hoaconv.OmeZarr('brain.zarr'), and job.plan() or job.run()"
         )
-    if _ADDRESS.match(os.fspath(src)):
+    text = os.fspath(src)
+    is_url = is_remote(text) or is_remote(Address.of(text).path)
+    if is_url or (_ADDRESS.match(text) and "://" not in text):
         raise SpellingError(
             f"{os.fspath(src)} is an address; the source is a folder or file on a file system: "
             "download it first, or mount it"

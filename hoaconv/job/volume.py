@@ -15,7 +15,7 @@ import numpy as np
 from hoaconv.engine.contract import Fold, Op, Resample, Scan, Sink, Zip
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import PlanError
-from hoaconv.io.zarr_volume import ZarrVolume
+from hoaconv.io.array_volume import ArrayVolume
 from hoaconv.job.chain import behind, open_operands, spec_at
 from hoaconv.job.excerpt import excerpt
 from hoaconv.job.html import rows_of, table
@@ -89,7 +89,7 @@ class Volume(Reducible, Comparison["Volume"], Subject):
             If a level can't be opened.
         """
         (end,) = self.plan.ends
-        found = end.part.levels if isinstance(end.part, ZarrVolume) else ()
+        found = end.part.levels if isinstance(end.part, ArrayVolume) else ()
         own = (
             self if level is end.part else Volume(Plan.read(level), level.spec) for level in found
         )

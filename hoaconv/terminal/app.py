@@ -18,8 +18,8 @@ from hoaconv import __version__, api
 from hoaconv.engine import machine, stop
 from hoaconv.errors import SpellingError
 from hoaconv.job.watching import PlanShown
-from hoaconv.terminal import demo, signals, streams
-from hoaconv.terminal.tables import show, show_json, show_next_steps, show_ops
+from hoaconv.terminal import adding, demo, signals, streams
+from hoaconv.terminal.tables import as_csv_of, show, show_json, show_next_steps, show_ops
 from hoaconv.terminal.verbs import OUTPUT, options_of_verb
 from hoaconv.terminal.versions import versions
 from hoaconv.terminal.words import watcher
@@ -28,8 +28,6 @@ from hoaconv.units import did_you_mean
 __all__ = ["main"]
 
 TODAY = {
-    "info": "plan, or --dry-run of stack-to-omezarr",
-    "rechunk": "stack-to-omezarr a.zarr b.zarr --chunks 128",
     "convert": "stack-to-omezarr, or omezarr-to-stack for slices",
     "view": "a viewer: see docs/quickstart.md, 'Open the result'",
     "versions": "--version",
@@ -120,6 +118,7 @@ Verbose = Annotated[bool, _flag("--verbose", "-v", told="print the plan first, s
 Whole = Annotated[
     bool, _flag("--verbose", "-v", told="print all stages, and who holds how much memory")
 ]
+AsCsv = Annotated[bool, _flag("--csv", told="print a table of a folder as CSV", group=None)]
 AsJson = Annotated[bool, _flag("--json", told="print JSON, for machines", group=None)]
 
 Verb = Callable[..., Any]
@@ -214,6 +213,18 @@ def _show_plan(
         show(made.text(whole=whole))
 
 
+@app.command("rechunk", cls=_Command)
+@options_of_verb(api.rechunk)
+def _rechunk(*, quiet: Quiet = False, **options: Any) -> None:
+    """Write a zarr store anew with other chunks, shards, codecs or zarr format."""
+    signals.writes()
+    with watcher(quiet=quiet) as watching:
+        made = api.rechunk(**options, watcher=watching)
+        signals.written()
+    if not quiet:
+        show(made)
+
+
 @app.command("stats", cls=_Command)
 @options_of_verb(api.stats)
 def _stats(
@@ -226,6 +237,26 @@ def _stats(
         show_json(made.describe())
     else:
         show(made)
+
+
+@app.command("cutout", cls=_Command)
+@options_of_verb(api.cutout)
+def _cutout(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
+    """Write a box of a volume; only what it touches is read."""
+    _run(api.cutout, options, quiet=quiet, verbose=verbose)
+
+
+@app.command("info", cls=_Command)
+@options_of_verb(api.info)
+def _info(*, as_json: AsJson = False, as_csv: AsCsv = False, **options: Any) -> None:
+    """Tell how a volume is stored: shape, chunks, levels, voxel size, files, advice."""
+    if as_json and as_csv:
+        raise SpellingError("--json and --csv are two forms of one table; take one of them")
+    found = api.info(**options)
+    if as_json:
+        show_json(found.describe())
+    else:
+        show(as_csv_of(found) if as_csv else found)
 
 
 @app.command("ops", cls=_Command)
@@ -248,6 +279,9 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     if not quiet:
         show(made)
         show_next_steps(made.source, made.output)
+
+
+adding.put_commands(app, _Command, options_of_verb)
 
 
 def _planned(verbose: bool) -> Callable[[PlanShown], None] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hoaconv.job import options, progress
 from hoaconv.job.declared import Options, options_of
+from hoaconv.job.hdf5 import Hdf5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.stack import Stack
 from hoaconv.job.watching import PlanShown, Progress, Watcher
@@ -19,13 +20,13 @@ __all__ = ["spoken", "watcher"]
 
 NAMES = {
     name
-    for group in (*vars(options).values(), OmeZarr, Stack)
+    for group in (*vars(options).values(), OmeZarr, Stack, Hdf5)
     if isinstance(group, type) and issubclass(group, Options)
     for name in options_of(group)
 }
 """Options, as Python names them."""
 
-_OPTION = re.compile(r'`(\w+)(?:=(?:True|"([^`"]*)"|\{"([^`"]*)": ("[^`"]*")\}))?`')
+_OPTION = re.compile(r'`(\w+)(?:=(?:True|(\d+)|"([^`"]*)"|\{"([^`"]*)": ("[^`"]*")\}))?`')
 
 
 def spoken(value: Any) -> Any:
@@ -46,10 +47,10 @@ def spoken(value: Any) -> Any:
 
 
 def _in_words(match: re.Match[str]) -> str:
-    name, value, key, inner = match.groups()
+    name, number, value, key, inner = match.groups()
     if name not in NAMES:
         return match[0]
-    words = f" {value}" if value else f" {key}={inner}" if key else ""
+    words = f" {number or value}" if number or value else f" {key}={inner}" if key else ""
     return f"--{name.replace('_', '-')}{words}"
 
 

@@ -17,14 +17,17 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are read 
 MEASURE = """
 import sys
 import numpy as np
+from hoaconv.io.colour import Pick
 from hoaconv.io.stack import open_stack
+
+picks = {"grey": Pick(), "channel": Pick(channel=1), "luminance": Pick(rgb="luminance")}
 
 def status(key):
     lines = open("/proc/self/status").read().splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1]) * 1024
 
-for file in sys.argv[2:]:  # the first loads the libraries
-    stack = open_stack(file, reduce=int(sys.argv[1]))
+for file in sys.argv[3:]:  # the first loads the libraries
+    stack = open_stack(file, reduce=int(sys.argv[1]), pick=picks[sys.argv[2]])
     out = np.ones(stack.spec.plane_shape, stack.spec.dtype)
     before = status("VmRSS")
     open("/proc/self/clear_refs", "w").write("5")  # begins a new peak
@@ -47,6 +50,8 @@ def write(path, plane, kind):
         path = path.with_suffix(".jp2")
         path.write_bytes(imagecodecs.jpeg2k_encode(plane, codecformat="jp2", **options))
         return path
+    if kind.startswith("RGB"):
+        return write_colours(path, plane, kind.split()[1].rstrip(","))
     if kind == "bits in group 4":
         Image.fromarray(plane > 30000).save(path.with_suffix(".tif"), compression="group4")
         return path.with_suffix(".tif")
@@ -66,6 +71,24 @@ def write(path, plane, kind):
     path = path.with_suffix(".tif")
     plane = plane > 30000 if kind.startswith("bits") else plane
     tifffile.imwrite(path, plane, photometric="minisblack", **options)
+    return path
+
+
+def write_colours(path, plane, kind):
+    path = path.with_suffix(f".{kind}" if kind in ("png", "jp2") else ".tif")
+    colours = np.stack([plane, plane + 9, plane[::-1]], axis=2)
+    if kind == "png":
+        path.write_bytes(imagecodecs.png_encode(colours))
+    elif kind == "jp2":
+        path.write_bytes(imagecodecs.jpeg2k_encode(colours, codecformat="jp2", reversible=True))
+    elif kind == "palette":
+        table = np.zeros((3, 256), np.uint16)
+        tifffile.imwrite(path, (plane >> 8).astype("u1"), photometric="palette", colormap=table)
+    elif kind == "planes":
+        planar = np.ascontiguousarray(colours.transpose(2, 0, 1))
+        tifffile.imwrite(path, planar, photometric="rgb", planarconfig="separate")
+    else:
+        tifffile.imwrite(path, colours, photometric="rgb", compression="zstd")
     return path
 
 
@@ -104,6 +127,13 @@ def write_more(path, plane, compression):
         "one strip of more in zstd",
         "one strip of more in packbits",
         "one strip of more in lzma",
+        "RGB strips, channel",
+        "RGB strips, luminance",
+        "RGB planes, channel",
+        "RGB png, channel",
+        "RGB jp2, channel",
+        "RGB jp2, luminance",
+        "RGB palette, channel",
     ],
 )
 def test_measured_is_below_scratch_and_not_far(tmp_path, kind):
@@ -112,7 +142,8 @@ def test_measured_is_below_scratch_and_not_far(tmp_path, kind):
     small = write(tmp_path / "small", plane[:64, :64].copy(), kind)
     large = write(tmp_path / "large", plane, kind)
     _, _, factor = kind.partition("reduced by ")
-    words = [sys.executable, "-c", MEASURE, factor or "1", small, large]
+    taken = kind.split()[-1] if kind.startswith("RGB") else "grey"
+    words = [sys.executable, "-c", MEASURE, factor or "1", taken, small, large]
     run = subprocess.run(words, check=True, capture_output=True, text=True)
     measured, scratch = map(int, run.stdout.split())
     page = 1 << 16

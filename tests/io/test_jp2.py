@@ -6,6 +6,7 @@ import pytest
 from jp2s import random_plane, write
 
 from hoaconv.errors import SourceError
+from hoaconv.io.colour import Pick
 from hoaconv.io.jp2 import read_header
 from hoaconv.io.slice_files import with_resolution
 
@@ -33,11 +34,11 @@ def test_more_bits_than_decode_exactly_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])
-def test_channels_are_counted_and_refused(tmp_path, channels):
+def test_channels_are_counted_and_one_must_be_chosen(tmp_path, channels):
     plane = np.zeros((16, 16, channels), np.uint8)
     file = write(tmp_path / "rgb.jp2", plane)
-    with pytest.raises(SourceError, match=rf"rgb.jp2 has {channels} channels.*1-channel"):
-        read_header(file)
+    with pytest.raises(SourceError, match=rf"rgb.jp2 has {channels} channels.*take one"):
+        read_header(file)[0].taking(Pick())
 
 
 def test_truncated_file_is_found_in_the_header(tmp_path):

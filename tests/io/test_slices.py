@@ -35,7 +35,7 @@ def test_faults_of_hoaconv_stay_what_they_are(tmp_path, monkeypatch, fault):
     ours = compile("def ours(*_): raise fault('of ours')", tiff.__file__, "exec")
     names = {"fault": fault}
     exec(ours, names)
-    monkeypatch.setattr(tiff, "_check_gray", names["ours"])
+    monkeypatch.setattr(tiff, "channels_of", names["ours"])
     with pytest.raises(fault, match="of ours"):
         open_stack(tmp_path)
 

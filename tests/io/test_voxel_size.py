@@ -157,5 +157,5 @@ def test_transformations_of_ome_zarr_are_taken_in_their_order(own, common, edges
     axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
     datasets = [{"path": "0", "coordinateTransformations": steps(own)}]
     image = {"axes": axes, "datasets": datasets, "coordinateTransformations": steps(common)}
-    placed = from_ome_zarr(image, "0")
+    placed = from_ome_zarr(image, "0", (0, 1, 2))
     assert (placed.edges, placed.origin) == ((edges,) * 3, (origin,) * 3)

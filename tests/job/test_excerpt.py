@@ -116,14 +116,14 @@ INDEX = st.one_of(
 @given(st.lists(STEPS, min_size=1, max_size=3), INDEX, st.integers(8, 15), st.booleans())
 def test_any_slice_is_that_of_the_array(steps, index, planes, joined) -> None:
     volume = hc.open(ARRAY[:planes, :6, :5])
-    for step in steps:
-        volume |= step
-    if joined:
-        volume = volume - volume.uniform(3)
     try:
+        for step in steps:
+            volume |= step
+        if joined:
+            volume = volume - volume.uniform(3)
         whole = volume.compute()
     except PlanError:
-        return  # a flip along z that doesn't come first
+        return  # a flip along z that doesn't come first, or a crop that leaves nothing
     if isinstance(index, int) and index >= len(whole):
         return
     np.testing.assert_array_equal(volume[index], whole[index])

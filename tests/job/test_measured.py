@@ -1,6 +1,6 @@
 """Reductions and folds of volumes, streamed, against NumPy on the whole array."""
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -48,9 +48,16 @@ def test_reductions_are_numpys(array, method, axes) -> None:
     assert (close | overflown).all()
 
 
-@pytest.mark.parametrize("axes", AXES)
-@pytest.mark.parametrize("method", ["min", "max", "mean", "std", "sum"])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32"])
+METHODS = ["min", "max", "mean", "std", "sum"]
+
+
+@pytest.mark.parametrize(
+    ("axes", "method", "dtype"),
+    [
+        *product(AXES, METHODS, ["uint16"]),
+        *product(AXES[:1], METHODS, ["uint8", "int32", "float32"]),
+    ],
+)
 def test_streamed_is_whole_whatever_the_workers(axes, method, dtype) -> None:
     array = np.random.default_rng(1).integers(0, 200, (7, 90, 31)).astype(dtype)
     volume = hc.open(array).median((1, 3, 1))

@@ -180,6 +180,7 @@ EXACT = {
     f"threshold {ODD - 1}": marked(lambda n: n >= ODD),
     f"threshold {ODD}": marked(lambda n: n > ODD),
     "tophat 1": less(kept, opening),
+    "transpose xzy": lambda v: v.transpose(2, 0, 1),
     "transpose-xy": lambda v: v.swapaxes(1, 2),
     "where mask.zarr other.zarr": lambda v: np.where(MASK, v, labels(v.dtype, 99)),
 }
@@ -230,7 +231,11 @@ def test_what_only_some_values_of_a_parameter_keep_exact_is_refused_else(text, d
     )
 
 
-@pytest.fixture(scope="module", params=WIDE, ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[WIDE[0], pytest.param(WIDE[1], marks=pytest.mark.long)],
+    ids=str,
+)
 def wide(request, tmp_path_factory):
     """The dtype; the working folder has the operands."""
     folder = tmp_path_factory.mktemp("operands")

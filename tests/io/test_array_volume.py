@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import tensorstore as ts
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Keep, Spans, Total, span_sums
 from sized import held_and_counted, with_sizes
+from sweeping import decoded_while, planes_of, swept
 
 import hoaconv
 from hoaconv.engine.buffers import Buffers
@@ -24,13 +24,13 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import KNOWN
-from hoaconv.errors import SourceError
-from hoaconv.io import zarr_array
+from hoaconv.errors import SourceError, SpellingError
+from hoaconv.io import array_volume
+from hoaconv.io.array_volume import ArrayVolume
 from hoaconv.io.source import open_volume
 from hoaconv.io.stack import Stack
-from hoaconv.io.zarr_array import ZarrArray
-from hoaconv.io.zarr_volume import ZarrVolume
-from hoaconv.ops.geometry import Crop, Flip
+from hoaconv.ops.crop import Crop
+from hoaconv.ops.geometry import Flip
 
 pytestmark = pytest.mark.one_python
 
@@ -82,43 +82,11 @@ def ome(path, scale=(3, 2, 2), unit="micrometer", axes="zyx", whole=None):
     return path
 
 
-def planes_of(source):
-    made = np.zeros(source.spec.shape, source.spec.dtype)
-    for z, plane in enumerate(made):
-        source.read(z, plane)
-    return made
-
-
-def swept(source, *parts, workers=2, ahead=None):
-    sink = Keep()
-    plan = Plan.read(source)
-    for part in parts:
-        plan |= part
-    made = schedule(plan | sink, Limits(1 << 40, workers))
-    if ahead is not None:
-        made = with_sizes(made, 1, 16, ahead)
-    run(made)
-    return sink.volume
-
-
-def decoded_while(function):
-    """Chunks that tensorstore has decoded meanwhile."""
-    name = "/tensorstore/cache/chunk_cache/reads"
-
-    def count():
-        found = ts.experimental_collect_matching_metrics(name)
-        return found[0]["values"][0]["value"] if found and found[0]["values"] else 0
-
-    before = count()
-    function()
-    return count() - before
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("workers", [1, 3])
 def test_planes_are_what_was_written(tmp_path, volume, layout, workers):
     source = open_volume(write(tmp_path / "a.zarr", volume, **LAYOUTS[layout]))
-    assert isinstance(source, ZarrVolume)
+    assert isinstance(source, ArrayVolume)
     assert (source.spec.shape, source.spec.dtype) == (volume.shape, volume.dtype)
     np.testing.assert_array_equal(planes_of(source), volume)
     np.testing.assert_array_equal(swept(source, workers=workers), volume)
@@ -308,12 +276,14 @@ def test_axes_before_z_may_be_1_long(tmp_path, volume):
 @pytest.mark.parametrize(
     ("shape", "names", "words"),
     [
-        ((2, 4, 5, 6), ("c", "z", "y", "x"), "c 2, z 4, y 5, x 6"),
-        ((5, 6), ("y", "x"), "y 5, x 6"),
-        ((4, 5, 6), ("x", "y", "z"), "x 4, y 5, z 6"),
-        ((4, 5, 6), ("c", "y", "x"), "c 4, y 5, x 6"),
+        ((2, 4, 5, 6), ("c", "z", "y", "x"), "c 2, z 4, y 5, x 6: 2 channels; take one"),
+        ((4, 5, 6), ("c", "y", "x"), "c 4, y 5, x 6: 4 channels; take one, as in `channel=0`"),
+        ((4, 5, 6), ("y", "x", None), "y 4, x 5, unnamed 6.*which is which"),
+        ((4, 5, 6), ("y", "t", "x"), "3 times|5 times"),
+        ((6,), ("x",), "x 6"),
         ((2, 4, 5, 6), None, "unnamed 2, unnamed 4"),
-        ((1, 1, 1, 4, 5, 6), None, "before them only t and c"),
+        ((1, 1, 1, 4, 5, 6), None, "before them only z, c and t"),
+        ((3, 4, 5, 6), ("a", "z", "y", "x"), "a 3, z 4"),
         ((0, 5, 6), None, "no voxel"),
     ],
 )
@@ -326,11 +296,79 @@ def test_other_axes_are_refused_by_name(tmp_path, shape, names, words):
         open_volume(path)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "complex64"])
-def test_other_dtypes_are_refused(tmp_path, dtype):
-    zarr.create_array(tmp_path / "a.zarr", shape=(2, 2, 2), dtype=dtype, chunks=(2, 2, 2))
-    with pytest.raises(SourceError, match=f"a.zarr holds {dtype} voxels; hoaconv takes uint8"):
+def test_other_dtypes_are_refused(tmp_path):
+    zarr.create_array(tmp_path / "a.zarr", shape=(2, 2, 2), dtype="complex64", chunks=(2, 2, 2))
+    with pytest.raises(SourceError, match=r"a.zarr holds complex64 voxels; hoaconv takes uint8"):
         open_volume(tmp_path / "a.zarr")
+
+
+def test_float16_is_read_as_float32(tmp_path, make_volume):
+    volume = make_volume((3, 5, 4), "float32").astype("float16")
+    source = open_volume(write(tmp_path / "a.zarr", volume, chunks=(2, 2, 2)))
+    np.testing.assert_array_equal(swept(source), volume.astype("float32"))
+    assert source.notes == ("a.zarr holds float16; it is read as float32",)
+
+
+@pytest.mark.parametrize("names", [True, False], ids=["by name", "by option"])
+@pytest.mark.parametrize("order", ["xyz", "yzx", "zxy", "xzy", "ctxyz", "xcyzt"])
+def test_axes_in_any_order_are_one_volume_and_each_chunk_is_decoded_once(
+    tmp_path, volume, order, names
+):
+    axes = "zyx" if len(order) == 3 else "tczyx"
+    whole = volume.reshape((1,) * (len(order) - 3) + volume.shape)
+    stored = whole.transpose([axes.index(a) for a in order])
+    chunks = [{"z": 8, "y": 32, "x": 16}.get(a, 1) for a in order]
+    path = tmp_path / "a.zarr"
+    array = zarr.create_array(
+        path,
+        shape=stored.shape,
+        dtype=stored.dtype,
+        chunks=chunks,
+        dimension_names=list(order) if names else None,
+    )
+    array[...] = stored
+    source = open_volume(path, source_axes=None if names else order)
+    assert source.depth == 8
+    made, spans = [], Spans(length=5)
+    count = decoded_while(lambda: made.append(swept(source, spans)))
+    np.testing.assert_array_equal(made[0], span_sums(volume, spans))
+    assert count == np.prod([-(-n // c) for n, c in zip(stored.shape, chunks, strict=True)])
+
+
+def test_a_channel_and_a_time_are_taken_by_their_index(tmp_path, make_volume):
+    stored = make_volume((6 * 6, 9, 7), "uint16").reshape(2, 3, 6, 9, 7)
+    path = tmp_path / "a.zarr"
+    array = zarr.create_array(path, shape=stored.shape, dtype="uint16", chunks=(1, 1, 2, 4, 4))
+    array[...] = stored
+    for t, c in np.ndindex(2, 3):
+        np.testing.assert_array_equal(swept(open_volume(path, channel=c, time=t)), stored[t, c])
+    with pytest.raises(SpellingError, match=r"no channel 3: it has 3, 0 to 2"):
+        open_volume(path, channel=3, time=0)
+    with pytest.raises(SpellingError, match=r"no channel 2: it has 2"):
+        open_volume(path, source_axes="ctzyx", channel=2, time=0)
+
+
+def test_a_plane_alone_is_a_volume_of_one(tmp_path, make_volume):
+    plane = make_volume((1, 9, 7), "uint8")
+    write(tmp_path / "a.zarr", plane[0], chunks=(4, 4))
+    source = open_volume(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(swept(source), plane)
+
+
+@pytest.mark.parametrize("text", ["xy", "xyq", "zzx", "tcz", "xyzt"])
+def test_axes_that_cannot_be_are_refused(tmp_path, volume, text):
+    write(tmp_path / "a.zarr", volume, chunks=CHUNKS)
+    with pytest.raises(SpellingError, match="source_axes"):
+        open_volume(tmp_path / "a.zarr", source_axes=text)
+
+
+def test_voxel_sizes_follow_the_axes(tmp_path, volume):
+    path = ome(tmp_path / "a.zarr", scale=(1, 2, 3), axes="xyz")
+    write(path / "0", volume.T, chunks=CHUNKS[::-1])
+    source = open_volume(path)
+    assert source.spec.shape == volume.shape
+    assert source.geometry.edges == (3, 2, 1)
+    assert open_volume(path, source_axes="zyx").geometry.edges == (1, 2, 3)
 
 
 def test_what_is_no_array_is_refused_with_what_there_is(tmp_path, tiffs, volume):
@@ -411,7 +449,7 @@ def test_a_chunk_that_is_cut_short_is_an_error_and_no_zeros(
     file = chunk_files(path)[-1]
     file.write_bytes(file.read_bytes()[: int(keep * file.stat().st_size)])
     source = open_volume(path)
-    with pytest.raises(SourceError, match=r"a\.zarr, planes \d+ to \d+, can't be read"):
+    with pytest.raises(SourceError, match=r"a\.zarr, voxels [\d:, ]+, can't be read"):
         swept(source, workers=workers)
     with pytest.raises(SourceError, match="copy it again"):
         planes_of(source)
@@ -424,11 +462,11 @@ class Failing:
     array: object
     left: int
 
-    def read(self, planes, piece, out):
+    def read(self, box):
         self.left -= 1
         if self.left < 0:
             raise SourceError("bad")
-        self.array.read(planes, piece, out)
+        return self.array.read(box)
 
     def __getattr__(self, name):
         return getattr(self.array, name)
@@ -437,12 +475,12 @@ class Failing:
 @pytest.fixture
 def one_by_one(monkeypatch):
     """Each chunk is read by a call of its own: many threads take part in a layer."""
-    monkeypatch.setattr(zarr_array, "PIECE_BYTES", 1)
+    monkeypatch.setattr(array_volume, "PIECE_BYTES", 1)
 
 
 @pytest.mark.parametrize("left", range(0, 60, 9))
 def test_an_error_anywhere_ends_the_sweep_whoever_waits(stored, left, one_by_one):
-    source = ZarrVolume(Failing(ZarrArray(stored._array.stored), left))
+    source = ArrayVolume(Failing(stored.array, left))
     with pytest.raises(SourceError, match="bad"):
         swept(source, workers=3, ahead=20)
 

@@ -1,0 +1,166 @@
+"""Chunked arrays opened for reading, box by box, through tensorstore."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+
+from hoaconv.engine import stop
+from hoaconv.errors import SourceError
+from hoaconv.io.chunk_files import ChunkFiles
+from hoaconv.io.store_folder import StoreFolder, words_of
+
+__all__ = ["TensorstoreArray", "opened", "packed_bytes", "unread"]
+
+LOOKED_AT = 1000
+"""Files whose sizes are read, at most: the total is estimated from their mean."""
+
+
+class TensorstoreArray(ChunkFiles):
+    """An open array of a store that tensorstore reads.
+
+    Parameters
+    ----------
+    folder
+        Folder of its chunks.
+    store
+        The array as tensorstore has opened it; its domain may begin anywhere.
+    """
+
+    def __init__(self, folder: StoreFolder, store: Any) -> None:
+        self.folder, self.path = folder, folder.path
+        self.store = store[ts.d[:].translate_to[0]] if store.rank else store
+        layout = store.chunk_layout
+        self._chunks = tuple(map(int, layout.read_chunk.shape or ()))
+        self._objects = tuple(map(int, layout.write_chunk.shape or ()))
+
+    @property
+    def location(self) -> str:
+        """What opens it again: an absolute path, or a URL."""
+        return self.folder.location
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return tuple(self.store.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the stored voxels."""
+        dtype: np.dtype[Any] = np.dtype(self.store.dtype.numpy_dtype)
+        return dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of a chunk; in a shard, of one of its chunks."""
+        return self._chunks
+
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of a shard, or of a chunk where there are no shards."""
+        return self._objects
+
+    def reading_bytes(self, chunks: int) -> int:
+        """Return the bytes of so many chunks, packed and decoded, and of a shard's index."""
+        chunk_bytes = prod(self.chunks) * self.dtype.itemsize
+        return 2 * chunks * chunk_bytes + self._index_bytes
+
+    @property
+    def _index_bytes(self) -> int:
+        """Bytes of a shard's index of the places of its chunks, packed and unpacked."""
+        chunks = prod(-(-o // c) for o, c in zip(self._objects, self.chunks, strict=True))
+        return 2 * 16 * chunks if chunks > 1 else 0
+
+    def read(self, box: tuple[slice, ...]) -> np.ndarray[Any, Any]:
+        """Return the voxels of a box. A missing chunk has the fill value.
+
+        Raises
+        ------
+        SourceError
+            If a stored chunk can't be read completely.
+        """
+        try:
+            coming = (self.store[box] if box else self.store).read()
+            stop.wait(lambda seconds: _is_there(coming, seconds))
+            voxels: np.ndarray[Any, Any] = coming.result()
+        except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
+            raise unread(self.path, box, words_of(error)) from error
+        return voxels
+
+    @cached_property
+    def stored_bytes(self) -> int:
+        """Bytes of all chunks or shards on disk: see `packed_bytes`."""
+        raw = prod(self.shape) * self.dtype.itemsize
+        return packed_bytes(self.folder, self.shape, self._objects, self.key, raw)
+
+
+def opened(path: Path, spec: Mapping[str, Any], *, assume_metadata: bool = False) -> Any:
+    """Return an array, opened by tensorstore for reading, which keeps no chunk.
+
+    If `assume_metadata`, the metadata in the specification are taken for those of the store.
+
+    Raises
+    ------
+    SourceError
+        If it can't be opened.
+    """
+    whole = {**spec, "context": {"cache_pool": {"total_bytes_limit": 0}}}
+    try:
+        return ts.open(whole, open=True, read=True, assume_metadata=assume_metadata).result()
+    except Exception as error:  # of any kind, for metadata that are damaged
+        raise SourceError(f"{path} can't be opened: {words_of(error)}") from error
+
+
+def packed_bytes(
+    folder: StoreFolder,
+    shape: Sequence[int],
+    objects: Sequence[int],
+    key: Callable[[Sequence[int]], str],
+    raw: int,
+) -> int:
+    """Return the bytes of an array on disk, estimated from `LOOKED_AT` files if it has more.
+
+    Parameters
+    ----------
+    folder
+        Folder of its chunks.
+    shape, objects
+        Shape of the array, and of what lies in one file.
+    key
+        Names the file at a place in their grid.
+    raw
+        What is returned where the store tells no sizes.
+    """
+    known = folder.total()
+    if known is not None:
+        return known
+    counts = [-(-n // c) for n, c in zip(shape, objects, strict=True)]
+    total, found = prod(counts), 0
+    asked = min(total, LOOKED_AT)
+    for i in range(asked):
+        size = folder.size(key([int(j) for j in np.unravel_index(i * total // asked, counts)]))
+        if size is None:
+            return raw
+        found += size
+    return found * total // max(1, asked)
+
+
+def unread(path: Path, box: tuple[slice, ...], words: str) -> SourceError:
+    """Return the error of a box that can't be read."""
+    where = ", ".join(f"{side.start}:{side.stop}" for side in box)
+    return SourceError(
+        f"{path}, voxels {where}, can't be read ({words}); a chunk may be damaged or cut short: "
+        "copy it again"
+    )
+
+
+def _is_there(coming: Any, seconds: float) -> bool:
+    """Wait for a read for so many seconds at most; return True if it is done or has failed."""
+    with suppress(TimeoutError):
+        coming.exception(timeout=seconds)
+    return bool(coming.done())
