@@ -10,6 +10,7 @@ import numpy as np
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
+from hoaconv.io.fetched import fetching_zarr
 from hoaconv.io.stored_array import StoredArray, refused_dtype
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes
@@ -75,6 +76,9 @@ class ZarrArray(StoredZarr, TensorstoreArray):
         spec = {"driver": driver, "kvstore": kvstore}
         super().__init__(node.folder, opened(node.folder.path, spec))
         self._tell(node)
+        if node.folder.is_fetched:
+            told = node.zarr_format, node.metadata
+            self.fetching = fetching_zarr(node.folder, *told, self.chunks, self._key)
 
 
 def open_zarr(node: ArrayNode) -> StoredArray:
