@@ -13,6 +13,7 @@ import tensorstore as ts
 from hoaconv.engine import stop
 from hoaconv.errors import SourceError
 from hoaconv.io.chunk_files import ChunkFiles
+from hoaconv.io.fetched import Fetching
 from hoaconv.io.store_folder import StoreFolder, words_of
 
 __all__ = ["TensorstoreArray", "opened", "packed_bytes", "unread"]
@@ -34,6 +35,7 @@ class TensorstoreArray(ChunkFiles):
 
     def __init__(self, folder: StoreFolder, store: Any) -> None:
         self.folder, self.path = folder, folder.path
+        self.fetching: Fetching | None = None
         self.store = store[ts.d[:].translate_to[0]] if store.rank else store
         layout = store.chunk_layout
         self._chunks = tuple(map(int, layout.read_chunk.shape or ()))
@@ -68,7 +70,8 @@ class TensorstoreArray(ChunkFiles):
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks, packed and decoded, and of a shard's index."""
         chunk_bytes = prod(self.chunks) * self.dtype.itemsize
-        return 2 * chunks * chunk_bytes + self._index_bytes
+        copies = 2 if self.fetching is None else 4  # fetched, and as the store in memory keeps it
+        return copies * chunks * chunk_bytes + self._index_bytes
 
     @property
     def _index_bytes(self) -> int:
@@ -85,9 +88,12 @@ class TensorstoreArray(ChunkFiles):
             If a stored chunk can't be read completely.
         """
         try:
-            coming = (self.store[box] if box else self.store).read()
+            store = self.store if self.fetching is None else self.fetching.around(box)
+            coming = (store[box] if box else store).read()
             stop.wait(lambda seconds: _is_there(coming, seconds))
             voxels: np.ndarray[Any, Any] = coming.result()
+        except SourceError:
+            raise
         except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
             raise unread(self.path, box, words_of(error)) from error
         return voxels
