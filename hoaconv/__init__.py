@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hoaconv import ops as ops
     from hoaconv.api import omezarr_to_stack, plan, rechunk, stack_to_omezarr, stats
     from hoaconv.api.adding import add_labels, add_pyramid
-    from hoaconv.api.parts import info
+    from hoaconv.api.parts import cutout, info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
     from hoaconv.job.hdf5 import Hdf5
@@ -53,6 +53,7 @@ __all__ = [
     "__version__",
     "add_labels",
     "add_pyramid",
+    "cutout",
     "info",
     "omezarr_to_stack",
     "op",
@@ -84,6 +85,7 @@ _HOMES = {
     "Watcher": "hoaconv.job.watching",
     "Zarr": "hoaconv.job.zarr_output",
     "omezarr_to_stack": "hoaconv.api",
+    "cutout": "hoaconv.api.parts",
     "info": "hoaconv.api.parts",
     "add_labels": "hoaconv.api.adding",
     "add_pyramid": "hoaconv.api.adding",

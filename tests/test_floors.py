@@ -29,7 +29,6 @@ FLOORS: dict[str, set[str]] = {
         "pyramid.added",
         "pyramid.array_sink",
         "pyramid.metadata",
-        "pyramid.root",
         "pyramid.sink",
         "io",
         "ops",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hoaconv.api.parts import info
+from hoaconv.api.parts import cutout, info
 from hoaconv.api.stacks import omezarr_to_stack, plan_stack
 from hoaconv.api.stores import rechunk
 from hoaconv.job.declared import PathLike, explained_by
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hoaconv.job.statistics_report import Statistics
 
 __all__ = [
+    "cutout",
     "info",
     "list_ops",
     "omezarr_to_stack",

@@ -276,7 +276,7 @@ class ArrayVolume(Addressed, LayeredSource):
         is_whole = isinstance(self._planes, range) and self.box is None and self.order is None
         if not is_whole or self.address is None or self.opens is None:
             return ()
-        own = str(self.path)
+        own = self._array.location
         return tuple(self if path == own else self._beside(path) for path in self._array.levels)
 
     def _beside(self, path: str) -> "ArrayVolume":

@@ -14,7 +14,7 @@ from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.stored_objects import Objects
 from hoaconv.io.voxel_size import Axes
 
-__all__ = ["StoredArray", "View", "read_dtype", "view_of"]
+__all__ = ["StoredArray", "View", "read_dtype", "refused_dtype", "view_of"]
 
 LETTERS = "tczyx"
 _WORDS = {"time": "t", "channel": "c"}
@@ -55,6 +55,11 @@ class StoredArray(ABC):
     labels: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def location(self) -> str:
+        """What opens it again, as in `levels`: an absolute path, or a URL."""
+        return str(self.path)
 
     @property
     @abstractmethod
@@ -312,8 +317,11 @@ def read_dtype(array: StoredArray) -> np.dtype[Any]:
     stored = np.dtype(array.dtype).newbyteorder("=")
     dtype = np.dtype(_READ_AS.get(stored.name, stored))
     if dtype not in KNOWN:
-        known = ", ".join(map(str, KNOWN))
-        raise SourceError(
-            f"{array.path} holds {stored.name} voxels; hoaconv takes {known}: convert it first"
-        )
+        raise refused_dtype(array.path, stored.name)
     return dtype
+
+
+def refused_dtype(path: object, name: str) -> SourceError:
+    """Return the error of an array whose dtype hoaconv doesn't take."""
+    known = ", ".join(map(str, KNOWN))
+    return SourceError(f"{path} holds {name} voxels; hoaconv takes {known}: convert it first")

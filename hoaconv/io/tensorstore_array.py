@@ -1,6 +1,5 @@
 """Chunked arrays opened for reading, box by box, through tensorstore."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -13,8 +12,8 @@ import tensorstore as ts
 
 from hoaconv.engine import stop
 from hoaconv.errors import SourceError
+from hoaconv.io.chunk_files import ChunkFiles
 from hoaconv.io.store_folder import StoreFolder, words_of
-from hoaconv.io.stored_array import StoredArray
 
 __all__ = ["TensorstoreArray", "opened", "packed_bytes", "unread"]
 
@@ -22,7 +21,7 @@ LOOKED_AT = 1000
 """Files whose sizes are read, at most: the total is estimated from their mean."""
 
 
-class TensorstoreArray(StoredArray):
+class TensorstoreArray(ChunkFiles):
     """An open array of a store that tensorstore reads.
 
     Parameters
@@ -41,6 +40,11 @@ class TensorstoreArray(StoredArray):
         self._objects = tuple(map(int, layout.write_chunk.shape or ()))
 
     @property
+    def location(self) -> str:
+        """What opens it again: an absolute path, or a URL."""
+        return self.folder.location
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
         return tuple(self.store.shape)
@@ -55,6 +59,11 @@ class TensorstoreArray(StoredArray):
     def chunks(self) -> tuple[int, ...]:
         """Shape of a chunk; in a shard, of one of its chunks."""
         return self._chunks
+
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of a shard, or of a chunk where there are no shards."""
+        return self._objects
 
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks, packed and decoded, and of a shard's index."""
@@ -87,11 +96,7 @@ class TensorstoreArray(StoredArray):
     def stored_bytes(self) -> int:
         """Bytes of all chunks or shards on disk: see `packed_bytes`."""
         raw = prod(self.shape) * self.dtype.itemsize
-        return packed_bytes(self.folder, self.shape, self._objects, self._key, raw)
-
-    @abstractmethod
-    def _key(self, where: Sequence[int]) -> str:
-        """Return the file of a chunk or shard, by its place in their grid, in `folder`."""
+        return packed_bytes(self.folder, self.shape, self._objects, self.key, raw)
 
 
 def opened(path: Path, spec: Mapping[str, Any], *, assume_metadata: bool = False) -> Any:

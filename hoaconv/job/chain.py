@@ -22,6 +22,7 @@ from hoaconv.job.arrays import array_plan
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
 from hoaconv.ops.beside import Beside, is_array
+from hoaconv.ops.crop import Crop
 from hoaconv.ops.repeated import Repeat, Repeated
 from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.ops.terms import Term, Value, shifted
@@ -154,6 +155,10 @@ def _then(plan: Plan, op: Step) -> Plan:
     """Return the plan with a step behind its end; numbers that it waits for are asked for."""
     if isinstance(op, Waiting) and op.unknown:
         return _informed(plan, op)
+    if isinstance(op, Crop):
+        for part in op.parts(spec_at(plan)):
+            plan |= part
+        return plan
     return plan | (op.resolved() if isinstance(op, Op) else cast(Scan, op))  # or another kind
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 from hoaconv.errors import SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.ops.docstring import rows_of, sections_of, with_sections
-from hoaconv.ops.kinds import Kind
+from hoaconv.ops.kinds import VOXEL, Kind
 from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_triple
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "SHARDS",
     "TEXT",
     "TILE",
+    "VALUE",
     "VOXEL_TYPE",
     "Option",
     "Options",
@@ -330,6 +331,14 @@ def _voxel_type(value: Any) -> str:
     return str(dtype.name if dtype.isnative else dtype.str)
 
 
+def _value(value: Any) -> float:
+    try:
+        number: float = VOXEL.accept(value)
+    except ValueError:
+        raise SpellingError(f"the value {value!r} is no number") from None
+    return number
+
+
 def _as_given(value: Any) -> Any:
     return value
 
@@ -364,6 +373,7 @@ def _orientation(value: Any) -> tuple[str, str, str]:
 
 
 FLAG = Kind("", bool, str)
+VALUE = Kind("VALUE", _value, str)
 ORIENTATION = Kind("Z,Y,X", _orientation, ",".join)
 TEXT = Kind("TEXT", _as_given, str)
 NAME = Kind("NAME", _name, str)

@@ -17,6 +17,7 @@ from hoaconv.job.declared import (
     REDUCE,
     SAMPLE,
     TEXT,
+    VALUE,
     VOXEL_TYPE,
     Options,
     count_of,
@@ -26,7 +27,7 @@ from hoaconv.job.declared import (
     triple_of,
 )
 
-__all__ = ["Chain", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
+__all__ = ["Chain", "Cutting", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,22 @@ class Reading(Options):
         "Input",
         "NAME",
         "openjpeg",
+    )
+
+
+@dataclass(frozen=True)
+class Cutting(Options):
+    """Options of a cutout.
+
+    Parameters
+    ----------
+    fill
+        Value of voxels of the box that lie beyond the volume, rounded and saturated. By default a
+        box that goes beyond the volume is an error.
+    """
+
+    fill: float | None = option(
+        VALUE, "value of voxels beyond the volume; default: such a box is an error", "Input"
     )
 
 

@@ -239,6 +239,13 @@ def _stats(
         show(made)
 
 
+@app.command("cutout", cls=_Command)
+@options_of_verb(api.cutout)
+def _cutout(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
+    """Write a box of a volume; only what it touches is read."""
+    _run(api.cutout, options, quiet=quiet, verbose=verbose)
+
+
 @app.command("info", cls=_Command)
 @options_of_verb(api.info)
 def _info(*, as_json: AsJson = False, as_csv: AsCsv = False, **options: Any) -> None:
