@@ -20,7 +20,7 @@ from hoaconv.engine.passes.check import check
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.stages import At
-from hoaconv.errors import BudgetError, PlanError, StoreError
+from hoaconv.errors import BudgetError, StoreError
 from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
@@ -28,7 +28,7 @@ from hoaconv.job.arrays import ArraySink
 from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
 from hoaconv.job.images import steps_in_front
-from hoaconv.job.making import file_groups, files_of, source_name, source_path
+from hoaconv.job.making import file_groups, files_of, leading_of, source_name, source_path
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import Running
 from hoaconv.job.output import Output
@@ -127,7 +127,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     notes = _Notes(watcher)
     report = _checked(branches, job.running, refusals)
     notes.add(*_advised(branches))
-    leading = _leading(branches)
+    leading = leading_of(branches)
     made = _ends(branches, job.given, job.running.scratch, leading)
     for i, sink in made.written.items():
         notes.add(*sink.notes(branches[i].volume.spec))
@@ -170,27 +170,6 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
         report,
         leading,
     )
-
-
-def _leading(branches: Sequence[Branch]) -> Leading:
-    """Return the times and channels that are swept one after the other; none of one volume.
-
-    Raises
-    ------
-    PlanError
-        If an op draws a picture, of which there would be several.
-    """
-    sources = (s for branch in branches for s in sources_of(branch.volume.plan))
-    found = (getattr(source, "leading", Leading()) for source in sources)
-    leading = next((known for known in found if known.axes), Leading())
-    if leading.axes:
-        steps = (step for branch in branches for step in steps_of(branch.volume.plan))
-        drawing = next((step for step in steps if isinstance(step, Fold) and step.draws), None)
-        if drawing is not None:
-            raise PlanError(
-                f"'{drawing}' draws a picture, and the source has {leading.told}; {leading.choice}"
-            )
-    return leading
 
 
 class _Refusals:
