@@ -302,6 +302,8 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
     """Give notes on sources and on chains that are probably not meant so."""
     for branch in branches:
         yield from branch.volume.notes
+    outputs = (b.target for b in branches if isinstance(b.target, Output))
+    written = {Path(output.path).name for output in outputs if output.is_part}
     for branch in branches:
         if isinstance(branch.target, Output):
             parts = steps_of(branch.volume.plan)
@@ -310,7 +312,8 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
             dtype = branch.volume.spec.dtype
             yield from advice(steps, branch.target.downsampled_by, dtype, is_mask=mask)
     for branch in branches:
-        labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
+        told = getattr(sources_of(branch.volume.plan)[0], "labels", ())
+        labels = [name for name in told if name not in written]
         if labels and isinstance(branch.target, Output) and not branch.target.in_place:
             yield f"labels of the source aren't copied: {', '.join(labels)}"
 
