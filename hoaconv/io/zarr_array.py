@@ -102,7 +102,7 @@ class ZarrArray(StoredZarr, TensorstoreArray):
         self._tell(node)
         if node.folder.is_fetched:
             told = node.zarr_format, node.metadata
-            self.fetching = fetching_zarr(node.folder, *told, self.chunks, self._key)
+            self.fetching = fetching_zarr(node.folder, *told, self.chunks, self.key)
 
 
 def open_zarr(node: ArrayNode) -> StoredArray:

@@ -27,7 +27,7 @@ from hoaconv.job.arrays import ArraySink
 from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
 from hoaconv.job.images import steps_in_front
-from hoaconv.job.making import file_groups, files_of, source_name, source_path
+from hoaconv.job.making import file_groups, files_of, leading_of, source_name, source_path
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import Running
 from hoaconv.job.output import Output
@@ -127,7 +127,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     notes = Notes(watcher)
     report = _checked(branches, job.running, refusals)
     notes.add(*_advised(branches))
-    leading = _leading(branches)
+    leading = leading_of(branches)
     made = _ends(branches, job.given, job.running.scratch, leading)
     for i, sink in made.written.items():
         notes.add(*sink.notes(branches[i].volume.spec))

@@ -62,7 +62,7 @@ class N5Array(TensorstoreArray):
         self.levels = tuple(level.location for level in dataset.levels)
         if dataset.folder.is_fetched:
             files = dataset.folder, "n5", ATTRIBUTES
-            self.fetching = Fetching(*files, metadata, self.chunks, self._key)
+            self.fetching = Fetching(*files, metadata, self.chunks, self.key)
         if dataset.without_unit:
             self.notes = (
                 f"{self} tells a voxel size without a unit, which isn't used; give `voxel_size`",
