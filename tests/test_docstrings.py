@@ -40,7 +40,7 @@ REACHED = (Measured, Values, Scalar, Branch, Place)
 INTERNAL = {
     *("Job.of", "RunPlan.of", "Scalar.of", "Scalar.informs", "Volume.applied"),
     *("OmeZarr.grid", "Stack.names", "Report.record"),
-    *(f"{output}.{name}" for output in ("OmeZarr", "Stack") for name in ("take", "given")),
+    *(f"{output}.{name}" for output in ("OmeZarr", "Stack", "Hdf5") for name in ("take", "given")),
 }
 """Members that only hoaconv itself uses."""
 

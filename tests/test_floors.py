@@ -27,6 +27,7 @@ FLOORS: dict[str, set[str]] = {
     "api": {"job", "ops.catalogue", "ops.own"},
     "job": {
         "pyramid.added",
+        "pyramid.array_sink",
         "pyramid.metadata",
         "pyramid.sink",
         "io",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hoaconv.api.layouts import convert, transpose
 from hoaconv.api.parts import cutout, info
 from hoaconv.api.stacks import omezarr_to_stack, plan_stack
+from hoaconv.api.stores import rechunk
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -33,6 +34,7 @@ __all__ = [
     "omezarr_to_stack",
     "plan",
     "plan_stack",
+    "rechunk",
     "stack_to_omezarr",
     "stats",
     "transpose",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.stored_objects import Objects
 from hoaconv.io.voxel_size import Axes
 
-__all__ = ["StoredArray", "View", "read_dtype", "view_of"]
+__all__ = ["StoredArray", "View", "read_dtype", "refused_dtype", "view_of"]
 
 LETTERS = "tczyx"
 _WORDS = {"time": "t", "channel": "c"}
@@ -55,6 +55,11 @@ class StoredArray(ABC):
     labels: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def location(self) -> str:
+        """What opens it again, as in `levels`: an absolute path, or a URL."""
+        return str(self.path)
 
     @property
     @abstractmethod
@@ -100,6 +105,11 @@ class StoredArray(ABC):
             If they can't be read whole; the message names the file or the array.
         """
 
+    @property
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """``label`` and ``color`` of each channel, as far as the metadata tell; else nothing."""
+        return ()
+
     def geometry(self, axes: Axes) -> Geometry | None:  # noqa: ARG002 - the contract
         """Return the size and place of the voxels (z, y, x) if the metadata tell; else None."""
         return None
@@ -143,10 +153,18 @@ class View:
         The stored axes that are z, y and x.
     fixed
         The index at which each other axis is cut, by the axis.
+    loops
+        The axes t and c, in this order, whose volumes are all wanted: letter, axis and length.
     """
 
     axes: Axes
     fixed: tuple[tuple[int, int], ...] = ()
+    loops: tuple[tuple[str, int, int], ...] = ()
+
+    def at(self, index: Mapping[str, int]) -> "View":
+        """Return the view of another of the volumes, at a time ``t`` and a channel ``c``."""
+        there = {axis: index[letter] for letter, axis, _ in self.loops}
+        return replace(self, fixed=tuple((axis, there.get(axis, i)) for axis, i in self.fixed))
 
     def of(self, stored: Sequence[int]) -> tuple[int, int, int]:
         """Return the numbers of z, y and x out of those of all stored axes; 1 if there is no z."""
@@ -174,6 +192,8 @@ def view_of(
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    *,
+    several: bool = False,
 ) -> View:
     """Return the volume that is taken of an array.
 
@@ -184,6 +204,9 @@ def view_of(
         of the array's axes.
     channel, time
         Index of the channel and of the time to take; needed where there are several.
+    several
+        Whether all channels and times are wanted that `channel` and `time` don't choose: the view
+        is then that of the first, and names these axes in `View.loops`.
 
     Raises
     ------
@@ -198,15 +221,19 @@ def view_of(
     letters = _given(array, source_axes) if source_axes else _letters(array)
     axes = _axes_of(array, letters)
     wanted = {"c": channel, "t": time}
-    fixed = []
+    fixed, loops = [], []
     for axis, n in enumerate(shape):
         if axis not in axes:
             letter = letters[axis] or ""
-            fixed.append((axis, _taken(array, letter, n, wanted.pop(letter, None))))
+            index = wanted.pop(letter, None)
+            if several and index is None and letter in _NAMES:
+                loops.append((letter, axis, n))
+                index = 0
+            fixed.append((axis, _taken(array, letter, n, index)))
     for letter, index in wanted.items():
         if index:  # the only one has the index 0
             raise SpellingError(f"{array} has no {_NAMES[letter]} {index}: {_told(array)}")
-    return View(axes, tuple(fixed))
+    return View(axes, tuple(fixed), tuple(sorted(loops, reverse=True)))
 
 
 _NAMES = {"c": "channel", "t": "time"}
@@ -298,8 +325,11 @@ def read_dtype(array: StoredArray) -> np.dtype[Any]:
     stored = np.dtype(array.dtype).newbyteorder("=")
     dtype = np.dtype(_READ_AS.get(stored.name, stored))
     if dtype not in KNOWN:
-        known = ", ".join(map(str, KNOWN))
-        raise SourceError(
-            f"{array.path} holds {stored.name} voxels; hoaconv takes {known}: convert it first"
-        )
+        raise refused_dtype(array.path, stored.name)
     return dtype
+
+
+def refused_dtype(path: object, name: str) -> SourceError:
+    """Return the error of an array whose dtype hoaconv doesn't take."""
+    known = ", ".join(map(str, KNOWN))
+    return SourceError(f"{path} holds {name} voxels; hoaconv takes {known}: convert it first")

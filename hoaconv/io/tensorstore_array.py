@@ -36,10 +36,15 @@ class TensorstoreArray(ChunkFiles):
     def __init__(self, folder: StoreFolder, store: Any) -> None:
         self._fills_missing = True
         self.folder, self.path = folder, folder.path
-        self.store = store[ts.d[:].translate_to[0]]
+        self.store = store[ts.d[:].translate_to[0]] if store.rank else store
         layout = store.chunk_layout
-        self._chunks = tuple(map(int, layout.read_chunk.shape))
-        self._objects = tuple(map(int, layout.write_chunk.shape))
+        self._chunks = tuple(map(int, layout.read_chunk.shape or ()))
+        self._objects = tuple(map(int, layout.write_chunk.shape or ()))
+
+    @property
+    def location(self) -> str:
+        """What opens it again: an absolute path, or a URL."""
+        return self.folder.location
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -93,7 +98,7 @@ class TensorstoreArray(ChunkFiles):
             If a stored chunk can't be read completely.
         """
         try:
-            coming = self.store[box].read()
+            coming = (self.store[box] if box else self.store).read()
             stop.wait(lambda seconds: _is_there(coming, seconds))
             voxels: np.ndarray[Any, Any] = coming.result()
         except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
@@ -157,7 +162,7 @@ def packed_bytes(
         if size is None:
             return raw
         found += size
-    return found * total // asked
+    return found * total // max(1, asked)
 
 
 def unread(path: Path, box: tuple[slice, ...], words: str) -> SourceError:

@@ -11,7 +11,9 @@ import numpy as np
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.chunk_files import ChunkFiles
-from hoaconv.io.stored_array import StoredArray
+from hoaconv.io.ome_image import channels_in
+from hoaconv.io.packing import sharding_of
+from hoaconv.io.stored_array import StoredArray, refused_dtype
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes
 from hoaconv.io.zarr_facts import facts_of
@@ -35,7 +37,17 @@ class StoredZarr(ChunkFiles):
         self.node, self.path, self.name, self.axes = node, node.folder.path, node.name, node.axes
         self.image_name = node.image.name if node.image else None
         self.labels, self.notes = node.labels, node.notes
-        self.levels = tuple(str(level.path) for level in node.levels)
+        self.levels = tuple(level.location for level in node.levels)
+
+    @property
+    def is_sharded(self) -> bool:
+        """True if chunks lie in shards."""
+        return sharding_of(self.node.metadata) is not None
+
+    @property
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """``label`` and ``color`` of each channel, as far as the image's metadata tell."""
+        return channels_in(self.node.around)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -50,11 +62,11 @@ class StoredZarr(ChunkFiles):
         """Return what the metadata tell of the array and of the image around it."""
         return facts_of(self.node, self.file_shape, self.chunks)
 
-    def _key(self, where: Sequence[int]) -> str:
+    def key(self, where: Sequence[int]) -> str:
         """Return the file of a chunk or shard, relative to the array's folder."""
         numbers, metadata = map(str, where), self.node.metadata
         if self.node.zarr_format == 2:
-            return str(metadata.get("dimension_separator", ".")).join(numbers)
+            return str(metadata.get("dimension_separator", ".")).join(numbers) or "0"
         encoding = metadata["chunk_key_encoding"]
         default = encoding["name"] == "default"
         separator = encoding.get("configuration", {}).get("separator", "/" if default else ".")
@@ -82,6 +94,9 @@ class ZarrArray(StoredZarr, TensorstoreArray):
         spec = {"driver": driver, "kvstore": kvstore}
         super().__init__(node.folder, opened(node.folder.path, spec))
         self._tell(node)
+
+    def _key(self, where: Sequence[int]) -> str:
+        return self.key(where)
 
 
 def open_zarr(node: ArrayNode) -> StoredArray:
@@ -114,7 +129,7 @@ def _check_dtype(node: ArrayNode) -> None:
         dtype = None
     if dtype is None or dtype.kind not in "buifc":
         name = word if dtype is None else dtype.name
-        raise SourceError(f"{node.folder} holds {name} voxels; hoaconv takes numbers")
+        raise refused_dtype(node.folder, name)
 
 
 def _by_zarr_python(node: ArrayNode, refused: SourceError) -> StoredArray:

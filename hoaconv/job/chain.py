@@ -44,8 +44,15 @@ __all__ = [
 ]
 
 
-def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume | Appended:
+def open_source(
+    src: PathLike, reading: Reading, *, gpu: bool = False, several: bool = False
+) -> Volume | Appended:
     """Open what a path names, read as the options say; headers are read, no voxel is decoded.
+
+    Parameters
+    ----------
+    several
+        Whether all channels and times are wanted that the options don't choose.
 
     Raises
     ------
@@ -74,6 +81,7 @@ def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume
         missing=reading.missing,
         reduce=reading.reduce,
         gpu=gpu,
+        several=several,
     )
 
 

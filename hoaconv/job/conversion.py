@@ -65,7 +65,7 @@ def conversion(
     outputs = [output for output, _ in chains]
     if not planning:
         _check_early(outputs, running, (options["src"], *reading.append))
-    volume = open_planned(options["src"], reading, voxels)
+    volume = open_planned(options["src"], reading, voxels, several=to.takes_several)
     operands = open_operands(ops for _, ops in chains)
     branches = []
     for output, ops in chains:
@@ -91,12 +91,21 @@ def ops_of(chain: Chain) -> Ops:
     return parse_chain(chain.ops)
 
 
-def open_planned(src: PathLike, reading: Reading, voxels: Voxels | None) -> Planned:
-    """Open a source; with `voxels` its notes say which voxel size is used."""
+def open_planned(
+    src: PathLike, reading: Reading, voxels: Voxels | None, *, several: bool = False
+) -> Planned:
+    """Open a source; with `voxels` its notes say which voxel size is used.
+
+    Parameters
+    ----------
+    several
+        Whether all channels and times are wanted that the options don't choose; the volume is then
+        that of the first ones.
+    """
     gpu = reading.decoder == "nvimgcodec"
     if gpu:
         check_gpu()
-    source = open_source(take_source(src), reading, gpu=gpu)
+    source = open_source(take_source(src), reading, gpu=gpu, several=several)
     if voxels is None:
         return Planned(Plan.read(source), source.spec, source.notes)
     geometry, note = _geometry(voxels, source)

@@ -1,6 +1,7 @@
 """OME-Zarr images of a job: their sinks, and the levels of labels."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,8 @@ __all__ = ["image_sink", "steps_in_front", "with_levels_of_image"]
 
 Triple = tuple[int, int, int]
 
+_COLOR = re.compile(r"[0-9A-Fa-f]{6}")
+
 
 def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     """Return the sink that writes an image."""
@@ -33,7 +36,7 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     spec = making.branch.volume.spec
     sink = OmeZarrSink(
         path=Path(output.path),
-        image=ImageInfo(name, output.downsample),
+        image=ImageInfo(name, output.downsample, _channels(making)),
         chunks=chunks,
         shards=shards,
         compressor=Compressor.parse(output.compressor),
@@ -47,6 +50,8 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
         is_label=output.is_label,
         first=output.from_level,
         whole=spec if output.from_level else None,
+        leading=making.leading,
+        store=making.store(_image_folder(output), overwrite=output.overwrite),
     )
     if sink.first and not sink.is_label:
         _check_first(sink, spec)
@@ -74,6 +79,19 @@ def steps_in_front(sink: OutputSink) -> tuple[Step, ...]:
     made = sink.all_levels(sink.whole)[1 : sink.first + 1]
     bins = (Bin(level.step, sink.image.method) for level in made)
     return (*sink.requires(sink.whole), *bins)
+
+
+def _image_folder(output: OmeZarr) -> Path:
+    """Return the folder of the image that is written, or that a label belongs to."""
+    return Path(output.path).parent.parent if output.is_label else Path(output.path)
+
+
+def _channels(making: Making) -> tuple[tuple[str, str], ...]:
+    """Return label and colour of each channel of the source, if all of them tell both."""
+    array = getattr(making.source, "array", None)
+    told = getattr(array, "channels", ()) if "c" in making.leading.axes else ()
+    pairs = tuple((str(c.get("label", "")), str(c.get("color", ""))) for c in told)
+    return pairs if all(label and _COLOR.fullmatch(color) for label, color in pairs) else ()
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -6,7 +6,7 @@ This module imports no kernels, so that the help of the command line appears at 
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, ClassVar
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.contents import ZARR_FILES
@@ -28,6 +28,7 @@ from hoaconv.job.output import Output
 from hoaconv.job.paths import check_path, check_store_name
 
 __all__ = ["OmeZarr", "check_label_name"]
+__all__ = ["OmeZarr", "grid_of"]
 
 Triple = tuple[int, int, int]
 
@@ -44,6 +45,31 @@ def check_label_name(name: str) -> None:
             f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
             "spaces, and . _ - inside"
         )
+
+
+def grid_of(chunks: Any, shards: Any, *, sharded: bool) -> tuple[Triple, Triple | None]:
+    """Return the shapes of chunks and shards that options mean, (z, y, x); None for no shards.
+
+    Parameters
+    ----------
+    sharded
+        Whether the format that is written has shards.
+
+    Raises
+    ------
+    SpellingError
+        If a shard doesn't hold whole chunks.
+    """
+    if shards == "none" or not sharded:
+        return chunks or UNSHARDED, None
+    inner: Triple = chunks or CHUNKS
+    if shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
+        y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
+        return inner, (inner[0], y, x)
+    whole: Triple = shards
+    if any(s % c for s, c in zip(whole, inner, strict=True)):
+        raise SpellingError(f"shards {whole} don't hold whole chunks {inner}; write multiples")
+    return inner, whole
 
 
 @dataclass(frozen=True)
@@ -153,6 +179,8 @@ class OmeZarr(Output):
     )
     is_label: bool = field(default=False, kw_only=True)
 
+    takes_several: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.is_label and Path(self.path).parent.name != "labels":
@@ -199,19 +227,9 @@ class OmeZarr(Output):
         SpellingError
             If a shard doesn't hold whole chunks, or shards are given for NGFF 0.4.
         """
-        chunks, shards = cast(Triple | None, self.chunks), self.shards
-        if shards not in (None, "none") and self.ngff == "0.4":
+        if self.shards not in (None, "none") and self.ngff == "0.4":
             raise SpellingError('NGFF 0.4 has no shards; drop `shards`, or take `ngff="0.5"`')
-        if shards == "none" or self.ngff == "0.4":
-            return chunks or UNSHARDED, None
-        inner = chunks or CHUNKS
-        if shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
-            y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
-            return inner, (inner[0], y, x)
-        whole = cast(Triple, shards)
-        if any(s % c for s, c in zip(whole, inner, strict=True)):
-            raise SpellingError(f"shards {whole} don't hold whole chunks {inner}; write multiples")
-        return inner, whole
+        return grid_of(self.chunks, self.shards, sharded=self.ngff == "0.5")
 
     @property
     def title(self) -> str:

@@ -28,7 +28,6 @@ from hoaconv.units import did_you_mean
 __all__ = ["main"]
 
 TODAY = {
-    "rechunk": "stack-to-omezarr a.zarr b.zarr --chunks 128",
     "view": "a viewer: see docs/quickstart.md, 'Open the result'",
     "versions": "--version",
     "statistics": "stats",
@@ -211,6 +210,18 @@ def _show_plan(
         show_json(made.describe())
     else:
         show(made.text(whole=whole))
+
+
+@app.command("rechunk", cls=_Command)
+@options_of_verb(api.rechunk)
+def _rechunk(*, quiet: Quiet = False, **options: Any) -> None:
+    """Write a zarr store anew with other chunks, shards, codecs or zarr format."""
+    signals.writes()
+    with watcher(quiet=quiet) as watching:
+        made = api.rechunk(**options, watcher=watching)
+        signals.written()
+    if not quiet:
+        show(made)
 
 
 @app.command("stats", cls=_Command)

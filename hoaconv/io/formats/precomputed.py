@@ -141,7 +141,7 @@ class PrecomputedArray(TensorstoreArray):
         super().__init__(scale.folder, opened(scale.root.path, spec))
         self.name = scale.folder.path.relative_to(scale.root.path.parent).as_posix()
         scales = (scale.root.inner(told["key"]) for told in scale.info["scales"])
-        self.levels = tuple(str(folder.path) for folder in scales)
+        self.levels = tuple(folder.location for folder in scales)
 
     @property
     def files(self) -> tuple[Path, ...]:
