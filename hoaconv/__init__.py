@@ -92,7 +92,6 @@ _HOMES = {
     "Zarr": "hoaconv.job.zarr_output",
     "omezarr_to_stack": "hoaconv.api",
     "info": "hoaconv.api.parts",
-    "omezarr_to_stack": "hoaconv.api",
     "add_labels": "hoaconv.api.adding",
     "add_pyramid": "hoaconv.api.adding",
     "op": "hoaconv.ops.declare",

@@ -10,6 +10,7 @@ from hoaconv.job.stack import Stack
 from hoaconv.job.watching import Watcher
 
 if TYPE_CHECKING:
+    from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
 
 __all__ = ["convert", "transpose"]
@@ -151,11 +152,13 @@ def convert(
     workers: int | None = None,
     report: PathLike | None = None,
     watcher: "Watcher | None" = None,
-) -> "Report":
+) -> "Report | Rechunked":
     """Convert a volume: what `src` is and what `dst` is called say how.
 
-    A `dst` that ends in ``.zarr`` is made as by `stack_to_omezarr`; one that ends in ``.tif``, and
-    a folder without a suffix, as by `omezarr_to_stack`. Options of the other kind are refused.
+    A `dst` that ends in ``.zarr`` is made as by `stack_to_omezarr`; if `src` is an OME-Zarr image
+    with several levels, and only options of storage are given, as by `rechunk`. A `dst` that ends
+    in ``.tif``, and a folder without a suffix, are made as by `omezarr_to_stack`. Options of the
+    other kind are refused.
 
     Parameters
     ----------
@@ -168,7 +171,7 @@ def convert(
 
     Returns
     -------
-    Report
+    Report or Rechunked
         Size of the output, measurements, time and memory.
 
     Raises

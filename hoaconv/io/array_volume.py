@@ -13,8 +13,8 @@ from hoaconv.engine.contract import LayeredSource, Piece
 from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.io.address import Addressed
-from hoaconv.io.missing import missing_notes
 from hoaconv.io.leading import Leading
+from hoaconv.io.missing import missing_notes
 from hoaconv.io.stored_array import StoredArray, View, read_dtype, view_of
 from hoaconv.io.voxel_size import Axes
 

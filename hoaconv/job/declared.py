@@ -339,12 +339,11 @@ def _voxel_type(value: Any) -> str:
     return str(dtype.name if dtype.isnative else dtype.str)
 
 
-def _value(value: Any) -> float:
+def _value(value: Any) -> Any:
     try:
-        number: float = VOXEL.accept(value)
+        return VOXEL.accept(value)
     except ValueError:
         raise SpellingError(f"the value {value!r} is no number") from None
-    return number
 
 
 def _as_given(value: Any) -> Any:

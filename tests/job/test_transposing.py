@@ -163,3 +163,15 @@ def test_a_volume_too_large_to_turn_in_memory_is_refused(tiffs):
     job = hc.open(tiffs) | "gaussian 1 | transpose yxz"
     with pytest.raises(PlanError):
         job.compute(budget="1MB")
+
+
+def test_an_image_with_levels_is_rechunked_and_keeps_them(tiffs, tmp_path):
+    hc.stack_to_omezarr(tiffs, tmp_path / "a.zarr", chunks=16, factors=(1, 2, 2))
+    report = hc.convert(tmp_path / "a.zarr", tmp_path / "b.zarr", chunks=8)
+    assert type(report).__name__ == "Rechunked"
+    first, second = hc.open(tmp_path / "a.zarr").levels, hc.open(tmp_path / "b.zarr").levels
+    assert len(first) == len(second) > 1
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.compute(), other.compute())
+    report = hc.convert(tmp_path / "a.zarr", tmp_path / "c.zarr", chunks=8, ops="add 1")
+    assert type(report).__name__ == "Report"
