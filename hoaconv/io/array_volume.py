@@ -15,6 +15,7 @@ from hoaconv.engine.spec import Slab, Spec
 from hoaconv.io.address import Addressed
 from hoaconv.io.leading import Leading
 from hoaconv.io.missing import missing_notes
+from hoaconv.io.reordering import copy_reordered
 from hoaconv.io.stored_array import StoredArray, View, read_dtype, view_of
 from hoaconv.io.voxel_size import Axes
 
@@ -222,7 +223,10 @@ class ArrayVolume(Addressed, LayeredSource):
             for side, part in zip((self._rows, self._columns), piece, strict=True)
         )
         part = self._view.planes(self._array.read(self._view.box(slice(first, end), y, x)))
-        out[...] = part if len(planes) == len(part) else part[[z - first for z in planes]]
+        if len(planes) == len(part):
+            copy_reordered(part, out)
+        else:
+            out[...] = part[[z - first for z in planes]]
 
     def at(self, geometry: Geometry) -> "ArrayVolume":
         """Return the same volume with its voxels of another size, or elsewhere."""
