@@ -1,13 +1,13 @@
 """A volume in a stored array of any format: a source of planes, read layer by layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise, product
 from math import prod
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from hoaconv.engine.contract import LayeredSource, Piece
 from hoaconv.engine.geometry import Geometry, Lengths
@@ -107,6 +107,13 @@ class ArrayVolume(Addressed, LayeredSource):
     def labels(self) -> tuple[str, ...]:
         """Names of the image's label images."""
         return self._array.labels
+
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """What viewers are told of the channel: ``label``, ``color``, ``window``; may be empty."""
+        told, axes = self._array.channels, self._array.axes
+        index = next((i for a, i in self._view.fixed if axes and axes[a] in ("c", "channel")), 0)
+        return told[index] if index < len(told) else {}
 
     @property
     def array(self) -> StoredArray:

@@ -43,7 +43,7 @@ def copies(array: ZarrArray, source: Layout, made: Layout) -> bool:
     same_format = one.zarr_format == other.zarr_format
     same = one == other if same_format else one.form is not None and one.form == other.form
     fills = (source.bits, made.bits)
-    filled = all(fill is not None for fill in fills) and fills[0] == fills[1]
+    filled = all(fill is not None for fill in fills) and bool(fills[0] == fills[1])
     return source.chunks == made.chunks and source.dtype == made.dtype and same and filled
 
 

@@ -28,7 +28,7 @@ class ChunkFiles(StoredArray):
         """Shape of what a file holds: a shard, or a chunk where there are no shards."""
 
     @abstractmethod
-    def _key(self, where: Sequence[int]) -> str:
+    def key(self, where: Sequence[int]) -> str:
         """Return the file of a chunk or shard, by its place in their grid, in `folder`."""
 
     def objects(self, seconds: float) -> Objects | None:
@@ -49,6 +49,6 @@ class ChunkFiles(StoredArray):
 
         def size_of(number: int) -> int | None:
             place = zip(first, place_of(number, grid), strict=True)
-            return size_at(f"{self.folder.path}/{self._key([start + i for start, i in place])}")
+            return size_at(f"{self.folder.path}/{self.key([start + i for start, i in place])}")
 
         return count_objects(prod(grid), size_of, seconds)

@@ -1,17 +1,19 @@
 """A store that several sweeps write one after the other: one claim, and what each has counted."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hoaconv.errors import StoreError
 from hoaconv.io.addition import Addition
 from hoaconv.io.contents import SCRATCH, ZARR_FILES
 from hoaconv.io.folder import Claim
+from hoaconv.io.leading import Leading
+from hoaconv.io.output import OutputSink
 from hoaconv.io.zarr import Counts
 
-__all__ = ["OpenOutput"]
+__all__ = ["InTurn", "OpenOutput"]
 
 
 @dataclass(eq=False)
@@ -76,3 +78,29 @@ class OpenOutput:
             return claim is not None and claim.abandon([*self.made, *files, SCRATCH])
         except OSError as error:
             raise StoreError(f"{self.path}: what was written stays: {error}") from error
+
+
+class InTurn(OutputSink):
+    """A sink that writes one volume of its output, of which there may be others.
+
+    A subclass is a frozen dataclass.
+
+    Attributes
+    ----------
+    leading
+        The times and channels of the output, and which of them is written.
+    store
+        The output's store, where several sweeps write it.
+    """
+
+    leading: Leading
+    store: OpenOutput | None
+
+    def at(self, leading: Leading) -> Self:
+        """Return the sink of another volume of the same output."""
+        made: Self = replace(self, leading=leading)  # type: ignore[type-var]
+        return made
+
+    def give_up(self) -> bool:
+        """Remove what earlier sweeps have written; return whether anything was there."""
+        return self.store is not None and self.store.abandon()

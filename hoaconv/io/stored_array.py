@@ -43,6 +43,10 @@ class StoredArray(ABC):
         Names of the image's label images.
     levels
         Paths of the arrays of all levels of the image, level 0 first; empty if there is no image.
+    channels
+        What viewers are told of each channel: ``label``, ``color``, ``window``, as in ``omero``.
+    image_label
+        What a label image tells of its labels: ``colors``, ``properties``; empty for others.
     notes
         Remarks for the user.
     """
@@ -107,8 +111,13 @@ class StoredArray(ABC):
 
     @property
     def channels(self) -> tuple[Mapping[str, Any], ...]:
-        """``label`` and ``color`` of each channel, as far as the metadata tell; else nothing."""
+        """``label``, ``color``, ``window`` of each channel, as far as the metadata tell."""
         return ()
+
+    @property
+    def image_label(self) -> Mapping[str, Any]:
+        """What the metadata of a label image tell of its labels: colors, properties."""
+        return {}
 
     def geometry(self, axes: Axes) -> Geometry | None:  # noqa: ARG002 - the contract
         """Return the size and place of the voxels (z, y, x) if the metadata tell; else None."""

@@ -111,7 +111,7 @@ class TensorstoreArray(ChunkFiles):
     def stored_bytes(self) -> int:
         """Bytes of all chunks or shards on disk: see `packed_bytes`."""
         raw = prod(self.shape) * self.dtype.itemsize
-        return packed_bytes(self.folder, self.shape, self._objects, self._key, raw)
+        return packed_bytes(self.folder, self.shape, self._objects, self.key, raw)
 
 
 def opened(path: Path, spec: Mapping[str, Any], *, assume_metadata: bool = False) -> Any:

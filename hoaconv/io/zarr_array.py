@@ -11,7 +11,7 @@ import numpy as np
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.chunk_files import ChunkFiles
-from hoaconv.io.ome_image import channels_in
+from hoaconv.io.ome_image import channels_in, image_label_in
 from hoaconv.io.packing import sharding_of
 from hoaconv.io.stored_array import StoredArray, refused_dtype
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
@@ -48,6 +48,11 @@ class StoredZarr(ChunkFiles):
     def channels(self) -> tuple[Mapping[str, Any], ...]:
         """``label`` and ``color`` of each channel, as far as the image's metadata tell."""
         return channels_in(self.node.around)
+
+    @property
+    def image_label(self) -> Mapping[str, Any]:
+        """What the metadata of a label image tell of its labels: colors, properties."""
+        return image_label_in(self.node.around)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -94,9 +99,6 @@ class ZarrArray(StoredZarr, TensorstoreArray):
         spec = {"driver": driver, "kvstore": kvstore}
         super().__init__(node.folder, opened(node.folder.path, spec))
         self._tell(node)
-
-    def _key(self, where: Sequence[int]) -> str:
-        return self.key(where)
 
 
 def open_zarr(node: ArrayNode) -> StoredArray:

@@ -23,7 +23,7 @@ from hoaconv.job.arrays import array_plan
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
 from hoaconv.ops.beside import Beside, is_array
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.repeated import Repeat, Repeated
 from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.ops.terms import Term, Value, shifted

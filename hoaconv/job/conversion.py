@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
@@ -12,9 +13,11 @@ from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
 from hoaconv.io.source import Volume
+from hoaconv.job.also import also_of
 from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
 from hoaconv.job.job import Job
+from hoaconv.job.kept_labels import labels_kept
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
@@ -72,6 +75,10 @@ def conversion(
         plan = behind(volume.plan, ops, operands)
         made = replace(volume, plan=plan, spec=spec_at(plan))
         branches.append(Branch(str(output.path), made, output))
+    taken = {Path(output.path).name.casefold() for output in outputs if output.is_part}
+    for name, label in labels_kept(volume, chains[0][1], reading, taken):
+        of_label = cast(OmeZarr, outputs[0]).label(name)
+        branches.append(Branch(str(of_label.path), label, of_label))
     groups: Sequence[Options] = (outputs[0], reading, voxels, values, running)
     return Job(tuple(branches), values, running, _given(groups, options))
 
@@ -123,10 +130,10 @@ def _chains(options: Mapping[str, Any], to: type[Output]) -> list[tuple[Output, 
     main = to.take(options, path=options["dst"])
     ops = ops_of(Chain.take(options))
     of_labels = _branches(labels.label, "label")
-    others = _branches(labels.also, "also")
+    others = also_of(labels.also)
     return [
         (main, ops),
-        *((replace(main, path=path), branch) for path, branch in others.items()),
+        *((replace(main, path=path, **own), parse_chain(of)) for path, own, of in others),
         *((cast(OmeZarr, main).label(name), branch) for name, branch in of_labels.items()),
     ]
 

@@ -5,17 +5,21 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from hoaconv.engine.contract import Step
+from hoaconv.engine.contract import Fold, Step
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.output import OutputSink
+from hoaconv.job.chain import steps_of
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.target import Branch
+from hoaconv.ops.cropping import Crop
+from hoaconv.ops.geometry import Flip, Rotate90, TransposeXY
 from hoaconv.ops.sampling import Bin
+from hoaconv.ops.transposition import Transpose
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
@@ -34,9 +38,11 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     targets = [b.target for b in making.branches if isinstance(b.target, OmeZarr)]
     labels = (t.name or "" for t in targets if t.is_label and _same(Path(t.path).parent, inside))
     spec = making.branch.volume.spec
+    channels = () if output.is_label else _channels(making)
     sink = OmeZarrSink(
         path=Path(output.path),
-        image=ImageInfo(name, output.downsample, _channels(making)),
+        image=ImageInfo(name, output.downsample, channels, _label_kept(output, making)),
+        window=not (channels and all("window" in channel for channel in channels)),
         chunks=chunks,
         shards=shards,
         compressor=Compressor.parse(output.compressor),
@@ -56,6 +62,19 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     if sink.first and not sink.is_label:
         _check_first(sink, spec)
     return sink
+
+
+_AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)
+"""Steps that change no value of a voxel."""
+
+
+def _label_kept(output: OmeZarr, making: Making) -> dict[str, Any]:
+    """Return colors and properties of a label image of the source that is copied."""
+    array = getattr(making.source, "array", None)
+    if not output.is_label or steps_of(making.branch.volume.plan) or array is None:
+        return {}
+    told = getattr(array, "image_label", {})
+    return {word: told[word] for word in ("colors", "properties") if word in told}
 
 
 def _check_first(sink: OmeZarrSink, spec: Spec) -> None:
@@ -86,12 +105,37 @@ def _image_folder(output: OmeZarr) -> Path:
     return Path(output.path).parent.parent if output.is_label else Path(output.path)
 
 
-def _channels(making: Making) -> tuple[tuple[str, str], ...]:
-    """Return label and colour of each channel of the source, if all of them tell both."""
+_AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)
+"""Steps that change no value of a voxel."""
+
+_ENDS = ("min", "max", "start", "end")
+
+
+def _channels(making: Making) -> tuple[Mapping[str, Any], ...]:
+    """Return what the source tells of each channel that is written; empty if it tells nothing.
+
+    These are its name and color, and its window if no op changes values.
+    """
     array = getattr(making.source, "array", None)
-    told = getattr(array, "channels", ()) if "c" in making.leading.axes else ()
-    pairs = tuple((str(c.get("label", "")), str(c.get("color", ""))) for c in told)
-    return pairs if all(label and _COLOR.fullmatch(color) for label, color in pairs) else ()
+    told: Sequence[Mapping[str, Any]] = getattr(array, "channels", ())
+    if "c" not in making.leading.axes:
+        told = (getattr(making.source, "shown", {}),)
+    steps = steps_of(making.branch.volume.plan)
+    same = all(isinstance(step, _AS_THEY_ARE) for step in steps)
+    kept = tuple(_kept(channel, window=same) for channel in told)
+    return kept if any(kept) else ()
+
+
+def _kept(told: Mapping[str, Any], *, window: bool) -> dict[str, Any]:
+    """Return what is valid of the things that metadata tell of a channel."""
+    label, color, shown = (told.get(word) for word in ("label", "color", "window"))
+    kept: dict[str, Any] = {"label": label} if isinstance(label, str) and label else {}
+    if isinstance(color, str) and _COLOR.fullmatch(color):
+        kept["color"] = color
+    ends = [shown.get(end) for end in _ENDS] if isinstance(shown, Mapping) else [None]
+    if window and all(isinstance(end, int | float) for end in ends):
+        kept["window"] = dict(zip(_ENDS, ends, strict=True))
+    return kept
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -69,12 +69,17 @@ class Making:
         """The source of the branch, without those of its operands."""
         return sources_of(self.branch.volume.plan)[0]
 
+    def _options(self, output: Output) -> Mapping[str, Any]:
+        """Return the options that were given; those of an output of its own go before the run's."""
+        own = output.given()
+        return {**self.given, **own} if self.given and not output.is_part else self.given or own
+
     def provenance(self, output: Output) -> dict[str, Any]:
         """Return what an output tells of itself: version, source, options and ops."""
         return {
             "version": __version__,
             "source": published(source_name(self.branch)),
-            "options": _published(self.given or output.given()),
+            "options": _published(self._options(output)),
             "ops": published_text(spelled(self.branch.volume.plan)),
         }
 

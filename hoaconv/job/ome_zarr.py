@@ -27,8 +27,7 @@ from hoaconv.job.declared import (
 from hoaconv.job.output import Output
 from hoaconv.job.paths import check_path, check_store_name
 
-__all__ = ["OmeZarr", "check_label_name"]
-__all__ = ["OmeZarr", "grid_of"]
+__all__ = ["OmeZarr", "check_label_name", "grid_of", "is_label_name"]
 
 Triple = tuple[int, int, int]
 
@@ -38,9 +37,14 @@ SHARD_WIDTH = 1024
 _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
 
 
+def is_label_name(name: str) -> bool:
+    """Return whether a folder in a store can have the name of a label image."""
+    return bool(_LABEL.fullmatch(name)) and name not in ZARR_FILES
+
+
 def check_label_name(name: str) -> None:
     """Raise SpellingError if no folder in a store can have the name of a label image."""
-    if not _LABEL.fullmatch(name) or name in ZARR_FILES:
+    if not is_label_name(name):
         raise SpellingError(
             f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
             "spaces, and . _ - inside"

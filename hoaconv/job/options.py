@@ -71,7 +71,10 @@ class Labels(Options):
         ``{"tissue": "threshold otsu"}``. The ops start from the slices, as `ops` does. What several
         outputs have in common is computed once.
     also
-        Other images to write: ops by the path of the image.
+        Other images to write: ops by the path of the image. In place of ops there may be a mapping
+        with options of that image, and with ``ops``, as in
+        ``{"small.zarr": {"ops": "bin 2", "chunks": 32, "ngff": "0.4"}}``; other options are those
+        of the main image. As a text: ``"small.zarr[chunks=32 ngff=0.4]=bin 2"``.
     """
 
     label: Any = option(
@@ -82,7 +85,12 @@ class Labels(Options):
         (),
     )
     also: Any = option(
-        TEXT, 'also write another image: OTHER.zarr="OPS"; repeatable', "Ops", 'PATH="OPS"', ()
+        TEXT,
+        'also write another image: OTHER.zarr="OPS", or with options of its own '
+        "'OTHER.zarr[chunks=32 ngff=0.4]=OPS'; repeatable",
+        "Ops",
+        'PATH="OPS"',
+        (),
     )
 
 

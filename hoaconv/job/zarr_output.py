@@ -109,5 +109,5 @@ class Zarr(Output):
             If a shard doesn't hold whole chunks, or shards are given for zarr v2.
         """
         if self.zarr_format == "2" and self.shards not in (None, "none"):
-            raise SpellingError("zarr v2 has no shards; drop `shards`, or take `zarr_format=3`")
+            raise SpellingError("zarr v2 has no shards; drop them, or write zarr v3")
         return grid_of(self.chunks, self.shards, sharded=self.zarr_format == "3")

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.frame_writer import FrameSpec, FrameWriter
 from hoaconv.io.leading import Leading
-from hoaconv.io.open_output import OpenOutput
+from hoaconv.io.open_output import InTurn, OpenOutput
 from hoaconv.io.output import OutputSink
 from hoaconv.io.packed import PackedFile
 from hoaconv.io.scratch import ScratchFolder
@@ -262,7 +262,7 @@ class FrameSink(ArraySink):
 
 
 @dataclass(frozen=True)
-class ZarrSink(ArraySink):
+class ZarrSink(ArraySink, InTurn):
     """An array of its own, without a pyramid; chunks and shards are (z, y, x).
 
     See `hoaconv.Zarr` for what the fields mean.
@@ -302,14 +302,6 @@ class ZarrSink(ArraySink):
         return ArrayWriter(
             self.path, array, workers, lean=lean, guard=guard, index=index, counts=counts
         )
-
-    def at(self, leading: Leading) -> "ZarrSink":
-        """Return the sink of another volume of the same output."""
-        return replace(self, leading=leading)
-
-    def give_up(self) -> bool:
-        """Remove what earlier sweeps have written; return whether anything was there."""
-        return self.store is not None and self.store.abandon()
 
     def row(self, array: ArrayWriter) -> Mapping[str, Any]:
         """Write the metadata, if this is the last volume; return files and bytes."""

@@ -12,8 +12,7 @@ from hoaconv.errors import PlanError
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.leading import Leading
-from hoaconv.io.open_output import OpenOutput
-from hoaconv.io.output import OutputSink
+from hoaconv.io.open_output import InTurn, OpenOutput
 from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.added import Added, AddedLevels
 from hoaconv.pyramid.distinct import Distinct
@@ -33,7 +32,7 @@ Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class ImageSink(OutputSink):
+class ImageSink(InTurn):
     """An OME-Zarr image at `path`; chunks, shards and factors are (z, y, x).
 
     See `hoaconv.stack_to_omezarr` for what the fields mean.

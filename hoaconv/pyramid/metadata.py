@@ -5,9 +5,10 @@ Here alone `voxel_size` becomes OME's ``scale``.
 
 from collections.abc import Mapping, Sequence
 from colorsys import hsv_to_rgb
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,20 +57,23 @@ class ImageInfo:
     name, method
         Name of the image; see `hoaconv.kernels.downsample`.
     channels
-        Label and colour of each channel; colours are six hexadecimal digits, red first.
+        ``label``, ``color`` and ``window`` of each channel, where these are known. Colors are six
+        hexadecimal digits, red first.
+    label
+        ``colors`` and ``properties`` of the labels of a label image, where these are known.
     """
 
     name: str
     method: str
-    channels: tuple[tuple[str, str], ...] = ()
+    channels: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+    label: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
-    def channel(self, number: int, count: int) -> tuple[str, str]:
-        """Return label and colour of a channel of so many."""
-        if number < len(self.channels):
-            return self.channels[number]
-        if count == 1:
-            return self.name, "FFFFFF"
-        return f"channel {number}", COLORS[number % len(COLORS)]
+    def channel(self, number: int, count: int) -> dict[str, Any]:
+        """Return label, color and, if it is known, the window of a channel of so many."""
+        told = self.channels[number] if number < len(self.channels) else {}
+        alone = {"label": self.name, "color": "FFFFFF"}
+        one_of = {"label": f"channel {number}", "color": COLORS[number % len(COLORS)]}
+        return {**(alone if count == 1 else one_of), **told}
 
 
 def attributes(
@@ -125,16 +129,23 @@ def made_by(method: str) -> dict[str, Any]:
     }
 
 
-def as_label(values: Mapping[str, Any], ngff: str, labels: Sequence[int] = (1,)) -> dict[str, Any]:
+def as_label(
+    values: Mapping[str, Any],
+    ngff: str,
+    labels: Sequence[int] = (1,),
+    known: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return an image's attributes as those of a label image two groups below its source.
 
     Parameters
     ----------
     labels
         The labels that get a color; by default 1, which a threshold marks.
+    known
+        Colors and properties of the labels, where they are known.
     """
     colors = [{"label-value": label, "rgba": color_of(label)} for label in labels]
-    mark = {"colors": colors, "source": {"image": "../../"}}
+    mark = {"colors": colors, **known, "source": {"image": "../../"}}
     if ngff == "0.5":
         return {**values, "ome": {**values["ome"], "image-label": mark}}
     return {**values, "image-label": {"version": "0.4", **mark}}
@@ -204,11 +215,11 @@ def _omero(
     count = len(windows)
     channels = []
     for number, window in enumerate(windows):
-        label, color = image.channel(number, count)
+        told = image.channel(number, count)
         channels.append(
             {
-                "label": label,
-                "color": color,
+                "label": told["label"],
+                "color": told["color"],
                 "active": True,
                 "coefficient": 1,
                 "family": "linear",

@@ -84,13 +84,16 @@ def root_of(
     told, paths = sink.all_levels(whole)[sink.first :], tuple(str(row["path"]) for row in stored)
     if isinstance(sink.added, AddedLevels):
         told, paths = sink.all_levels(whole), sink.added.names
-    windows = windows_of(sink.leading, histograms, whole.dtype)
+    found = windows_of(sink.leading, histograms, whole.dtype)
+    channels = (sink.image.channel(number, len(found)) for number in range(len(found)))
+    pairs = zip(channels, found, strict=True)
+    windows = [channel.get("window") or window for channel, window in pairs]
     provenance = {**sink.provenance, "levels": list(stored)}
     values = attributes(
         sink.image, whole.geometry, told, sink.ngff, windows, provenance, paths, sink.leading
     )
     if sink.is_label:
-        values = as_label(values, sink.ngff, distinct.get("values", (1,)))
+        values = as_label(values, sink.ngff, distinct.get("values", (1,)), sink.image.label)
     return sink.added.attributes(values) if sink.added else values
 
 

@@ -1,7 +1,7 @@
 """The sink that writes planes as an OME-Zarr image, every level in the same sweep."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -13,7 +13,6 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Economy, Fold, Use
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.io.leading import Leading
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.ops.measure import Histogram
@@ -118,14 +117,6 @@ class OmeZarr(ImageSink):
     def scratch_for_job(self, under: Path | None) -> ScratchFolder:
         """Return the place of what the whole job lets wait; see `OutputSink.scratch_for_job`."""
         return ScratchFolder.of(self.home, under)
-
-    def at(self, leading: Leading) -> "OmeZarr":
-        """Return the sink of another volume of the same output."""
-        return replace(self, leading=leading)
-
-    def give_up(self) -> bool:
-        """Remove what earlier sweeps have written; return whether anything was there."""
-        return self.store is not None and self.store.abandon()
 
     def record(self, values: Mapping[str, Any]) -> int:
         """Put what a run tells of itself into the image's provenance; see `OutputSink.record`."""

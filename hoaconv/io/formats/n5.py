@@ -72,7 +72,8 @@ class N5Array(TensorstoreArray):
         """Return the size and place of the voxels as the attributes tell."""
         return self.dataset.geometry(axes)
 
-    def _key(self, where: Sequence[int]) -> str:
+    def key(self, where: Sequence[int]) -> str:
+        """Return the file of a chunk by its place in the grid of chunks."""
         return "/".join(map(str, where))
 
 

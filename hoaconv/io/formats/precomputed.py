@@ -171,7 +171,8 @@ class PrecomputedArray(TensorstoreArray):
         """Count the chunks that hold the voxels of a box."""
         return None if self.scale.told.get("sharding") else super().objects_of(box, seconds)
 
-    def _key(self, where: Sequence[int]) -> str:
+    def key(self, where: Sequence[int]) -> str:
+        """Return the file of a chunk by its place in the grid of chunks."""
         rows = zip(where[:3], self._objects[:3], self.shape[:3], self.scale.offset, strict=True)
         ends = [(at + i * n, at + min((i + 1) * n, size)) for i, n, size, at in rows]
         return "_".join(f"{start}-{end}" for start, end in ends)
