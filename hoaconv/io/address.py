@@ -37,7 +37,7 @@ class Address:
         Start, stop and step of the slices that are taken; None for all.
     level, source_axes, channel, time, series, rgb, shape, dtype
         As of `hoaconv.io.source.open_volume`.
-    allow_gaps, allow_names, reduce, gpu
+    allow_gaps, allow_names, missing, reduce, gpu
         As of `hoaconv.io.source.open_volume`.
     """
 
@@ -54,6 +54,7 @@ class Address:
     rgb: str | None = None
     allow_gaps: bool = False
     allow_names: bool = False
+    missing: str = "fill"
     reduce: int = 1
     gpu: bool = False
     shape: tuple[int, int, int] | None = None

@@ -1,5 +1,6 @@
 """Chunked arrays opened for reading, box by box, through tensorstore."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -34,6 +35,7 @@ class TensorstoreArray(ChunkFiles):
     """
 
     def __init__(self, folder: StoreFolder, store: Any) -> None:
+        self._fills_missing = True
         self.folder, self.path = folder, folder.path
         self.fetching: Fetching | None = None
         self.store = store[ts.d[:].translate_to[0]] if store.rank else store
@@ -67,6 +69,17 @@ class TensorstoreArray(ChunkFiles):
         """Shape of a shard, or of a chunk where there are no shards."""
         return self._objects
 
+    def refuse_missing(self) -> None:
+        """Make a missing chunk an error when it is read."""
+        spec = self.store.spec().to_json()
+        self.store = opened(self.path, {**spec, "fill_missing_data_reads": False})
+        self._fills_missing = False
+
+    @property
+    def fills_missing(self) -> bool:
+        """True if missing chunks are read as the fill value."""
+        return self._fills_missing
+
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks, packed and decoded, and of a shard's index."""
         chunk_bytes = prod(self.chunks) * self.dtype.itemsize
@@ -95,6 +108,8 @@ class TensorstoreArray(ChunkFiles):
         except SourceError:
             raise
         except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
+            if not self._fills_missing and _MISSING.search(str(error)):
+                raise absent(self.path, box, words_of(error)) from error
             raise unread(self.path, box, words_of(error)) from error
         return voxels
 
@@ -162,6 +177,19 @@ def unread(path: Path, box: tuple[slice, ...], words: str) -> SourceError:
     return SourceError(
         f"{path}, voxels {where}, can't be read ({words}); a chunk may be damaged or cut short: "
         "copy it again"
+    )
+
+
+_MISSING = re.compile(r"NOT_FOUND: chunk .* is missing")
+"""Form of tensorstore's words on a chunk that isn't there."""
+
+
+def absent(path: Path, box: tuple[slice, ...], words: str) -> SourceError:
+    """Return the error of a box of which a chunk is missing."""
+    where = ", ".join(f"{side.start}:{side.stop}" for side in box)
+    return SourceError(
+        f"{path}, voxels {where}: {words}; copy the store again, or read such chunks as the fill "
+        'value by `missing="fill"`'
     )
 
 
