@@ -44,6 +44,8 @@ class StoredArray(ABC):
         Paths of the arrays of all levels of the image, level 0 first; empty if there is no image.
     notes
         Remarks for the user.
+    at_once
+        Chunks that are worth reading in one call, even if they are large.
     """
 
     scheme: str
@@ -54,6 +56,7 @@ class StoredArray(ABC):
     labels: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    at_once: int = 1
 
     @property
     @abstractmethod

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import cached_property
 from math import prod
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import tensorstore as ts
 
 from hoaconv.engine import stop
 from hoaconv.errors import SourceError
-from hoaconv.io.store_folder import StoreFolder, words_of
+from hoaconv.io.store_folder import StoreFolder
 from hoaconv.io.stored_array import StoredArray
 
 __all__ = ["TensorstoreArray", "opened", "packed_bytes", "unread"]
@@ -34,7 +35,7 @@ class TensorstoreArray(StoredArray):
     """
 
     def __init__(self, folder: StoreFolder, store: Any) -> None:
-        self.folder, self.path = folder, folder.path
+        self.folder, self.path, self.at_once = folder, folder.path, folder.at_once
         self.store = store[ts.d[:].translate_to[0]]
         layout = store.chunk_layout
         self._chunks = tuple(map(int, layout.read_chunk.shape))
@@ -77,10 +78,11 @@ class TensorstoreArray(StoredArray):
         """
         try:
             coming = self.store[box].read()
-            stop.wait(lambda seconds: _is_there(coming, seconds))
+            _wait_for(coming, self.folder.patience)
             voxels: np.ndarray[Any, Any] = coming.result()
         except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
-            raise unread(self.path, box, words_of(error)) from error
+            told, advice = self.folder.told(error), self.folder.advice
+            raise unread(self.path, box, told, advice) from error
         return voxels
 
     @cached_property
@@ -94,8 +96,8 @@ class TensorstoreArray(StoredArray):
         """Return the file of a chunk or shard, by its place in their grid, in `folder`."""
 
 
-def opened(path: Path, spec: Mapping[str, Any], *, assume_metadata: bool = False) -> Any:
-    """Return an array, opened by tensorstore for reading, which keeps no chunk.
+def opened(folder: StoreFolder, spec: Mapping[str, Any], *, assume_metadata: bool = False) -> Any:
+    """Return an array in a folder, opened by tensorstore for reading, which keeps no chunk.
 
     If `assume_metadata`, the metadata in the specification are taken for those of the store.
 
@@ -106,9 +108,10 @@ def opened(path: Path, spec: Mapping[str, Any], *, assume_metadata: bool = False
     """
     whole = {**spec, "context": {"cache_pool": {"total_bytes_limit": 0}}}
     try:
-        return ts.open(whole, open=True, read=True, assume_metadata=assume_metadata).result()
+        opening = ts.open(whole, open=True, read=True, assume_metadata=assume_metadata)
+        return opening.result(timeout=folder.patience)
     except Exception as error:  # of any kind, for metadata that are damaged
-        raise SourceError(f"{path} can't be opened: {words_of(error)}") from error
+        raise SourceError(f"{folder.path} can't be opened: {folder.told(error)}") from error
 
 
 def packed_bytes(
@@ -145,13 +148,33 @@ def packed_bytes(
     return found * total // asked
 
 
-def unread(path: Path, box: tuple[slice, ...], words: str) -> SourceError:
+def unread(
+    path: Path, box: tuple[slice, ...], words: str, advice: str = StoreFolder.advice
+) -> SourceError:
     """Return the error of a box that can't be read."""
     where = ", ".join(f"{side.start}:{side.stop}" for side in box)
     return SourceError(
-        f"{path}, voxels {where}, can't be read ({words}); a chunk may be damaged or cut short: "
-        "copy it again"
+        f"{path}, voxels {where}, can't be read ({words}){f'; {advice}' if advice else ''}"
     )
+
+
+def _wait_for(coming: Any, patience: float | None) -> None:
+    """Wait until a read is done or has failed.
+
+    Raises
+    ------
+    TimeoutError
+        If it takes longer than `patience` seconds; it is then given up.
+    """
+    end = None if patience is None else monotonic() + patience
+
+    def is_there(seconds: float) -> bool:
+        if end is not None and monotonic() > end:
+            coming.cancel()
+            raise TimeoutError
+        return _is_there(coming, seconds)
+
+    stop.wait(is_there)
 
 
 def _is_there(coming: Any, seconds: float) -> bool:

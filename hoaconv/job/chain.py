@@ -68,6 +68,7 @@ def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume
         allow_names=reading.allow_names,
         reduce=reading.reduce,
         gpu=gpu,
+        credentials=reading.credentials,
     )
 
 

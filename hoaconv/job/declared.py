@@ -24,6 +24,7 @@ from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_tr
 __all__ = [
     "BYTES",
     "COMPRESSOR",
+    "CREDENTIALS",
     "FACTORS",
     "FLAG",
     "METHODS",
@@ -263,6 +264,15 @@ def _voxel_type(value: Any) -> str:
     return str(dtype.name if dtype.isnative else dtype.str)
 
 
+def _credentials(value: Any) -> str:
+    kind, mark, name = str(value).partition(":")
+    if str(value) in ("anonymous", "environment") or (kind == "profile" and mark and name):
+        return str(value)
+    raise SpellingError(
+        f"credentials {str(value)!r} is none of anonymous, environment and profile:NAME"
+    )
+
+
 def _as_given(value: Any) -> Any:
     return value
 
@@ -276,6 +286,7 @@ VOXEL_TYPE = Kind("DTYPE", _voxel_type, str)
 BYTES = Kind("BYTES", parse_bytes, str)
 RANGE = Kind("RANGE", _range, str)
 REDUCE = Kind("N", _reduce, str)
+CREDENTIALS = Kind("WHOSE", _credentials, str)
 COMPRESSOR = Kind("NAME", _compressor, str)
 SHARDS = Kind("SHAPE", _shards, str)
 FACTORS = Kind("FACTORS", _factors, _spell_triple)

@@ -36,6 +36,7 @@ def open(
     allow_names: bool = False,
     reduce: int = 1,
     decoder: str = "openjpeg",
+    credentials: str | None = None,
 ) -> Volume:
     """Open a volume: headers are read, no voxel is decoded.
 
@@ -80,6 +81,7 @@ def open(
         allow_names=allow_names,
         reduce=reduce,
         decoder=decoder,
+        credentials=credentials,
     )
     if isinstance(source, str | os.PathLike):
         gpu = decoder == "nvimgcodec"

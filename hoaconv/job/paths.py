@@ -11,9 +11,9 @@ from pathlib import Path
 from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
-from hoaconv.io.address import is_remote
 from hoaconv.io.folder import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
+from hoaconv.io.url import is_remote
 from hoaconv.job.declared import PathLike
 
 __all__ = [
@@ -261,7 +261,8 @@ def take_module(path: PathLike) -> PathLike:
 
 def planned_path(src: PathLike) -> Path:
     """Return a free path beside the source, for the plan of an output without a name."""
-    source = Path(os.path.abspath(take_source(src)))
+    text = os.fspath(take_source(src))
+    source = Path(os.path.abspath(Path(text).name if is_remote(text) else text))
     while has_magic(str(source)) and not os.path.lexists(source):
         source = source.parent
     source = next((p for p in source.parents if p.suffix == ".zarr"), source)  # brain.zarr/1
@@ -276,7 +277,7 @@ def take_source(src: PathLike) -> PathLike:
     Raises
     ------
     SpellingError
-        If it is empty, which would mean the current folder, or is a URL.
+        If it is empty, which would mean the current folder, or a URL that has lost a slash.
     SourceError
         If it isn't a path, but an array of voxels, for example.
     """
@@ -286,11 +287,9 @@ def take_source(src: PathLike) -> PathLike:
             "hoaconv.open(array).stats(), or job = hoaconv.open(array) | "
             "hoaconv.OmeZarr('brain.zarr'), and job.plan() or job.run()"
         )
-    if is_remote(text := os.fspath(src)) or (_ADDRESS.match(text) and "://" not in text):
-        raise SpellingError(
-            f"{os.fspath(src)} is an address; the source is a folder or file on a file system: "
-            "download it first, or mount it"
-        )
+    text = os.fspath(src)
+    if _ADDRESS.match(text) and "://" not in text:
+        raise SpellingError(f"{text} has one slash where an address has two; give it as a text")
     if not os.fspath(src):
         raise SpellingError("the source needs a name; was a shell variable empty?")
     return src

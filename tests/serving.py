@@ -1,0 +1,168 @@
+"""Servers on loopback: one of our own that serves a folder and fails on demand, and moto's S3."""
+
+import os
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
+
+import pytest
+
+os.environ["TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS"] = "2"  # taken at the first request
+
+
+class Faulty(ThreadingHTTPServer):
+    """Serves the files of a folder, with Range; `fault` says what goes wrong with a request.
+
+    Attributes
+    ----------
+    fault
+        Called with the path and how often it was asked for before; returns the name of a fault, a
+        status, or None.
+    asked
+        How often each path was asked for.
+    most
+        Most requests that were under way at once.
+    pause
+        Seconds that each answer takes.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.folder, self.fault = folder, lambda path, before: None
+        self.asked, self.pause, self.takes_ranges = Counter(), 0.0, True
+        self.under_way = self.most = 0
+        self.lock, self.over = threading.Lock(), threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request, client_address):
+        pass  # a client that gives up
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Faulty
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        path = unquote(urlsplit(self.path).path)
+        with self.server.lock:
+            before = self.server.asked[path]
+            self.server.asked[path] += 1
+            self.server.under_way += 1
+            self.server.most = max(self.server.most, self.server.under_way)
+        try:
+            time.sleep(self.server.pause)
+            self.answer(path, self.server.fault(path, before))
+        finally:
+            with self.server.lock:
+                self.server.under_way -= 1
+
+    do_HEAD = do_GET
+
+    def answer(self, path, fault):
+        if isinstance(fault, int):
+            self.send_response(fault)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if fault == "reset":
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.close_connection = True
+            self.connection.close()
+            return
+        if fault == "silent":
+            self.server.over.wait(60)
+            self.close_connection = True
+            return
+        file = self.server.folder / path.lstrip("/")
+        if not file.is_file():
+            self.answer(path, 404)
+            return
+        body, status, headers = file.read_bytes(), 200, {}
+        asked = self.headers.get("Range")
+        if asked and self.server.takes_ranges:
+            first, _, last = asked.removeprefix("bytes=").partition("-")
+            start = int(first) if first else max(0, len(body) - int(last))
+            end = min(int(last) + 1, len(body)) if first and last else len(body)
+            if start >= len(body) or fault == 416:
+                self.answer(path, 416)
+                return
+            headers = {"Content-Range": f"bytes {start}-{end - 1}/{len(body)}"}
+            body, status = body[start:end], 206
+        if fault == "short":  # whole by its length, but with less than there is
+            body = body[: len(body) // 2]
+        if fault == "long":
+            body += b"more"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", f'"{file.stat().st_mtime_ns}"')
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if fault == "cut":
+            self.close_connection = True
+            self.wfile.write(body[: len(body) // 2])
+        elif fault == "stalled":
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            self.server.over.wait(60)
+            self.close_connection = True
+        else:
+            self.wfile.write(body)
+
+
+@contextmanager
+def serving(folder):
+    """Give a server of a folder."""
+    server = Faulty(folder)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def s3_server():
+    """Give the address of moto's S3 server behind waitress, or skip the test, saying why."""
+    moto = pytest.importorskip("moto.server", reason='no S3 server: pip install "moto[s3]" flask')
+    waitress = pytest.importorskip("waitress", reason="no S3 server: pip install waitress")
+    app = moto.DomainDispatcherApplication(moto.create_backend_app)
+    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=16)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.close()
+        thread.join(timeout=0.5)  # it polls once a second, and is a daemon
+
+
+def put(url, body=b"", **headers):
+    """Put an object, or make a bucket."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named["Content-Type"] = "application/octet-stream"  # urllib's own would make it a form
+    with urlopen(Request(url, data=body, method="PUT", headers=named)) as answer:
+        assert answer.status == 200
