@@ -12,14 +12,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from hoaconv import ops as ops
-    from hoaconv.api import plan, stack_to_omezarr, stats
+    from hoaconv.api import omezarr_to_stack, plan, stack_to_omezarr, stats
+    from hoaconv.api.adding import add_labels, add_pyramid
+    from hoaconv.api.parts import info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
+    from hoaconv.job.info import Info, Infos
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
+    from hoaconv.job.stack import Stack
     from hoaconv.job.statistics_report import Statistics
     from hoaconv.job.storing import store
     from hoaconv.job.volume import Volume
@@ -29,15 +33,22 @@ if TYPE_CHECKING:
 __all__ = [
     "Cancelled",
     "HoaconvError",
+    "Info",
+    "Infos",
     "Job",
     "OmeZarr",
     "Progress",
     "Report",
     "RunPlan",
+    "Stack",
     "Statistics",
     "Volume",
     "Watcher",
     "__version__",
+    "add_labels",
+    "add_pyramid",
+    "info",
+    "omezarr_to_stack",
     "op",
     "open",
     "ops",
@@ -51,14 +62,21 @@ __all__ = [
 _HOMES = {
     "Cancelled": "hoaconv.errors",
     "HoaconvError": "hoaconv.errors",
+    "Info": "hoaconv.job.info",
+    "Infos": "hoaconv.job.info",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",
     "Progress": "hoaconv.job.watching",
     "Report": "hoaconv.job.report",
     "RunPlan": "hoaconv.job.run_plan",
+    "Stack": "hoaconv.job.stack",
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
+    "omezarr_to_stack": "hoaconv.api",
+    "info": "hoaconv.api.parts",
+    "add_labels": "hoaconv.api.adding",
+    "add_pyramid": "hoaconv.api.adding",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",

@@ -292,7 +292,7 @@ def test_a_pattern_that_the_shell_replaced_is_recognised(tiffs, out):
 @pytest.mark.parametrize("address", ["http:/host/x", "s3:/bucket/x"])
 def test_an_address_that_has_lost_a_slash_is_refused(out, verb, address):
     words = [verb, address] + ([] if verb == "stats" else [str(out)])
-    refused(CliRunner().invoke(app, words), SPELLING, address, "has one slash where an address has two")
+    refused(CliRunner().invoke(app, words), SPELLING, address, "one slash where an address has two")
 
 
 def test_a_stray_image_is_refused_and_taken_if_asked(tiffs, out, tmp_path):
@@ -434,7 +434,7 @@ def test_a_terminal_without_a_sign_for_micro_is_no_obstacle(tiffs, out):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("word", ["info", "rechunk", "convert", "view"])
+@pytest.mark.parametrize("word", ["rechunk", "convert", "view"])
 def test_a_command_that_people_look_for_is_answered_with_what_does_its_job(word):
     refused(CliRunner().invoke(app, [word, "x.zarr"]), SPELLING, f"no command '{word}' yet; use")
 

@@ -39,7 +39,8 @@ REACHED = (Measured, Values, Scalar, Branch, Place)
 
 INTERNAL = {
     *("Job.of", "RunPlan.of", "Scalar.of", "Scalar.informs", "Volume.applied"),
-    *("OmeZarr.grid", "OmeZarr.take", "OmeZarr.given", "Report.record"),
+    *("OmeZarr.grid", "Stack.names", "Report.record"),
+    *(f"{output}.{name}" for output in ("OmeZarr", "Stack") for name in ("take", "given")),
 }
 """Members that only hoaconv itself uses."""
 

@@ -14,7 +14,7 @@ import hoaconv
 from hoaconv.engine import stop
 from hoaconv.engine.contract import Economy
 from hoaconv.engine.passes import schedule
-from hoaconv.io.folder import SCRATCH
+from hoaconv.io.contents import SCRATCH
 from hoaconv.io.packed import PackedFile
 from hoaconv.io.scratch import ScratchFolder, ScratchPieces
 

@@ -145,6 +145,21 @@ class Resample(Part):
         """Return what is left to do with each chosen plane; None if nothing."""
         return self
 
+    def cuts(self, spec: Spec) -> tuple[slice, slice] | None:  # noqa: ARG002 - as above
+        """Return the rows and columns of each plane that are kept, if all it does is to cut them.
+
+        A source in front may then read these alone, and nothing is left to do. None for anything
+        else, and where planes along z are left out too.
+        """
+        return None
+
+    def turns(self, spec: Spec) -> tuple[int, int, int] | None:  # noqa: ARG002 - as above
+        """Return the old axes that become z, y, x, if all it does is to transpose; else None.
+
+        A source in front may then read its planes along another axis, and nothing is left to do.
+        """
+        return None
+
     def work(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """Return the bytes that one call of `apply` allocates, besides input and output."""
         return 0

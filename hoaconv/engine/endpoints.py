@@ -51,6 +51,8 @@ class Economy:
     packed
         Whether sinks pack what waits in memory: planes of a pyramid's levels from 1 on. What can't
         be packed well goes to scratch.
+    encoders
+        Planes that wait, or are encoded, in a sink that encodes planes whole, at most.
     """
 
     tight: bool = False
@@ -58,6 +60,7 @@ class Economy:
     packed: bool = False
     next_layer: bool = False
     in_parts: bool = False
+    encoders: int = 1
 
 
 class Source(Part):
@@ -110,6 +113,20 @@ class Source(Part):
         """Return these planes alone, in this order, as a source of their own."""
         return Chosen(self, tuple(planes))
 
+    def window(self, rows: slice, columns: slice) -> "Source | None":  # noqa: ARG002 - the contract
+        """Return these rows and columns of all planes alone, as a source that reads no others.
+
+        None where each plane is read whole.
+        """
+        return None
+
+    def transposed(self, order: tuple[int, int, int]) -> "Source | None":  # noqa: ARG002 - as above
+        """Return the volume with its axes in another order, if each part is still read once.
+
+        Axis i of the result is axis ``order[i]``. None where only planes along z can be read.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class Chosen(Source):
@@ -132,6 +149,11 @@ class Chosen(Source):
     def read(self, z: int, out: Plane) -> None:
         """Decode the chosen plane `z` into `out`."""
         self.source.read(self.planes[z], out)
+
+    def window(self, rows: slice, columns: slice) -> "Source | None":
+        """Return a window of the chosen planes, if the other source has one."""
+        part = self.source.window(rows, columns)
+        return None if part is None else replace(self, source=part)
 
     def scratch(self) -> int:
         """Return the bytes that the other source holds."""
@@ -242,6 +264,14 @@ class Sink(Part):
         """Return whether `Economy.packed` makes it hold less."""
         return False
 
+    @property
+    def encoding(self) -> float:
+        """Nominal nanoseconds in which a thread encodes a byte of a plane.
+
+        It isn't 0 for a sink that encodes planes whole, several at once: `Economy.encoders`.
+        """
+        return 0.0
+
     def spillable(self, spec: Spec) -> int:  # noqa: ARG002 - the parameter is the contract
         """Return the most steps of `Economy.spilled`; each holds less than the one before."""
         return 0
@@ -265,6 +295,11 @@ class Sink(Part):
     def serves(self, fold: Fold, required: Fold) -> bool:
         """Return whether the value of a fold does for that of a required one."""
         return fold == required
+
+    @property
+    def looks_back(self) -> bool:
+        """True if a fold `serves` that has measured earlier planes, before steps changed these."""
+        return False
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
         """Return the bytes in scratch at once, at most."""

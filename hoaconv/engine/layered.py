@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from hoaconv.engine.endpoints import Source
 from hoaconv.engine.spec import Plane, Slab, Spec
@@ -173,6 +173,10 @@ class _ChosenLayers(LayeredSource):
 
     def read_piece(self, planes: Sequence[int], piece: Piece, out: Slab) -> None:
         self.source.read_piece(planes, piece, out)
+
+    def window(self, rows: slice, columns: slice) -> Source | None:
+        part = self.source.window(rows, columns)
+        return part and replace(self, source=cast(LayeredSource, part))
 
     def __str__(self) -> str:
         return str(self.source)

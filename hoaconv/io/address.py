@@ -36,8 +36,9 @@ class Address:
         The dataset in a file, such as ``/entry/data`` in ``scan.h5::/entry/data``.
     planes
         Start, stop and step of the slices that are taken; None for all.
-    source_axes, channel, time, series, rgb, allow_gaps, allow_names, reduce, gpu, shape, dtype,
-    credentials
+    level, source_axes, channel, time, series, rgb, shape, dtype, credentials
+        As of `hoaconv.io.source.open_volume`.
+    allow_gaps, allow_names, reduce, gpu
         As of `hoaconv.io.source.open_volume`.
     """
 
@@ -46,6 +47,7 @@ class Address:
     scheme: str = field(default="", compare=False)
     inside: str = ""
     planes: tuple[int | None, int | None, int | None] | None = None
+    level: int | None = None
     source_axes: str | None = None
     channel: int | None = None
     time: int | None = None
@@ -86,7 +88,9 @@ class Address:
 
     def beside(self, path: str, scheme: str) -> "Address":
         """Return the address of another array of the same store, read with the same options."""
-        return replace(self, path=path, given=path, scheme=scheme, inside="", planes=None)
+        return replace(
+            self, path=path, given=path, scheme=scheme, inside="", planes=None, level=None
+        )
 
 
 def _without_end(url: str) -> str:
@@ -106,11 +110,16 @@ class Addressed(Source):
     """Opens the address again; set with it."""
     taken: tuple[int, ...] | None = None
     """Planes that are taken of those that the address opens; None for all."""
+    box: tuple[int, int, int, int] | None = None
+    """First and last row and column of a window, each last one not included; None for all."""
+    order: tuple[int, int, int] | None = None
+    """Order in which the axes that the address opens are taken; None as they are."""
 
     def addressed(self, address: Address, opens: Callable[[Address], Any]) -> Self:
         """Return the same source, known by its address."""
         known = self.__copy__()
-        known.address, known.opens, known.taken = address, opens, None
+        known.address, known.opens = address, opens
+        known.taken = known.box = known.order = None
         return known
 
     def _take(self, planes: Sequence[int]) -> None:
@@ -134,7 +143,7 @@ class Addressed(Source):
         return id(self) if self.address is None else hash(self.address)
 
     def _identity(self) -> tuple[Any, ...]:
-        return self.address, self.taken, self.spec
+        return self.address, self.order, self.taken, self.box, self.spec
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.address is None or self.opens is None:
@@ -145,11 +154,17 @@ class Addressed(Source):
 def _opened_again(
     opens: Callable[[Address], Any],
     address: Address,
+    order: tuple[int, int, int] | None,
     taken: tuple[int, ...] | None,
+    box: tuple[int, int, int, int] | None,
     spec: Spec,
 ) -> Any:
     source = opens(address)
-    source = (source if taken is None else source.choose(taken)).at(spec.geometry)
+    source = source if order is None else source.transposed(order)
+    source = source if taken is None else source.choose(taken)
+    if box is not None:
+        source = source.window(slice(*box[:2]), slice(*box[2:]))
+    source = source.at(spec.geometry)
     if source.spec != spec:
         raise SourceError(
             f"{address.path} has changed: it was {spec}, and is {source.spec}; open it anew"

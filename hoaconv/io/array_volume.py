@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from pathlib import Path
+from typing import cast
 
 from hoaconv.engine.contract import LayeredSource, Piece
 from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.io.address import Addressed
 from hoaconv.io.stored_array import StoredArray, View, read_dtype, view_of
+from hoaconv.io.voxel_size import Axes
 
 __all__ = ["ArrayVolume"]
 
@@ -40,6 +42,8 @@ class ArrayVolume(Addressed, LayeredSource):
         The planes to take; by default all.
     step
         Distance of these planes, from one to the next.
+    box
+        Stored rows and columns to take; by default all.
 
     Attributes
     ----------
@@ -55,13 +59,17 @@ class ArrayVolume(Addressed, LayeredSource):
         view: View | None = None,
         planes: Sequence[int] | None = None,
         step: int = 1,
+        box: tuple[range, range] | None = None,
     ) -> None:
         self._array, self._view = array, view or view_of(array)
         self._dtype = read_dtype(array)
         self.spacing = (step, 1, 1)
-        self._planes = range(self._shape[0]) if planes is None else tuple(planes)
-        stored, first = self._stored or Geometry(), min(self._planes)
-        self.geometry = stored.shifted((first, 0, 0)).coarser(self.spacing, middle=0)
+        every = range(self._shape[0])
+        self._planes = every if planes in (None, every) else tuple(planes)
+        self._rows, self._columns = box or (range(self._shape[1]), range(self._shape[2]))
+        first = (min(self._planes), self._rows.start, self._columns.start)
+        stored = self._stored or Geometry()
+        self.geometry = stored.shifted(first).coarser(self.spacing, middle=0)
 
     @property
     def _shape(self) -> tuple[int, int, int]:
@@ -104,7 +112,8 @@ class ArrayVolume(Addressed, LayeredSource):
     @property
     def spec(self) -> Spec:
         """Shape, dtype and geometry of all planes."""
-        return Spec((len(self._planes), *self._shape[1:]), self._dtype, self.geometry)
+        shape = (len(self._planes), len(self._rows), len(self._columns))
+        return Spec(shape, self._dtype, self.geometry)
 
     @property
     def path(self) -> Path:
@@ -123,10 +132,16 @@ class ArrayVolume(Addressed, LayeredSource):
 
     @property
     def stored_bytes(self) -> int:
-        """Bytes of the layers that are read, were all parts of the array alike."""
+        """Bytes of the chunks that are read, were all parts of the array alike."""
         layers = -(-self._shape[0] // self.depth)
-        of_volume = prod(self._shape) / prod(self._array.shape)
+        of_volume = prod(self._shape) / prod(self._array.shape) * self._share
         return int(self._array.stored_bytes * of_volume) * len(self.layers) // layers
+
+    @property
+    def _share(self) -> float:
+        """Share of the chunks of a layer that are read."""
+        pairs = zip((self._rows, self._columns), self._shape[1:], self._chunk[1:], strict=True)
+        return prod(_count(side, c) / -(-n // c) for side, n, c in pairs)
 
     @property
     def depth(self) -> int:
@@ -141,15 +156,14 @@ class ArrayVolume(Addressed, LayeredSource):
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """Pieces of a layer: one chunk each, or several along x if chunks are small."""
-        (ny, nx), (dy, dx) = self._shape[1:], self._widths
-        corners = product(range(0, ny, dy), range(0, nx, dx))
-        return tuple((slice(y, min(y + dy, ny)), slice(x, min(x + dx, nx))) for y, x in corners)
+        dy, dx = self._widths
+        return tuple(product(_cells(self._rows, dy), _cells(self._columns, dx)))
 
     @property
     def piece_count(self) -> int:
         """Pieces of a layer, counted without a list of them."""
-        pairs = zip(self._shape[1:], self._widths, strict=True)
-        return prod(-(-n // width) for n, width in pairs)
+        pairs = zip((self._rows, self._columns), self._widths, strict=True)
+        return prod(_count(side, width) for side, width in pairs)
 
     @cached_property
     def _widths(self) -> tuple[int, int]:
@@ -162,11 +176,11 @@ class ArrayVolume(Addressed, LayeredSource):
         chunk_bytes = prod(self._array.chunks) * self._dtype.itemsize
         at_once = min(self._array.at_once, AT_ONCE_BYTES // chunk_bytes)
         many = max(1, PIECE_BYTES // chunk_bytes, at_once)
-        return min(many, -(-self._shape[2] // self._chunk[2]))
+        return min(many, _count(self._columns, self._chunk[2]))
 
     def piece_bytes(self, planes: int) -> int:  # noqa: ARG002 - all planes of a chunk are read
         """Return the bytes held while a piece is read: as the format needs, and the piece."""
-        rows, columns = map(min, self._shape[1:], self._widths)
+        rows, columns = map(min, self.spec.plane_shape, self._widths)
         picked = min(self.depth, self._shape[0]) * rows * columns * self._array.dtype.itemsize
         return picked + self._array.reading_bytes(self._many)
 
@@ -179,7 +193,11 @@ class ArrayVolume(Addressed, LayeredSource):
             If a chunk can't be read whole; the message names the array.
         """
         first, end = planes[0], planes[-1] + 1
-        part = self._view.planes(self._array.read(self._view.box(slice(first, end), *piece)))
+        y, x = (
+            slice(side.start + part.start, side.start + part.stop)
+            for side, part in zip((self._rows, self._columns), piece, strict=True)
+        )
+        part = self._view.planes(self._array.read(self._view.box(slice(first, end), y, x)))
         out[...] = part if len(planes) == len(part) else part[[z - first for z in planes]]
 
     def at(self, geometry: Geometry) -> "ArrayVolume":
@@ -191,10 +209,44 @@ class ArrayVolume(Addressed, LayeredSource):
     def choose(self, planes: Sequence[int], step: int = 1) -> "ArrayVolume":
         """Return these planes alone, in this order; `step` apart."""
         taken = [self._planes[z] for z in planes]
-        chosen = ArrayVolume(self._array, self._view, taken, step * self.spacing[0])
-        chosen.address, chosen.opens, chosen.taken = self.address, self.opens, self.taken
+        box = (self._rows, self._columns)
+        chosen = ArrayVolume(self._array, self._view, taken, step * self.spacing[0], box)
+        self._hand_on(chosen)
         chosen._take(planes)
         return chosen
+
+    def window(self, rows: slice, columns: slice) -> "ArrayVolume":
+        """Return a box of all planes; no chunk beside it is read."""
+        box = (self._rows[rows], self._columns[columns])
+        part = ArrayVolume(self._array, self._view, self._planes, self.spacing[0], box)
+        part.geometry = self.geometry.shifted((0, rows.start, columns.start))
+        self._hand_on(part)
+        part.box = (box[0].start, box[0].stop, box[1].start, box[1].stop)
+        return part
+
+    def transposed(self, order: tuple[int, int, int]) -> "ArrayVolume | None":
+        """Return the same voxels with another axis along z; each chunk is still read once.
+
+        None where planes or a box have been chosen, or there is no z.
+        """
+        zyx, first = self._view.axes, self._planes[0]
+        planes = range(first, first + len(self._planes))
+        is_part = self.taken is not None or self.box is not None
+        if is_part or list(self._planes) != list(planes) or None in zyx:
+            return None
+        sides = (planes, self._rows, self._columns)
+        z, y, x = (sides[axis] for axis in order)
+        axes = cast(Axes, tuple(zyx[axis] for axis in order))
+        turned = ArrayVolume(self._array, replace(self._view, axes=axes), z, 1, (y, x))
+        turned.geometry = self.geometry.permuted(order)
+        self._hand_on(turned)
+        turned.order = order if self.order is None else _after(self.order, order)
+        return turned
+
+    def _hand_on(self, other: "ArrayVolume") -> None:
+        """Tell another volume of the same array how it is known."""
+        other.address, other.opens = self.address, self.opens
+        other.taken, other.box, other.order = self.taken, self.box, self.order
 
     @property
     def levels(self) -> tuple["ArrayVolume", ...]:
@@ -208,7 +260,8 @@ class ArrayVolume(Addressed, LayeredSource):
         SourceError
             If the array of a level can't be opened.
         """
-        if not isinstance(self._planes, range) or self.address is None or self.opens is None:
+        is_whole = isinstance(self._planes, range) and self.box is None and self.order is None
+        if not is_whole or self.address is None or self.opens is None:
             return ()
         own = str(self.path)
         return tuple(self if path == own else self._beside(path) for path in self._array.levels)
@@ -238,6 +291,24 @@ class ArrayVolume(Addressed, LayeredSource):
 
     def __repr__(self) -> str:
         return f"ArrayVolume({str(self.path)!r}: {self.spec})"
+
+
+def _count(side: range, width: int) -> int:
+    """Return the cells of a grid that a side touches; the grid begins at 0."""
+    return -(-side.stop // width) - side.start // width
+
+
+def _cells(side: range, width: int) -> list[slice]:
+    """Return the parts of a side, counted from its beginning, in each cell of a grid."""
+    first, last = side.start // width, -(-side.stop // width)
+    ends = [max(side.start, n * width) for n in range(first, last)] + [side.stop]
+    return [slice(a - side.start, b - side.start) for a, b in pairwise(ends)]
+
+
+def _after(first: tuple[int, int, int], then: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the order of axes after two transpositions."""
+    z, y, x = (first[axis] for axis in then)
+    return (z, y, x)
 
 
 def _times(lengths: Lengths, factors: Sequence[float]) -> Lengths:

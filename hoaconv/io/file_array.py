@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isclose, isfinite, prod
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from hoaconv.engine.geometry import Geometry
 from hoaconv.io.stored_array import StoredArray
 from hoaconv.io.voxel_bytes import Run, VoxelBytes
-from hoaconv.io.voxel_size import Axes
+from hoaconv.io.voxel_size import Axes, from_axes
 
 __all__ = ["FileArray", "Grid"]
 
@@ -54,16 +54,9 @@ class Grid:
 
         Without z, its edge is taken equal to that along y, if that is equal to that along x.
         """
-        z, y, x = axes
-        edges = tuple(self.edges[axis] for axis in (y if z is None else z, y, x))
-        if not all(isfinite(edge) and edge > 0 for edge in edges):
-            return None
-        if z is None and not isclose(edges[1], edges[2], rel_tol=1e-3):
-            return None
-        origin = tuple(0.0 if axis is None else self.origin[axis] for axis in axes)
-        if not all(map(isfinite, origin)):
-            origin = (0.0, 0.0, 0.0)
-        return Geometry(edges, self.unit, origin, self.told_by)  # type: ignore[arg-type]
+        both = enumerate(zip(self.edges, self.origin, strict=True))
+        placed = {axis: (*lengths, self.unit) for axis, lengths in both}
+        return from_axes(placed, axes, self.told_by)
 
 
 class FileArray(StoredArray):

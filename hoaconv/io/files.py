@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hoaconv.errors import SourceError
 from hoaconv.io.looks import unread_kind
+from hoaconv.io.mark import MARK
 from hoaconv.io.name_numbers import in_order
 from hoaconv.io.names import some
 from hoaconv.io.opened import check_regular
@@ -19,7 +20,7 @@ __all__ = ["SUFFIXES", "Found", "find_files", "kind_of", "near"]
 
 _JPEG_2000 = (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c", ".jph", ".jhc")
 SUFFIXES = dict.fromkeys(_JPEG_2000, "JPEG 2000")
-SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF") | {".png": "PNG"}
+SUFFIXES |= dict.fromkeys((".tif", ".tiff"), "TIFF") | {".png": "PNG", ".edf": "EDF"}
 """Kind of image for each lower-case suffix."""
 
 _LITTER = {"thumbs.db", "desktop.ini"}
@@ -110,7 +111,7 @@ def _instead(folders: list[str], files: list[Path]) -> str:
     """Return words on the content of a folder without images, and the advice that follows."""
     wanted = " ".join(SUFFIXES)
     if any(file.name == "attributes.json" for file in files):
-        return unread_kind("folder.n5")
+        return "; if it is part of an N5 store, write n5:// before its path"
     if folders and not any(unread_kind(file.name) for file in files):
         return f", but {len(folders)} folders ({some(folders)}); name the one with the slices"
     if not files:
@@ -208,6 +209,12 @@ def _found(files: list[Path], path: Path) -> Found:
             f"{names} is no image that hoaconv reads"
             f"{hint or f'; expected a name ending in {chr(32).join(SUFFIXES)}'}"
         )
+    for folder in {file.parent for file in images}:
+        if os.path.lexists(folder / MARK):
+            raise SourceError(
+                f"{folder} is being written, or was left by a run that did not finish: it holds "
+                f"{MARK}; write it again with `overwrite=True`"
+            )
     kinds = Counter(kind_of(file) for file in images)
     if len(kinds) > 1:
         mix = " and ".join(f"{count} {kind}" for kind, count in kinds.items())

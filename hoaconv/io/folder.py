@@ -5,7 +5,6 @@ A mark in the folder shows that the output is unfinished. Existing data is repla
 
 import ctypes
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from hoaconv.errors import StoreError
+from hoaconv.io.contents import SCRATCH, ZARR, Contents
 from hoaconv.io.mark import (
     MARK,
     Heartbeat,
@@ -25,37 +25,18 @@ from hoaconv.io.mark import (
     refuse_if_alive,
 )
 
-__all__ = ["Claim", "check_free"]
-
-SCRATCH = ".hoaconv-scratch"
-"""Name of the folder for data that waits outside memory, unless the user names another place."""
-
-ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
-
-_FILES = re.compile(
-    rf"({'|'.join(map(re.escape, ZARR_FILES))})(\.tmp|\.__lock)?"
-    r"|(c\.)?\d+(\.\d+)*(\.__lock)?"
-    r"|(?i:(README|LICENSE)(\.(md|txt|rst))?)|METADATA\.ome\.xml|\.DS_Store"
-    r"|hoaconv-report\.json|\.hoaconv-report\.json\.\d+\.tmp"
-    rf"|{re.escape(MARK)}(\..*)?"
-)
-"""Files at the root of a store, group or array: metadata, chunks, README, licence, report, mark."""
-
-_CHUNKS = re.compile(r"\d+|c")
-"""Names of folders of chunks, or of unfinished levels: they need no metadata."""
-
-_GROUPS = ("labels", "OME")
-"""Names of other folders that need no metadata."""
+__all__ = ["Claim", "check_free", "remove", "sync"]
 
 
-def check_free(path: Path, *, overwrite: bool) -> None:
+def check_free(path: Path, *, overwrite: bool, holds: Contents = ZARR) -> None:
     """Raise an error if an existing output prevents writing; change nothing.
 
     Raises
     ------
     StoreError
         If `path` is a file, or a living run writes to it, or it holds something and `overwrite`
-        is false, or it holds something that is no part of a zarr store.
+        is false, or it holds something that is no part of what is written there: of a zarr store,
+        or of another kind of output by `holds`.
     """
     if os.path.islink(path) and not os.path.exists(path):
         raise StoreError(f"{path} is a link that leads nowhere; remove it, or name another output")
@@ -64,7 +45,9 @@ def check_free(path: Path, *, overwrite: bool) -> None:
             os.lstat(path)  # raises if the name is too long
         names = set(os.listdir(path)) if os.path.exists(path) else set()
     except NotADirectoryError:
-        raise StoreError(f"{path} is a file; the output is a folder, such as brain.zarr") from None
+        raise StoreError(
+            f"{path} is a file; the output is a folder, such as {holds.example}"
+        ) from None
     except OSError as error:
         raise StoreError(f"{path} can't be used: {error.strerror}") from error
     if MARK in names:
@@ -75,57 +58,22 @@ def check_free(path: Path, *, overwrite: bool) -> None:
             )
     elif names and not overwrite:
         raise StoreError(f"{path} exists; name another output, or replace it with `overwrite=True`")
-    elif names and not names & set(ZARR_FILES):
-        raise StoreError(f"{path} is not a zarr store, so it is not overwritten; name another")
-    _check_own(path)
+    elif names and not holds.is_one(names):
+        raise StoreError(f"{path} is not {holds.what}, so it is not overwritten; name another")
+    _check_own(path, holds)
 
 
-def _check_own(path: Path) -> None:
-    """Raise StoreError if the folder holds something that is no part of a zarr store."""
+def _check_own(path: Path, holds: Contents) -> None:
+    """Raise StoreError if the folder holds something that is no part of what it should."""
     try:
-        strange = min(_strange(path), default=None)
+        strange = min(holds.strange(path), default=None)
     except OSError as error:
         raise StoreError(f"{error.filename} can't be read: {error.strerror}") from error
     if strange:
         raise StoreError(
-            f"{path} holds {strange.relative_to(path)}, which is no part of a zarr store, so it is "
+            f"{path} holds {strange.relative_to(path)}, which is no part of {holds.what}, so it is "
             "not overwritten; move that away, or name another output"
         )
-
-
-def _strange(folder: Path) -> Iterator[Path]:
-    """Yield entries that don't belong at the root of a zarr store, or of a group or array in it."""
-    for entry in _entries(folder):
-        path, name = Path(entry.path), entry.name
-        if not entry.is_dir() or entry.is_symlink():  # only the link itself is erased
-            if not _FILES.fullmatch(name) and not (entry.is_dir() and _may_be(path)):
-                yield path
-        elif name in ("c", SCRATCH):
-            continue
-        elif not _may_be(path):
-            yield path
-        elif _CHUNKS.fullmatch(name) and not _has_metadata(path):
-            names = (inner.name for inner in _entries(path))
-            yield from (path / n for n in names if not (_FILES.fullmatch(n) or n == "c"))
-        else:
-            yield from _strange(path)
-
-
-def _entries(folder: Path) -> list["os.DirEntry[str]"]:
-    """Return the entries of a folder; none if another process has just removed it."""
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        return list(entries)
-    return []
-
-
-def _may_be(folder: Path) -> bool:
-    """Return True if name, place or metadata of a folder allow it to be part of a store."""
-    known = _CHUNKS.fullmatch(folder.name) or folder.name in _GROUPS
-    return bool(known) or folder.parent.name == "labels" or _has_metadata(folder)
-
-
-def _has_metadata(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ZARR_FILES)
 
 
 class Claim:
@@ -134,15 +82,20 @@ class Claim:
     A complete store that is to be replaced stays until `begin`, so that a run that fails before it
     has written anything leaves it as it was. What a dead run left is removed at once.
 
+    Parameters
+    ----------
+    holds
+        The kind of output that the folder is made for.
+
     Raises
     ------
     StoreError
         If the folder can't be used (see `check_free`) or can't be made.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool) -> None:
-        check_free(path, overwrite=overwrite)
-        self.path = path
+    def __init__(self, path: Path, *, overwrite: bool, holds: Contents = ZARR) -> None:
+        check_free(path, overwrite=overwrite, holds=holds)
+        self.path, self._holds = path, holds
         self._mark = Mark.new()
         self._made = _missing(path)
         self._heartbeat: Heartbeat | None = None
@@ -168,7 +121,7 @@ class Claim:
         self._erase([SCRATCH])  # which this run may need for itself
         names = os.listdir(self.path)
         self._old = [name for name in names if not _is_mark_in_use(self.path / name)]
-        if was_unfinished or not set(self._old) & set(ZARR_FILES):
+        if was_unfinished or not self._holds.is_one(set(self._old)):
             self.begin()
 
     @staticmethod
@@ -238,7 +191,7 @@ class Claim:
         try:
             self.check()
             self.begin()
-            _sync(self.path)
+            sync(self.path)
             (self.path / MARK).unlink()
         except StoreError:
             raise
@@ -249,6 +202,10 @@ class Claim:
             ) from error
         finally:
             self._release()
+
+    def leave(self) -> None:
+        """End the claim; everything stays as it is, with the mark."""
+        self._release()
 
     def abandon(self, made: Iterable[str]) -> bool:
         """Remove all that the run made; remove the mark last, so that it stays if this fails.
@@ -287,10 +244,10 @@ class Claim:
 
     def _erase(self, names: Iterable[str]) -> None:
         """Remove files and folders, metadata first: a store half erased must not look complete."""
-        for name in sorted(names, key=lambda name: name not in ZARR_FILES):
+        for name in sorted(names, key=lambda name: name not in self._holds.heads):
             if os.path.lexists(self.path / name):
                 self.check()
-                _remove(self.path / name)
+                remove(self.path / name)
 
     def _release(self) -> None:
         if _CLAIMS.get(self._place) is self:
@@ -335,7 +292,7 @@ def _is_mark_in_use(entry: Path) -> bool:
     return entry.name == MARK or (entry.name.startswith(MARK) and may_live(entry))
 
 
-def _remove(entry: Path) -> None:
+def remove(entry: Path) -> None:
     """Remove a file or folder, even if another process removes parts of it at the same time."""
     for is_last in (False, True):
         try:
@@ -349,7 +306,7 @@ def _remove(entry: Path) -> None:
                 raise
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Flush to disk all data of this file system that the kernel still holds.
 
     One call flushes all files: to flush 100 000 files one by one would take longer than the

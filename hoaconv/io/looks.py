@@ -33,35 +33,36 @@ _UNREAD = {
     ".jpeg": "JPEG",
     ".dcm": "DICOM",
     ".ima": "DICOM",
-    ".nii": "NIfTI",
-    ".nii.gz": "NIfTI",
-    ".h5": "HDF5",
-    ".hdf5": "HDF5",
-    ".hdf": "HDF5",
-    ".nxs": "HDF5",
     ".ims": "Imaris (HDF5)",
-    ".n5": "N5",
     ".czi": "CZI",
     ".nd2": "ND2",
     ".lif": "LIF",
     ".mrc": "MRC",
     ".npy": "NumPy",
-    ".raw": "raw voxels",
-    ".edf": "EDF",
-    ".vol": "raw voxels",
-    ".nrrd": "NRRD",
-    ".mha": "MetaImage",
 }
+_VOLUMES = {
+    ".nii": "NIfTI",
+    ".nii.gz": "NIfTI",
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".hdf": "HDF5",
+    ".nx": "HDF5",
+    ".nxs": "HDF5",
+    ".nrrd": "NRRD",
+    ".nhdr": "NRRD",
+    ".mha": "MetaImage",
+    ".mhd": "MetaImage",
+    ".vol": "a .vol",
+    ".raw": "a raw file",
+}
+"""Kinds of files that hold a whole volume each."""
+
 _WAYS = {
     "BMP": "convert them first, as in: vips copy a.bmp a.tif",
     "JPEG": "convert them first, as in: vips copy a.jpg a.tif",
     "DICOM": "convert them first, as in: gdcm2pnm or dcm2niix, or pydicom and tifffile in Python",
-    "NIfTI": "save it as TIFF or zarr first, with nibabel and tifffile in Python",
-    "HDF5": "open it in Python, as in hoaconv.open(h5py.File('a.h5')['data']), or save the data "
-    "set as TIFF or zarr first",
     "NumPy": "open it in Python, as in hoaconv.open(numpy.load('a.npy', mmap_mode='r')), or save "
     "it as TIFF or zarr first",
-    "N5": "save it as zarr first, with zarr-python or tensorstore",
 }
 
 
@@ -80,8 +81,11 @@ def looks_like(first: bytes) -> str:
 
 
 def unread_kind(name: str) -> str:
-    """Return words on a kind of file that hoaconv doesn't read; empty for unknown kinds."""
+    """Return words on a kind of file that is no slice; empty for unknown kinds."""
     lower = name.lower()
+    volume = next((kind for suffix, kind in _VOLUMES.items() if lower.endswith(suffix)), None)
+    if volume:
+        return f"; {volume} holds a whole volume: name one such file"
     kind = next((kind for suffix, kind in _UNREAD.items() if lower.endswith(suffix)), None)
     if kind is None:
         return ""

@@ -9,6 +9,7 @@ https://github.com/janelia-cosem/schemas/blob/master/multiscale.md.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,9 @@ _LISTED = 8  # datasets and groups that an error lists, at most
 _MOST_AROUND = 3  # groups around a dataset that may tell of it
 _DEFAULT_AXES = "xyzct"
 """Those that programs write which name none."""
+_LEVEL = re.compile(r"s(\d+)")
+_TOLD = {"n5", "downsamplingFactors", "multiScale"}
+"""Attributes that tell a group of levels, or a store."""
 _DATASET = {"dimensions", "blockSize", "dataType"}
 
 
@@ -60,9 +64,12 @@ class Dataset:
 
     @property
     def level(self) -> int:
-        """Number of its level; 0 if there is no image."""
+        """Number of its level, also where the levels before are missing; 0 if it is none."""
         paths = [level.path for level in self.levels]
-        return paths.index(self.folder.path) if self.folder.path in paths else 0
+        if self.folder.path in paths:
+            return paths.index(self.folder.path)
+        named = _LEVEL.fullmatch(self.folder.path.name)
+        return int(named[1]) if named else 0
 
     @property
     def rank(self) -> int:
@@ -251,7 +258,7 @@ def is_told(folder: StoreFolder) -> bool:
         found = _read(folder)
     except SourceError:
         return False  # another program's file of this name
-    return "n5" in found or found.keys() >= _DATASET or _is_dataset(folder.inner("s0"))
+    return bool(found.keys() & _TOLD or found.keys() >= _DATASET or _is_dataset(folder.inner("s0")))
 
 
 def _is_dataset(folder: StoreFolder) -> bool:
@@ -264,9 +271,10 @@ def _read(folder: StoreFolder) -> Mapping[str, Any]:
 
 def _instead(folder: StoreFolder) -> str:
     """Return words that list what lies in the folder, or in the nearest one around it."""
+    within = next(filter(_is_dataset, folder.around), None)
+    if within is not None:
+        return f": {within.path} is a dataset, in which there are blocks alone"
     there = next((f for f in (folder, *folder.around) if f.exists()), folder)
-    if _is_dataset(there):
-        return f": {there.path} is a dataset"
     names = [name for name in there.names() if there.inner(name).exists()]
     if not names:
         return f": nothing lies in {there.path}"

@@ -27,6 +27,8 @@ class OmeImage:
 
     Attributes
     ----------
+    entry
+        The entry as it is in the metadata.
     name
         Name of the image, or None.
     levels
@@ -46,6 +48,7 @@ class OmeImage:
     """
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
+        self.entry = entry
         listed = entry.get("datasets")
         datasets = [_mapping(d) for d in listed] if isinstance(listed, list) else []
         if not all(isinstance(d.get("path"), str) and d["path"] for d in datasets):

@@ -4,7 +4,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hoaconv.engine.contract import Sink
 from hoaconv.engine.spec import Spec
@@ -32,9 +32,16 @@ class OutputSink(Sink):
     path: Path
     overwrite: bool
 
+    has_levels: ClassVar[bool] = False
+    """True if smaller levels are written beside the voxels."""
+
     @abstractmethod
     def raw_bytes(self, spec: Spec) -> int:
         """Return the bytes on disk if nothing is compressed: the most that it writes."""
+
+    def notes(self, spec: Spec) -> tuple[str, ...]:  # noqa: ARG002 - the contract
+        """Return remarks for the user on planes of `spec`, such as what isn't told of them."""
+        return ()
 
     @property
     def is_part(self) -> bool:

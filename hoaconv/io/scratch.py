@@ -33,7 +33,7 @@ from hoaconv.engine.contract import (
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
-from hoaconv.io.folder import SCRATCH
+from hoaconv.io.contents import SCRATCH
 from hoaconv.io.packed import HEADER, MOST, PackedFile, Place, pack, packing_bytes
 from hoaconv.units import format_bytes
 

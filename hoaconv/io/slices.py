@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from errno import ELOOP, EMFILE, ENFILE
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +16,7 @@ from hoaconv.engine.spec import KNOWN, Plane
 from hoaconv.errors import BudgetError, HoaconvError, SourceError
 from hoaconv.io.colour import Pick, check_pick
 
-__all__ = ["StoredSlice", "blame", "check_alike", "check_plane"]
+__all__ = ["StoredSlice", "blame", "check_alike", "check_plane", "read_plain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +187,32 @@ def _damaged(label: str, error: Exception) -> str:
         f"{label} can't be read{said}; it may be damaged, cut short, or no image "
         "of the kind that its name says: open it in an image viewer, or copy it again"
     )
+
+
+def read_plain(label: str, stream: FileIO, offset: int, out: Plane, *, swapped: bool) -> None:
+    """Read a plane that lies in a file as it is, from an offset on.
+
+    Parameters
+    ----------
+    label
+        Name of the slice, for an error message.
+    swapped
+        Whether the file's byte order isn't the machine's.
+
+    Raises
+    ------
+    SourceError
+        If the file ends before the plane does.
+    """
+    todo = out.reshape(-1).view(np.uint8).data
+    stream.seek(offset)
+    while todo:
+        count = stream.readinto(todo)
+        if not count:
+            raise SourceError(f"{label} is cut short: {len(todo)} bytes are missing")
+        todo = todo[count:]
+    if swapped:
+        out.byteswap(inplace=True)
 
 
 def check_plane(

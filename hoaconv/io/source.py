@@ -9,7 +9,7 @@ from hoaconv.io.array_volume import ArrayVolume
 from hoaconv.io.colour import Pick
 from hoaconv.io.formats.registry import format_of
 from hoaconv.io.stack import Stack, chosen, open_stack, step_of
-from hoaconv.io.stored_array import view_of
+from hoaconv.io.stored_array import StoredArray, view_of
 from hoaconv.io.url import is_remote
 
 __all__ = ["Volume", "open_address", "open_volume"]
@@ -22,6 +22,7 @@ def open_volume(
     src: str | os.PathLike[str],
     *,
     slices: slice | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
@@ -46,6 +47,8 @@ def open_volume(
         suffix nor content tells the format, with a scheme, as in ``n5://PATH``.
     slices
         Slices, or planes of an array, to take, as Python slices a list.
+    level
+        Level to read of an image with several, in place of the one that the path names.
     source_axes
         A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``; by
         default as its metadata names them. The planes lie along z.
@@ -79,6 +82,7 @@ def open_volume(
     address = Address.of(
         src,
         planes=(slices.start, slices.stop, slices.step) if slices else None,
+        level=level,
         source_axes=source_axes,
         channel=channel,
         time=time,
@@ -122,6 +126,8 @@ def _open(address: Address) -> Volume:
             f"{src} is {format.name}, which nvImageCodec doesn't decode; drop `decoder`"
         )
     array = format.opens(address)
+    if address.level is not None:
+        array = format.opens(address.beside(_level(array, address.level), format.scheme))
     view = view_of(array, address.source_axes, address.channel, address.time)
     volume = ArrayVolume(array, view)
     if slices is None:
@@ -129,10 +135,25 @@ def _open(address: Address) -> Volume:
     return volume.choose(chosen(slices, volume.spec.planes), step_of(slices))
 
 
+def _level(array: StoredArray, level: int) -> str:
+    """Return the path of a level of the image that an array belongs to."""
+    if not array.levels:
+        raise SpellingError(f"{array} belongs to no image with levels; drop `level`")
+    if level >= len(array.levels):
+        raise SpellingError(f"{array} has the levels 0 to {len(array.levels) - 1}, not {level}")
+    return array.levels[level]
+
+
 def _open_slices(address: Address, slices: slice | None) -> Stack:
     if address.source_axes is not None:
         raise SourceError(
             f"{address.given} is a stack of slices, whose planes lie along z; drop `source_axes`"
+        )
+    if address.level is not None:
+        raise SpellingError(
+            f"`level` chooses a level of an image, and {address.given} is a stack of slices: drop "
+            "it; the op bin makes voxels larger, and `reduce` decodes JP2 slices at a lower "
+            "resolution"
         )
     return open_stack(
         address.given,

@@ -10,7 +10,7 @@ from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.pool import in_threads
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import SpellingError
-from hoaconv.io import jp2, png
+from hoaconv.io import edf, jp2, png
 from hoaconv.io.address import Addressed
 from hoaconv.io.colour import Pick, check_lone
 from hoaconv.io.files import Found, find_files, kind_of
@@ -221,6 +221,8 @@ def _read_headers(files: Sequence[Path], pick: Pick) -> Headers:
         volume = partial(read_volume, pick=pick)
         return in_threads("headers", volume, files, 1)[0]
     check_lone(pick)
+    if len(files) == 1 and kind == "EDF":
+        return in_threads("headers", edf.read_frames, files, 1)[0]
     read = AlikeTiffs().read if kind == "TIFF" else partial(_read_lone, _HEADERS[kind or ""])
     (first,) = in_threads("headers", read, files[:1], 1)  # the others are compared with it
     first[0].taking(pick)
@@ -234,6 +236,7 @@ def _read_headers(files: Sequence[Path], pick: Pick) -> Headers:
 _HEADERS: dict[str, Callable[[Path], tuple[StoredSlice, Geometry | None]]] = {
     "JPEG 2000": jp2.read_header,
     "PNG": png.read_header,
+    "EDF": edf.read_header,
 }
 
 

@@ -1,7 +1,7 @@
 """Arrays as formats store them, of any number of axes, and the volume that is taken of one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import KNOWN
 from hoaconv.errors import SourceError, SpellingError
+from hoaconv.io.stored_objects import Objects
 from hoaconv.io.voxel_size import Axes
 
 __all__ = ["StoredArray", "View", "read_dtype", "view_of"]
@@ -105,6 +106,23 @@ class StoredArray(ABC):
     def geometry(self, axes: Axes) -> Geometry | None:  # noqa: ARG002 - the contract
         """Return the size and place of the voxels (z, y, x) if the metadata tell; else None."""
         return None
+
+    def objects(self, seconds: float) -> Objects | None:  # noqa: ARG002 - the contract
+        """Count the files of the array, or estimate within so many seconds; None if unknown."""
+        return None
+
+    def objects_of(self, box: tuple[slice, ...], seconds: float) -> Objects | None:  # noqa: ARG002
+        """Count the files that hold the voxels of a box, as `objects` does."""
+        return None
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what else the metadata tell; all of it may be missing.
+
+        The names are ``format`` (words), ``codecs`` (a list of words), ``shards`` (a shape or
+        None), ``fill_value``, ``ngff``, ``window``, ``orientation`` (by axis), ``recorded`` (files
+        and empty ones of the array, as hoaconv has recorded them).
+        """
+        return {}
 
     def __str__(self) -> str:
         return self.name

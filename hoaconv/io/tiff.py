@@ -20,7 +20,7 @@ from hoaconv.errors import SourceError
 from hoaconv.io.colour import spread, with_colours
 from hoaconv.io.looks import looks_like
 from hoaconv.io.opened import check_regular, opened, seen
-from hoaconv.io.slices import StoredSlice, blame, check_plane
+from hoaconv.io.slices import StoredSlice, blame, check_plane, read_plain
 from hoaconv.io.strips import MOST_RATIO, bounded, decode_bounded, row_bytes, strip_scratch
 from hoaconv.io.tiff_chain import Directory, walk
 from hoaconv.io.tiff_colours import channels_of, has_palette, plane_shape, read_dtype
@@ -82,20 +82,9 @@ class TiffSlice(StoredSlice):
         """
         with blame(self.label), opened(self.file, self.seen) as stream:
             if self.data is not None:
-                self._read_raw(out, stream, self.data)
+                read_plain(self.label, stream, self.data, out, swapped=self.swapped)
             else:
                 self._decode(out, stream)
-
-    def _read_raw(self, out: Plane, stream: FileIO, offset: int) -> None:
-        todo = out.reshape(-1).view(np.uint8).data
-        stream.seek(offset)
-        while todo:
-            count = stream.readinto(todo)
-            if not count:
-                raise SourceError(f"{self.label} is cut short: {len(todo)} bytes are missing")
-            todo = todo[count:]
-        if self.swapped:
-            out.byteswap(inplace=True)
 
     def _decode(self, out: Plane, stream: FileIO) -> None:
         with tifffile.TiffFile(stream, name=str(self.file)) as tif:

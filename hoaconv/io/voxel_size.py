@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from hoaconv.engine.geometry import Geometry
+from hoaconv.engine.geometry import Geometry, Lengths
 
 __all__ = [
     "Axes",
@@ -20,6 +21,9 @@ __all__ = [
     "from_ome",
     "from_ome_zarr",
     "from_tiff_tags",
+    "in_micrometer",
+    "in_unit",
+    "placed",
     "unit_name",
 ]
 
@@ -103,18 +107,39 @@ def from_tiff_tags(per_unit_y: float, per_unit_x: float, unit: int) -> Geometry 
     return from_metres(per_unit_y * metre, per_unit_x * metre, "TIFF resolution tags")
 
 
+def in_micrometer(geometry: Geometry) -> Lengths | None:
+    """Return the edges of a voxel (z, y, x) in micrometer; None where they or the unit are unknown.
+
+    Examples
+    --------
+    >>> in_micrometer(Geometry((0.002, 0.001, 0.001), "millimeter"))
+    (2.0, 1.0, 1.0)
+    """
+    unit = unit_name(geometry.unit or "")
+    if unit is None or not _real(*geometry.edges):
+        return None
+    z, y, x = (in_unit(edge, unit, "micrometer") for edge in geometry.edges)
+    return (z, y, x)
+
+
 def from_imagej(
     metadata: Mapping[str, Any], per_unit_y: float, per_unit_x: float
 ) -> Geometry | None:
     """Return the voxel size from ImageJ's metadata and the resolution tags in ImageJ's unit.
 
-    Return None if the unit is no length or a resolution isn't positive.
+    Return None if the unit is no length or a resolution isn't positive. Sizes in centimetre, in
+    which TIFF's own tags are, become micrometer, as those of the tags do.
     """
     unit = unit_name(str(metadata.get("unit", "")))
     if unit is None or not _real(per_unit_y, per_unit_x):
         return None
     y, x = (float(f"{1 / n:.9g}") for n in (per_unit_y, per_unit_x))
-    return _with_z(metadata.get("spacing"), y, x, unit, "ImageJ metadata")
+    z = metadata.get("spacing")
+    if unit == "centimeter":
+        y, x = (in_unit(edge, unit, "micrometer") for edge in (y, x))
+        z = in_unit(z, unit, "micrometer") if isinstance(z, int | float) else z
+        unit = "micrometer"
+    return _with_z(z, y, x, unit, "ImageJ metadata")
 
 
 def from_ome(xml: str, number: int = 0) -> Geometry | None:
@@ -155,15 +180,29 @@ def from_ome_zarr(image: Mapping[str, Any], level: str, zyx: Axes) -> Geometry |
     try:
         (dataset,) = (d for d in image["datasets"] if d["path"] == level)
         steps = [*dataset.get("coordinateTransformations", ()), *_steps_of(image)]
-        placed = {
-            axis: (*_placed(steps, axis), str(image["axes"][axis].get("unit", "")))
+        found = {
+            axis: (*placed(steps, axis), str(image["axes"][axis].get("unit", "")))
             for axis in zyx
             if axis is not None
         }
         has_scale = any(step["type"] == "scale" for step in steps)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None  # the metadata don't follow the specification
-    return from_axes(placed, zyx, "OME-Zarr metadata") if has_scale else None
+    geometry = from_axes(found, zyx, "OME-Zarr metadata") if has_scale else None
+    return geometry and replace(geometry, orientation=_orientation(image, zyx))
+
+
+def _orientation(image: Mapping[str, Any], zyx: Axes) -> tuple[str, str, str] | None:
+    """Return the directions of z, y and x as RFC-4 has them, if all three are told."""
+    try:
+        found = [image["axes"][axis]["orientation"] for axis in zyx if axis is not None]
+        ways = [str(one["value"]) for one in found if one["type"] == "anatomical"]
+    except (KeyError, TypeError):
+        return None
+    if len(ways) < 3 or any("-to-" not in way for way in ways):
+        return None
+    z, y, x = ways
+    return z, y, x
 
 
 def from_axes(
@@ -188,7 +227,7 @@ def from_axes(
     if len(units) < sum(axis is not None for axis in zyx) or not _real(*(e for e, *_ in there)):
         return None
     both = zip(there, units, strict=True)
-    pairs = [[_converted(length, own, units[-1]) for length in pair] for (*pair, _), own in both]
+    pairs = [[in_unit(length, own, units[-1]) for length in pair] for (*pair, _), own in both]
     *of_z, (y, oy), (x, ox) = pairs
     if not of_z and not isclose(y, x, rel_tol=1e-3):
         return None
@@ -202,7 +241,7 @@ def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return tuple(image.get("coordinateTransformations", ()))
 
 
-def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float]:
+def placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float]:
     """Return edge and origin along an axis, after all steps in their order."""
     edge, origin = 1.0, 0.0
     for step in steps:
@@ -214,7 +253,8 @@ def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float
     return edge, origin
 
 
-def _converted(edge: float, own: str, unit: str) -> float:
+def in_unit(edge: float, own: str, unit: str) -> float:
+    """Return a length in another unit; both as `unit_name` returns them."""
     return edge if own == unit else float(f"{edge * _METRES[own] / _METRES[unit]:.9g}")
 
 
@@ -279,7 +319,7 @@ def _ome_edge(pixels: ElementTree.Element, axis: str, unit: str) -> float | None
         return None
     if own is None or not _real(edge):
         return None
-    return _converted(edge, own, unit)
+    return in_unit(edge, own, unit)
 
 
 def _real(*lengths: float) -> bool:

@@ -1,19 +1,27 @@
 """Zarr arrays opened for reading: by tensorstore, or what that can't read by zarr-python."""
 
+import os
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
+from hoaconv.io.store_folder import LocalFolder
 from hoaconv.io.stored_array import StoredArray
+from hoaconv.io.stored_objects import Objects, count_files, count_objects
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes
+from hoaconv.io.zarr_facts import facts_of
 from hoaconv.io.zarr_store import ArrayNode
 
-__all__ = ["StoredZarr", "ZarrArray", "open_zarr"]
+__all__ = ["StoredZarr", "ZarrArray", "codecs_in", "open_zarr"]
 
 _UNKNOWN = re.compile(r'"([^"]+)" is not registered')
 """Form of tensorstore's words on a codec that it doesn't know."""
@@ -24,6 +32,11 @@ class StoredZarr(StoredArray):
 
     scheme = "zarr"
     node: ArrayNode
+
+    @property
+    @abstractmethod
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of what a file holds: of a shard, else of a chunk."""
 
     def _tell(self, node: ArrayNode) -> None:
         """Take over what the metadata tell."""
@@ -40,6 +53,45 @@ class StoredZarr(StoredArray):
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the size and place of the voxels as the image around the array tells."""
         return self.node.geometry(axes)
+
+    def objects(self, seconds: float) -> Objects | None:
+        """Count its chunks or shards on disk; estimate if that takes longer than given."""
+        if not isinstance(self.node.folder, LocalFolder):
+            return None
+        counted = count_files(self.path, prod(self._grid), seconds / 2)
+        return counted or self.objects_of(tuple(slice(0, n) for n in self.shape), seconds / 2)
+
+    def objects_of(self, box: tuple[slice, ...], seconds: float) -> Objects | None:
+        """Count the chunks or shards that hold the voxels of a box."""
+        if not isinstance(self.node.folder, LocalFolder):
+            return None
+        pairs = list(zip(box, self.file_shape, strict=True))
+        first = [side.start // c for side, c in pairs]
+        grid = [-(-side.stop // c) - f for (side, c), f in zip(pairs, first, strict=True)]
+
+        def size_of(number: int) -> int | None:
+            place = zip(first, _place(number, grid), strict=True)
+            return self._size_of([f + int(i) for f, i in place])
+
+        return count_objects(prod(grid), size_of, seconds)
+
+    def _size_of(self, where: Sequence[int]) -> int | None:
+        """Return the bytes of a chunk or shard; None if it is missing."""
+        try:
+            return os.stat(f"{self.path}/{self._key(where)}").st_size
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return 0  # it is there, and raises when it is read
+
+    @property
+    def _grid(self) -> tuple[int, ...]:
+        """Chunks or shards along each axis."""
+        return tuple(-(-n // c) for n, c in zip(self.shape, self.file_shape, strict=True))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the metadata tell of the array and of the image around it."""
+        return facts_of(self.node, self.file_shape, self.chunks)
 
     def _key(self, where: Sequence[int]) -> str:
         """Return the file of a chunk or shard, relative to the array's folder."""
@@ -74,6 +126,11 @@ class ZarrArray(StoredZarr, TensorstoreArray):
         super().__init__(node.folder, opened(node.folder, spec))
         self._tell(node)
 
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of what a file holds."""
+        return self._objects
+
 
 def open_zarr(node: ArrayNode) -> StoredArray:
     """Open an array: by tensorstore, or by zarr-python if that alone can.
@@ -86,10 +143,26 @@ def open_zarr(node: ArrayNode) -> StoredArray:
     if node.zarr_format == 2 and not isinstance(node.metadata.get("dtype"), str):
         raise SourceError(f"{node.folder} has voxels of several fields; hoaconv takes one value")
     kvstore = node.folder.kvstore()
+    _check_dtype(node)
     try:
         return ZarrArray(node, kvstore)
     except SourceError as error:
         return _by_zarr_python(node, error)
+
+
+def _check_dtype(node: ArrayNode) -> None:
+    """Raise SourceError if the voxels are no numbers, such as texts or times."""
+    told = node.metadata.get("data_type" if node.zarr_format == 3 else "dtype")
+    word = told.get("name") if isinstance(told, Mapping) else told
+    if not isinstance(word, str):
+        return  # who opens the array tells what is wrong
+    try:
+        dtype = np.dtype(word)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind not in "buifc":
+        name = word if dtype is None else dtype.name
+        raise SourceError(f"{node.folder} holds {name} voxels; hoaconv takes numbers")
 
 
 def _by_zarr_python(node: ArrayNode, refused: SourceError) -> StoredArray:
@@ -119,14 +192,23 @@ def _by_zarr_python(node: ArrayNode, refused: SourceError) -> StoredArray:
 def _refused_codec(node: ArrayNode, refused: SourceError) -> str | None:
     """Return the codec of an array that tensorstore doesn't know; None if that isn't why."""
     found = _UNKNOWN.search(str(refused))
-    return found[1] if found and found[1] in set(_codecs(node.metadata)) else None
+    return found[1] if found and found[1] in set(codecs_in(node.metadata)) else None
 
 
-def _codecs(metadata: Any) -> Iterator[str]:
+def codecs_in(metadata: Any) -> Iterator[str]:
     """Give the names of the codecs in the metadata of an array, also of those in shards."""
     listed = [*(metadata.get("codecs") or []), *(metadata.get("filters") or [])]
     for codec in (*listed, metadata.get("compressor")):
         if isinstance(codec, Mapping):
             yield str(codec.get("name", codec.get("id")))
             configuration = codec.get("configuration")
-            yield from _codecs(configuration if isinstance(configuration, Mapping) else {})
+            yield from codecs_in(configuration if isinstance(configuration, Mapping) else {})
+
+
+def _place(number: int, grid: Sequence[int]) -> Sequence[int]:
+    """Return the place of a number in C order."""
+    found = []
+    for n in reversed(grid):
+        number, i = divmod(number, n)
+        found.append(i)
+    return found[::-1]

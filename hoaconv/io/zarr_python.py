@@ -4,21 +4,27 @@ Nobody imports this module but `hoaconv.io.zarr_array`, when it needs it: zarr-p
 """
 
 import warnings
+from contextlib import suppress
 from functools import cached_property
 from math import prod
 from typing import Any
 
+import numcodecs
 import numpy as np
 import zarr
+from numcodecs.errors import UnknownCodecError
 from zarr.storage import LocalStore, ZipStore
 
 from hoaconv.errors import SourceError
 from hoaconv.io.store_folder import LocalFolder, ZipFolder
 from hoaconv.io.tensorstore_array import packed_bytes, unread
-from hoaconv.io.zarr_array import StoredZarr
+from hoaconv.io.zarr_array import StoredZarr, codecs_in
 from hoaconv.io.zarr_store import ArrayNode
 
 __all__ = ["ZarrPythonArray"]
+
+_OWN = "numcodecs."
+"""What the names of codecs of numcodecs begin with in zarr v3."""
 
 _COPIES = 3
 """Times that a chunk is held while it is decoded: packed, and before and behind a filter."""
@@ -37,14 +43,13 @@ class ZarrPythonArray(StoredZarr):
     Raises
     ------
     SourceError
-        If it can't be opened, or its voxels are no numbers.
+        If it can't be opened.
     """
 
     def __init__(self, node: ArrayNode, codec: str | None = None) -> None:
+        _check_codecs(node)
         self._array = _opened(node)
         self._tell(node)
-        if self.dtype.kind not in "buifc":
-            raise SourceError(f"it holds {self.dtype.name}, and no numbers")
         why = f"its codec {codec}" if codec else "it"
         self.notes += (f"{self} is read by zarr-python, since tensorstore can't read {why}",)
 
@@ -63,6 +68,11 @@ class ZarrPythonArray(StoredZarr):
     def chunks(self) -> tuple[int, ...]:
         """Shape of a chunk; in a shard, of one of its chunks."""
         return tuple(self._array.chunks)
+
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of what a file holds."""
+        return tuple(self._array.shards or self._array.chunks)
 
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks while they are decoded."""
@@ -105,6 +115,21 @@ def _opened(node: ArrayNode) -> Any:
             version: Any = node.zarr_format
             return zarr.open_array(store, path=inside, mode="r", zarr_format=version)
     except Exception as error:  # of any kind, for metadata that are damaged
+        raise SourceError(_words(error)) from error
+
+
+def _check_codecs(node: ArrayNode) -> None:
+    """Raise SourceError for a codec that isn't installed: zarr-python would tell when it reads."""
+    for name in codecs_in(node.metadata):
+        if name.startswith(_OWN):
+            with suppress(TypeError):  # it is there, and wants settings
+                _check_there(name.removeprefix(_OWN))
+
+
+def _check_there(codec: str) -> None:
+    try:
+        numcodecs.get_codec({"id": codec})
+    except UnknownCodecError as error:
         raise SourceError(_words(error)) from error
 
 

@@ -6,20 +6,20 @@ https://zarr-specs.readthedocs.io and https://ngff.openmicroscopy.org.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from glob import has_magic
 from pathlib import Path
 from typing import Any
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
-from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.ome_image import OmeImage, images_in, kind_in, labels_in
 from hoaconv.io.remote_folder import store_at
 from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
 from hoaconv.io.voxel_size import Axes
 
-__all__ = ["ArrayNode", "find_array", "is_zarr"]
+__all__ = ["ArrayNode", "Node", "find_array", "is_node", "is_zarr", "mapping", "read_node"]
 
 _LISTED = 8  # arrays and groups that an error lists, at most
 
@@ -50,6 +50,8 @@ class ArrayNode:
         Folders of all arrays of the image, level 0 first; empty if there is no image.
     notes
         Remarks for the user.
+    around
+        Attributes of the image's group; empty if there is no image.
     """
 
     folder: StoreFolder
@@ -62,6 +64,12 @@ class ArrayNode:
     labels: tuple[str, ...] = ()
     levels: tuple[StoreFolder, ...] = ()
     notes: tuple[str, ...] = ()
+    around: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The folder of the array."""
+        return self.folder.path
 
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the geometry from the image's metadata; None if they state no voxel size.
@@ -75,12 +83,17 @@ class ArrayNode:
 
 
 @dataclass(frozen=True)
-class _Node:
+class Node:
     """Metadata and attributes of a group or an array."""
 
     zarr_format: int
     array: Mapping[str, Any] | None
     attributes: Mapping[str, Any]
+
+    @property
+    def images(self) -> tuple[Mapping[str, Any], ...]:
+        """The entries of ``multiscales``."""
+        return images_in(self.attributes)
 
 
 def is_zarr(path: Path) -> bool:
@@ -146,20 +159,37 @@ def _instead(folder: StoreFolder) -> str:
     return f"; {there.path} holds {', '.join(names[:_LISTED])}{more}: name one of them"
 
 
-def _read(folder: StoreFolder) -> _Node:
+def _read(folder: StoreFolder) -> Node:
     """Return the metadata of a group or array. Raise SourceError if they are invalid."""
     read = read_json(folder, "zarr.json")
     if read is not None:
         array = read if read.get("node_type") == "array" else None
-        return _Node(3, array, _mapping(read.get("attributes")))
-    return _Node(2, read_json(folder, ".zarray"), read_json(folder, ".zattrs") or {})
+        return Node(3, array, mapping(read.get("attributes")))
+    return Node(2, read_json(folder, ".zarray"), read_json(folder, ".zattrs") or {})
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def is_node(path: Path) -> bool:
+    """Return True for the folder of a group or an array."""
+    return _is_node(folder_at(path))
+
+
+def read_node(path: Path) -> Node:
+    """Return the metadata and attributes of the group or array at a path.
+
+    Raises
+    ------
+    SourceError
+        If they are invalid.
+    """
+    return _read(folder_at(path))
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a value of JSON if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
-def _stored(folder: StoreFolder, node: _Node, array: Mapping[str, Any]) -> ArrayNode:
+def _stored(folder: StoreFolder, node: Node, array: Mapping[str, Any]) -> ArrayNode:
     """Return the array, with properties from the image around it."""
     own = _own_axes(array, node.attributes)
     root, found = folder, ArrayNode(folder, "", node.zarr_format, array, own)
@@ -167,10 +197,12 @@ def _stored(folder: StoreFolder, node: _Node, array: Mapping[str, Any]) -> Array
         if not _is_node(around):
             break
         root, inside = around, folder.path.relative_to(around.path).as_posix()
-        images = images_in(_read(around).attributes) if found.image is None else ()
+        attributes = _read(around).attributes if found.image is None else {}
+        images = images_in(attributes)
         for image in (_image(around, entry) for entry in images):
             if inside in image.levels:
-                found = _level(found, around, image, inside, len(images))
+                level = _level(found, around, image, inside, len(images))
+                found = replace(level, around=attributes)
                 break
     name = folder.path.relative_to(root.path.parent).as_posix()
     return replace(found, name=name)

@@ -57,6 +57,7 @@ def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume
     return open_volume(
         src,
         slices=reading.range,
+        level=reading.level,
         source_axes=reading.source_axes,
         channel=reading.channel,
         time=reading.time,

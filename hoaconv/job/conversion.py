@@ -6,9 +6,11 @@ from typing import Any, cast
 
 from hoaconv.engine import machine
 from hoaconv.engine.contract import Step
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
+from hoaconv.io.source import Volume
 from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
 from hoaconv.job.job import Job
@@ -96,9 +98,13 @@ def open_planned(src: PathLike, reading: Reading, voxels: Voxels | None) -> Plan
     source = open_source(take_source(src), reading, gpu=gpu)
     if voxels is None:
         return Planned(Plan.read(source), source.spec, source.notes)
-    geometry, note = choose_geometry(voxels.voxel_size, voxels.unit, source)
+    geometry, note = _geometry(voxels, source)
     placed = source.at(geometry)
     return Planned(Plan.read(placed), placed.spec, (*placed.notes, note))
+
+
+def _geometry(voxels: Voxels, source: Volume) -> tuple[Geometry, str]:
+    return choose_geometry(voxels.voxel_size, voxels.unit, source, voxels.orientation)
 
 
 def _chains(options: Mapping[str, Any], to: type[Output]) -> list[tuple[Output, Ops]]:

@@ -23,18 +23,23 @@ from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_tr
 
 __all__ = [
     "BYTES",
+    "COMPRESSION",
     "COMPRESSOR",
     "CREDENTIALS",
     "FACTORS",
     "FLAG",
+    "LEVEL",
     "METHODS",
     "NAME",
+    "ORIENTATION",
     "PATH",
     "RANGE",
+    "RATIO",
     "REDUCE",
     "SAMPLE",
     "SHARDS",
     "TEXT",
+    "TILE",
     "VOXEL_TYPE",
     "Option",
     "Options",
@@ -54,6 +59,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 METHODS = ("mean", "mode", "max", "min", "nearest")
 """Methods of downsampling, as `hoaconv.kernels.downsample` has them."""
+
+COMPRESSIONS: Mapping[str, tuple[int, int] | None] = {
+    "none": None,
+    "deflate": (1, 9),
+    "zstd": (1, 22),
+    "lzw": None,
+}
+"""Compressions of slices, with their least and greatest levels."""
+
+MOST_RATIO = 100_000
 
 MAX_CELL = 1 << 15
 """The most voxels that become one, as `hoaconv.kernels.downsample` has it."""
@@ -234,6 +249,58 @@ def _sample(value: Any) -> int:
     return count
 
 
+def _level(value: Any) -> int:
+    try:
+        level = operator.index(value)
+    except TypeError:
+        level = -1
+    if level < 0 or isinstance(value, bool):
+        raise SpellingError(f"level {value!r} is not a whole number of 0 or more")
+    return level
+
+
+def _ratio(value: Any) -> float:
+    try:
+        ratio = float(value)
+    except (TypeError, ValueError):
+        ratio = 0.0
+    if isinstance(value, bool) or not 1 < ratio < MOST_RATIO:
+        raise SpellingError(
+            f"ratio {value!r} isn't a number above 1, such as 10; leave it out for lossless coding"
+        )
+    return ratio
+
+
+def _tile(value: Any) -> tuple[int, int]:
+    words = value.replace(" ", "").split(",") if isinstance(value, str) else value
+    pair = [words] if isinstance(words, int) else words
+    try:
+        lengths = tuple(int(length) for length in pair)
+    except (TypeError, ValueError):
+        lengths = ()
+    if len(lengths) not in (1, 2) or any(n < 16 or n % 16 for n in lengths):
+        raise SpellingError(f"tile {value!r} isn't one or two multiples of 16, such as 256,256")
+    return (lengths[0], lengths[-1])
+
+
+def _spell_tile(value: tuple[int, int]) -> str:
+    return ",".join(map(str, value))
+
+
+def _compression(value: Any) -> str:
+    name, colon, level = str(value).partition(":")
+    if name not in COMPRESSIONS:
+        hint = did_you_mean(name, tuple(COMPRESSIONS))
+        known = ", ".join(COMPRESSIONS)
+        raise SpellingError(f"compression {name!r} is none of {known}{hint}")
+    low, high = COMPRESSIONS[name] or (0, -1)
+    if colon and not (level.isdecimal() and low <= int(level) <= high):
+        if high < low:
+            raise SpellingError(f"compression {value!r}: {name} has no level; write {name}")
+        raise SpellingError(f"compression {value!r}: the level isn't one of {low} to {high}")
+    return str(value)
+
+
 def _compressor(value: Any) -> str:
     if value is None:
         raise SpellingError("compressor None: write 'none' for no compression, or leave it out")
@@ -277,7 +344,37 @@ def _as_given(value: Any) -> Any:
     return value
 
 
+_PAIRS = (
+    *("left-right", "anterior-posterior", "inferior-superior", "dorsal-ventral", "dorsal-palmar"),
+    *("dorsal-plantar", "rostral-caudal", "cranial-caudal", "proximal-distal"),
+)
+WAYS = tuple(
+    "-to-".join(ends) for pair in _PAIRS for ends in (pair.split("-"), pair.split("-")[::-1])
+)
+"""Directions of an axis in a body, as RFC-4 has them: https://ngff.openmicroscopy.org/rfc/4."""
+
+
+def _orientation(value: Any) -> tuple[str, str, str]:
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or len(words) != 3:
+        raise SpellingError(
+            f"orientation {value!r} is not that of three axes; write those of z, y and x, as in "
+            "superior-to-inferior,anterior-to-posterior,right-to-left"
+        )
+    z, y, x = (str(word).strip().lower() for word in words)
+    for way in (z, y, x):
+        if way not in WAYS:
+            raise SpellingError(
+                f"orientation {way!r} is none that OME-NGFF knows{did_you_mean(way, WAYS)}: "
+                f"{', '.join(WAYS)}"
+            )
+    if len({frozenset(way.split("-to-")) for way in (z, y, x)}) < 3:
+        raise SpellingError(f"orientation {z},{y},{x} has two axes along one line of the body")
+    return z, y, x
+
+
 FLAG = Kind("", bool, str)
+ORIENTATION = Kind("Z,Y,X", _orientation, ",".join)
 TEXT = Kind("TEXT", _as_given, str)
 NAME = Kind("NAME", _name, str)
 PATH = Kind("FILE", _path, str)
@@ -287,6 +384,10 @@ BYTES = Kind("BYTES", parse_bytes, str)
 RANGE = Kind("RANGE", _range, str)
 REDUCE = Kind("N", _reduce, str)
 CREDENTIALS = Kind("WHOSE", _credentials, str)
+LEVEL = Kind("N", _level, str)
+RATIO = Kind("RATIO", _ratio, str)
+TILE = Kind("SHAPE", _tile, _spell_tile)
+COMPRESSION = Kind("NAME", _compression, str)
 COMPRESSOR = Kind("NAME", _compressor, str)
 SHARDS = Kind("SHAPE", _shards, str)
 FACTORS = Kind("FACTORS", _factors, _spell_triple)

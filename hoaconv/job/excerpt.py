@@ -24,6 +24,7 @@ Planes = tuple[int, ...]
 
 def excerpt(plan: Plan, wanted: Sequence[int]) -> Plan:
     """Return the plan of some planes, in ascending order, of a plan's only end."""
+    plan = _turned(plan)
     nodes, specs = plan.nodes(), specs_of(plan)
     (end,) = plan.ends
     if len(wanted) == specs[id(end)].planes:
@@ -40,6 +41,27 @@ def excerpt(plan: Plan, wanted: Sequence[int]) -> Plan:
         if planes:  # else only a number of it is wanted
             made[id(node)] = _excerpt(node, planes, made, specs)
     return Plan((_kept(*made[id(end)], tuple(wanted)),))
+
+
+def _turned(plan: Plan) -> Plan:
+    """Return the plan with transpositions moved into the sources that they stand behind."""
+    made: dict[int, Node] = {}
+    for node in plan.nodes():
+        inputs = tuple(made[id(before)] for before in node.inputs)
+        made[id(node)] = _turned_source(node, inputs) or (
+            node if inputs == node.inputs else Node(node.part, inputs)
+        )
+    return Plan(tuple(made[id(end)] for end in plan.ends))
+
+
+def _turned_source(node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """Return the source that gives what a transposition of a source gives; else None."""
+    if not (isinstance(node.part, Resample) and isinstance(inputs[0].part, Source)):
+        return None
+    source = inputs[0].part
+    order = node.part.turns(source.spec)
+    turned = None if order is None else source.transposed(order)
+    return None if turned is None else Node(turned)
 
 
 def _streams(node: Node) -> int:

@@ -6,16 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from hoaconv.engine.contract import Step
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
+from hoaconv.io.output import OutputSink
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.target import Branch
+from hoaconv.ops.sampling import Bin
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
-__all__ = ["image_sink", "with_levels_of_image"]
+__all__ = ["image_sink", "steps_in_front", "with_levels_of_image"]
 
 Triple = tuple[int, int, int]
 
@@ -27,7 +30,8 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     inside = Path(output.path) / "labels"
     targets = [b.target for b in making.branches if isinstance(b.target, OmeZarr)]
     labels = (t.name or "" for t in targets if t.is_label and _same(Path(t.path).parent, inside))
-    return OmeZarrSink(
+    spec = making.branch.volume.spec
+    sink = OmeZarrSink(
         path=Path(output.path),
         image=ImageInfo(name, output.downsample),
         chunks=chunks,
@@ -41,7 +45,35 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
         scratch=making.scratch,
         labels=tuple(labels),
         is_label=output.is_label,
+        first=output.from_level,
+        whole=spec if output.from_level else None,
     )
+    if sink.first and not sink.is_label:
+        _check_first(sink, spec)
+    return sink
+
+
+def _check_first(sink: OmeZarrSink, spec: Spec) -> None:
+    """Raise PlanError if there is no level that is to be the first."""
+    count = len(sink.all_levels(spec))
+    if sink.first >= count:
+        raise PlanError(
+            f"{sink} has {count} levels, counted from 0, of {spec}, and none is level {sink.first}:"
+            " ask for more with `levels`, or for an earlier one with `from_level`"
+        )
+
+
+def steps_in_front(sink: OutputSink) -> tuple[Step, ...]:
+    """Return what brings the planes of level 0 to the first level that a sink writes.
+
+    The ops are those that make levels of each other, so that every level is the same, bit by bit,
+    whichever is the first. What viewers show is found in level 0.
+    """
+    if not isinstance(sink, OmeZarrSink) or not sink.first or sink.whole is None:
+        return ()
+    made = sink.all_levels(sink.whole)[1 : sink.first + 1]
+    bins = (Bin(level.step, sink.image.method) for level in made)
+    return (*sink.requires(sink.whole), *bins)
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -63,9 +95,9 @@ def with_levels_of_image(
     if not found:
         raise SpellingError(f"{label} has no image: write one to {label.path.parent.parent} too")
     i, image = found[0]
-    made = replace(label, level_count=len(image.levels(branches[i].volume.spec)))
+    made = replace(label, level_count=len(image.all_levels(branches[i].volume.spec)))
     try:
-        made.levels(spec)
+        made.all_levels(spec)
     except SpellingError:
         raise PlanError(
             f"{label} would be {spec}: too small for the {made.level_count} levels of the image, "

@@ -6,10 +6,11 @@ This module imports no kernels, so that the help of the command line appears at 
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import cast
 
 from hoaconv.errors import SpellingError
-from hoaconv.io.folder import ZARR_FILES, check_free
+from hoaconv.io.contents import ZARR_FILES
+from hoaconv.io.folder import check_free
 from hoaconv.job.declared import (
     COMPRESSOR,
     FACTORS,
@@ -18,6 +19,7 @@ from hoaconv.job.declared import (
     NAME,
     SHARDS,
     count_of,
+    index_of,
     one_of,
     option,
     triple_of,
@@ -25,7 +27,7 @@ from hoaconv.job.declared import (
 from hoaconv.job.output import Output
 from hoaconv.job.paths import check_path, check_store_name
 
-__all__ = ["OmeZarr"]
+__all__ = ["OmeZarr", "check_label_name"]
 
 Triple = tuple[int, int, int]
 
@@ -33,6 +35,15 @@ CHUNKS, UNSHARDED = (64, 64, 64), (128, 128, 128)
 SHARD_WIDTH = 1024
 
 _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
+
+
+def check_label_name(name: str) -> None:
+    """Raise SpellingError if no folder in a store can have the name of a label image."""
+    if not _LABEL.fullmatch(name) or name in ZARR_FILES:
+        raise SpellingError(
+            f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
+            "spaces, and . _ - inside"
+        )
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,10 @@ class OmeZarr(Output):
     factors
         Downsampling factors from level to level, one number or (z, y, x). By default 2; if voxels
         are longer along an axis, this axis is halved later.
+    from_level
+        The first level that is written; by default 0. With 1, the slices stay the only copy of
+        level 0, and the store takes about 1/8 of the bytes. The arrays keep their numbers as names,
+        ``1``, ``2`` and so on; viewers take them as the image's metadata list them.
     is_label
         True for a label image in the store of another image; see `label`.
 
@@ -129,9 +144,14 @@ class OmeZarr(Output):
         "downsampling from level to level, z,y,x; default 2, later along axes with longer voxels",
         "Pyramid",
     )
+    from_level: int = option(
+        index_of("from_level"),
+        "first level that is written; 1 leaves level 0 to the slices, and takes 1/8 of the bytes",
+        "Pyramid",
+        "N",
+        0,
+    )
     is_label: bool = field(default=False, kw_only=True)
-
-    what: ClassVar[str] = "OME-Zarr image"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -141,6 +161,16 @@ class OmeZarr(Output):
                 f'OmeZarr({str(self.path)!r}).label("tissue")'
             )
         self.grid()
+        if self.levels is not None and self.from_level >= self.levels:
+            raise SpellingError(
+                f"from_level {self.from_level} is none of {self.levels} levels, counted from 0; "
+                "ask for more with `levels`"
+            )
+
+    @property
+    def what(self) -> str:
+        """The kind of output, in words."""
+        return "label image" if self.is_label else "OME-Zarr image"
 
     @property
     def is_part(self) -> bool:
@@ -207,10 +237,6 @@ class OmeZarr(Output):
         >>> hc.OmeZarr("brain.zarr").label("tissue").downsample
         'mode'
         """
-        if not _LABEL.fullmatch(name) or name in ZARR_FILES:
-            raise SpellingError(
-                f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
-                "spaces, and . _ - inside"
-            )
+        check_label_name(name)
         path = Path(self.path) / "labels" / name
         return replace(self, path=path, name=name, downsample="mode", is_label=True)

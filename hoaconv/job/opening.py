@@ -24,7 +24,9 @@ def open(
     *,
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
@@ -70,6 +72,7 @@ def open(
     """
     reading = Reading(
         range=range,
+        level=level,
         source_axes=source_axes,
         channel=channel,
         time=time,
@@ -83,12 +86,13 @@ def open(
         decoder=decoder,
         credentials=credentials,
     )
+    ways = Voxels(orientation=orientation).orientation
     if isinstance(source, str | os.PathLike):
         gpu = decoder == "nvimgcodec"
         if gpu:
             check_gpu()
         stack = open_source(take_source(source), reading, gpu=gpu)
-        geometry, note = choose_geometry(voxel_size, unit, stack)
+        geometry, note = choose_geometry(voxel_size, unit, stack, ways)
         placed = stack.at(geometry)
         return Volume(Plan.read(placed), placed.spec, (*stack.notes, note))
     if reading != Reading():
@@ -97,17 +101,20 @@ def open(
             f"{type(source).__name__}; slice the array, or drop them"
         )
     if not isinstance(source, Volume | Source):
-        return _open_array(source, voxel_size, unit)
-    if voxel_size is not None or unit is not None:
+        return _open_array(source, voxel_size, unit, ways)
+    if (voxel_size, unit, ways) != (None, None, None):
         raise SpellingError(
-            f"a {type(source).__name__} has its voxel size already; drop `voxel_size` and `unit`"
+            f"a {type(source).__name__} has its voxel size and orientation already; drop "
+            "`voxel_size`, `unit` and `orientation`"
         )
     if isinstance(source, Volume):
         return source
     return Volume(Plan.read(source), source.spec, tuple(getattr(source, "notes", ())))
 
 
-def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
+def _open_array(
+    array: Any, voxel_size: Any, unit: str | None, ways: tuple[str, str, str] | None
+) -> Volume:
     missing = [name for name in ("shape", "dtype", "__getitem__") if not hasattr(array, name)]
     if missing:
         raise SpellingError(
@@ -115,6 +122,6 @@ def _open_array(array: Any, voxel_size: Any, unit: str | None) -> Volume:
             "and slicing (numpy, dask, h5py, zarr)"
         )
     source = ArraySource(array)
-    geometry, note = choose_geometry(voxel_size, unit, source)
+    geometry, note = choose_geometry(voxel_size, unit, source, ways)
     placed = source.at(geometry)
     return Volume(Plan.read(placed), placed.spec, (*placed.notes, note))

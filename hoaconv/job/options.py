@@ -11,6 +11,8 @@ from hoaconv.job.declared import (
     BYTES,
     CREDENTIALS,
     FLAG,
+    LEVEL,
+    ORIENTATION,
     PATH,
     RANGE,
     REDUCE,
@@ -82,6 +84,8 @@ class Reading(Options):
     range
         Slices to take, in natural order, as a slice or as ``"START:STOP:STEP"``; of a zarr array,
         planes. By default all. A step makes the voxels longer along z.
+    level
+        Level to read of an image with several; by default the one that `src` names, or level 0.
     source_axes
         A letter out of t, c, z, y, x for each stored axis of an array, such as ``"xyz"``, where its
         metadata names none or the wrong ones.
@@ -120,6 +124,7 @@ class Reading(Options):
         "slices to take, START:STOP:STEP as in Python; default all",
         "Input",
     )
+    level: int | None = option(LEVEL, "level of an image to read; default 0", "Input")
     source_axes: str | None = option(
         TEXT,
         "a letter for each stored axis of an array, such as xyz or tczyx; default its metadata's",
@@ -175,6 +180,11 @@ class Voxels(Options):
         tells it. `range` and `reduce` make the voxels that are written larger.
     unit
         Unit of `voxel_size`, as OME-NGFF spells it; by default ``micrometer``.
+    orientation
+        Direction of the axes z, y and x in the body, such as
+        ``"superior-to-inferior,anterior-to-posterior,right-to-left"``, in the words of RFC-4 of
+        OME-NGFF. By default as the source tells it; it is never guessed. `flip`, `rotate90` and
+        `transpose-xy` turn it with the volume.
     """
 
     voxel_size: Any = option(
@@ -184,6 +194,11 @@ class Voxels(Options):
         "SIZE",
     )
     unit: str | None = option(TEXT, "unit of `voxel_size`; default micrometer", "Input", "UNIT")
+    orientation: Any = option(
+        ORIENTATION,
+        "directions of z,y,x in the body: superior-to-inferior,anterior-to-posterior,right-to-left",
+        "Input",
+    )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from hoaconv.errors import SpellingError
 from hoaconv.job.declared import FLAG, Options, PathLike, option
@@ -27,14 +27,10 @@ class Output(Options, ABC):
         The folder or file to make.
     overwrite
         Whether an output of the same kind that is there is replaced.
-    what
-        The kind, in words of the user, such as ``OME-Zarr image``.
     """
 
     path: PathLike = field()
     overwrite: bool = option(FLAG, "replace DST if it is there", "Output", "", False)
-
-    what: ClassVar[str] = "output"
 
     __array_ufunc__ = None  # NumPy leaves ``array | Output(...)`` to `__ror__`
 
@@ -46,6 +42,11 @@ class Output(Options, ABC):
         object.__setattr__(self, "path", Path(self.path) if os.fspath(self.path) else self.path)
 
     @property
+    @abstractmethod
+    def what(self) -> str:
+        """The kind of output, in words, such as ``OME-Zarr image``."""
+
+    @property
     def place(self) -> str:
         """The kind of place that `path` names: a folder or a file."""
         return "a folder"
@@ -53,6 +54,11 @@ class Output(Options, ABC):
     @property
     def is_part(self) -> bool:
         """True if it lies in another output of the job, which stands for its path."""
+        return False
+
+    @property
+    def in_place(self) -> bool:
+        """True if it is added to a store that is there, from which it may be read too."""
         return False
 
     @property

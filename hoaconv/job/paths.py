@@ -11,7 +11,8 @@ from pathlib import Path
 from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
-from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.address import Address
+from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
 from hoaconv.io.url import is_remote
 from hoaconv.job.declared import PathLike
@@ -38,6 +39,9 @@ OTHER_FORMATS = (
     *(".dcm", ".zip", ".ozx", ".json"),
 )
 """Suffixes of other formats than OME-Zarr folders."""
+
+_STORES = (".zarr", ".n5", ".ozx", ".zip")
+"""Suffixes of sources that hold arrays, whose paths go on after them."""
 
 
 def check_path(dst: PathLike) -> None:
@@ -113,8 +117,8 @@ def _label_alone(path: Path) -> str | None:
         return None
     return (
         f"{path} would be a label image of {image.name}, which this run doesn't write, so that "
-        "viewers wouldn't find it; write the image and its labels in one run, or name a place "
-        "outside"
+        f"viewers wouldn't find it; add it with hoaconv add-labels {image.name} SRC "
+        f'`name="{path.name}"`, write the image and its labels in one run, or name a place outside'
     )
 
 
@@ -261,12 +265,13 @@ def take_module(path: PathLike) -> PathLike:
 
 def planned_path(src: PathLike) -> Path:
     """Return a free path beside the source, for the plan of an output without a name."""
-    text = os.fspath(take_source(src))
-    source = Path(os.path.abspath(Path(text).name if is_remote(text) else text))
+    found = Address.of(take_source(src)).path
+    source = Path(os.path.abspath(Path(found).name)) if is_remote(found) else Path(found)
     while has_magic(str(source)) and not os.path.lexists(source):
         source = source.parent
-    source = next((p for p in source.parents if p.suffix == ".zarr"), source)  # brain.zarr/1
-    stem = source.stem if source.suffix == ".zarr" or os.path.isfile(source) else source.name
+    source = next((p for p in source.parents if p.suffix in _STORES), source)  # brain.zarr/1
+    stem = source.stem if source.suffix in _STORES or os.path.isfile(source) else source.name
+    stem = stem.removesuffix(".nii").removesuffix(".vol")  # of scan.nii.gz and scan.vol.info
     names = (f"{stem or 'volume'}{end}.zarr" for end in ("", *(f"-{n}" for n in range(2, 1000))))
     return next(source.parent / n for n in names if not os.path.lexists(source.parent / n))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Sink
+from hoaconv.engine.contract import Fold, Sink, Step
 from hoaconv.engine.estimate import estimate
 from hoaconv.engine.informed import Informed
 from hoaconv.engine.part import Part
@@ -24,8 +24,9 @@ from hoaconv.errors import BudgetError, StoreError
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.job.arrays import ArraySink
-from hoaconv.job.chain import sources_of, steps_of
+from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
+from hoaconv.job.images import steps_in_front
 from hoaconv.job.making import files_of, own_files, source_name, source_path
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import Running
@@ -122,6 +123,8 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     report = _checked(branches, job.running, refusals)
     notes.add(*_advised(branches))
     made = _ends(branches, job.given, job.running.scratch)
+    for i, sink in made.written.items():
+        notes.add(*sink.notes(branches[i].volume.spec))
     with refusals.here():
         _check_pictures(branches, made.written)
     plan = _together(branches, made, earlier)
@@ -250,7 +253,7 @@ def check_outputs(
     whole = [output for output in outputs if not output.is_part]
     for output in whole:
         output.check_name()
-        for src in sources:
+        for src in () if output.in_place else sources:
             check_beside(Path(output.path), src)
     check_separate([Path(output.path) for output in whole])
     labels = [os.path.realpath(output.path).casefold() for output in outputs if output.is_part]
@@ -271,6 +274,8 @@ def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) 
     for output in (output for output in outputs if not output.is_part):
         with refusals.here():
             output.check_free()
+        if output.in_place:
+            continue
         with refusals.here():
             for branch in branches:
                 for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
@@ -297,7 +302,7 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
             yield from advice(steps, branch.target.downsampled_by, dtype, is_mask=mask)
     for branch in branches:
         labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
-        if labels and isinstance(branch.target, Output):
+        if labels and isinstance(branch.target, Output) and not branch.target.in_place:
             yield f"labels of the source aren't copied: {', '.join(labels)}"
 
 
@@ -307,6 +312,10 @@ class _Ends:
     arrays: dict[int, ArraySink]
     folds: dict[int, Named]
     sinks: dict[int, Sink]
+
+    def front(self, i: int) -> tuple[Step, ...]:
+        """Return the steps between the volume of a branch and its end."""
+        return steps_in_front(self.written[i]) if i in self.written else ()
 
     def of(self, i: int) -> Part:
         """Return the end of a branch."""
@@ -327,7 +336,10 @@ def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | 
 
 def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) -> Plan:
     """Return the plan of one sweep that feeds every output."""
-    plans = [bind(b.volume.plan, earlier) | ends.of(i) for i, b in enumerate(branches)]
+    plans = [
+        behind(bind(b.volume.plan, earlier), ends.front(i), {}) | ends.of(i)
+        for i, b in enumerate(branches)
+    ]
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from hoaconv.engine.schedule import Schedule, Sweep
+from hoaconv.io.output import OutputSink
 from hoaconv.job.tables import as_triple, new_table, rendered
 from hoaconv.units import format_bytes, format_seconds
 
@@ -19,7 +20,7 @@ def text_of_schedule(made: Schedule, refusals: Sequence[str] = (), *, whole: boo
         f"budget {format_bytes(made.limits.budget)}, "
         f"smallest budget that fits {format_bytes(made.smallest_budget)}",
         f"reads     {format_bytes(made.bytes_read)} of slices, "
-        f"writes {format_bytes(made.bytes_raw)} before compression, and the levels below, "
+        f"writes {format_bytes(made.bytes_raw)} before compression{_levels(made)}, "
         f"in at most {made.files} files{_packed(made)}",
         *_estimated(made),
         *(f"\nit can't run here: {refusal}" for refusal in refusals),
@@ -30,6 +31,12 @@ def text_of_schedule(made: Schedule, refusals: Sequence[str] = (), *, whole: boo
         many = f" {number} of {len(made.sweeps)}" if len(made.sweeps) > 1 else ""
         tables += ["", *_sweep_tables(sweep, many)]
     return rendered(*head, *tables)
+
+
+def _levels(made: Schedule) -> str:
+    """Return words on lower levels, if an output has them."""
+    has_levels = any(isinstance(sink, OutputSink) and sink.has_levels for sink in made.sinks)
+    return ", and the levels below" if has_levels else ""
 
 
 def _packed(made: Schedule) -> str:

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.io.output import OutputSink
+from hoaconv.job.added_sinks import added_label_sink, added_levels_sink
+from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.images import image_sink, with_levels_of_image
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.output import Output
+from hoaconv.job.stack import Stack
+from hoaconv.job.stacks import stack_sink
 from hoaconv.job.target import Branch
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
@@ -20,6 +24,9 @@ __all__ = ["sinks_of"]
 
 _MAKERS: Mapping[type[Output], Callable[[Any, Making], OutputSink]] = {
     OmeZarr: image_sink,
+    Stack: stack_sink,
+    AddedLevels: added_levels_sink,
+    AddedLabel: added_label_sink,
 }
 """By the kind of output, the function that makes its sink."""
 
@@ -50,6 +57,6 @@ def sinks_of(
     labels = {
         i: with_levels_of_image(sink, branches[i].volume.spec, images, branches)
         for i, sink in images.items()
-        if sink.is_label
+        if sink.is_label and not sink.added
     }
     return made | labels

@@ -17,7 +17,8 @@ _HOMES = {
     "convolution": "Convolve",
     "derivative": "GradientMagnitude Laplace Sobel",
     "edges": "Bilateral NonMaxSuppression StructureTensor",
-    "geometry": "Crop Flip Pad Rotate90 TransposeXY",
+    "crop": "Crop",
+    "geometry": "Flip Pad Rotate90 TransposeXY",
     "local": "Std Uniform",
     "measure": "Histogram Percentiles",
     "morphology": "Blackhat Close Dilate Erode Gradient Open Tophat",
@@ -25,6 +26,7 @@ _HOMES = {
     "operands": "Mask Where",
     "ordinal": "Median Percentile",
     "pointwise": "Between Cast Clip Normalize Rescale Threshold",
+    "precision": "Quantize",
     "projections": "Projection",
     "rank": "Max Min",
     "sampling": "Bin Resize",
@@ -32,6 +34,7 @@ _HOMES = {
     "smooth": "Gaussian",
     "statistics": "Profile Stats Volume",
     "table": "Equalize Lut",
+    "transposition": "Transpose",
 }
 """Classes by their module."""
 
@@ -44,9 +47,9 @@ _WORDS = """
     abs add between bilateral bin blackhat cast clip close convolve crop dilate divide dog equalize
     erode exp fill_holes flip gamma gaussian gradient gradient_magnitude histogram invert laplace li
     log lut mask max mean median min moments multiply non_max_suppression normalize open otsu pad
-    percentile percentiles profile projection remove_small rescale resize rotate90 sobel sqrt square
-    stats std structure_tensor subtract sum threshold tophat transpose_xy uniform unsharp volume
-    where
+    percentile percentiles profile projection quantize remove_small rescale resize rotate90 sobel
+    sqrt square stats std structure_tensor subtract sum threshold tophat transpose transpose_xy
+    uniform unsharp volume where
 """
 
 FUNCTIONS = _WORDS.split()

@@ -17,13 +17,13 @@ from hoaconv.ops.arithmetic import Sqrt as Sqrt
 from hoaconv.ops.arithmetic import Square as Square
 from hoaconv.ops.arithmetic import Subtract as Subtract
 from hoaconv.ops.convolution import Convolve as Convolve
+from hoaconv.ops.crop import Crop as Crop
 from hoaconv.ops.derivative import GradientMagnitude as GradientMagnitude
 from hoaconv.ops.derivative import Laplace as Laplace
 from hoaconv.ops.derivative import Sobel as Sobel
 from hoaconv.ops.edges import Bilateral as Bilateral
 from hoaconv.ops.edges import NonMaxSuppression as NonMaxSuppression
 from hoaconv.ops.edges import StructureTensor as StructureTensor
-from hoaconv.ops.geometry import Crop as Crop
 from hoaconv.ops.geometry import Flip as Flip
 from hoaconv.ops.geometry import Pad as Pad
 from hoaconv.ops.geometry import Rotate90 as Rotate90
@@ -51,6 +51,7 @@ from hoaconv.ops.pointwise import Clip as Clip
 from hoaconv.ops.pointwise import Normalize as Normalize
 from hoaconv.ops.pointwise import Rescale as Rescale
 from hoaconv.ops.pointwise import Threshold as Threshold
+from hoaconv.ops.precision import Quantize as Quantize
 from hoaconv.ops.projections import Projection as Projection
 from hoaconv.ops.rank import Max as Max
 from hoaconv.ops.rank import Min as Min
@@ -64,6 +65,7 @@ from hoaconv.ops.statistics import Stats as Stats
 from hoaconv.ops.statistics import Volume as Volume
 from hoaconv.ops.table import Equalize as Equalize
 from hoaconv.ops.table import Lut as Lut
+from hoaconv.ops.transposition import Transpose as Transpose
 
 __all__: list[str]
 FUNCTIONS: list[str]
@@ -101,7 +103,9 @@ def close(
     cval: float | str = ...,
 ) -> _Volume: ...
 def convolve(source: Any, /, weights: str, mode: str = ..., cval: float | str = ...) -> _Volume: ...
-def crop(source: Any, /, ranges: str | tuple[slice, slice, slice]) -> _Volume: ...
+def crop(
+    source: Any, /, ranges: str | tuple[slice, slice, slice], fill: float | str = ...
+) -> _Volume: ...
 def dilate(
     source: Any,
     /,
@@ -224,6 +228,7 @@ def percentile(
 def percentiles(source: Any, /, q: float | tuple[float, ...] | str) -> _Measured: ...
 def profile(source: Any, /) -> _Measured: ...
 def projection(source: Any, /, method: str) -> _Measured: ...
+def quantize(source: Any, /, bits: int | str) -> _Volume: ...
 def remove_small(source: Any, /, volume: int | str, connectivity: int | str = ...) -> _Volume: ...
 def rescale(source: Any, /, lo: float | str, hi: float | str, dtype: str = ...) -> _Volume: ...
 def resize(
@@ -265,6 +270,7 @@ def tophat(
     mode: str = ...,
     cval: float | str = ...,
 ) -> _Volume: ...
+def transpose(source: Any, /, order: str) -> _Volume: ...
 def transpose_xy(source: Any, /) -> _Volume: ...
 def uniform(
     source: Any, /, size: int | tuple[int, int, int] | str, mode: str = ..., cval: float | str = ...

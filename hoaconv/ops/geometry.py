@@ -1,26 +1,24 @@
-"""Ops that move voxels and keep their values: crop, pad, flip, rotate."""
+"""Ops that move voxels and keep their values: flip, rotate, pad."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from operator import index
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from hoaconv.engine.contract import Resample
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.errors import PlanError
 from hoaconv.kernels.rearrange import NUMPY_MODES, copy_transposed, pad, pad_indices
 from hoaconv.kernels.rounding import as_voxel
 from hoaconv.ops.boundary import boundary
+from hoaconv.ops.crop import whole
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import VOXEL, Kind
 from hoaconv.ops.parameters import Declared, param
 
-__all__ = ["Crop", "Flip", "Pad", "Rotate90", "TransposeXY"]
+__all__ = ["Flip", "Pad", "Rotate90", "TransposeXY"]
 
-Range = tuple[int, int | None]
 Pair = tuple[int, int]
 
 
@@ -30,30 +28,6 @@ class Widths(Protocol):
     def __get__(self, op: Any, owner: Any = None, /) -> tuple[Pair, Pair, Pair]: ...
 
     def __set__(self, op: Any, value: int | Sequence[int | Pair] | str, /) -> None: ...
-
-
-def _three(value: Any) -> list[Any]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, Sequence | np.ndarray) or len(parts) != 3:
-        raise ValueError("three ranges z,y,x such as 10:200,0:512,:")
-    return list(parts)
-
-
-def _range(part: Any) -> Range:
-    """Return the first index and the one behind the last, None for the end."""
-    if isinstance(part, slice):
-        part = (part.start, part.stop, *([part.step] if part.step not in (None, 1) else []))
-    ends = part.split(":") if isinstance(part, str) else part
-    try:
-        start, stop = (None if end in (None, "") else _whole(end) for end in ends)
-    except (TypeError, ValueError):
-        raise ValueError("three ranges START:STOP without a step; the op 'bin' shrinks") from None
-    return start or 0, stop
-
-
-def _spell_range(ends: Range) -> str:
-    start, stop = ends
-    return f"{start or ''}:{'' if stop is None else stop}"
 
 
 def _axes(value: Any) -> tuple[str, ...]:
@@ -66,13 +40,6 @@ def _axes(value: Any) -> tuple[str, ...]:
     ):
         raise ValueError("axes such as z or y,x")
     return tuple(axis for axis in "zyx" if axis in axes)
-
-
-def _whole(value: Any) -> int:
-    try:
-        return int(value) if isinstance(value, str) else index(value)
-    except (TypeError, ValueError):
-        raise ValueError("a whole number") from None
 
 
 def _widths(value: Any) -> tuple[Pair, ...]:
@@ -88,7 +55,7 @@ def _widths(value: Any) -> tuple[Pair, ...]:
 def _width(part: Any) -> Pair:
     ends = part.split(":") if isinstance(part, str) else part
     ends = ends if isinstance(ends, Sequence | np.ndarray) else (ends,)
-    numbers = [_whole(end) for end in ends]
+    numbers = [whole(end) for end in ends]
     if len(numbers) not in {1, 2} or min(numbers) < 0:
         raise ValueError("widths of 0 or more, such as 1,2,2 or 1:2,0,0")
     if max(numbers) > WIDEST:
@@ -101,13 +68,8 @@ def _spell_widths(widths: tuple[Pair, ...]) -> str:
     return words[0] if len(set(words)) == 1 else ",".join(words)
 
 
-RANGES = Kind(
-    "z,y,x ranges",
-    lambda v: tuple(map(_range, _three(v))),
-    lambda v: ",".join(map(_spell_range, v)),
-)
 AXES = Kind("axes", _axes, ",".join)
-QUARTERS = Kind("quarter turns", lambda value: _whole(value) % 4, str)
+QUARTERS = Kind("quarter turns", lambda value: whole(value) % 4, str)
 WIDEST = 1 << 20
 """Most voxels that are added on a side."""
 
@@ -128,75 +90,6 @@ class _PlaneByPlane(Declared, Resample):
         return range(spec.planes)
 
 
-@op("crop", example="crop 10:200,0:512,:")
-class Crop(Declared, Resample):
-    """Keep a box of voxels: START:STOP along z, y and x, as in Python's slices.
-
-    Values and dtype stay. The origin moves to the first voxel that is kept. Slices outside the
-    range along z aren't decoded, unless an earlier op needs them as neighbours.
-
-    Raises
-    ------
-    PlanError
-        If nothing is left along an axis.
-
-    Examples
-    --------
-    >>> ops.crop("slices/", "2:6,:,4:12")
-    Volume(4 x 16 x 8 uint16: crop 2:6,:,4:12)
-    >>> ops.crop(np.array([[[1, 2, 3, 4]]], "uint8"), (":", ":", "1:-1")).compute()
-    array([[[2, 3]]], dtype=uint8)
-    """
-
-    takes_wide: ClassVar[bool] = True
-
-    ranges: tuple[Range, Range, Range] = param(
-        RANGES,
-        "ranges to keep; an end may be left out; a negative one counts from the far end",
-        takes=str | tuple[slice, slice, slice],
-    )
-
-    def _kept(self, spec: Spec) -> tuple[range, range, range]:
-        lengths = zip(self.ranges, spec.shape, strict=True)
-        z, y, x = (range(n)[slice(*ends)] for ends, n in lengths)
-        return z, y, x
-
-    def infer(self, spec: Spec) -> Spec:
-        """Return the spec of the box.
-
-        Raises
-        ------
-        PlanError
-            If nothing is left along an axis.
-        """
-        kept = self._kept(spec)
-        for axis, ends, one, n in zip("zyx", self.ranges, kept, spec.shape, strict=True):
-            if not one:
-                raise PlanError(f"crop: {_spell_range(ends)} keeps nothing of {n} along {axis}")
-        z, y, x = map(len, kept)
-        geometry = spec.geometry.shifted([axis.start for axis in kept])
-        return replace(spec, shape=(z, y, x), geometry=geometry)
-
-    def reach(self, spec: Spec, z: int) -> range:
-        """Return the one plane."""
-        first = self._kept(spec)[0].start
-        return range(first + z, first + z + 1)
-
-    def chooses(self, spec: Spec) -> range | None:
-        """Return the planes that are kept along z."""
-        return self._kept(spec)[0]
-
-    def within(self) -> "Crop | None":
-        """Return the crop along y and x; None if there is none."""
-        rest = (0, None), *self.ranges[1:]
-        return Crop(rest) if rest != ((0, None),) * 3 else None
-
-    def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
-        """Copy rows of the box."""
-        _, y, x = self._kept(spec)
-        out[...] = planes[0][y.start + rows.start : y.start + rows.stop, x.start : x.stop]
-
-
 @op("flip", example="flip z")
 class Flip(_PlaneByPlane):
     """Reverse axes. A flip along z must come first: it reads the slices in reverse order.
@@ -214,8 +107,9 @@ class Flip(_PlaneByPlane):
     )
 
     def infer(self, spec: Spec) -> Spec:
-        """Return the spec of the input."""
-        return spec
+        """Return the spec of the input, its axes in other directions."""
+        axes = ("zyx".index(axis) for axis in self.axes)
+        return replace(spec, geometry=spec.geometry.flipped(*axes))
 
     def chooses(self, spec: Spec) -> range | None:
         """Return all planes, backwards for a flip along z."""
@@ -250,7 +144,9 @@ class Rotate90(_PlaneByPlane):
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec with rows and columns swapped for odd k."""
-        return _transposed(spec) if self.k % 2 else spec
+        reversed_axes = ((), (1,), (1, 2), (2,))[self.k % 4]
+        turned = _transposed(spec) if self.k % 2 else spec
+        return replace(turned, geometry=turned.geometry.flipped(*reversed_axes))
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
         """Copy rows of the rotated plane."""

@@ -4,16 +4,31 @@ Here alone `voxel_size` becomes OME's ``scale``.
 """
 
 from collections.abc import Mapping, Sequence
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hoaconv import __version__
 from hoaconv.engine.geometry import Geometry
+from hoaconv.io.zarr import write_json
 from hoaconv.pyramid.levels import Level
 
-__all__ = ["UNITS", "ImageInfo", "as_label", "attributes", "label_list", "window_of"]
+__all__ = [
+    "UNITS",
+    "ImageInfo",
+    "as_label",
+    "attributes",
+    "color_of",
+    "dataset",
+    "label_list",
+    "made_by",
+    "window_of",
+    "write_group",
+]
 
 _PREFIXES = (
     *("yocto", "zepto", "atto", "femto", "pico", "nano", "micro", "milli", "centi", "deci"),
@@ -41,18 +56,23 @@ def attributes(
     ngff: str,
     window: Mapping[str, float] | None,
     provenance: Mapping[str, Any],
+    paths: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the attributes of the image's group, for NGFF ``"0.5"`` or ``"0.4"``."""
+    """Return the attributes of the image's group, for NGFF ``"0.5"`` or ``"0.4"``.
+
+    Parameters
+    ----------
+    geometry
+        Size and place of the voxels of level 0, whether or not that is one of `levels`.
+    levels, paths
+        The levels that are there, and the names of their arrays.
+    """
+    both = zip(paths, levels, strict=True)
     multiscale: dict[str, Any] = {
         "name": image.name,
         "axes": _axes(geometry),
-        "datasets": [_dataset(image.method, geometry, i, level) for i, level in enumerate(levels)],
-        "type": image.method,
-        "metadata": {
-            "description": f"downsampled from level to level, method {image.method}",
-            "method": "hoaconv.stack_to_omezarr",
-            "version": __version__,
-        },
+        "datasets": [dataset(image.method, geometry, path, level) for path, level in both],
+        **made_by(image.method),
     }
     omero = {"omero": _omero(image, levels[0], window)} if window else {}
     if ngff == "0.5":
@@ -65,16 +85,44 @@ def attributes(
     }
 
 
-def as_label(values: Mapping[str, Any], ngff: str) -> dict[str, Any]:
+def made_by(method: str) -> dict[str, Any]:
+    """Return what a multiscale tells of how its levels were made."""
+    return {
+        "type": method,
+        "metadata": {
+            "description": f"downsampled from level to level, method {method}",
+            "method": "hoaconv.stack_to_omezarr",
+            "version": __version__,
+        },
+    }
+
+
+def as_label(values: Mapping[str, Any], ngff: str, labels: Sequence[int] = (1,)) -> dict[str, Any]:
     """Return an image's attributes as those of a label image two groups below its source.
 
-    The spec wants colors; label 1, which a threshold marks, is yellow.
+    Parameters
+    ----------
+    labels
+        The labels that get a color; by default 1, which a threshold marks.
     """
-    colors = [{"label-value": 1, "rgba": [255, 255, 0, 255]}]
+    colors = [{"label-value": label, "rgba": color_of(label)} for label in labels]
     mark = {"colors": colors, "source": {"image": "../../"}}
     if ngff == "0.5":
         return {**values, "ome": {**values["ome"], "image-label": mark}}
     return {**values, "image-label": {"version": "0.4", **mark}}
+
+
+def color_of(label: int) -> list[int]:
+    """Return the color of a label, red, green, blue and opacity: always the same one.
+
+    Hues of consecutive labels differ by the golden ratio of a circle, so that no two of the first
+    dozens are alike. Label 1 is yellow.
+    """
+    hue = (1 / 6 + (label - 1) * GOLDEN) % 1
+    return [*(round(255 * part) for part in hsv_to_rgb(hue, 1, 1)), 255]
+
+
+GOLDEN = (sqrt(5) - 1) / 2
 
 
 def label_list(names: Sequence[str], ngff: str) -> dict[str, Any]:
@@ -83,12 +131,18 @@ def label_list(names: Sequence[str], ngff: str) -> dict[str, Any]:
     return {"ome": {"version": "0.5", **listed}} if ngff == "0.5" else listed
 
 
-def _axes(geometry: Geometry) -> list[dict[str, str]]:
+def _axes(geometry: Geometry) -> list[dict[str, Any]]:
+    """Return the axes; their orientation is that of RFC-4, https://ngff.openmicroscopy.org/rfc/4."""
     unit = {"unit": geometry.unit} if geometry.unit else {}
-    return [{"name": name, "type": "space", **unit} for name in "zyx"]
+    ways = geometry.orientation or (None, None, None)
+    told = ({"orientation": {"type": "anatomical", "value": way}} if way else {} for way in ways)
+    return [
+        {"name": name, "type": "space", **unit, **way}
+        for name, way in zip("zyx", told, strict=True)
+    ]
 
 
-def _dataset(method: str, geometry: Geometry, i: int, level: Level) -> dict[str, Any]:
+def dataset(method: str, geometry: Geometry, path: str, level: Level) -> dict[str, Any]:
     """Return a level's row: scale, then translation, in the order of the specification.
 
     The centre of a voxel that stands for f voxels of level 0 lies (f - 1) / 2 of them further than
@@ -99,7 +153,7 @@ def _dataset(method: str, geometry: Geometry, i: int, level: Level) -> dict[str,
         {"type": "scale", "scale": list(map(_tidy, placed.edges))},
         {"type": "translation", "translation": list(map(_tidy, placed.origin))},
     ]
-    return {"path": str(i), "coordinateTransformations": transformations}
+    return {"path": path, "coordinateTransformations": transformations}
 
 
 def _tidy(value: float) -> float:
@@ -142,3 +196,18 @@ def window_of(dtype: np.dtype[Any], histogram: Mapping[str, Any]) -> dict[str, f
 def _exact(value: float) -> float:
     """Return the number as a float, or as it is if a float would round it: 2**64 - 1."""
     return float(value) if float(value) == value else value
+
+
+def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, int]:
+    """Write a group's metadata; in zarr v2 the file that makes it a group comes last.
+
+    Returns
+    -------
+    tuple of int
+        Files, and their bytes.
+    """
+    if ngff == "0.5":
+        group = {"zarr_format": 3, "node_type": "group", "attributes": dict(values)}
+        return 1, write_json(path / "zarr.json", group)
+    size = write_json(path / ".zattrs", dict(values))
+    return 2, size + write_json(path / ".zgroup", {"zarr_format": 2})

@@ -1,12 +1,11 @@
 """The sink that writes planes as an OME-Zarr image, every level in the same sweep."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,19 +14,24 @@ from hoaconv.engine.contract import Economy, Fold, Use, Writer
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
+from hoaconv.io.addition import Addition
 from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
-from hoaconv.io.folder import SCRATCH, ZARR_FILES, Claim
+from hoaconv.io.contents import SCRATCH, ZARR_FILES
+from hoaconv.io.folder import Claim
 from hoaconv.io.output import OutputSink
 from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.io.scratch import ScratchFolder
-from hoaconv.io.zarr import ArrayWriter, write_json
+from hoaconv.io.zarr import ArrayWriter
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.ops.measure import Histogram
+from hoaconv.pyramid.added import Added, AddedLevels
 from hoaconv.pyramid.cascade import Cascade
+from hoaconv.pyramid.distinct import Distinct
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level, levels
-from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, label_list, window_of
+from hoaconv.pyramid.metadata import ImageInfo, label_list, write_group
+from hoaconv.pyramid.root import put_report, root_of
 from hoaconv.pyramid.trial import packed_bytes, trial_seconds
 from hoaconv.pyramid.waiting import Room, Waiting
 
@@ -35,6 +39,9 @@ __all__ = ["OmeZarr"]
 
 HISTOGRAM = Histogram()
 """The fold whose value says which voxel values a viewer shows."""
+
+DISTINCT = Distinct()
+"""The fold whose values get colors: the labels that there are."""
 
 Triple = tuple[int, int, int]
 
@@ -45,6 +52,8 @@ class OmeZarr(OutputSink):
 
     See `hoaconv.stack_to_omezarr` for what the fields mean.
     """
+
+    has_levels: ClassVar[bool] = True
 
     path: Path
     image: ImageInfo
@@ -62,6 +71,16 @@ class OmeZarr(OutputSink):
     """Names of label images that other sinks of the sweep write under ``labels/``."""
     is_label: bool = False
     """True if this is such a label image: the image's sink then claims the folder."""
+    first: int = 0
+    """The first level that is written; the planes that come are those of this level."""
+    whole: Spec | None = None
+    """Level 0, if another one is the first."""
+    steps: tuple[Triple, ...] = ()
+    """The first steps from level to level, if these are known."""
+    added: Added | None = None
+    """What this adds to a store that is there; None if it makes a store."""
+    window: bool = True
+    """Whether the image's metadata tell which voxel values a viewer shows."""
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec as it is.
@@ -81,16 +100,39 @@ class OmeZarr(OutputSink):
 
     def requires(self, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - of any planes
         """Return the histogram, by which viewers are told what to show; a label needs none."""
-        return () if self.is_label else (HISTOGRAM,)
+        if self.is_label:
+            return (DISTINCT,) if self.added else ()
+        return (HISTOGRAM,) if self.window else ()
 
-    def serves(self, fold: Fold, required: Fold) -> bool:  # noqa: ARG002 - there is one
-        """Return whether a fold tells the percentiles that the image's metadata are made of."""
+    @property
+    def looks_back(self) -> bool:
+        """True if voxel values are those of level 0, which isn't among the planes that come."""
+        return self.first > 0
+
+    def serves(self, fold: Fold, required: Fold) -> bool:
+        """Return whether a fold tells what the image's metadata are made of."""
+        if required != HISTOGRAM:
+            return fold == required
         return isinstance(fold, Histogram) and fold.percentiles == HISTOGRAM.percentiles
 
     def levels(self, spec: Spec) -> tuple[Level, ...]:
-        """Return the shapes and factors of the pyramid."""
-        edges = spec.geometry.edges
-        return levels(spec.shape, self.chunks, edges, self.factors, self.level_count)
+        """Return the shapes and factors of the levels that are written."""
+        return self.all_levels(self.whole or spec)[self.first :]
+
+    def all_levels(self, whole: Spec) -> tuple[Level, ...]:
+        """Return the shapes and factors of the pyramid, given level 0."""
+        edges, by = whole.geometry.edges, self.factors
+        return levels(whole.shape, self.chunks, edges, by, self.level_count, self.steps)
+
+    def name_of(self, i: int) -> str:
+        """Return the name of the array of a level, counted from the first that is written."""
+        named = self.added.names if isinstance(self.added, AddedLevels) else ()
+        return named[self.first + i] if named else str(self.first + i)
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the group while it is written."""
+        return self.added.folder if self.added else self.path
 
     def arrays(self, spec: Spec) -> tuple[ArraySpec, ...]:
         """Return the array of each level."""
@@ -174,24 +216,19 @@ class OmeZarr(OutputSink):
         """Return the estimated bytes of all levels on disk."""
         return packed_bytes(self.arrays(spec)[0], self.levels(spec), plane)
 
+    def scratch_for_job(self, under: Path | None) -> ScratchFolder:
+        """Return the place of what the whole job lets wait; see `OutputSink.scratch_for_job`."""
+        return ScratchFolder.of(self.home, under)
+
     @property
     def is_part(self) -> bool:
         """True for a label image, which lies in the folder of its image."""
-        return self.is_label
+        return self.is_label and not self.added
 
     def record(self, values: Mapping[str, Any]) -> int:
         """Put what a run tells of itself into the image's provenance; see `OutputSink.record`."""
-        file = self.path / ("zarr.json" if self.ngff == "0.5" else ".zattrs")
-        try:
-            text = file.read_bytes()
-            whole = json.loads(text)
-            attributes = whole["attributes"] if self.ngff == "0.5" else whole
-            attributes["hoaconv"]["report"] = dict(values)
-            return write_json(file, whole) - len(text)
-        except (OSError, ValueError, LookupError) as error:
-            raise StoreError(
-                f"the report can't be put into {file}: {error}; the output is complete"
-            ) from error
+        added = isinstance(self.added, AddedLevels)
+        return put_report(self.folder, self.ngff, values, added=added)
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "OmeZarrWriter":
         """Claim the folder. Raise StoreError where that isn't possible."""
@@ -222,21 +259,6 @@ def _packs(sink: OmeZarr, spec: Spec) -> bool:
     return any(packed < plain for packed, plain in held)
 
 
-def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, int]:
-    """Write a group's metadata; in zarr v2 the file that makes it a group comes last.
-
-    Returns
-    -------
-    tuple of int
-        Files, and their bytes.
-    """
-    if ngff == "0.5":
-        group = {"zarr_format": 3, "node_type": "group", "attributes": dict(values)}
-        return 1, write_json(path / "zarr.json", group)
-    size = write_json(path / ".zattrs", dict(values))
-    return 2, size + write_json(path / ".zgroup", {"zarr_format": 2})
-
-
 class OmeZarrWriter(Writer):
     """An `OmeZarr` being written."""
 
@@ -245,18 +267,17 @@ class OmeZarrWriter(Writer):
     ) -> None:
         self._sink, self._spec, self._pool, self._buffers = sink, spec, pool, buffers
         self._levels, self._layers = sink.levels(spec), sink.layers(spec, economy)
-        self._arrays = [
-            ArrayWriter(
-                sink.path / str(i), array, pool.workers, lean=economy.tight, guard=self._check
-            )
-            for i, array in enumerate(self._layers.arrays)
-        ]
+        of = partial(ArrayWriter, workers=pool.workers, lean=economy.tight, guard=self._check)
+        folders = (sink.folder / sink.name_of(i) for i in range(len(self._levels)))
+        self._arrays = list(map(of, folders, self._layers.arrays))
         self._waits_as = f"label-{sink.path.name}-" if sink.is_label else ""
         self._scratch = ScratchFolder.of(sink.home, sink.scratch).open()
         self._room = Room(buffers.take((self._layers.room,), spec.dtype))
         self._top = self._cascade()
-        self._claim: Claim | None = None  # a label lies in the image's folder, which it claims
-        if not sink.is_label:
+        self._claim: Claim | Addition | None = None  # a label lies in what its image claims
+        if sink.added:
+            self._claim = Addition(sink.added.store, sink.added.moves)
+        elif not sink.is_label:
             self._claim = Claim(sink.path, overwrite=sink.overwrite)
 
     def _check(self) -> None:
@@ -348,35 +369,30 @@ class OmeZarrWriter(Writer):
 
     def _made(self) -> list[str]:
         """Return what the run has put into the folder; a file that others put there isn't in it."""
-        levels = [str(i) for i in range(len(self._levels))]
+        levels = [self._sink.name_of(i) for i in range(len(self._levels))]
         files = [name + end for name in ZARR_FILES for end in ("", ".tmp")]
         return [*levels, *files, *(["labels"] if self._sink.labels else []), SCRATCH]
 
     def _write_root(self, folds: Mapping[Fold, Mapping[str, Any]]) -> tuple[int, int]:
         """Write the metadata of the groups, the image's own last; return files and bytes."""
         sink = self._sink
-        window = window_of(self._spec.dtype, folds.get(HISTOGRAM, {}))
         listed = (0, 0)
         if sink.labels:
             names = label_list(sink.labels, sink.ngff)
             listed = write_group(sink.path / "labels", sink.ngff, names)
         stored = [
-            {"path": str(i), "files": array.stored, "empty": array.empty}
+            {"path": sink.name_of(i), "files": array.stored, "empty": array.empty}
             for i, array in enumerate(self._arrays)
         ]
-        provenance = {**sink.provenance, "levels": stored}
-        values = attributes(
-            sink.image, self._spec.geometry, self._levels, sink.ngff, window, provenance
-        )
-        if sink.is_label:
-            values = as_label(values, sink.ngff)
-        own = write_group(sink.path, sink.ngff, values)
+        whole = sink.whole or self._spec
+        values = root_of(sink, whole, stored, folds.get(HISTOGRAM, {}), folds.get(DISTINCT, {}))
+        own = write_group(sink.folder, sink.ngff, values)
         return listed[0] + own[0], listed[1] + own[1]
 
     def _row(self, i: int) -> dict[str, Any]:
         level, array = self._levels[i], self._arrays[i].spec
         return {
-            "level": i,
+            "level": self._sink.first + i,
             "shape": level.shape,
             "factor": level.factor,
             "chunks": array.chunks,

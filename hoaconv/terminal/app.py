@@ -6,12 +6,9 @@ No option of a verb is declared here: see `hoaconv.job.options`.
 import atexit
 import gc
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from functools import wraps
-from inspect import Parameter, signature
 from typing import Annotated, Any
 
 import typer
@@ -19,39 +16,20 @@ from typer.core import TyperCommand, TyperGroup
 
 from hoaconv import __version__, api
 from hoaconv.engine import machine, stop
-from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
-from hoaconv.job.declared import Option, Options, options_of
-from hoaconv.job.ome_zarr import OmeZarr
-from hoaconv.job.options import (
-    Chain,
-    Labels,
-    Measuring,
-    Reading,
-    Running,
-    Values,
-    Voxels,
-)
+from hoaconv.errors import SpellingError
 from hoaconv.job.watching import PlanShown
-from hoaconv.terminal import demo, signals, streams
-from hoaconv.terminal.tables import show, show_json, show_next_steps, show_ops
+from hoaconv.terminal import adding, demo, signals, streams
+from hoaconv.terminal.tables import as_csv_of, show, show_json, show_next_steps, show_ops
+from hoaconv.terminal.verbs import OUTPUT, options_of_verb
 from hoaconv.terminal.versions import versions
-from hoaconv.terminal.words import spoken, watcher
+from hoaconv.terminal.words import watcher
 from hoaconv.units import did_you_mean
 
 __all__ = ["main"]
 
-PLAN, OUTPUT = 4, 5
-EXIT_CODES: tuple[tuple[type[HoaconvError], int], ...] = (
-    (SpellingError, 2),
-    (SourceError, 3),
-    (PlanError, PLAN),
-    (StoreError, OUTPUT),
-)
-
 TODAY = {
-    "info": "plan, or --dry-run of stack-to-omezarr",
     "rechunk": "stack-to-omezarr a.zarr b.zarr --chunks 128",
-    "convert": "stack-to-omezarr",
+    "convert": "stack-to-omezarr, or omezarr-to-stack for slices",
     "view": "a viewer: see docs/quickstart.md, 'Open the result'",
     "versions": "--version",
     "statistics": "stats",
@@ -85,7 +63,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     name="hoaconv",
-    help="Convert slice stacks to OME-Zarr pyramids in one sweep, under a memory budget.",
+    help="Convert slice stacks to OME-Zarr pyramids and back in one sweep, under a memory budget.",
     epilog="Exit codes: 0 done, 1 a fault of hoaconv, 2 an option that isn't understood, "
     "3 the source, 4 the plan or the memory budget, 5 the output, 129 terminal closed (HUP), "
     "130 interrupted (INT), 143 terminated (TERM).",
@@ -141,109 +119,10 @@ Verbose = Annotated[bool, _flag("--verbose", "-v", told="print the plan first, s
 Whole = Annotated[
     bool, _flag("--verbose", "-v", told="print all stages, and who holds how much memory")
 ]
+AsCsv = Annotated[bool, _flag("--csv", told="print a table of a folder as CSV", group=None)]
 AsJson = Annotated[bool, _flag("--json", told="print JSON, for machines", group=None)]
 
-Command = Callable[..., None]
-
-
-GROUPS: dict[str, tuple[type[Options], ...]] = {
-    "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
-    "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
-    "stats": (Chain, Reading, Measuring),
-    "list_ops": (Chain,),
-}
-"""The groups of options that a verb takes; those that its signature lacks are left out."""
-
-ARGUMENTS = {
-    "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
-    "dst": "the OME-Zarr to make, such as brain.zarr",
-    "name": "op to explain; default all, a line each",
-    "folder": "folder to make the demo in",
-}
-BESIDE = "the OME-Zarr that would be made; default beside SRC"
-OWN = {"overwrite": "replace what an earlier demo has made"}
-"""Help of the demo's own option."""
-
-
-def _options_of(verb: Callable[..., Any]) -> Callable[[Command], Command]:
-    """Put the verb's parameters before the command's own, and turn errors to exit codes."""
-    known = {
-        name: option
-        for group in GROUPS.get(verb.__name__, ())
-        for name, option in options_of(group).items()
-    }
-    declared = [
-        _argument(parameter)
-        if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
-        else _option(parameter, known.get(parameter.name))
-        for parameter in signature(verb).parameters.values()
-        if parameter.name != "watcher"
-    ]
-
-    def take(command: Command) -> Command:
-        @wraps(command)
-        def call(**options: Any) -> None:
-            try:
-                command(**options)
-            except HoaconvError as error:
-                code = next(code for kind, code in EXIT_CODES if isinstance(error, kind))
-                _fail("\n".join([str(error), *getattr(error, "__notes__", ())]), code)
-            except KeyboardInterrupt as error:
-                notes = getattr(error, "__notes__", ())
-                number = signal.Signals(stop.asked() or signal.SIGINT)
-                _fail("; ".join([signals.WORDS[number], *notes]), 128 + number)
-            except MemoryError:
-                _fail("memory has run out; lower --budget, or raise the limit (ulimit -v)", PLAN)
-            except RuntimeError as error:
-                if "start new thread" not in str(error):
-                    raise
-                _fail("no more threads can be started; raise ulimit -u, or lower --workers", PLAN)
-            except OSError as error:
-                what = error.filename or "the system refuses what hoaconv needs"
-                _fail(f"{what}: {error.strerror or error}", OUTPUT)
-
-        own = signature(command).parameters.values()
-        parameters = [*declared, *(p for p in own if p.kind is not Parameter.VAR_KEYWORD)]
-        call.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
-        call.__annotations__ = {p.name: p.annotation for p in parameters}
-        return call
-
-    return take
-
-
-def _argument(parameter: Parameter) -> Parameter:
-    """Return a verb's positional parameter as typer takes it."""
-    name, default = parameter.name, parameter.default
-    help = BESIDE if (name, default) == ("dst", None) else ARGUMENTS[name]
-    argument = typer.Argument(help=help, metavar=name.upper(), show_default=bool(default))
-    kind = str if default is Parameter.empty else str | None
-    return Parameter(
-        name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, argument]
-    )
-
-
-def _option(parameter: Parameter, declared: Option | None) -> Parameter:
-    """Return a verb's option as typer takes it, from its declaration."""
-    default, flag = parameter.default, isinstance(parameter.default, bool)
-    option = typer.Option(
-        f"--{parameter.name.replace('_', '-')}",
-        help=spoken(declared.help) if declared else OWN[parameter.name],
-        rich_help_panel=declared.group if declared else "Run",
-        metavar="" if flag or not declared else declared.value,
-        show_default=bool(default),
-    )
-    if flag:
-        return parameter.replace(annotation=Annotated[bool, option])
-    if isinstance(default, tuple):
-        return parameter.replace(annotation=Annotated[list[str], option], default=list(default))
-    number = declared is not None and declared.value == "N"
-    annotation = Annotated[int | None, option] if number else Annotated[str | None, option]
-    return parameter.replace(annotation=annotation)
-
-
-def _fail(message: str, code: int) -> None:
-    print(f"hoaconv: {spoken(message)}", file=sys.stderr)
-    raise typer.Exit(code)
+Verb = Callable[..., Any]
 
 
 def _print_version(wanted: bool) -> None:
@@ -272,26 +151,51 @@ def _main(
 
 
 @app.command("stack-to-omezarr", cls=_Command)
-@_options_of(api.stack_to_omezarr)
+@options_of_verb(api.stack_to_omezarr)
 def _stack_to_omezarr(
     *, dry_run: DryRun = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
 ) -> None:
     """Convert a stack of JP2 or TIFF slices to an OME-Zarr pyramid."""
-    if dry_run and options["report"]:
-        raise SpellingError("--report tells of a run, and --dry-run makes none; drop one of them")
     if dry_run:
+        _check_dry(options)
         _show_plan(options, quiet=quiet, whole=verbose)
-        return
+    else:
+        _run(api.stack_to_omezarr, options, quiet=quiet, verbose=verbose)
+
+
+@app.command("omezarr-to-stack", cls=_Command)
+@options_of_verb(api.omezarr_to_stack)
+def _omezarr_to_stack(
+    *, dry_run: DryRun = False, quiet: Quiet = False, verbose: Verbose = False, **options: Any
+) -> None:
+    """Convert an OME-Zarr image to a stack of TIFF, JP2 or PNG slices, or to one TIFF file."""
+    if dry_run:
+        _check_dry(options)
+        with watcher(quiet=quiet) as watching:
+            made = api.plan_stack(options, watching)
+        show(made.text(whole=verbose))
+    else:
+        _run(api.omezarr_to_stack, options, quiet=quiet, verbose=verbose)
+
+
+def _check_dry(options: Mapping[str, Any]) -> None:
+    """Refuse a report of a run that isn't made."""
+    if options["report"]:
+        raise SpellingError("--report tells of a run, and --dry-run makes none; drop one of them")
+
+
+def _run(verb: Verb, options: Mapping[str, Any], *, quiet: bool, verbose: bool) -> None:
+    """Run a verb that writes, and show its report."""
     signals.writes()
     with watcher(quiet=quiet, planned=_planned(verbose)) as watching:
-        report = api.stack_to_omezarr(**options, watcher=watching)
+        report = verb(**options, watcher=watching)
         signals.written()
     if not quiet:
         show(report)
 
 
 @app.command("plan", cls=_Command)
-@_options_of(api.plan)
+@options_of_verb(api.plan)
 def _plan(
     *, as_json: AsJson = False, quiet: Silent = False, verbose: Whole = False, **options: Any
 ) -> None:
@@ -311,7 +215,7 @@ def _show_plan(
 
 
 @app.command("stats", cls=_Command)
-@_options_of(api.stats)
+@options_of_verb(api.stats)
 def _stats(
     *, as_json: AsJson = False, quiet: Silent = False, verbose: Verbose = False, **options: Any
 ) -> None:
@@ -324,8 +228,21 @@ def _stats(
         show(made)
 
 
+@app.command("info", cls=_Command)
+@options_of_verb(api.info)
+def _info(*, as_json: AsJson = False, as_csv: AsCsv = False, **options: Any) -> None:
+    """Tell how a volume is stored: shape, chunks, levels, voxel size, files, advice."""
+    if as_json and as_csv:
+        raise SpellingError("--json and --csv are two forms of one table; take one of them")
+    found = api.info(**options)
+    if as_json:
+        show_json(found.describe())
+    else:
+        show(as_csv_of(found) if as_csv else found)
+
+
 @app.command("ops", cls=_Command)
-@_options_of(api.list_ops)
+@options_of_verb(api.list_ops)
 def _ops(**options: Any) -> None:
     """List the ops, or explain one."""
     found = api.list_ops(**options)
@@ -334,7 +251,7 @@ def _ops(**options: Any) -> None:
 
 
 @app.command("demo", cls=_Command)
-@_options_of(demo.demo)
+@options_of_verb(demo.demo)
 def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     """Make a phantom JP2 stack, convert it, and show what came out."""
     signals.writes()
@@ -344,6 +261,9 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     if not quiet:
         show(made)
         show_next_steps(made.source, made.output)
+
+
+adding.put_commands(app, _Command, options_of_verb)
 
 
 def _planned(verbose: bool) -> Callable[[PlanShown], None] | None:

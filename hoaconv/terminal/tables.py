@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hoaconv.errors import SpellingError
 from hoaconv.job.tables import new_table, rendered
 from hoaconv.terminal.words import spoken
 
-__all__ = ["show", "show_json", "show_next_steps", "show_ops"]
+__all__ = ["as_csv_of", "show", "show_json", "show_next_steps", "show_ops"]
 
 
 def show(text: object) -> None:
@@ -24,6 +25,13 @@ def show(text: object) -> None:
 def show_json(value: object) -> None:
     """Print a value for machines."""
     print(json.dumps(spoken(value), indent=2))
+
+
+def as_csv_of(found: Any) -> str:
+    """Return what `hoaconv.info` has found as CSV: a row for each store."""
+    if not hasattr(found, "to_csv"):
+        raise SpellingError("--csv is for a folder of stores; a single volume has --json")
+    return str(found.to_csv()).rstrip("\n")
 
 
 def show_ops(rows: Mapping[str, Mapping[str, Any]]) -> None:

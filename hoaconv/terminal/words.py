@@ -12,13 +12,14 @@ from typing import Any
 from hoaconv.job import options, progress
 from hoaconv.job.declared import Options, options_of
 from hoaconv.job.ome_zarr import OmeZarr
+from hoaconv.job.stack import Stack
 from hoaconv.job.watching import PlanShown, Progress, Watcher
 
 __all__ = ["spoken", "watcher"]
 
 NAMES = {
     name
-    for group in (*vars(options).values(), OmeZarr)
+    for group in (*vars(options).values(), OmeZarr, Stack)
     if isinstance(group, type) and issubclass(group, Options)
     for name in options_of(group)
 }

@@ -14,7 +14,8 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.stages import Share
-from hoaconv.ops.geometry import Crop, Flip
+from hoaconv.ops.crop import Crop
+from hoaconv.ops.geometry import Flip
 from hoaconv.ops.repeated import Repeated
 
 VOLUME = volume_of((23, 11, 5))

@@ -11,7 +11,8 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import PlanError
-from hoaconv.ops.geometry import Crop, Flip
+from hoaconv.ops.crop import Crop
+from hoaconv.ops.geometry import Flip
 
 VOLUME = np.random.default_rng(2).integers(0, 200, (20, 9, 6), dtype=np.int32)
 PLENTY = Limits(1 << 40, 2)

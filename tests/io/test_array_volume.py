@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import tensorstore as ts
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import Keep, Spans, Total, span_sums
 from sized import held_and_counted, with_sizes
+from sweeping import decoded_while, planes_of, swept
 
 import hoaconv
 from hoaconv.engine.buffers import Buffers
@@ -29,7 +29,8 @@ from hoaconv.io import array_volume
 from hoaconv.io.array_volume import ArrayVolume
 from hoaconv.io.source import open_volume
 from hoaconv.io.stack import Stack
-from hoaconv.ops.geometry import Crop, Flip
+from hoaconv.ops.crop import Crop
+from hoaconv.ops.geometry import Flip
 
 pytestmark = pytest.mark.one_python
 
@@ -79,38 +80,6 @@ def ome(path, scale=(3, 2, 2), unit="micrometer", axes="zyx", whole=None):
     attributes = {"ome": {"version": "0.5", "multiscales": [image]}}
     zarr.create_group(path, attributes=attributes, overwrite=True)
     return path
-
-
-def planes_of(source):
-    made = np.zeros(source.spec.shape, source.spec.dtype)
-    for z, plane in enumerate(made):
-        source.read(z, plane)
-    return made
-
-
-def swept(source, *parts, workers=2, ahead=None):
-    sink = Keep()
-    plan = Plan.read(source)
-    for part in parts:
-        plan |= part
-    made = schedule(plan | sink, Limits(1 << 40, workers))
-    if ahead is not None:
-        made = with_sizes(made, 1, 16, ahead)
-    run(made)
-    return sink.volume
-
-
-def decoded_while(function):
-    """Chunks that tensorstore has decoded meanwhile."""
-    name = "/tensorstore/cache/chunk_cache/reads"
-
-    def count():
-        found = ts.experimental_collect_matching_metrics(name)
-        return found[0]["values"][0]["value"] if found and found[0]["values"] else 0
-
-    before = count()
-    function()
-    return count() - before
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

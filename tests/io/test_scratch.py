@@ -23,7 +23,7 @@ from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import KNOWN, Spec
 from hoaconv.errors import PlanError, SourceError, StoreError
 from hoaconv.io import scratch
-from hoaconv.io.folder import SCRATCH
+from hoaconv.io.contents import SCRATCH
 from hoaconv.io.scratch import ScratchFolder, check_space
 
 PLENTY = Limits(1 << 40, 2)

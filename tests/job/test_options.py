@@ -14,7 +14,7 @@ from hoaconv.job.declared import MAX_CELL, METHODS, options_of
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import Reading, Running
 from hoaconv.kernels import downsample
-from hoaconv.terminal.app import GROUPS
+from hoaconv.terminal.verbs import GROUPS
 
 
 @pytest.mark.parametrize("verb", ["stack_to_omezarr", "plan", "stats"])

@@ -109,6 +109,7 @@ ROWS = {
     "rotate90": ["rotate90", "rotate90 -1", "rotate90 k=2"],
     "tophat": ["tophat 2 ball", "tophat 1"],
     "where": ["where a.zarr b.zarr"],
+    "transpose": ["transpose yxz", "transpose zxy"],
     "transpose-xy": ["transpose-xy"],
     "uniform": [
         "uniform 3",

@@ -22,7 +22,8 @@ from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.catalogue import catalogue
-from hoaconv.ops.geometry import Crop, Flip, Pad, Rotate90
+from hoaconv.ops.crop import Crop
+from hoaconv.ops.geometry import Flip, Pad, Rotate90
 from hoaconv.ops.sampling import Bin, Resize
 from hoaconv.ops.spelling import parse_op
 
@@ -63,6 +64,17 @@ def resized(volume, factor, order):
     return zoomed(volume.astype(np.float64), exact)
 
 
+def filled(volume, box, value):
+    """A box that goes beyond a volume; negative ends count from the far end."""
+    limits = (-np.inf, np.inf) if volume.dtype.kind == "f" else None
+    info = None if limits else np.iinfo(volume.dtype)
+    value = volume.dtype.type(value if info is None else min(max(value, info.min), info.max))
+    pairs = zip(box, volume.shape, strict=True)
+    ends = [(a + n if a < 0 else a, n if b is None else b) for (a, b), n in pairs]
+    wide = np.pad(volume, 100, constant_values=value)
+    return wide[tuple(slice(100 + a, 100 + b) for a, b in ends)]
+
+
 ROWS = {
     "crop 1:5,-9:,:7": lambda v: v[1:5, -9:, :7],
     "crop 2:,1:2,-3:-1": lambda v: v[2:, 1:2, -3:-1],
@@ -74,7 +86,15 @@ ROWS = {
     "rotate90 2": lambda v: np.rot90(v, 2, (1, 2)),
     "rotate90 -1": lambda v: np.rot90(v, -1, (1, 2)),
     "rotate90 0": lambda v: v,
+    "crop -60:60,2:50,:99 fill=7": lambda v: filled(v, ((-60, 60), (2, 50), (0, 99)), 7),
+    "crop 30:33,:,: fill=1e9": lambda v: filled(v, ((30, 33), (0, None), (0, None)), 1e9),
     "transpose-xy": lambda v: v.transpose(0, 2, 1),
+    "transpose zxy": lambda v: v.transpose(0, 2, 1),
+    "transpose zyx": lambda v: v,
+    "transpose yzx": lambda v: v.transpose(1, 0, 2),
+    "transpose yxz": lambda v: v.transpose(1, 2, 0),
+    "transpose xzy": lambda v: v.transpose(2, 0, 1),
+    "transpose xyz": lambda v: v.transpose(2, 1, 0),
     "pad 1,2,3": lambda v: padded(v, [(1, 1), (2, 2), (3, 3)], "constant"),
     "pad 2:0,0:5,1:0 cval=-1.5": lambda v: padded(v, [(2, 0), (0, 5), (1, 0)], "constant", -1.5),
     "pad 0,1,1 cval=1e30": lambda v: padded(v, [(0, 0), (1, 1), (1, 1)], "constant", 1e30),
@@ -238,7 +258,9 @@ MOVED = ("flip", "rotate90", "bin 1,2,2 method=max", "resize 0.4,3,0.9 order=0")
 """Whose voxels don't hold their own coordinate: turned about the volume's middle, or rounded."""
 
 
-@pytest.mark.parametrize("text", [text for text in ROWS if not text.startswith(MOVED)])
+@pytest.mark.parametrize(
+    "text", [text for text in ROWS if not text.startswith(MOVED) and "fill" not in text]
+)
 def test_voxels_that_hold_their_coordinate_lie_at_it_afterwards(text):
     op, shape = parse_op(text), (24, 20, 28)
     edges, origin = (2.0, 3.0, 5.0), (10.0, -4.0, 0.5)
@@ -248,7 +270,8 @@ def test_voxels_that_hold_their_coordinate_lie_at_it_afterwards(text):
         lengths = [n if i == axis else 1 for i, n in enumerate(shape)]
         ramp = origin[axis] + edges[axis] * np.arange(shape[axis]).reshape(lengths)
         made = result(op, np.ascontiguousarray(np.broadcast_to(ramp, shape)))
-        along = (0, 2, 1)[axis] if text == "transpose-xy" else axis
+        order = {"transpose-xy": "zxy"}.get(text, text.partition("transpose ")[2] or "zyx")
+        along = order.index("zyx"[axis])
         inner = [slice(n // 2, n // 2 + 1) for n in made.shape]  # away from what surrounds it
         inner[along] = slice(made.shape[along] // 2 - 2, made.shape[along] // 2 + 2)
         want = new_origin[along] + new_edges[along] * np.arange(made.shape[along])

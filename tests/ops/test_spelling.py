@@ -15,7 +15,8 @@ from hoaconv.kernels.extrema import FOOTPRINTS
 from hoaconv.kernels.small_objects import CONNECTIVITIES
 from hoaconv.kernels.structure_tensor import OUTPUTS
 from hoaconv.ops.catalogue import catalogue, example, usage
-from hoaconv.ops.geometry import AXES, QUARTERS, RANGES, WIDTHS, Crop, Flip, Pad, Rotate90
+from hoaconv.ops.crop import RANGES, Crop
+from hoaconv.ops.geometry import AXES, QUARTERS, WIDTHS, Flip, Pad, Rotate90
 from hoaconv.ops.kinds import (
     DTYPE,
     FINITE,
@@ -37,6 +38,7 @@ from hoaconv.ops.sharpen import HIGH_SIGMA
 from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.spelling import parse_op, parse_ops, spell, spell_ops
 from hoaconv.ops.table import DTYPE_OR_SAME, FILE
+from hoaconv.ops.transposition import ORDER as NEW_ORDER
 
 pytestmark = pytest.mark.one_python
 
@@ -72,6 +74,8 @@ VALUES = {
         *[st.tuples(st.integers(-99, 99), st.none() | st.integers(-99, 99))] * 3
     ),
     AXES.name: st.sets(st.sampled_from("zyx"), min_size=1).map(sorted),
+    NEW_ORDER.name: st.permutations("zyx").map("".join),
+    Crop.__dataclass_fields__["fill"].metadata["kind"].name: numbers | st.just("none"),
     QUARTERS.name: st.integers(-9, 9),
     WIDTHS.name: st.integers(0, 9)
     | st.tuples(*[st.integers(0, 9) | st.tuples(*[st.integers(0, 9)] * 2)] * 3),

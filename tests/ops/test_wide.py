@@ -180,6 +180,7 @@ EXACT = {
     f"threshold {ODD - 1}": marked(lambda n: n >= ODD),
     f"threshold {ODD}": marked(lambda n: n > ODD),
     "tophat 1": less(kept, opening),
+    "transpose xzy": lambda v: v.transpose(2, 0, 1),
     "transpose-xy": lambda v: v.swapaxes(1, 2),
     "where mask.zarr other.zarr": lambda v: np.where(MASK, v, labels(v.dtype, 99)),
 }

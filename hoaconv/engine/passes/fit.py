@@ -14,6 +14,7 @@ from functools import partial
 from itertools import accumulate
 from math import inf
 from operator import itemgetter
+from typing import Any, cast
 
 from hoaconv.engine.contract import Economy
 from hoaconv.engine.leads import with_leads
@@ -88,6 +89,9 @@ def _ladders(draft: Sweep, start: _Choice) -> list[list[_Step]]:
         ladders.append([partial(_economize, "packed", False)])
     if any(kind.has_next_layer(at) for kind, at in draft.asked) and not start.economy.in_parts:
         ladders.append([partial(_economize, "next_layer", True)])
+    if any(kind.encoding(at) for kind, at in draft.asked):
+        encoders = range(2, min(workers + 1, planes) + 1)
+        ladders.append([partial(_economize, "encoders", count) for count in encoders])
     ladders += [
         [partial(_stride, i, stride) for stride in strides]
         for i, stage in enumerate(draft.stages)
@@ -96,8 +100,8 @@ def _ladders(draft: Sweep, start: _Choice) -> list[list[_Step]]:
     return [*ladders, [partial(_look_ahead, planes) for planes in ahead]]
 
 
-def _economize(name: str, value: bool, choice: _Choice) -> _Choice:
-    return replace(choice, economy=replace(choice.economy, **{name: value}))
+def _economize(name: str, value: bool | int, choice: _Choice) -> _Choice:
+    return replace(choice, economy=replace(choice.economy, **cast(Any, {name: value})))
 
 
 def _stride(i: int, stride: int, choice: _Choice) -> _Choice:
@@ -172,6 +176,8 @@ def _reason(chosen: Sweep, largest: Sweep) -> str:
 
 def _words(sweep: Sweep) -> str:
     words = f"decodes {sweep.ahead} slices ahead"
+    if any(kind.encoding(at) for kind, at in sweep.asked):
+        words += f", encodes {sweep.economy.encoders} at once"
     strides = {stage.stride for stage in sweep.stages if stage.halo[0]}
     if not strides:
         return words

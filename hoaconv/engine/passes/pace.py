@@ -18,7 +18,8 @@ COPY = 0.15
 """One thread, for a byte that is gathered into a window: a gaussian of sigma 1.5 takes 40 to 70 %
 more time where its windows advance by 1 plane than where they advance by 4."""
 WAIT = 0.1
-"""Share of the decoding time that workers wait for what is stored, if no plane is decoded ahead."""
+"""Share of the decoding time that workers wait for what is stored, if no plane is decoded ahead; of
+the encoding time, if no plane waits to be encoded."""
 LAYER = 0.5
 """Share of the time of decoding layers in which nothing else is done."""
 TIGHT = 0.1
@@ -44,6 +45,9 @@ def _stage(sweep: Sweep, kind: Kind[Any], at: At[Any]) -> float:
     if economy.tight:
         shared += TIGHT
     waited = kind.through_scratch(at, economy) * SCRATCH
+    if per_byte := kind.encoding(at):
+        at_once = min(workers, economy.encoders)
+        waited += at.taken.nbytes * per_byte * (1 + WAIT / economy.encoders) / at_once
     if kind.reads:
         waited += at.given.nbytes * _reading(sweep, kind, at)
     return waited + at.taken.nbytes * shared / workers

@@ -127,6 +127,10 @@ class Kind(ABC, Generic[P]):
         """Return whether a part that is there does for a required fold."""
         return fold == required
 
+    def looks_back(self, part: P) -> bool:  # noqa: ARG002 - as above
+        """Return whether a fold does that has measured planes before they were changed."""
+        return False
+
     def chooses(self, part: P, spec: Spec) -> range | None:  # noqa: ARG002 - as above
         """Return the planes of its input that it keeps, if it does nothing else to z."""
         return None
@@ -138,6 +142,18 @@ class Kind(ABC, Generic[P]):
     def within(self, part: P) -> Part | None:  # noqa: ARG002 - as above
         """Return the part that is left when a source gives only the planes that it chooses."""
         return None
+
+    def cuts(self, part: P, spec: Spec) -> tuple[slice, slice] | None:  # noqa: ARG002 - as above
+        """Return the rows and columns of its input that it keeps, if it does nothing else."""
+        return None
+
+    def turns(self, part: P, spec: Spec) -> tuple[int, int, int] | None:  # noqa: ARG002 - as above
+        """Return the old axes that become z, y, x, if it does nothing else."""
+        return None
+
+    def keeps_place(self, part: P, spec: Spec) -> bool:  # noqa: ARG002 - as above
+        """Return whether each voxel of the result comes from the voxel at the same place alone."""
+        return False
 
     def is_local(self, part: P, spec: Spec) -> bool:  # noqa: ARG002 - as above
         """Return whether a plane of the result depends on no more than its halo."""
@@ -190,6 +206,10 @@ class Kind(ABC, Generic[P]):
     def packs(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
         """Return whether `Economy.packed` makes it hold less."""
         return False
+
+    def encoding(self, at: At[P]) -> float:  # noqa: ARG002 - as above
+        """Return the nanoseconds in which a thread encodes a byte: see `Sink.encoding`."""
+        return 0.0
 
     def has_next_layer(self, at: At[P]) -> bool:  # noqa: ARG002 - as above
         """Return whether it takes less time with `Economy.next_layer`."""

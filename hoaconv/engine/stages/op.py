@@ -78,6 +78,10 @@ class OpKind(Kind[Op]):
         """Return whether it has no context along z, and asks for nothing of the whole volume."""
         return part.halo[0] == 0 and part.needs is None
 
+    def keeps_place(self, part: Op, spec: Spec) -> bool:  # noqa: ARG002 - of any input
+        """Return whether it has no context, and asks for nothing of the whole volume."""
+        return part.halo == (0, 0, 0) and part.needs is None
+
     def needed(self, at: At[Op], results: Counts) -> Counts:
         """Return what completes the windows in which the results are made."""
         return np.minimum(at.stage.made(results) + at.stage.halo[0], at.taken.planes)

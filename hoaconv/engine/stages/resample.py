@@ -35,6 +35,14 @@ class ResampleKind(Kind[Resample]):
         """Return the planes that it keeps, if it does nothing else to z."""
         return part.chooses(spec)
 
+    def cuts(self, part: Resample, spec: Spec) -> tuple[slice, slice] | None:
+        """Return the rows and columns that it keeps, if it does nothing else."""
+        return part.cuts(spec)
+
+    def turns(self, part: Resample, spec: Spec) -> tuple[int, int, int] | None:
+        """Return the old axes that become z, y, x, if it does nothing else."""
+        return part.turns(spec)
+
     def within(self, part: Resample) -> Resample | None:
         """Return what is left to do with each of the chosen planes."""
         return part.within()

@@ -33,6 +33,10 @@ class SinkKind(Kind[Sink]):
         """Return whether the sink can do with a fold that is there."""
         return part.serves(fold, required)
 
+    def looks_back(self, part: Sink) -> bool:
+        """Return whether the sink can do with a fold of planes that were changed since."""
+        return part.looks_back
+
     def uses(self, at: At[Sink], share: Share) -> Iterable[Use]:
         """Count what the writer holds all the time."""
         return at.part.uses(at.taken, share.workers, share.economy)
@@ -48,6 +52,10 @@ class SinkKind(Kind[Sink]):
     def packs(self, at: At[Sink]) -> bool:
         """Return whether the writer holds less while layers wait packed in memory."""
         return at.part.packs(at.taken)
+
+    def encoding(self, at: At[Sink]) -> float:
+        """Return the nanoseconds in which a thread encodes a byte."""
+        return at.part.encoding
 
     def spillable(self, at: At[Sink]) -> int:
         """Return how much the writer can let wait in scratch."""

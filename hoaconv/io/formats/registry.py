@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.address import Address
 from hoaconv.io.formats import (
+    hdf5,
     metaimage,
     n5,
     nifti,
@@ -52,6 +53,7 @@ FORMATS: tuple[Format, ...] = (
     Format("zarr", "zarr", zarr.holds, zarr.open_array),
     Format("N5", "n5", n5.holds, n5.open_array),
     Format("precomputed", "precomputed", precomputed.holds, precomputed.open_array),
+    Format("HDF5", "hdf5", hdf5.holds, hdf5.open_array),
     Format("NRRD", "nrrd", nrrd.holds, nrrd.open_array),
     Format("MetaImage", "metaimage", metaimage.holds, metaimage.open_array),
     Format("NIfTI", "nifti", nifti.holds, nifti.open_array),

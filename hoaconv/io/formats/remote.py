@@ -5,7 +5,7 @@ Nothing is listed: servers of HTTP can't, and a listing of a store names each of
 
 from hoaconv.errors import SourceError
 from hoaconv.io.address import Address
-from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.formats.precomputed import is_volume
 from hoaconv.io.n5_store import is_told
 from hoaconv.io.remote_folder import RemoteFolder

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hoaconv.api.parts import info
+from hoaconv.api.stacks import omezarr_to_stack, plan_stack
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -22,7 +24,15 @@ if TYPE_CHECKING:
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.statistics_report import Statistics
 
-__all__ = ["list_ops", "plan", "stack_to_omezarr", "stats"]
+__all__ = [
+    "info",
+    "list_ops",
+    "omezarr_to_stack",
+    "plan",
+    "plan_stack",
+    "stack_to_omezarr",
+    "stats",
+]
 
 
 @explained_by(Chain, Labels, Reading, Voxels, OmeZarr, Values, Running)
@@ -35,6 +45,7 @@ def stack_to_omezarr(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
@@ -49,6 +60,7 @@ def stack_to_omezarr(
     credentials: str | None = None,
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
@@ -56,6 +68,7 @@ def stack_to_omezarr(
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
+    from_level: int = 0,
     downsample: str = "mean",
     factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,
@@ -119,6 +132,7 @@ def plan(
     label: "Mapping[str, Any] | Sequence[str]" = (),
     also: "Mapping[str, Any] | Sequence[str]" = (),
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
@@ -133,6 +147,7 @@ def plan(
     credentials: str | None = None,
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
@@ -140,6 +155,7 @@ def plan(
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
+    from_level: int = 0,
     downsample: str = "mean",
     factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,
@@ -201,6 +217,7 @@ def stats(
     ops: "str | Sequence[Any]" = "",
     ops_module: PathLike | None = None,
     range: slice | str | None = None,
+    level: int | None = None,
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,

@@ -1,0 +1,102 @@
+"""The attributes of the group of an image that a sink has written, or has added to."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from hoaconv.engine.spec import Spec
+from hoaconv.errors import StoreError
+from hoaconv.io.zarr import write_json
+from hoaconv.pyramid.added import Added, AddedLevels
+from hoaconv.pyramid.levels import Level
+from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, window_of
+
+__all__ = ["put_report", "root_of"]
+
+
+class Written(Protocol):
+    """The part of a sink that metadata are made of."""
+
+    @property
+    def image(self) -> ImageInfo:
+        """Name and method."""
+
+    @property
+    def ngff(self) -> str:
+        """Version of OME-NGFF."""
+
+    @property
+    def first(self) -> int:
+        """The first level that is written."""
+
+    @property
+    def added(self) -> Added | None:
+        """What is added to a store."""
+
+    @property
+    def is_label(self) -> bool:
+        """True for a label image."""
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """What the image tells of its making."""
+
+    def all_levels(self, whole: Spec) -> tuple[Level, ...]:
+        """Return all levels, given level 0."""
+
+
+def root_of(
+    sink: Written,
+    whole: Spec,
+    stored: Sequence[Mapping[str, Any]],
+    histogram: Mapping[str, Any],
+    distinct: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the attributes of the image's group.
+
+    Parameters
+    ----------
+    whole
+        Level 0.
+    stored
+        For each level that was written its path, and the numbers of its files.
+    histogram, distinct
+        Values of the folds that the sink requires; empty where it requires none.
+    """
+    told, paths = sink.all_levels(whole)[sink.first :], tuple(str(row["path"]) for row in stored)
+    if isinstance(sink.added, AddedLevels):
+        told, paths = sink.all_levels(whole), sink.added.names
+    window = window_of(whole.dtype, histogram)
+    provenance = {**sink.provenance, "levels": list(stored)}
+    values = attributes(sink.image, whole.geometry, told, sink.ngff, window, provenance, paths)
+    if sink.is_label:
+        values = as_label(values, sink.ngff, distinct.get("values", (1,)))
+    return sink.added.attributes(values) if sink.added else values
+
+
+def put_report(folder: Path, ngff: str, values: Mapping[str, Any], *, added: bool) -> int:
+    """Put what a run tells of itself into the provenance of a group; return the bytes it takes.
+
+    Parameters
+    ----------
+    added
+        Whether the run added something to an image that another run has made.
+
+    Raises
+    ------
+    StoreError
+        If it can't be written; the output is complete all the same.
+    """
+    file = folder / ("zarr.json" if ngff == "0.5" else ".zattrs")
+    try:
+        text = file.read_bytes()
+        whole = json.loads(text)
+        attributes = whole["attributes"] if ngff == "0.5" else whole
+        told = attributes["hoaconv"]["added"][-1] if added else attributes["hoaconv"]
+        told["report"] = dict(values)
+        return write_json(file, whole) - len(text)
+    except (OSError, ValueError, LookupError) as error:
+        raise StoreError(
+            f"the report can't be put into {file}: {error}; the output is complete"
+        ) from error
