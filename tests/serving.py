@@ -1,5 +1,6 @@
 """Servers on loopback: one of our own that serves a folder and fails on demand, and moto's S3."""
 
+import logging
 import os
 import socket
 import struct
@@ -144,17 +145,51 @@ def serving(folder):
         thread.join()
 
 
+class Bucketful:
+    """Moto's S3 server; `fault` says what goes wrong with a request.
+
+    Attributes
+    ----------
+    url
+        Where it listens.
+    fault
+        Called with method, path and how often that was asked for before; returns a status, or
+        ``"lost"`` for a request that is answered and not done, or None.
+    asked
+        Methods and paths of the requests, in their order.
+    """
+
+    def __init__(self, app):
+        self.app, self.url, self.asked, self.lock = app, "", [], threading.Lock()
+        self.fault = lambda method, path, before: None
+
+    def __call__(self, environ, start):
+        asked = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        with self.lock:
+            before = self.asked.count(asked)
+            self.asked.append(asked)
+        fault = self.fault(*asked, before)
+        if fault is None:
+            return self.app(environ, start)
+        environ["wsgi.input"].read()
+        start("200 OK" if fault == "lost" else f"{fault} Fault", [("ETag", '"none"')])
+        return [b""]
+
+
 @contextmanager
 def s3_server():
-    """Give the address of moto's S3 server behind waitress, or skip the test, saying why."""
+    """Give moto's S3 server behind waitress, or skip the test, saying why."""
     moto = pytest.importorskip("moto.server", reason='no S3 server: pip install "moto[s3]" flask')
     waitress = pytest.importorskip("waitress", reason="no S3 server: pip install waitress")
     app = moto.DomainDispatcherApplication(moto.create_backend_app)
+    app = Bucketful(app)
     server = waitress.create_server(app, host="127.0.0.1", port=0, threads=16)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.effective_port}"
+        app.url = f"http://127.0.0.1:{server.effective_port}"
+        yield app
     finally:
         server.close()
         thread.join(timeout=0.5)  # it polls once a second, and is a daemon

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from hoaconv.engine.contract import Sink
 from hoaconv.engine.spec import Spec
-from hoaconv.io.scratch import ScratchFolder
+from hoaconv.io.scratch import ScratchFolder, waiting_place
 
 __all__ = ["OutputSink"]
 
@@ -41,7 +41,10 @@ class OutputSink(Sink):
 
     def notes(self, spec: Spec) -> tuple[str, ...]:  # noqa: ARG002 - the contract
         """Return remarks for the user on planes of `spec`, such as what isn't told of them."""
-        return ()
+        place = waiting_place(self.path)
+        if place is None or self.is_part:
+            return ()
+        return (f"what doesn't fit in memory waits in {place}, or in the folder of `scratch`",)
 
     @property
     def is_part(self) -> bool:
@@ -51,7 +54,7 @@ class OutputSink(Sink):
     @property
     def scratch_place(self) -> Path:
         """The folder in or under which something of its own waits: see `Sink.scratch_bytes`."""
-        return self.path
+        return waiting_place(self.path) or self.path
 
     def scratch_for_job(self, under: Path | None) -> ScratchFolder:
         """Return the place of what the whole job lets wait, if this is its main output.

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from hoaconv.errors import SpellingError
 
-__all__ = ["ANSWER_SECONDS", "is_denied", "place_of", "reason", "spec_of"]
+__all__ = ["ANSWER_SECONDS", "is_denied", "place_of", "reason", "spec_of", "writing_spec_of"]
 
 RETRIES = {"max_retries": 6, "initial_delay": "500ms", "max_delay": "8s"}
 """A failed request is repeated six times, after 0.5, 1, 2, 4, 8 and 8 seconds."""
@@ -82,7 +82,7 @@ def spec_of(root: str, credentials: str | None = None) -> dict[str, Any]:
         The URL up to the bucket or the host.
     credentials
         ``anonymous``, ``environment``, or ``profile:NAME``. By default the environment's where it
-        has keys for S3, and else anonymous.
+        has keys or a profile for S3, and else anonymous.
 
     Raises
     ------
@@ -101,6 +101,21 @@ def spec_of(root: str, credentials: str | None = None) -> dict[str, Any]:
             f"{root} is read without credentials; drop `credentials`, or take s3:// or gs://"
         )
     return _http(root)
+
+
+def writing_spec_of(root: str) -> dict[str, Any]:
+    """Return the specification of a whole bucket that is written to.
+
+    The credentials are those of the environment.
+
+    Raises
+    ------
+    SpellingError
+        If there are none, or nothing can be written there.
+    """
+    if not root.startswith(("s3://", "gs://")):
+        raise SpellingError(f"{root} can only be read; write to s3://, gs:// or a file system")
+    return spec_of(root, "environment")
 
 
 def _s3(bucket: str, credentials: str | None) -> dict[str, Any]:
@@ -123,12 +138,16 @@ def _s3(bucket: str, credentials: str | None) -> dict[str, Any]:
 
 def _of_amazon(credentials: str | None) -> dict[str, str]:
     has_keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= os.environ.keys()
-    kind, _, name = (credentials or ("environment" if has_keys else "anonymous")).partition(":")
-    if kind == "environment" and not has_keys:
+    profile = os.environ.get("AWS_PROFILE")
+    has_any = has_keys or bool(profile)
+    kind, _, name = (credentials or ("environment" if has_any else "anonymous")).partition(":")
+    if kind == "environment" and not has_any:
         raise SpellingError(
-            "the credentials should come from the environment, which lacks AWS_ACCESS_KEY_ID or "
-            'AWS_SECRET_ACCESS_KEY; set them, or give `credentials="profile:NAME"`'
+            "the credentials should come from the environment, which has neither AWS_ACCESS_KEY_ID "
+            "and AWS_SECRET_ACCESS_KEY nor AWS_PROFILE; set them"
         )
+    if kind == "environment" and not has_keys:
+        kind, name = "profile", str(profile)
     return {"type": kind, **({"profile": name} if name else {})}
 
 

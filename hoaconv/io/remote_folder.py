@@ -116,9 +116,9 @@ class RemoteFolder(KvFolder):
         """Return in a few words why a request has failed."""
         return reason(error, self._spec)
 
-    def files(self, key: str) -> tuple[Path, ...]:  # noqa: ARG002
-        """Return (): no file of this machine holds it."""
-        return ()
+    def files(self, key: str) -> tuple[Path, ...]:
+        """Return the URL of the file, so that no output is written there."""
+        return (self.path / key,)
 
 
 def store_at(place: str | os.PathLike[str], credentials: str | None = None) -> StoreFolder:

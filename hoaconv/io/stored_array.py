@@ -77,7 +77,7 @@ class StoredArray(ABC):
     @property
     @abstractmethod
     def files(self) -> tuple[Path, ...]:
-        """The file, or the folder of chunks, so that no output is written there; () if remote."""
+        """The file, or the folder of chunks, so that no output is written there."""
 
     @property
     @abstractmethod

@@ -19,8 +19,8 @@ from hoaconv.engine import stop
 from hoaconv.engine.spec import Slab
 from hoaconv.errors import StoreError
 from hoaconv.io.array_spec import ArraySpec, regions
-from hoaconv.io.kvstore import kvstore
-from hoaconv.io.listing import count_files, sizes_of
+from hoaconv.io.place import place_at
+from hoaconv.io.remote import reason
 
 __all__ = ["ArrayWriter", "write_json", "write_nowhere"]
 
@@ -114,7 +114,9 @@ class ArrayWriter:
         prefix = ("c",) if self.spec.zarr_format == 3 else ()
         folder = self.path.joinpath(*prefix, str(z // depth), str(y // height))
         try:
-            sizes = sizes_of(folder, first=x // width, count=-(-row.shape[2] // width))
+            sizes = place_at(folder).sizes(first=x // width, count=-(-row.shape[2] // width))
+        except StoreError:
+            raise
         except OSError as error:
             raise StoreError(f"{folder}: {_reason(error)}") from error
         for i, size in enumerate(sizes):
@@ -134,7 +136,9 @@ class ArrayWriter:
     def _check_count(self) -> None:
         """Raise StoreError if there are fewer files than were written."""
         try:
-            found = count_files(self.path)
+            found = place_at(self.path).count()
+        except StoreError:
+            raise
         except OSError as error:
             raise StoreError(f"{self.path}: {_reason(error)}") from error
         if found < self.files:
@@ -168,7 +172,7 @@ def _moved(where: slice, by: int) -> slice:
 def _open_spec(path: Path, spec: ArraySpec, workers: int) -> dict[str, Any]:
     return {
         "driver": "zarr3" if spec.zarr_format == 3 else "zarr",
-        "kvstore": kvstore(path),
+        "kvstore": place_at(path).kvstore(),
         "metadata": spec.metadata(),
         "open": True,
         "assume_metadata": True,  # nothing is read or written before the first layer
@@ -222,7 +226,7 @@ def _settle(begun: deque[Any]) -> None:
 
 def _reason(error: Exception) -> str:
     found = _OS_ERROR.search(str(error))
-    text = found[1] if found else str(error).splitlines()[0]
+    text = found[1] if found else reason(error, {}).splitlines()[0]
     if "No space left" in text:
         return "the disk is full; free some space, or write elsewhere"
     return f"can't be written: {text}"
@@ -236,11 +240,11 @@ def write_json(path: Path, value: object) -> int:
     StoreError
         If it can't be written.
     """
-    beside = path.with_name(path.name + ".tmp")
+    content = (json.dumps(value, indent=2) + "\n").encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written = beside.write_bytes((json.dumps(value, indent=2) + "\n").encode())
-        beside.replace(path)
-        return written
+        place_at(path.parent).write(path.name, content)
+        return len(content)
+    except StoreError:
+        raise
     except OSError as error:
         raise StoreError(f"{path}: {_reason(error)}") from error

@@ -11,6 +11,8 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.output import OutputSink
+from hoaconv.io.place import check_objects
+from hoaconv.io.url import as_path
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.target import Branch
@@ -27,12 +29,12 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     """Return the sink that writes an image."""
     chunks, shards = output.grid()
     name = output.name or getattr(making.source, "image_name", None) or output.title
-    inside = Path(output.path) / "labels"
+    inside = as_path(output.path) / "labels"
     targets = [b.target for b in making.branches if isinstance(b.target, OmeZarr)]
-    labels = (t.name or "" for t in targets if t.is_label and _same(Path(t.path).parent, inside))
+    labels = (t.name or "" for t in targets if t.is_label and _same(as_path(t.path).parent, inside))
     spec = making.branch.volume.spec
     sink = OmeZarrSink(
-        path=Path(output.path),
+        path=as_path(output.path),
         image=ImageInfo(name, output.downsample),
         chunks=chunks,
         shards=shards,
@@ -50,6 +52,7 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     )
     if sink.first and not sink.is_label:
         _check_first(sink, spec)
+    check_objects(sink.path, sink.arrays(spec))
     return sink
 
 

@@ -5,12 +5,14 @@ This module imports no kernels, so that the help of the command line appears at 
 
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import cast
+from importlib import import_module
+from typing import Any, cast
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.folder import check_free
+from hoaconv.io.remote import place_of, writing_spec_of
+from hoaconv.io.url import Url, as_path
 from hoaconv.job.declared import (
     COMPRESSOR,
     FACTORS,
@@ -155,7 +157,7 @@ class OmeZarr(Output):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.is_label and Path(self.path).parent.name != "labels":
+        if self.is_label and as_path(self.path).parent.name != "labels":
             raise SpellingError(
                 "is_label is no option: a label image is made by that of its image, as in "
                 f'OmeZarr({str(self.path)!r}).label("tissue")'
@@ -184,12 +186,19 @@ class OmeZarr(Output):
 
     def check_name(self) -> None:
         """Raise an error if no store can have this path; see `Output.check_name`."""
+        if isinstance(self.path, Url):
+            writing_spec_of(place_of(str(self.path))[0])
+            return
         check_path(self.path)
-        check_store_name(Path(self.path))
+        check_store_name(as_path(self.path))
 
     def check_free(self) -> None:
         """Raise StoreError if what is there is in the way; change nothing."""
-        check_free(Path(self.path), overwrite=self.overwrite)
+        if isinstance(self.path, Url):
+            claims: Any = import_module("hoaconv.io.remote_claim")  # tensorstore is slow to import
+            claims.check_place(self.path, overwrite=self.overwrite)
+            return
+        check_free(as_path(self.path), overwrite=self.overwrite)
 
     def grid(self) -> tuple[Triple, Triple | None]:
         """Return the shapes of chunks and shards, in voxels (z, y, x); None for no shards.
@@ -216,7 +225,7 @@ class OmeZarr(Output):
     @property
     def title(self) -> str:
         """Name of the folder without its suffix: the name of an image if no other is known."""
-        name = Path(self.path).absolute().name
+        name = as_path(self.path).absolute().name
         return re.sub(r"(\.ome)?\.zarr$", "", name, flags=re.I) or "image"
 
     def label(self, name: str) -> "OmeZarr":
@@ -238,5 +247,5 @@ class OmeZarr(Output):
         'mode'
         """
         check_label_name(name)
-        path = Path(self.path) / "labels" / name
+        path = as_path(self.path) / "labels" / name
         return replace(self, path=path, name=name, downsample="mode", is_label=True)

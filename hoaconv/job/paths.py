@@ -14,7 +14,7 @@ from hoaconv.errors import SourceError, SpellingError, StoreError
 from hoaconv.io.address import Address
 from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
-from hoaconv.io.url import is_remote
+from hoaconv.io.url import Url, as_path, is_remote
 from hoaconv.job.declared import PathLike
 
 __all__ = [
@@ -55,7 +55,7 @@ def check_path(dst: PathLike) -> None:
     if not os.fspath(dst):
         raise SpellingError("source and output need a name; was a shell variable empty?")
     if _ADDRESS.match(os.fspath(dst)):
-        raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
+        raise SpellingError(f"{dst} is an address; the output lies on a file system")
 
 
 def check_store_name(path: Path) -> None:
@@ -88,7 +88,10 @@ def check_beside(output: Path, src: PathLike) -> None:
     """
     if not os.fspath(take_source(src)):
         raise SpellingError("source and output need a name; was a shell variable empty?")
+    source = Address.of(src).path
     try:
+        if is_remote(source):
+            check_apart(output, [as_path(source) / "slice"])
         if os.path.isdir(src):  # unlike Path.is_dir, False for invalid names
             check_apart(output, [Path(src) / "slice"])
     except StoreError:  # which is also an OSError
@@ -142,7 +145,7 @@ def scratch_folder(path: PathLike | None) -> Path | None:
 
 def _real(path: Path) -> Path:
     """Return the path with links resolved; unlike `Path.resolve`, accept a link to itself."""
-    return Path(os.path.realpath(path))
+    return path if isinstance(path, Url) else Path(os.path.realpath(path))
 
 
 def check_scratch(scratch: Path | None, output: Path, files: Sequence[Path]) -> None:

@@ -23,6 +23,7 @@ from hoaconv.engine.stages import At
 from hoaconv.errors import BudgetError, StoreError
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
+from hoaconv.io.url import as_path
 from hoaconv.job.arrays import ArraySink
 from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
@@ -254,8 +255,8 @@ def check_outputs(
     for output in whole:
         output.check_name()
         for src in () if output.in_place else sources:
-            check_beside(Path(output.path), src)
-    check_separate([Path(output.path) for output in whole])
+            check_beside(as_path(output.path), src)
+    check_separate([as_path(output.path) for output in whole])
     labels = [os.path.realpath(output.path).casefold() for output in outputs if output.is_part]
     if len(set(labels)) < len(labels):  # one folder on some file systems
         raise StoreError("two labels have one name; name them otherwise")
@@ -279,8 +280,8 @@ def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) 
         with refusals.here():
             for branch in branches:
                 for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
-                    check_apart(Path(output.path), getattr(source, "files", ()))
-                check_scratch(running.scratch, Path(output.path), own_files(branch))
+                    check_apart(as_path(output.path), getattr(source, "files", ()))
+                check_scratch(running.scratch, as_path(output.path), own_files(branch))
     return report
 
 

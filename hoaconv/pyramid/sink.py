@@ -16,12 +16,12 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.addition import Addition
 from hoaconv.io.array_spec import ArraySpec
+from hoaconv.io.claims import AnyClaim, claim_of, claim_on
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.contents import SCRATCH, ZARR_FILES
-from hoaconv.io.folder import Claim
 from hoaconv.io.output import OutputSink
 from hoaconv.io.packed import PackedFile, PackedMemory
-from hoaconv.io.scratch import ScratchFolder
+from hoaconv.io.scratch import ScratchFolder, waiting_place
 from hoaconv.io.zarr import ArrayWriter
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.ops.measure import Histogram
@@ -186,7 +186,7 @@ class OmeZarr(OutputSink):
     @property
     def scratch_place(self) -> Path:
         """The folder in or under which layers wait that don't in memory."""
-        return self.scratch or self.home
+        return self.scratch or waiting_place(self.home) or self.home
 
     @property
     def home(self) -> Path:
@@ -274,15 +274,15 @@ class OmeZarrWriter(Writer):
         self._scratch = ScratchFolder.of(sink.home, sink.scratch).open()
         self._room = Room(buffers.take((self._layers.room,), spec.dtype))
         self._top = self._cascade()
-        self._claim: Claim | Addition | None = None  # a label lies in what its image claims
+        self._claim: AnyClaim | Addition | None = None  # a label lies in what its image claims
         if sink.added:
             self._claim = Addition(sink.added.store, sink.added.moves)
         elif not sink.is_label:
-            self._claim = Claim(sink.path, overwrite=sink.overwrite)
+            self._claim = claim_of(sink.path, overwrite=sink.overwrite)
 
     def _check(self) -> None:
         """Raise StoreError if the folder isn't this run's; remove what was there before."""
-        claim = self._claim or Claim.on(self._sink.path.parent.parent)
+        claim = self._claim or claim_on(self._sink.path.parent.parent)
         if claim:
             claim.check()
             claim.begin()

@@ -301,8 +301,8 @@ def test_urls_are_paths():
 
 @pytest.fixture(scope="module")
 def s3():
-    with s3_server() as url:
-        yield url
+    with s3_server() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
