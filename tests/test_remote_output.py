@@ -93,7 +93,7 @@ def test_labels_and_other_outputs_go_to_buckets_too(bucket, voxels, tmp_path):
         chunks=16,
     )
     mask = hc.open(f"{DST}/labels/tissue").compute()
-    np.testing.assert_array_equal(mask > 0, voxels >= 4000)
+    np.testing.assert_array_equal(mask > 0, voxels > 4000)
     assert hc.open("s3://bucket/small.zarr").shape == (10, 17, 21)
 
 
@@ -154,14 +154,19 @@ def test_objects_that_somebody_deletes_are_missed(bucket, server, voxels):
             bucket.write("a/brain.zarr/0/c/0/0/0", None).result()
 
     server.fault = fault
-    with pytest.raises(StoreError, match="1 of .* files that were written are missing"):
+    with pytest.raises(StoreError, match=r"1 of .* files that were written are missing"):
         write(voxels)
     assert keys(bucket) == []
 
 
 def test_what_cannot_be_deleted_is_told_and_is_no_store(bucket, server, voxels):
-    faults = {("PUT", True): 503, ("DELETE", False): 403, ("POST", False): 403}
-    server.fault = lambda method, path, before: faults.get((method, "/0/c/2/" in path))
+    def fault(method, path, before):
+        if method == "PUT" and "/0/c/2/" in path:
+            return 503
+        has_failed = any(asked[0] == "PUT" and "/0/c/2/" in asked[1] for asked in server.asked)
+        return 403 if method == "DELETE" and has_failed else None  # zeros are deleted too
+
+    server.fault = fault
     with pytest.raises(StoreError) as raised:
         write(voxels)
     told = " ".join([str(raised.value), *getattr(raised.value, "__notes__", ())])
@@ -240,7 +245,7 @@ def test_writing_needs_keys(bucket, voxels, monkeypatch):
 def test_a_source_is_not_overwritten(bucket, voxels):
     write(voxels)
     for dst in (DST, f"{DST}/0/new", "s3://bucket/a"):
-        with pytest.raises(StoreError, match="lie inside|lies inside"):
+        with pytest.raises(StoreError, match=r"lie inside|lies inside"):
             hc.stack_to_omezarr(DST, dst, overwrite=True)
     np.testing.assert_array_equal(hc.open(DST).compute(), voxels)
 
@@ -268,8 +273,8 @@ def test_command_line_takes_urls(bucket, voxels, tmp_path):
     from invoking import run
 
     write(voxels, tmp_path / "in.zarr")
-    assert run("stack-to-omezarr", tmp_path / "in.zarr", DST, "--chunks", 16).exit_code == 0
-    run("stats", DST, "--credentials", "environment")
+    assert run(tmp_path / "in.zarr", DST, "--chunks", 16).exit_code == 0
+    assert run(DST, tmp_path / "out.zarr", "--credentials", "environment").exit_code == 0
     np.testing.assert_array_equal(hc.open(DST).compute(), voxels)
 
 

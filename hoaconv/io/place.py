@@ -139,6 +139,11 @@ class RemotePlace(Place):
         """Return the number of files in it and below it."""
         return len(self.keys())
 
+    def holds(self, name: str) -> bool:
+        """Return whether there is such a file. Raise StoreError if that isn't known."""
+        found = self._result(lambda store: store.read(self._prefix + name), "read")
+        return bool(found.state == "value")
+
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
         found = self._result(lambda store: store.read(self._prefix + name), "read")

@@ -13,7 +13,6 @@ from hoaconv.errors import StoreError
 from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.place import RemotePlace
 from hoaconv.io.remote import place_of
-from hoaconv.io.remote_folder import RemoteFolder
 from hoaconv.io.url import Url
 
 __all__ = ["RemoteClaim", "check_place"]
@@ -42,8 +41,7 @@ def check_place(path: Url, *, overwrite: bool) -> list[str]:
     place = RemotePlace(path)
     if not place_of(str(path))[1]:
         raise StoreError(f"{path} is a whole bucket; name a place in it, as in {path}/brain.zarr")
-    there = RemoteFolder(Url(str(path)), place.kvstore())
-    if not overwrite and any(there.read(name) is not None for name in ZARR_FILES):
+    if not overwrite and any(place.holds(name) for name in ZARR_FILES):
         raise StoreError(f"{path} exists; name another output, or replace it with `overwrite=True`")
     keys = place.keys()
     if keys and not overwrite:
