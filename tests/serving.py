@@ -1,5 +1,6 @@
 """Servers on loopback: one of our own that serves a folder and fails on demand, and moto's S3."""
 
+import json
 import logging
 import os
 import socket
@@ -10,7 +11,7 @@ from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -98,9 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         body, status, headers = file.read_bytes(), 200, {}
         asked = self.headers.get("Range")
         if asked and self.server.takes_ranges:
-            first, _, last = asked.removeprefix("bytes=").partition("-")
-            start = int(first) if first else max(0, len(body) - int(last))
-            end = min(int(last) + 1, len(body)) if first and last else len(body)
+            start, end = _range(asked, len(body))
             if start >= len(body) or fault == 416:
                 self.answer(path, 416)
                 return
@@ -128,6 +127,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self.wfile.write(body)
+
+
+def _range(asked, size):
+    """Return start and end of the bytes that the header Range asks for."""
+    first, _, last = asked.removeprefix("bytes=").partition("-")
+    start = int(first) if first else max(0, size - int(last))
+    return start, min(int(last) + 1, size) if first and last else size
 
 
 @contextmanager
@@ -201,3 +207,109 @@ def put(url, body=b"", **headers):
     named["Content-Type"] = "application/octet-stream"  # urllib's own would make it a form
     with urlopen(Request(url, data=body, method="PUT", headers=named)) as answer:
         assert answer.status == 200
+
+
+class Google(ThreadingHTTPServer):
+    """The part of Google Cloud Storage's JSON API that tensorstore uses, for one bucket.
+
+    Attributes
+    ----------
+    objects
+        Content and generation of each object, by its name.
+    asked
+        Methods and names of the changes, in their order.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _GoogleHandler)
+        self.objects, self.asked, self.lock, self.count = {}, [], threading.Lock(), 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _GoogleHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Google
+
+    def log_message(self, *args):
+        pass
+
+    def _say(self, status, body=b"", **headers):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _answer(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if self.headers.get("Authorization") != "Bearer key":
+            self._say(401)
+            return
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        parts = url.path.removeprefix("/upload").removeprefix("/storage/v1/b/").split("/", 2)
+        bucket, name = parts[0], unquote(parts[2]) if len(parts) > 2 else query.get("name")
+        with self.server.lock:
+            if bucket != "bucket":
+                self._say(404)
+            elif self.command == "POST":
+                self._put(name, body)
+            elif name is None:
+                self._list(query)
+            elif name not in self.server.objects:
+                self._say(404)
+            elif self.command == "DELETE":
+                self.server.asked.append(("DELETE", name))
+                del self.server.objects[name]
+                self._say(204)
+            else:
+                content, generation = self.server.objects[name]
+                told = {"x_goog_generation": str(generation)}
+                if asked := self.headers.get("Range"):
+                    start, end = _range(asked, len(content))
+                    told["Content_Range"] = f"bytes {start}-{end - 1}/{len(content)}"
+                    content = content[start:end]
+                self._say(206 if asked else 200, content, **told)
+
+    do_GET = do_POST = do_DELETE = _answer
+
+    def _put(self, name, body):
+        self.server.asked.append(("PUT", name))
+        self.server.count += 1
+        self.server.objects[name] = body, self.server.count
+        self._say(200, json.dumps(_told(name, self.server.count, len(body))).encode())
+
+    def _list(self, query):
+        prefix, first = query.get("prefix", ""), query.get("startOffset", "")
+        end = query.get("endOffset")
+        items = [
+            _told(name, generation, len(content))
+            for name, (content, generation) in sorted(self.server.objects.items())
+            if name.startswith(prefix) and name >= first and (end is None or name < end)
+        ]
+        self._say(200, json.dumps({"items": items}).encode())
+
+
+def _told(name, generation, size):
+    return {"name": name, "generation": str(generation), "size": str(size), "metageneration": "1"}
+
+
+@contextmanager
+def google():
+    """Give a server that stands for Google Cloud Storage."""
+    server = Google()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorstore as ts
-from serving import put, s3_server
+from serving import google, put, s3_server
 
 import hoaconv as hc
 from hoaconv.errors import PlanError, SourceError, SpellingError, StoreError
@@ -279,3 +279,34 @@ def test_command_line_takes_urls(bucket, voxels, tmp_path):
 
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+
+@pytest.fixture
+def google_bucket(monkeypatch):
+    with google() as running:
+        fast = {"max_retries": 1, "initial_delay": "10ms", "max_delay": "20ms"}
+        monkeypatch.setattr(remote, "RETRIES", fast)
+        monkeypatch.setenv("TENSORSTORE_GCS_HTTP_URL", running.url)
+        monkeypatch.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", "key")
+        yield running
+
+
+def test_stores_are_written_to_google_too(google_bucket, voxels):
+    """In one test, since tensorstore takes the server's address from the environment once."""
+    url = "gs://bucket/a/brain.zarr"
+    report = write(voxels, url)
+    objects = google_bucket.objects
+    assert report.files == len(objects)
+    assert report.bytes_written == pytest.approx(sum(len(c) for c, _ in objects.values()), abs=600)
+    root = ("PUT", "a/brain.zarr/zarr.json")
+    assert set(google_bucket.asked[google_bucket.asked.index(root) :]) == {root}
+    with pytest.raises(StoreError, match="exists; name another output"):
+        write(voxels, url)
+    google_bucket.asked.clear()
+    write(voxels + 1, url, overwrite=True)
+    assert google_bucket.asked[0] == ("DELETE", root[1])
+    again = hc.open(url, credentials="environment")
+    np.testing.assert_array_equal(again.compute(workers=2), voxels + 1)
+    with pytest.raises((SourceError, KeyboardInterrupt)):
+        write(Breaking(voxels, 17, OSError("no")), "gs://bucket/other.zarr")
+    assert not [name for name in objects if name.startswith("other")]
