@@ -12,15 +12,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from hoaconv import ops as ops
-    from hoaconv.api import omezarr_to_stack, plan, stack_to_omezarr, stats
+    from hoaconv.api import omezarr_to_stack, plan, rechunk, stack_to_omezarr, stats
     from hoaconv.api.adding import add_labels, add_pyramid
-    from hoaconv.api.parts import info
+    from hoaconv.api.parts import cutout, info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
+    from hoaconv.job.hdf5 import Hdf5
     from hoaconv.job.info import Info, Infos
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
+    from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
     from hoaconv.job.stack import Stack
@@ -28,31 +30,37 @@ if TYPE_CHECKING:
     from hoaconv.job.storing import store
     from hoaconv.job.volume import Volume
     from hoaconv.job.watching import Progress, Watcher
+    from hoaconv.job.zarr_output import Zarr
     from hoaconv.ops.declare import op
 
 __all__ = [
     "Cancelled",
+    "Hdf5",
     "HoaconvError",
     "Info",
     "Infos",
     "Job",
     "OmeZarr",
     "Progress",
+    "Rechunked",
     "Report",
     "RunPlan",
     "Stack",
     "Statistics",
     "Volume",
     "Watcher",
+    "Zarr",
     "__version__",
     "add_labels",
     "add_pyramid",
+    "cutout",
     "info",
     "omezarr_to_stack",
     "op",
     "open",
     "ops",
     "plan",
+    "rechunk",
     "stack_to_omezarr",
     "stats",
     "store",
@@ -61,25 +69,30 @@ __all__ = [
 
 _HOMES = {
     "Cancelled": "hoaconv.errors",
+    "Hdf5": "hoaconv.job.hdf5",
     "HoaconvError": "hoaconv.errors",
     "Info": "hoaconv.job.info",
     "Infos": "hoaconv.job.info",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",
     "Progress": "hoaconv.job.watching",
+    "Rechunked": "hoaconv.job.rechunk_report",
     "Report": "hoaconv.job.report",
     "RunPlan": "hoaconv.job.run_plan",
     "Stack": "hoaconv.job.stack",
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
+    "Zarr": "hoaconv.job.zarr_output",
     "omezarr_to_stack": "hoaconv.api",
+    "cutout": "hoaconv.api.parts",
     "info": "hoaconv.api.parts",
     "add_labels": "hoaconv.api.adding",
     "add_pyramid": "hoaconv.api.adding",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",
+    "rechunk": "hoaconv.api",
     "stack_to_omezarr": "hoaconv.api",
     "stats": "hoaconv.api",
     "store": "hoaconv.job.storing",

@@ -338,9 +338,17 @@ def another(folder):
     return folder / "a"
 
 
+def flat(folder):
+    written(np.zeros(SHAPE, "u1"), folder, levels=2)
+    shutil.rmtree(folder / "1")
+    zarr.open_group(folder).create_array("1", data=np.zeros(SHAPE[1:], "u1"))
+    return folder
+
+
 @pytest.mark.parametrize(
     ("make", "error", "told"),
     [
+        (flat, StoreError, "1 has the axes z 34, y 27"),
         (xyz, StoreError, "the axes x 21, y 34, z 27; hoaconv adds to images with the axes z, y"),
         (alone, StoreError, "hoaconv stack-to-omezarr s s-levels.zarr"),
         (halves, StoreError, "holds float16 voxels, which hoaconv reads as float32"),
@@ -578,6 +586,15 @@ def test_what_a_dead_run_has_left_is_removed(full, add):
     add(full)
     assert not (full / MARK).exists()
     assert not (full / SCRATCH).exists()
+
+
+@pytest.mark.parametrize("words", [["add-pyramid"], ["add-labels", "--name", "m"]])
+def test_a_dry_run_shows_the_plan_and_writes_nothing(store, words):
+    before = tree(store)
+    done = call(*words, store, *([store] if "--name" in words else []), "--dry-run")
+    assert "memory" in done.stdout
+    assert done.exit_code == 0
+    assert tree(store) == before
 
 
 def test_scratch_may_lie_elsewhere(store, tmp_path):

@@ -39,8 +39,12 @@ REACHED = (Measured, Values, Scalar, Branch, Place)
 
 INTERNAL = {
     *("Job.of", "RunPlan.of", "Scalar.of", "Scalar.informs", "Volume.applied"),
-    *("OmeZarr.grid", "Stack.names", "Report.record"),
-    *(f"{output}.{name}" for output in ("OmeZarr", "Stack") for name in ("take", "given")),
+    *("OmeZarr.grid", "Zarr.grid", "Stack.names", "Report.record"),
+    *(
+        f"{output}.{name}"
+        for output in ("OmeZarr", "Stack", "Hdf5", "Zarr")
+        for name in ("take", "given")
+    ),
 }
 """Members that only hoaconv itself uses."""
 

@@ -12,20 +12,16 @@ import pytest
 import tifffile
 from invoking import INTERRUPTED, SOURCE, SPELLING, STORE, refused, run
 from reading import all_equal, levels_of
-from test_output import start, wait_for
+from test_output import start
+from waiting_for import wait_until
 
 import hoaconv
 from hoaconv.engine import machine
-from hoaconv.engine.passes import schedule
-from hoaconv.engine.plan import Plan
-from hoaconv.engine.schedule import GROWTH, Limits
-from hoaconv.engine.spec import Spec
+from hoaconv.engine.schedule import GROWTH
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.packed import PackedFile
-from hoaconv.io.phantom import Phantom
 from hoaconv.job import tracking
 from hoaconv.job.watching import Watcher
-from hoaconv.ops.measure import Histogram
 
 pytestmark = pytest.mark.one_python
 
@@ -182,7 +178,7 @@ def test_a_signal_during_a_mid_write_leaves_nothing(deep, tmp_path, out):
     least = json.loads(told.stdout)["smallest_budget"] - GROWTH + (4 << 20)
     process = start(*words, "--budget", least)
     try:
-        wait_for(lambda: any(p.is_file() for p in place.rglob("*")))
+        wait_until(lambda: any(p.is_file() for p in place.rglob("*")))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     finally:
@@ -207,14 +203,14 @@ def test_a_run_without_a_slice_for_a_while_says_so(monkeypatch) -> None:
             told.append(text)
 
     monkeypatch.setattr(tracking, "STILL_SECONDS", 0.05)
-    made = schedule(Plan.read(Phantom((3, 8, 8))) | Histogram(), Limits(1 << 40, 1))
-    with tracking.tracked(Told(), Spec((3, 8, 8), "uint16"), made, Event()) as tell:
+    size = tracking.PlaneSize(128, 64)
+    with tracking.tracked(Told(), size, [3], Event()) as tell:
         tell()
         time.sleep(0.3)
     assert "after 1 of 3" in told[0]
     assert "a disk may not answer" in told[0]
     told.clear()
-    with tracking.tracked(Told(), Spec((3, 8, 8), "uint16"), made, Event()) as tell:
+    with tracking.tracked(Told(), size, [3], Event()) as tell:
         for _ in range(3):
             tell()
         time.sleep(0.3)

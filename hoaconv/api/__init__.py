@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hoaconv.api.parts import info
+from hoaconv.api.parts import cutout, info
 from hoaconv.api.stacks import omezarr_to_stack, plan_stack
+from hoaconv.api.stores import rechunk
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from hoaconv.job.statistics_report import Statistics
 
 __all__ = [
+    "cutout",
     "info",
     "list_ops",
     "omezarr_to_stack",
     "plan",
     "plan_stack",
+    "rechunk",
     "stack_to_omezarr",
     "stats",
 ]

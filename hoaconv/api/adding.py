@@ -1,6 +1,6 @@
 """Verbs that add something to a store that is there: levels, or a label image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoaconv.job.adding import AddedLabel, AddedLevels, Adding
@@ -10,8 +10,9 @@ from hoaconv.job.watching import Watcher
 
 if TYPE_CHECKING:
     from hoaconv.job.report import Report
+    from hoaconv.job.run_plan import RunPlan
 
-__all__ = ["add_labels", "add_pyramid"]
+__all__ = ["add_labels", "add_pyramid", "plan_addition"]
 
 
 @explained_by(Adding, AddedLevels, Running)
@@ -147,3 +148,36 @@ def add_labels(
     from hoaconv.job.additions import adding_label  # noqa: PLC0415 - as above
 
     return adding_label(locals()).run(progress=watcher)
+
+
+def plan_addition(
+    verb: "Callable[..., Report]", options: "Mapping[str, Any]", watcher: "Watcher | None" = None
+) -> "RunPlan":
+    """Return the plan of a verb of this module with its options; nothing is written.
+
+    Parameters
+    ----------
+    verb
+        `add_pyramid` or `add_labels`.
+    options
+        Its parameters by name.
+    watcher
+        Receives notes; by default they aren't shown.
+
+    Raises
+    ------
+    SpellingError, SourceError, PlanError, StoreError
+        As the verb does; what only this machine refuses is told by the plan.
+
+    Examples
+    --------
+    >>> from hoaconv.api.adding import plan_addition
+    >>> hc.stack_to_omezarr("slices/", "brain.zarr", chunks=8, levels=1).output
+    'brain.zarr'
+    >>> plan_addition(hc.add_pyramid, {"store": "brain.zarr"}).can_run
+    True
+    """
+    from hoaconv.job.additions import adding_label, adding_levels  # noqa: PLC0415 - as above
+
+    job = adding_levels(options) if verb is add_pyramid else adding_label(options)
+    return job.plan(progress=watcher or False)

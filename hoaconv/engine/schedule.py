@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from hoaconv.engine.contract import Economy, Scratch, Sink, Use
 from hoaconv.engine.machine import LARGEST_KEPT, is_tuned, resident
+from hoaconv.engine.part import Part
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages import At, Kind, Place, Stage, kind_of
@@ -178,6 +179,7 @@ class Sweep:
             "lean": self.economy.tight,
             "gathered": self.economy.spilled,
             "packed": self.economy.packed,
+            "encoders": self.economy.encoders,
             "scratch_bytes": self.scratch_bytes,
             "bytes_read": self.bytes_read,
             "notes": list(self.reasons),
@@ -276,6 +278,22 @@ class Schedule:
         stages = (Stage(n.part, tuple(place[id(m)] for m in n.inputs)) for n in nodes)
         sinks = tuple(cast(Sink, n.part) for n in nodes if kind_of(n.part).stores)
         return cls((Sweep(tuple(stages), limits),), sinks)
+
+    def with_parts(self, others: Mapping[int, Part]) -> "Schedule":
+        """Return the same schedule for another volume of the same shape.
+
+        Parameters
+        ----------
+        others
+            What stands in place of a source or sink, by the identity of the one that is there.
+        """
+
+        def put(sweep: Sweep) -> Sweep:
+            parts = (replace(s, part=others.get(id(s.part), s.part)) for s in sweep.stages)
+            return sweep.with_stages(tuple(parts))
+
+        sinks = tuple(cast(Sink, others.get(id(sink), sink)) for sink in self.sinks)
+        return replace(self, sweeps=tuple(map(put, self.sweeps)), sinks=sinks)
 
     @property
     def limits(self) -> Limits:

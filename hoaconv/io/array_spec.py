@@ -3,8 +3,8 @@
 It covers zarr v3 (sharded or not) and v2, as in https://zarr-specs.readthedocs.io.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 from typing import Any
@@ -29,7 +29,9 @@ class ArraySpec:
     """One array of a store: shape, chunks and shards are (z, y, x), in voxels.
 
     `shards` is None if every chunk is an object of its own. Chunks are cut to the array's shape,
-    and shards to the whole chunks that cover it.
+    and shards to the whole chunks that cover it. The array may have axes before z, along which
+    chunks and shards are 1 long: `leading` has their lengths, and `names` the names of all axes.
+    Numbers and bytes are then those of one volume of them.
 
     Raises
     ------
@@ -44,6 +46,9 @@ class ArraySpec:
     shards: tuple[int, int, int] | None
     compressor: Compressor
     zarr_format: int
+    leading: tuple[int, ...] = ()
+    names: tuple[str | None, ...] = ("z", "y", "x")
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.zarr_format == 2 and self.compressor.codec == "zstd":
@@ -131,13 +136,24 @@ class ArraySpec:
         """Return the content of the array's ``zarr.json`` or ``.zarray``."""
         return self._v3() if self.zarr_format == 3 else self._v2()
 
+    def metadata_files(self) -> dict[str, Any]:
+        """Return the content of all metadata files of the array, by their names."""
+        if self.zarr_format == 3:
+            return {"zarr.json": self.metadata()}
+        named = {"_ARRAY_DIMENSIONS": list(self.names)}
+        return {".zattrs": {**self.attributes, **named}, ".zarray": self.metadata()}
+
+    def _whole(self, sides: tuple[int, int, int]) -> list[int]:
+        """Return the shape of a chunk or shard along all axes."""
+        return [1] * len(self.leading) + list(sides)
+
     def _v3(self) -> dict[str, Any]:
         # The checksum makes a flipped byte an error: few compressors notice it themselves.
         packed = [_bytes_codec(), *self.compressor.v3(self.dtype.itemsize), {"name": "crc32c"}]
         sharding = {
             "name": "sharding_indexed",
             "configuration": {
-                "chunk_shape": list(self.chunks),
+                "chunk_shape": self._whole(self.chunks),
                 "codecs": packed,
                 "index_codecs": [_bytes_codec(), {"name": "crc32c"}],
                 "index_location": "end",
@@ -146,21 +162,24 @@ class ArraySpec:
         return {
             "zarr_format": 3,
             "node_type": "array",
-            "shape": list(self.shape),
+            "shape": [*self.leading, *self.shape],
             "data_type": self.dtype.name,
-            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.unit)}},
+            "chunk_grid": {
+                "name": "regular",
+                "configuration": {"chunk_shape": self._whole(self.unit)},
+            },
             "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
             "fill_value": 0,
             "codecs": [sharding] if self.shards else packed,
-            "dimension_names": ["z", "y", "x"],
-            "attributes": {},
+            "dimension_names": list(self.names),
+            "attributes": dict(self.attributes),
         }
 
     def _v2(self) -> dict[str, Any]:
         return {
             "zarr_format": 2,
-            "shape": list(self.shape),
-            "chunks": list(self.chunks),
+            "shape": [*self.leading, *self.shape],
+            "chunks": self._whole(self.chunks),
             "dtype": self.dtype.newbyteorder("<").str,
             "compressor": self.compressor.v2(),
             "fill_value": 0,

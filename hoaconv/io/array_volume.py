@@ -1,18 +1,19 @@
 """A volume in a stored array of any format: a source of planes, read layer by layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise, product
 from math import prod
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from hoaconv.engine.contract import LayeredSource, Piece
 from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.io.address import Addressed
+from hoaconv.io.leading import Leading
 from hoaconv.io.stored_array import StoredArray, View, read_dtype, view_of
 from hoaconv.io.voxel_size import Axes
 
@@ -100,6 +101,13 @@ class ArrayVolume(Addressed, LayeredSource):
         return self._array.labels
 
     @property
+    def shown(self) -> Mapping[str, Any]:
+        """What viewers are told of the channel: ``label``, ``color``, ``window``; may be empty."""
+        told, axes = self._array.channels, self._array.axes
+        index = next((i for a, i in self._view.fixed if axes and axes[a] in ("c", "channel")), 0)
+        return told[index] if index < len(told) else {}
+
+    @property
     def array(self) -> StoredArray:
         """The stored array."""
         return self._array
@@ -108,6 +116,24 @@ class ArrayVolume(Addressed, LayeredSource):
     def view(self) -> View:
         """Which axes of the stored array are z, y and x."""
         return self._view
+
+    @property
+    def leading(self) -> Leading:
+        """Times and channels, if all of them are wanted; the volume is that of the first ones."""
+        loops, fixed = self._view.loops, dict(self._view.fixed)
+        axes = "".join(letter for letter, _, _ in loops)
+        return Leading(axes, tuple(n for _, _, n in loops), tuple(fixed[a] for _, a, _ in loops))
+
+    def volume(self, leading: Leading) -> "ArrayVolume":
+        """Return the volume of another time and channel; only those that all are wanted of."""
+        index = dict(zip(leading.axes, leading.index, strict=True))
+        other = copy(self)
+        other._view = self._view.at(index)
+        if self.address is not None:
+            time = index.get("t", self.address.time)
+            channel = index.get("c", self.address.channel)
+            other.address = replace(self.address, time=time, channel=channel)
+        return other
 
     @property
     def spec(self) -> Spec:
@@ -263,7 +289,7 @@ class ArrayVolume(Addressed, LayeredSource):
         is_whole = isinstance(self._planes, range) and self.box is None and self.order is None
         if not is_whole or self.address is None or self.opens is None:
             return ()
-        own = str(self.path)
+        own = self._array.location
         return tuple(self if path == own else self._beside(path) for path in self._array.levels)
 
     def _beside(self, path: str) -> "ArrayVolume":

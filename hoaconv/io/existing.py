@@ -120,6 +120,8 @@ def find_image(store: Path) -> Existing:
         raise StoreError(f"{store} is level {node.level} of {group}; name the image itself")
     _check_axes(node, node.axes)
     levels = tuple(find_array(group / name) for name in names)
+    for level in levels:
+        _check_axes(level, node.axes)
     return Existing(group, ngff, levels, names, node.image.entry, node.image.name)
 
 

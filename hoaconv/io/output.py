@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from hoaconv.engine.contract import Sink
 from hoaconv.engine.spec import Spec
+from hoaconv.io.leading import Leading
 from hoaconv.io.scratch import ScratchFolder, waiting_place
 
 __all__ = ["OutputSink"]
@@ -70,6 +71,20 @@ class OutputSink(Sink):
     def stem(self) -> str:
         """The name without its suffix; names of files beside the output begin with it."""
         return _SUFFIX.sub("", self.path.name) or self.path.name
+
+    def at(self, leading: Leading) -> "OutputSink":  # noqa: ARG002 - of one volume
+        """Return the sink of another volume of the same output, at another time or channel."""
+        return self
+
+    def give_up(self) -> bool:
+        """Remove what earlier sweeps have written, if they left something; return whether it was.
+
+        Raises
+        ------
+        StoreError
+            If it can't be removed.
+        """
+        return False
 
     def record(self, values: Mapping[str, Any]) -> int:  # noqa: ARG002 - the contract
         """Put what a run tells of itself into what is written; return the bytes that it takes.

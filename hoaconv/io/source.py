@@ -32,6 +32,7 @@ def open_volume(
     allow_names: bool = False,
     reduce: int = 1,
     gpu: bool = False,
+    several: bool = False,
     shape: tuple[int, int, int] | None = None,
     dtype: str | None = None,
     credentials: str | None = None,
@@ -66,6 +67,9 @@ def open_volume(
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
         If True, nvImageCodec decodes JP2 slices instead of OpenJPEG.
+    several
+        If True, all channels and times are wanted that `channel` and `time` don't choose: the
+        volume is that of the first ones, and knows the others (`ArrayVolume.leading`).
     shape, dtype
         Of a raw file: numbers of voxels (z, y, x), and a dtype of NumPy's spelling.
     credentials
@@ -96,7 +100,11 @@ def open_volume(
         dtype=dtype,
         credentials=credentials,
     )
-    return _open(address).addressed(address, open_address)
+    volume = _open(address, several=several)
+    known = volume.addressed(address, open_address)
+    if isinstance(known, ArrayVolume) and known.leading.axes:
+        return known.volume(known.leading)
+    return known
 
 
 def open_address(address: Address) -> Volume:
@@ -104,7 +112,7 @@ def open_address(address: Address) -> Volume:
     return _open(replace(address, given=address.path)).addressed(address, open_address)
 
 
-def _open(address: Address) -> Volume:
+def _open(address: Address, *, several: bool = False) -> Volume:
     slices = slice(*address.planes) if address.planes else None
     if address.credentials is not None and not is_remote(address.path):
         raise SpellingError(f"`credentials` are for URLs, and {address.given} is none; drop it")
@@ -128,7 +136,7 @@ def _open(address: Address) -> Volume:
     array = format.opens(address)
     if address.level is not None:
         array = format.opens(address.beside(_level(array, address.level), format.scheme))
-    view = view_of(array, address.source_axes, address.channel, address.time)
+    view = view_of(array, address.source_axes, address.channel, address.time, several=several)
     volume = ArrayVolume(array, view)
     if slices is None:
         return volume

@@ -23,6 +23,9 @@ __all__ = ["LocalFolder", "StoreFolder", "ZipFolder", "folder_at", "in_zip", "re
 ZIPS = (".zip", ".ozx")
 """Suffixes of zip files; ``.ozx`` is OME-Zarr's, by its RFC-9."""
 
+MOST_METADATA = 1 << 28
+"""Bytes of a file of metadata, at most."""
+
 _OCDBT = "manifest.ocdbt"
 
 
@@ -100,8 +103,13 @@ class StoreFolder(ABC):
         """Return the file, on a file system, that holds the content of `key`; () if none does."""
         return (self.path / key,)
 
-    def __str__(self) -> str:
+    @property
+    def location(self) -> str:
+        """What opens it again: an absolute path, or a URL."""
         return str(self.path)
+
+    def __str__(self) -> str:
+        return self.location
 
 
 class LocalFolder(StoreFolder):
@@ -192,9 +200,16 @@ class KvFolder(StoreFolder):
     @cached_property
     def _store(self) -> Any:
         try:
-            return ts.KvStore.open(dict(self._spec)).result(timeout=self.patience)
+            store = ts.KvStore.open(dict(self._spec)).result(timeout=self.patience)
+            self._check(store)
+        except SourceError:
+            raise
         except Exception as error:  # of any kind, as codecs raise them
             raise self._unread(error) from error
+        return store
+
+    def _check(self, store: Any) -> None:
+        """Raise SourceError if the store can't be read whole; called once."""
 
     def _unread(self, error: Exception) -> SourceError:
         return SourceError(f"{self._root} can't be read: {words_of(error)}")
@@ -281,6 +296,20 @@ class ZipFolder(KvFolder):
             f"{self._root} can't be read: it may be cut short, or no zip file ({words_of(error)})"
         )
 
+    def _check(self, store: Any) -> None:
+        """Raise SourceError for entries that tensorstore takes for missing: it gives no error."""
+        there = set(store.list().result())
+        with ZipFile(self._root) as whole:
+            entries = {i.filename: i for i in whole.infolist() if not i.is_dir()}
+        if len(entries) <= len(there):
+            return
+        lost = next(info for name, info in entries.items() if name.encode() not in there)
+        why = "is encrypted" if lost.flag_bits & 1 else f"has method {lost.compress_type}"
+        raise SourceError(
+            f"{self._root} holds {lost.filename}, which {why}; entries are read that are stored or "
+            "deflated: pack it anew, as in zip -0"
+        )
+
     @property
     def file(self) -> Path:
         """The zip file."""
@@ -330,10 +359,12 @@ def read_json(folder: StoreFolder, key: str) -> Mapping[str, Any] | None:
     SourceError
         If it can't be read, or isn't a JSON object.
     """
+    file = f"{folder}/{key}"
+    if (folder.size(key) or 0) > MOST_METADATA:
+        raise SourceError(f"{file} is too large for metadata: it is another program's file")
     content = folder.read(key)
     if content is None:
         return None
-    file = f"{folder}/{key}"
     try:
         read = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:

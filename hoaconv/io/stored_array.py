@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.stored_objects import Objects
 from hoaconv.io.voxel_size import Axes
 
-__all__ = ["StoredArray", "View", "read_dtype", "view_of"]
+__all__ = ["StoredArray", "View", "read_dtype", "refused_dtype", "view_of"]
 
 LETTERS = "tczyx"
 _WORDS = {"time": "t", "channel": "c"}
@@ -43,6 +43,10 @@ class StoredArray(ABC):
         Names of the image's label images.
     levels
         Paths of the arrays of all levels of the image, level 0 first; empty if there is no image.
+    channels
+        What viewers are told of each channel: ``label``, ``color``, ``window``, as in ``omero``.
+    image_label
+        What a label image tells of its labels: ``colors``, ``properties``; empty for others.
     notes
         Remarks for the user.
     at_once
@@ -58,6 +62,11 @@ class StoredArray(ABC):
     levels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     at_once: int = 1
+
+    @property
+    def location(self) -> str:
+        """What opens it again, as in `levels`: an absolute path, or a URL."""
+        return str(self.path)
 
     @property
     @abstractmethod
@@ -103,6 +112,16 @@ class StoredArray(ABC):
             If they can't be read whole; the message names the file or the array.
         """
 
+    @property
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """``label``, ``color``, ``window`` of each channel, as far as the metadata tell."""
+        return ()
+
+    @property
+    def image_label(self) -> Mapping[str, Any]:
+        """What the metadata of a label image tell of its labels: colors, properties."""
+        return {}
+
     def geometry(self, axes: Axes) -> Geometry | None:  # noqa: ARG002 - the contract
         """Return the size and place of the voxels (z, y, x) if the metadata tell; else None."""
         return None
@@ -138,10 +157,18 @@ class View:
         The stored axes that are z, y and x.
     fixed
         The index at which each other axis is cut, by the axis.
+    loops
+        The axes t and c, in this order, whose volumes are all wanted: letter, axis and length.
     """
 
     axes: Axes
     fixed: tuple[tuple[int, int], ...] = ()
+    loops: tuple[tuple[str, int, int], ...] = ()
+
+    def at(self, index: Mapping[str, int]) -> "View":
+        """Return the view of another of the volumes, at a time ``t`` and a channel ``c``."""
+        there = {axis: index[letter] for letter, axis, _ in self.loops}
+        return replace(self, fixed=tuple((axis, there.get(axis, i)) for axis, i in self.fixed))
 
     def of(self, stored: Sequence[int]) -> tuple[int, int, int]:
         """Return the numbers of z, y and x out of those of all stored axes; 1 if there is no z."""
@@ -169,6 +196,8 @@ def view_of(
     source_axes: str | None = None,
     channel: int | None = None,
     time: int | None = None,
+    *,
+    several: bool = False,
 ) -> View:
     """Return the volume that is taken of an array.
 
@@ -179,6 +208,9 @@ def view_of(
         of the array's axes.
     channel, time
         Index of the channel and of the time to take; needed where there are several.
+    several
+        Whether all channels and times are wanted that `channel` and `time` don't choose: the view
+        is then that of the first, and names these axes in `View.loops`.
 
     Raises
     ------
@@ -193,15 +225,19 @@ def view_of(
     letters = _given(array, source_axes) if source_axes else _letters(array)
     axes = _axes_of(array, letters)
     wanted = {"c": channel, "t": time}
-    fixed = []
+    fixed, loops = [], []
     for axis, n in enumerate(shape):
         if axis not in axes:
             letter = letters[axis] or ""
-            fixed.append((axis, _taken(array, letter, n, wanted.pop(letter, None))))
+            index = wanted.pop(letter, None)
+            if several and index is None and letter in _NAMES:
+                loops.append((letter, axis, n))
+                index = 0
+            fixed.append((axis, _taken(array, letter, n, index)))
     for letter, index in wanted.items():
         if index:  # the only one has the index 0
             raise SpellingError(f"{array} has no {_NAMES[letter]} {index}: {_told(array)}")
-    return View(axes, tuple(fixed))
+    return View(axes, tuple(fixed), tuple(sorted(loops, reverse=True)))
 
 
 _NAMES = {"c": "channel", "t": "time"}
@@ -293,8 +329,11 @@ def read_dtype(array: StoredArray) -> np.dtype[Any]:
     stored = np.dtype(array.dtype).newbyteorder("=")
     dtype = np.dtype(_READ_AS.get(stored.name, stored))
     if dtype not in KNOWN:
-        known = ", ".join(map(str, KNOWN))
-        raise SourceError(
-            f"{array.path} holds {stored.name} voxels; hoaconv takes {known}: convert it first"
-        )
+        raise refused_dtype(array.path, stored.name)
     return dtype
+
+
+def refused_dtype(path: object, name: str) -> SourceError:
+    """Return the error of an array whose dtype hoaconv doesn't take."""
+    known = ", ".join(map(str, KNOWN))
+    return SourceError(f"{path} holds {name} voxels; hoaconv takes {known}: convert it first")

@@ -1,6 +1,5 @@
 """Chunked arrays opened for reading, box by box, through tensorstore."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -14,8 +13,8 @@ import tensorstore as ts
 
 from hoaconv.engine import stop
 from hoaconv.errors import SourceError
+from hoaconv.io.chunk_files import ChunkFiles
 from hoaconv.io.store_folder import StoreFolder
-from hoaconv.io.stored_array import StoredArray
 
 __all__ = ["TensorstoreArray", "opened", "packed_bytes", "unread"]
 
@@ -23,7 +22,7 @@ LOOKED_AT = 1000
 """Files whose sizes are read, at most: the total is estimated from their mean."""
 
 
-class TensorstoreArray(StoredArray):
+class TensorstoreArray(ChunkFiles):
     """An open array of a store that tensorstore reads.
 
     Parameters
@@ -36,10 +35,15 @@ class TensorstoreArray(StoredArray):
 
     def __init__(self, folder: StoreFolder, store: Any) -> None:
         self.folder, self.path, self.at_once = folder, folder.path, folder.at_once
-        self.store = store[ts.d[:].translate_to[0]]
+        self.store = store[ts.d[:].translate_to[0]] if store.rank else store
         layout = store.chunk_layout
-        self._chunks = tuple(map(int, layout.read_chunk.shape))
-        self._objects = tuple(map(int, layout.write_chunk.shape))
+        self._chunks = tuple(map(int, layout.read_chunk.shape or ()))
+        self._objects = tuple(map(int, layout.write_chunk.shape or ()))
+
+    @property
+    def location(self) -> str:
+        """What opens it again: an absolute path, or a URL."""
+        return self.folder.location
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -56,6 +60,11 @@ class TensorstoreArray(StoredArray):
     def chunks(self) -> tuple[int, ...]:
         """Shape of a chunk; in a shard, of one of its chunks."""
         return self._chunks
+
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Shape of a shard, or of a chunk where there are no shards."""
+        return self._objects
 
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks, packed and decoded, and of a shard's index."""
@@ -77,7 +86,7 @@ class TensorstoreArray(StoredArray):
             If a stored chunk can't be read completely.
         """
         try:
-            coming = self.store[box].read()
+            coming = (self.store[box] if box else self.store).read()
             _wait_for(coming, self.folder.patience)
             voxels: np.ndarray[Any, Any] = coming.result()
         except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
@@ -89,11 +98,7 @@ class TensorstoreArray(StoredArray):
     def stored_bytes(self) -> int:
         """Bytes of all chunks or shards on disk: see `packed_bytes`."""
         raw = prod(self.shape) * self.dtype.itemsize
-        return packed_bytes(self.folder, self.shape, self._objects, self._key, raw)
-
-    @abstractmethod
-    def _key(self, where: Sequence[int]) -> str:
-        """Return the file of a chunk or shard, by its place in their grid, in `folder`."""
+        return packed_bytes(self.folder, self.shape, self._objects, self.key, raw)
 
 
 def opened(folder: StoreFolder, spec: Mapping[str, Any], *, assume_metadata: bool = False) -> Any:
@@ -145,7 +150,7 @@ def packed_bytes(
         if size is None:
             return raw
         found += size
-    return found * total // asked
+    return found * total // max(1, asked)
 
 
 def unread(

@@ -7,12 +7,14 @@ being written there are no metadata, so an unfinished store can't be opened.
 import json
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorstore as ts
 
 from hoaconv.engine import stop
@@ -20,12 +22,53 @@ from hoaconv.engine.spec import Slab
 from hoaconv.errors import StoreError
 from hoaconv.io.array_spec import ArraySpec, regions
 from hoaconv.io.place import place_at
-from hoaconv.io.remote import reason
+from hoaconv.io.remote import reason as remote_reason
 
-__all__ = ["ArrayWriter", "write_json", "write_nowhere"]
+__all__ = [
+    "ArrayWriter",
+    "Counts",
+    "Row",
+    "reason",
+    "write_json",
+    "write_metadata",
+    "write_nowhere",
+]
 
 _OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
 """Form of a file system's message in a tensorstore error, among tensorstore's source locations."""
+
+
+@dataclass
+class Counts:
+    """Counts of what is written of an array, by all sweeps that write it.
+
+    Attributes
+    ----------
+    stored, empty
+        Numbers of stored shards or chunks, and of those of the fill value alone, not stored.
+    files, bytes
+        Number of files written, metadata included, and their bytes.
+    """
+
+    stored: int = 0
+    empty: int = 0
+    files: int = 0
+    bytes: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Add what was counted elsewhere."""
+        self.stored += other.stored
+        self.empty += other.empty
+        self.files += other.files
+        self.bytes += other.bytes
+
+
+class Row(NamedTuple):
+    """Shards or chunks side by side along x: their folder, the first one's name, their voxels."""
+
+    folder: Path
+    first: int
+    units: Sequence[np.ndarray[Any, Any]]
 
 
 class ArrayWriter:
@@ -45,7 +88,14 @@ class ArrayWriter:
     guard
         Function called before each layer; it raises StoreError if the folder no longer belongs to
         this run.
+    index
+        The index of the volume along each axis before z: see `ArraySpec.leading`.
+    counts
+        What earlier sweeps have counted of the same array.
     """
+
+    refers = True
+    """True if parts are written from where they lie, and not copied before."""
 
     def __init__(
         self,
@@ -55,12 +105,11 @@ class ArrayWriter:
         *,
         lean: bool = False,
         guard: Callable[[], None] = lambda: None,
+        index: tuple[int, ...] = (),
+        counts: Counts | None = None,
     ) -> None:
-        self.path, self.spec, self._guard = path, spec, guard
-        self.stored = self.empty = 0
-        """Numbers of stored shards or chunks, and of those that are all zeros and not stored."""
-        self.files = self.bytes = 0
-        """Number of files written, metadata included, and their bytes."""
+        self.path, self.spec, self._guard, self._index = path, spec, guard, index
+        self.counts = counts or Counts()
         self._in_flight = spec.in_flight(workers, lean=lean)
         self._store = ts.open(_open_spec(path, spec, workers)).result()
 
@@ -79,30 +128,48 @@ class ArrayWriter:
         self._guard()
         begun: deque[Any] = deque()
         try:  # no loop here: in Python 3.13 an interrupt at its jumps would escape the `try`
-            self._write(begun, z, layer, y, x)
+            self._write(begun, self._parts(z, layer, y, x))
         except (OSError, ValueError) as error:
-            raise StoreError(f"{self.path}: {_reason(error)}") from error
+            raise StoreError(f"{self.path}: {reason(error)}") from error
         finally:
             _settle(begun)
-        for row in range(0, layer.shape[1], self.spec.unit[1]):
-            self._check_row(z, y + row, x, layer[:, row : row + self.spec.unit[1]])
+        for row in self._rows(z, layer, y, x):
+            self._check_row(row)
 
-    def _write(self, begun: deque[Any], z: int, layer: Slab, y: int, x: int) -> None:
-        """Write a layer; keep the writes that are under way in `begun`."""
+    def _parts(self, z: int, layer: Slab, y: int, x: int) -> Iterator[tuple[Any, Any]]:
+        """Yield the parts of a layer that are written in one call, each with its place."""
         for rows, columns in regions(layer.shape[1:], self.spec.write_shape[1:]):
-            part = layer[:, rows, columns]
             there = (_moved(rows, y), _moved(columns, x))
-            target = self._store[z : z + len(layer), *there]
+            yield (*self._index, slice(z, z + len(layer)), *there), layer[:, rows, columns]
+
+    def _rows(self, z: int, layer: Slab, y: int, x: int) -> Iterator[Row]:
+        """Yield the rows of units of a layer, as they lie in folders."""
+        depth, height, width = self.spec.unit
+        for start in range(0, layer.shape[1], height):
+            row = layer[:, start : start + height]
+            numbers = (*self._index, z // depth, (y + start) // height)
+            units = [row[:, :, i : i + width] for i in range(0, row.shape[2], width)]
+            yield Row(self._folder(numbers), x // width, units)
+
+    def _folder(self, numbers: Sequence[int]) -> Path:
+        """Return the folder of the units with these numbers along all axes but x."""
+        prefix = ("c",) if self.spec.zarr_format == 3 else ()
+        return self.path.joinpath(*prefix, *map(str, numbers))
+
+    def _write(self, begun: deque[Any], parts: Iterable[tuple[Any, Any]]) -> None:
+        """Write parts of a layer; keep the writes that are under way in `begun`."""
+        for place, part in parts:
+            target = self._store[place]
             # `map` starts the write and `extend` keeps it in one step, which no interrupt can
             # divide: every write that has begun must be waited for.
-            write = partial(target.write, can_reference_source_data_indefinitely=True)
+            write = partial(target.write, can_reference_source_data_indefinitely=self.refers)
             begun.extend(map(write, (part,)))
             if len(begun) >= self._in_flight:
                 _wait_for_first(begun)
         while begun:
             _wait_for_first(begun)
 
-    def _check_row(self, z: int, y: int, x: int, row: Slab) -> None:
+    def _check_row(self, row: Row) -> None:
         """Compare a row of units with the listing of their folder, and count them.
 
         Raises
@@ -110,42 +177,29 @@ class ArrayWriter:
         StoreError
             If a file is empty, or a file is missing whose unit isn't all zeros.
         """
-        depth, height, width = self.spec.unit
-        prefix = ("c",) if self.spec.zarr_format == 3 else ()
-        folder = self.path.joinpath(*prefix, str(z // depth), str(y // height))
         try:
-            sizes = place_at(folder).sizes(first=x // width, count=-(-row.shape[2] // width))
+            sizes = place_at(row.folder).sizes(row.first, len(row.units))
         except StoreError:
             raise
         except OSError as error:
-            raise StoreError(f"{folder}: {_reason(error)}") from error
-        for i, size in enumerate(sizes):
+            raise StoreError(f"{row.folder}: {reason(error)}") from error
+        for i, (size, unit) in enumerate(zip(sizes, row.units, strict=True)):
             if size:
-                self.stored += 1
-                self.files += 1
-                self.bytes += size
-            elif size == 0 or row[:, :, i * width : (i + 1) * width].any():
+                self.counts.stored += 1
+                self.counts.files += 1
+                self.counts.bytes += size
+            elif size == 0 or not self._is_fill(unit):
                 what = "is empty" if size == 0 else "is missing"
                 raise StoreError(
-                    f"{folder / str(x // width + i)} was written and {what}: the folder was moved "
-                    "or changed meanwhile, or its disk fails; convert again"
+                    f"{row.folder / str(row.first + i)} was written and {what}: the folder was "
+                    "moved or changed meanwhile, or its disk fails; convert again"
                 )
             else:
-                self.empty += 1
+                self.counts.empty += 1
 
-    def _check_count(self) -> None:
-        """Raise StoreError if there are fewer files than were written."""
-        try:
-            found = place_at(self.path).count()
-        except StoreError:
-            raise
-        except OSError as error:
-            raise StoreError(f"{self.path}: {_reason(error)}") from error
-        if found < self.files:
-            raise StoreError(
-                f"{self.path}: {self.files - found} of {self.files} files that were written are "
-                "missing: somebody removed them meanwhile, or its disk fails; convert again"
-            )
+    def _is_fill(self, unit: np.ndarray[Any, Any]) -> bool:
+        """Return whether a unit holds nothing but the fill value, so that it isn't stored."""
+        return not unit.any()
 
     def write_metadata(self) -> None:
         """Write the metadata, which make the array readable; call this after all layers.
@@ -155,14 +209,31 @@ class ArrayWriter:
         StoreError
             If files of earlier layers are gone, or the file system refuses.
         """
-        self._check_count()
-        name = "zarr.json" if self.spec.zarr_format == 3 else ".zarray"
-        written = {name: self.spec.metadata()}
-        if self.spec.zarr_format == 2:
-            written[".zattrs"] = {"_ARRAY_DIMENSIONS": ["z", "y", "x"]}
-        for file, values in written.items():
-            self.files += 1
-            self.bytes += write_json(self.path / file, values)
+        write_metadata(self.path, self.spec.metadata_files(), self.counts)
+
+
+def write_metadata(path: Path, files: Mapping[str, Any], counts: Counts) -> None:
+    """Write the metadata of an array whose chunks are all written, and count them.
+
+    Raises
+    ------
+    StoreError
+        If there are fewer files than were written, or the file system refuses.
+    """
+    try:
+        found = place_at(path).count()
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"{path}: {reason(error)}") from error
+    if found < counts.files:
+        raise StoreError(
+            f"{path}: {counts.files - found} of {counts.files} files that were written are "
+            "missing: somebody removed them meanwhile, or its disk fails; convert again"
+        )
+    for file, values in files.items():
+        counts.files += 1
+        counts.bytes += write_json(path / file, values)
 
 
 def _moved(where: slice, by: int) -> slice:
@@ -193,7 +264,8 @@ def write_nowhere(spec: ArraySpec, volume: Slab) -> int:
     int
         Bytes of the packed chunks.
     """
-    opened = _open_spec(Path(), spec, workers=1) | {"kvstore": {"driver": "memory"}}
+    alone = replace(spec, leading=(), names=("z", "y", "x"))
+    opened = _open_spec(Path(), alone, workers=1) | {"kvstore": {"driver": "memory"}}
     array = ts.open(opened, context=ts.Context()).result()
     array.write(volume).result()
     chunks: Any = array.kvstore
@@ -224,9 +296,10 @@ def _settle(begun: deque[Any]) -> None:
         future.exception()
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return what a tensorstore error means for the user, in words."""
     found = _OS_ERROR.search(str(error))
-    text = found[1] if found else reason(error, {}).splitlines()[0]
+    text = found[1] if found else remote_reason(error, {}).splitlines()[0]
     if "No space left" in text:
         return "the disk is full; free some space, or write elsewhere"
     return f"can't be written: {text}"
@@ -247,4 +320,4 @@ def write_json(path: Path, value: object) -> int:
     except StoreError:
         raise
     except OSError as error:
-        raise StoreError(f"{path}: {_reason(error)}") from error
+        raise StoreError(f"{path}: {reason(error)}") from error

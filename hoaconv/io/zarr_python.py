@@ -97,7 +97,7 @@ class ZarrPythonArray(StoredZarr):
         """Bytes of all chunks or shards on disk, estimated as tensorstore's arrays are."""
         objects = tuple(self._array.shards or self._array.chunks)
         raw = prod(self.shape) * self.dtype.itemsize
-        return packed_bytes(self.node.folder, self.shape, objects, self._key, raw)
+        return packed_bytes(self.node.folder, self.shape, objects, self.key, raw)
 
 
 def _opened(node: ArrayNode) -> Any:

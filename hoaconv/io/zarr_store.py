@@ -19,7 +19,7 @@ from hoaconv.io.remote_folder import store_at
 from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
 from hoaconv.io.voxel_size import Axes
 
-__all__ = ["ArrayNode", "Node", "find_array", "is_node", "is_zarr", "mapping", "read_node"]
+__all__ = ["ArrayNode", "StoredNode", "find_array", "is_node", "is_zarr", "mapping", "read_node"]
 
 _LISTED = 8  # arrays and groups that an error lists, at most
 
@@ -83,7 +83,7 @@ class ArrayNode:
 
 
 @dataclass(frozen=True)
-class Node:
+class StoredNode:
     """Metadata and attributes of a group or an array."""
 
     zarr_format: int
@@ -95,6 +95,18 @@ class Node:
         """The entries of ``multiscales``."""
         return images_in(self.attributes)
 
+    @property
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """Rendering settings of each channel, as ``omero`` tells them."""
+        omero = mapping(mapping(self.attributes.get("ome", self.attributes)).get("omero"))
+        listed = omero.get("channels")
+        return tuple(map(mapping, listed)) if isinstance(listed, list) else ()
+
+    @property
+    def image_label(self) -> Mapping[str, Any]:
+        """What a label image tells of its labels."""
+        return mapping(mapping(self.attributes.get("ome", self.attributes)).get("image-label"))
+
 
 def is_zarr(path: Path) -> bool:
     """Return True for the path of a store, and for a path inside a store, even a missing one.
@@ -104,11 +116,11 @@ def is_zarr(path: Path) -> bool:
     if in_zip(path):
         return True
     if os.path.exists(path):
-        return os.path.isdir(path) and (path.suffix == ".zarr" or _is_node(folder_at(path)))
+        return os.path.isdir(path) and (path.suffix == ".zarr" or is_node(folder_at(path)))
     if has_magic(str(path)):
         return False
     folder = folder_at(path)
-    return _is_node(folder) or any(map(_is_node, folder.around))
+    return is_node(folder) or any(map(is_node, folder.around))
 
 
 def find_array(path: str | Path, credentials: str | None = None) -> ArrayNode:
@@ -120,7 +132,7 @@ def find_array(path: str | Path, credentials: str | None = None) -> ArrayNode:
         If there is no array; the message lists what is there instead.
     """
     folder = store_at(path, credentials)
-    node = _read(folder) if _is_node(folder) else None
+    node = read_node(folder) if is_node(folder) else None
     if node is None:
         raise SourceError(f"{folder} holds no array{_instead(folder)}")
     if node.array is not None:
@@ -139,49 +151,42 @@ def find_array(path: str | Path, credentials: str | None = None) -> ArrayNode:
     if not image.levels:
         raise SourceError(f"{folder} is an OME-Zarr image whose metadata names no level")
     inner = folder.inner(image.levels[0])
-    level = _read(inner) if _is_node(inner) else None
+    level = read_node(inner) if is_node(inner) else None
     if level is None or level.array is None:
         raise SourceError(f"{folder} lacks the array {image.levels[0]} that its metadata names")
     return _stored(inner, level, level.array)
 
 
-def _is_node(folder: StoreFolder) -> bool:
+def is_node(place: StoreFolder | Path) -> bool:
+    """Return whether a folder holds the metadata of a group or an array."""
+    folder = place if isinstance(place, StoreFolder) else folder_at(place)
     return any(folder.has(name) for name in ZARR_FILES)
 
 
 def _instead(folder: StoreFolder) -> str:
     """Return words that list the nodes in the folder, or in the nearest one around it with any."""
     there = next((f for f in (folder, *folder.around) if f.exists()), folder)
-    names = [name for name in there.names() if _is_node(there.inner(name))]
+    names = [name for name in there.names() if is_node(there.inner(name))]
     if not names:
         return f": in {there.path} there is no array with metadata (zarr.json or .zarray)"
     more = ", ..." if len(names) > _LISTED else ""
     return f"; {there.path} holds {', '.join(names[:_LISTED])}{more}: name one of them"
 
 
-def _read(folder: StoreFolder) -> Node:
-    """Return the metadata of a group or array. Raise SourceError if they are invalid."""
-    read = read_json(folder, "zarr.json")
-    if read is not None:
-        array = read if read.get("node_type") == "array" else None
-        return Node(3, array, mapping(read.get("attributes")))
-    return Node(2, read_json(folder, ".zarray"), read_json(folder, ".zattrs") or {})
-
-
-def is_node(path: Path) -> bool:
-    """Return True for the folder of a group or an array."""
-    return _is_node(folder_at(path))
-
-
-def read_node(path: Path) -> Node:
-    """Return the metadata and attributes of the group or array at a path.
+def read_node(place: StoreFolder | Path) -> StoredNode:
+    """Return the metadata and attributes of a group or array.
 
     Raises
     ------
     SourceError
         If they are invalid.
     """
-    return _read(folder_at(path))
+    folder = place if isinstance(place, StoreFolder) else folder_at(place)
+    read = read_json(folder, "zarr.json")
+    if read is not None:
+        array = read if read.get("node_type") == "array" else None
+        return StoredNode(3, array, mapping(read.get("attributes")))
+    return StoredNode(2, read_json(folder, ".zarray"), read_json(folder, ".zattrs") or {})
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -189,15 +194,15 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _stored(folder: StoreFolder, node: Node, array: Mapping[str, Any]) -> ArrayNode:
+def _stored(folder: StoreFolder, node: StoredNode, array: Mapping[str, Any]) -> ArrayNode:
     """Return the array, with properties from the image around it."""
     own = _own_axes(array, node.attributes)
     root, found = folder, ArrayNode(folder, "", node.zarr_format, array, own)
     for around in folder.around:
-        if not _is_node(around):
+        if not is_node(around):
             break
         root, inside = around, folder.path.relative_to(around.path).as_posix()
-        attributes = _read(around).attributes if found.image is None else {}
+        attributes = read_node(around).attributes if found.image is None else {}
         images = images_in(attributes)
         for image in (_image(around, entry) for entry in images):
             if inside in image.levels:
@@ -226,7 +231,7 @@ def _level(
         axes=image.axes or node.axes,
         image=image,
         level=level,
-        labels=labels_in(_read(labels).attributes) if _is_node(labels) else (),
+        labels=labels_in(read_node(labels).attributes) if is_node(labels) else (),
         levels=tuple(group.inner(name) for name in image.levels),
         notes=tuple(notes),
     )

@@ -22,6 +22,7 @@ from hoaconv.job.arrays import array_plan
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
 from hoaconv.ops.beside import Beside, is_array
+from hoaconv.ops.crop import Crop
 from hoaconv.ops.repeated import Repeat, Repeated
 from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.ops.terms import Term, Value, shifted
@@ -42,8 +43,15 @@ __all__ = [
 ]
 
 
-def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume:
+def open_source(
+    src: PathLike, reading: Reading, *, gpu: bool = False, several: bool = False
+) -> Volume:
     """Open what a path names, read as the options say; headers are read, no voxel is decoded.
+
+    Parameters
+    ----------
+    several
+        Whether all channels and times are wanted that the options don't choose.
 
     Raises
     ------
@@ -70,6 +78,7 @@ def open_source(src: PathLike, reading: Reading, *, gpu: bool = False) -> Volume
         reduce=reading.reduce,
         gpu=gpu,
         credentials=reading.credentials,
+        several=several,
     )
 
 
@@ -147,6 +156,10 @@ def _then(plan: Plan, op: Step) -> Plan:
     """Return the plan with a step behind its end; numbers that it waits for are asked for."""
     if isinstance(op, Waiting) and op.unknown:
         return _informed(plan, op)
+    if isinstance(op, Crop):
+        for part in op.parts(spec_at(plan)):
+            plan |= part
+        return plan
     return plan | (op.resolved() if isinstance(op, Op) else cast(Scan, op))  # or another kind
 
 

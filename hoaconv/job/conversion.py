@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
@@ -11,9 +12,11 @@ from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
 from hoaconv.io.source import Volume
+from hoaconv.job.also import also_of
 from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
 from hoaconv.job.job import Job
+from hoaconv.job.kept_labels import labels_kept
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
@@ -64,13 +67,17 @@ def conversion(
     outputs = [output for output, _ in chains]
     if not planning:
         _check_early(outputs, running, options["src"])
-    volume = open_planned(options["src"], reading, voxels)
+    volume = open_planned(options["src"], reading, voxels, several=to.takes_several)
     operands = open_operands(ops for _, ops in chains)
     branches = []
     for output, ops in chains:
         plan = behind(volume.plan, ops, operands)
         made = replace(volume, plan=plan, spec=spec_at(plan))
         branches.append(Branch(str(output.path), made, output))
+    taken = {Path(output.path).name.casefold() for output in outputs if output.is_part}
+    for name, label in labels_kept(volume, chains[0][1], reading, taken):
+        of_label = cast(OmeZarr, outputs[0]).label(name)
+        branches.append(Branch(str(of_label.path), label, of_label))
     groups: Sequence[Options] = (outputs[0], reading, voxels, values, running)
     return Job(tuple(branches), values, running, _given(groups, options))
 
@@ -90,12 +97,21 @@ def ops_of(chain: Chain) -> Ops:
     return parse_chain(chain.ops)
 
 
-def open_planned(src: PathLike, reading: Reading, voxels: Voxels | None) -> Planned:
-    """Open a source; with `voxels` its notes say which voxel size is used."""
+def open_planned(
+    src: PathLike, reading: Reading, voxels: Voxels | None, *, several: bool = False
+) -> Planned:
+    """Open a source; with `voxels` its notes say which voxel size is used.
+
+    Parameters
+    ----------
+    several
+        Whether all channels and times are wanted that the options don't choose; the volume is then
+        that of the first ones.
+    """
     gpu = reading.decoder == "nvimgcodec"
     if gpu:
         check_gpu()
-    source = open_source(take_source(src), reading, gpu=gpu)
+    source = open_source(take_source(src), reading, gpu=gpu, several=several)
     if voxels is None:
         return Planned(Plan.read(source), source.spec, source.notes)
     geometry, note = _geometry(voxels, source)
@@ -113,10 +129,10 @@ def _chains(options: Mapping[str, Any], to: type[Output]) -> list[tuple[Output, 
     main = to.take(options, path=options["dst"])
     ops = ops_of(Chain.take(options))
     of_labels = _branches(labels.label, "label")
-    others = _branches(labels.also, "also")
+    others = also_of(labels.also)
     return [
         (main, ops),
-        *((replace(main, path=path), branch) for path, branch in others.items()),
+        *((replace(main, path=path, **own), parse_chain(of)) for path, own, of in others),
         *((cast(OmeZarr, main).label(name), branch) for name, branch in of_labels.items()),
     ]
 

@@ -18,14 +18,13 @@ from typing import Any, Self, TypeVar
 from hoaconv.errors import SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.ops.docstring import rows_of, sections_of, with_sections
-from hoaconv.ops.kinds import Kind
+from hoaconv.ops.kinds import VOXEL, Kind
 from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_triple
 
 __all__ = [
     "BYTES",
     "COMPRESSION",
     "COMPRESSOR",
-    "CREDENTIALS",
     "FACTORS",
     "FLAG",
     "LEVEL",
@@ -40,6 +39,7 @@ __all__ = [
     "SHARDS",
     "TEXT",
     "TILE",
+    "VALUE",
     "VOXEL_TYPE",
     "Option",
     "Options",
@@ -331,13 +331,12 @@ def _voxel_type(value: Any) -> str:
     return str(dtype.name if dtype.isnative else dtype.str)
 
 
-def _credentials(value: Any) -> str:
-    kind, mark, name = str(value).partition(":")
-    if str(value) in ("anonymous", "environment") or (kind == "profile" and mark and name):
-        return str(value)
-    raise SpellingError(
-        f"credentials {str(value)!r} is none of anonymous, environment and profile:NAME"
-    )
+def _value(value: Any) -> float:
+    try:
+        number: float = VOXEL.accept(value)
+    except ValueError:
+        raise SpellingError(f"the value {value!r} is no number") from None
+    return number
 
 
 def _as_given(value: Any) -> Any:
@@ -374,6 +373,7 @@ def _orientation(value: Any) -> tuple[str, str, str]:
 
 
 FLAG = Kind("", bool, str)
+VALUE = Kind("VALUE", _value, str)
 ORIENTATION = Kind("Z,Y,X", _orientation, ",".join)
 TEXT = Kind("TEXT", _as_given, str)
 NAME = Kind("NAME", _name, str)
@@ -383,7 +383,6 @@ VOXEL_TYPE = Kind("DTYPE", _voxel_type, str)
 BYTES = Kind("BYTES", parse_bytes, str)
 RANGE = Kind("RANGE", _range, str)
 REDUCE = Kind("N", _reduce, str)
-CREDENTIALS = Kind("WHOSE", _credentials, str)
 LEVEL = Kind("N", _level, str)
 RATIO = Kind("RATIO", _ratio, str)
 TILE = Kind("SHAPE", _tile, _spell_tile)

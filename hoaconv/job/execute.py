@@ -1,7 +1,9 @@
 """A resolved job is run, and reported."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -9,8 +11,10 @@ from typing import Any
 from hoaconv import __version__
 from hoaconv.engine import machine
 from hoaconv.engine.run import Outcome, run
+from hoaconv.engine.schedule import Schedule
 from hoaconv.engine.spec import Plane
 from hoaconv.errors import BudgetError, StoreError
+from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.job.chain import sources_of, spelled, steps_of
 from hoaconv.job.making import published_text
@@ -21,7 +25,8 @@ from hoaconv.job.report import Report
 from hoaconv.job.resolve import Resolved
 from hoaconv.job.run_plan import RunPlan
 from hoaconv.job.target import Named
-from hoaconv.job.tracking import tracked
+from hoaconv.job.tracking import PlaneSize, tracked
+from hoaconv.job.volumes import Done, give_up, schedule_at, together
 from hoaconv.job.watching import Watcher
 from hoaconv.ops.advice import constant_notes
 from hoaconv.units import format_bytes
@@ -51,7 +56,7 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
     KeyboardInterrupt
         If the run is interrupted.
     """
-    watcher.planned(RunPlan(resolved.schedule, resolved.refusals))
+    watcher.planned(RunPlan(resolved.schedule, resolved.refusals, resolved.leading))
     if resolved.written:
         machine.begin_libraries()
     spec = sources_of(resolved.plan)[0].spec
@@ -63,14 +68,38 @@ def execute(resolved: Resolved, watcher: Watcher, cancelled: Event | None = None
             grown.append(resolved.main.record(told))
 
     try:
-        with tracked(watcher, spec, resolved.schedule, cancelled or Event()) as tell:
-            return Executed(run(resolved.schedule, tell, on_written), sum(grown))
+        size = PlaneSize(spec.plane_bytes, prod(spec.plane_shape))
+        totals = [sweep.planes for sweep in resolved.schedule.sweeps] * resolved.leading.count
+        with tracked(watcher, size, totals, cancelled or Event()) as tell:
+            return Executed(_run_all(resolved, tell, on_written), sum(grown))
     except MemoryError as error:
         budget = format_bytes(resolved.schedule.limits.budget)
         raise BudgetError(
             f"memory has run out, of which the budget allows {budget}; lower `budget`, or raise "
             "the limit (ulimit -v)"
         ) from error
+
+
+def _run_all(
+    resolved: Resolved, tell: Callable[[], None], on_written: Callable[[Outcome], None]
+) -> Outcome:
+    """Sweep volume after volume: all times and channels of the source, or its only volume."""
+    if not resolved.leading.axes:
+        return run(resolved.schedule, tell, on_written)
+    done: list[Done] = []
+
+    def written(leading: Leading, made: Schedule, outcome: Outcome) -> None:
+        if leading.is_last:
+            on_written(together(resolved, [*done, (leading, made, outcome)]))
+
+    try:
+        for leading in resolved.leading.all():
+            made = schedule_at(resolved, leading)
+            done.append((leading, made, run(made, tell, partial(written, leading, made))))
+    except BaseException as error:
+        give_up(resolved, error)
+        raise
+    return together(resolved, done)
 
 
 def report_of(resolved: Resolved, executed: Executed, watcher: Watcher) -> Report:
@@ -82,7 +111,11 @@ def report_of(resolved: Resolved, executed: Executed, watcher: Watcher) -> Repor
         If the report or a picture can't be written; the outputs are complete.
     """
     outcome = executed.outcome
-    flat = tuple(constant_notes(outcome.found, chains_that_need(resolved.plan)))
+    needs = chains_that_need(resolved.plan)
+    if resolved.leading.axes:
+        volumes = resolved.leading.all()
+        needs = {f"{volume}: {chain}": op for volume in volumes for chain, op in needs.items()}
+    flat = tuple(constant_notes(outcome.found, needs))
     for text in flat:
         watcher.note(text)
     made = _report(resolved, executed)
@@ -127,8 +160,9 @@ def _report(resolved: Resolved, executed: Executed) -> Report:
             for i, sink in others
         ),
         files=sum(row["files"] for row in rows.values()),
-        bytes_read=made.bytes_read,
-        bytes_raw=made.bytes_decoded,
+        bytes_read=made.bytes_read * resolved.leading.count,
+        bytes_raw=made.bytes_decoded * resolved.leading.count,
+        volumes=dict(zip(resolved.leading.axes, resolved.leading.shape, strict=True)),
         bytes_written=sum(row["bytes"] for row in rows.values()) + executed.record_bytes,
         seconds=outcome.seconds,
         workers=made.limits.workers,

@@ -1,28 +1,35 @@
 """OME-Zarr images of a job: their sinks, and the levels of labels."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from hoaconv.engine.contract import Step
+from hoaconv.engine.contract import Fold, Step
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.output import OutputSink
 from hoaconv.io.place import check_objects
 from hoaconv.io.url import as_path
+from hoaconv.job.chain import steps_of
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.target import Branch
+from hoaconv.ops.crop import Crop
+from hoaconv.ops.geometry import Flip, Rotate90, TransposeXY
 from hoaconv.ops.sampling import Bin
+from hoaconv.ops.transposition import Transpose
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
 __all__ = ["image_sink", "steps_in_front", "with_levels_of_image"]
 
 Triple = tuple[int, int, int]
+
+_COLOR = re.compile(r"[0-9A-Fa-f]{6}")
 
 
 def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
@@ -33,9 +40,11 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     targets = [b.target for b in making.branches if isinstance(b.target, OmeZarr)]
     labels = (t.name or "" for t in targets if t.is_label and _same(as_path(t.path).parent, inside))
     spec = making.branch.volume.spec
+    channels = () if output.is_label else _channels(making)
     sink = OmeZarrSink(
         path=as_path(output.path),
-        image=ImageInfo(name, output.downsample),
+        image=ImageInfo(name, output.downsample, channels, _label_kept(output, making)),
+        window=not (channels and all("window" in channel for channel in channels)),
         chunks=chunks,
         shards=shards,
         compressor=Compressor.parse(output.compressor),
@@ -49,11 +58,26 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
         is_label=output.is_label,
         first=output.from_level,
         whole=spec if output.from_level else None,
+        leading=making.leading,
+        store=making.store(_image_folder(output), overwrite=output.overwrite),
     )
     if sink.first and not sink.is_label:
         _check_first(sink, spec)
     check_objects(sink.path, sink.arrays(spec))
     return sink
+
+
+_AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)
+"""Steps that change no value of a voxel."""
+
+
+def _label_kept(output: OmeZarr, making: Making) -> dict[str, Any]:
+    """Return colors and properties of a label image of the source that is copied."""
+    array = getattr(making.source, "array", None)
+    if not output.is_label or steps_of(making.branch.volume.plan) or array is None:
+        return {}
+    told = getattr(array, "image_label", {})
+    return {word: told[word] for word in ("colors", "properties") if word in told}
 
 
 def _check_first(sink: OmeZarrSink, spec: Spec) -> None:
@@ -77,6 +101,44 @@ def steps_in_front(sink: OutputSink) -> tuple[Step, ...]:
     made = sink.all_levels(sink.whole)[1 : sink.first + 1]
     bins = (Bin(level.step, sink.image.method) for level in made)
     return (*sink.requires(sink.whole), *bins)
+
+
+def _image_folder(output: OmeZarr) -> Path:
+    """Return the folder of the image that is written, or that a label belongs to."""
+    return as_path(output.path).parent.parent if output.is_label else as_path(output.path)
+
+
+_AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)
+"""Steps that change no value of a voxel."""
+
+_ENDS = ("min", "max", "start", "end")
+
+
+def _channels(making: Making) -> tuple[Mapping[str, Any], ...]:
+    """Return what the source tells of each channel that is written; empty if it tells nothing.
+
+    These are its name and color, and its window if no op changes values.
+    """
+    array = getattr(making.source, "array", None)
+    told: Sequence[Mapping[str, Any]] = getattr(array, "channels", ())
+    if "c" not in making.leading.axes:
+        told = (getattr(making.source, "shown", {}),)
+    steps = steps_of(making.branch.volume.plan)
+    same = all(isinstance(step, _AS_THEY_ARE) for step in steps)
+    kept = tuple(_kept(channel, window=same) for channel in told)
+    return kept if any(kept) else ()
+
+
+def _kept(told: Mapping[str, Any], *, window: bool) -> dict[str, Any]:
+    """Return what is valid of the things that metadata tell of a channel."""
+    label, color, shown = (told.get(word) for word in ("label", "color", "window"))
+    kept: dict[str, Any] = {"label": label} if isinstance(label, str) and label else {}
+    if isinstance(color, str) and _COLOR.fullmatch(color):
+        kept["color"] = color
+    ends = [shown.get(end) for end in _ENDS] if isinstance(shown, Mapping) else [None]
+    if window and all(isinstance(end, int | float) for end in ends):
+        kept["window"] = dict(zip(_ENDS, ends, strict=True))
+    return kept
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -3,23 +3,27 @@
 A published output names no folder of somebody's machine.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import has_magic
 from pathlib import Path
 from typing import Any
 
 from hoaconv import __version__
 from hoaconv.engine.contract import Source
+from hoaconv.io.array_volume import ArrayVolume
+from hoaconv.io.leading import Leading
+from hoaconv.io.open_output import OpenOutput
 from hoaconv.job.chain import sources_of, spelled
 from hoaconv.job.output import Output
 from hoaconv.job.target import Branch, name_of
 
 __all__ = [
     "Making",
+    "file_groups",
     "files_of",
-    "own_files",
     "published_text",
     "source_name",
     "source_path",
@@ -40,32 +44,54 @@ class Making:
         Options that the user has given to a verb; empty where the job was built in Python.
     scratch
         The folder in which the user wants data to wait; None for the output itself.
+    leading
+        Times and channels of the source, of which each is a sweep; this is the first one.
+    stores
+        The stores that these sweeps write, by their paths.
     """
 
     branch: Branch
     branches: Sequence[Branch]
     given: Mapping[str, Any]
     scratch: Path | None
+    leading: Leading = field(default_factory=Leading)
+    stores: dict[str, OpenOutput] = field(default_factory=dict)
+
+    def store(self, path: Path, *, overwrite: bool) -> OpenOutput | None:
+        """Return the open store at a path, if several sweeps write it."""
+        if not self.leading.axes:
+            return None
+        made = OpenOutput(path, overwrite=overwrite)
+        return self.stores.setdefault(os.path.realpath(path), made)
 
     @property
     def source(self) -> Source:
         """The source of the branch, without those of its operands."""
         return sources_of(self.branch.volume.plan)[0]
 
+    def _options(self, output: Output) -> Mapping[str, Any]:
+        """Return the options that were given; those of an output of its own go before the run's."""
+        own = output.given()
+        return {**self.given, **own} if self.given and not output.is_part else self.given or own
+
     def provenance(self, output: Output) -> dict[str, Any]:
         """Return what an output tells of itself: version, source, options and ops."""
         return {
             "version": __version__,
             "source": published(source_name(self.branch)),
-            "options": _published(self.given or output.given()),
+            "options": _published(self._options(output)),
             "ops": published_text(spelled(self.branch.volume.plan)),
         }
 
 
-def own_files(branch: Branch) -> Sequence[Path]:
-    """Return the files of a branch's first source, without those of its operands."""
-    files: Sequence[Path] = getattr(sources_of(branch.volume.plan)[0], "files", ())
-    return files
+def file_groups(source: Source) -> list[Sequence[Path]]:
+    """Return the files of a source: slices together, those of an array each by itself.
+
+    A folder of slices is the source; the files of an array, such as a header and its voxels, may
+    lie among others.
+    """
+    files: Sequence[Path] = getattr(source, "files", ())
+    return [(file,) for file in files] if isinstance(source, ArrayVolume) else [files]
 
 
 def files_of(branch: Branch) -> list[Path]:

@@ -5,14 +5,11 @@ This module imports no kernels, so that the help of the command line appears at 
 
 import re
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from typing import Any, cast
+from typing import Any, ClassVar
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.contents import ZARR_FILES
-from hoaconv.io.folder import check_free
-from hoaconv.io.remote import place_of, writing_spec_of
-from hoaconv.io.url import Url, as_path
+from hoaconv.io.url import as_path
 from hoaconv.job.declared import (
     COMPRESSOR,
     FACTORS,
@@ -27,9 +24,9 @@ from hoaconv.job.declared import (
     triple_of,
 )
 from hoaconv.job.output import Output
-from hoaconv.job.paths import check_path, check_store_name
+from hoaconv.job.store_paths import check_store, check_store_free
 
-__all__ = ["OmeZarr", "check_label_name"]
+__all__ = ["OmeZarr", "check_label_name", "grid_of", "is_label_name"]
 
 Triple = tuple[int, int, int]
 
@@ -39,13 +36,43 @@ SHARD_WIDTH = 1024
 _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
 
 
+def is_label_name(name: str) -> bool:
+    """Return whether a folder in a store can have the name of a label image."""
+    return bool(_LABEL.fullmatch(name)) and name not in ZARR_FILES
+
+
 def check_label_name(name: str) -> None:
     """Raise SpellingError if no folder in a store can have the name of a label image."""
-    if not _LABEL.fullmatch(name) or name in ZARR_FILES:
+    if not is_label_name(name):
         raise SpellingError(
             f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
             "spaces, and . _ - inside"
         )
+
+
+def grid_of(chunks: Any, shards: Any, *, sharded: bool) -> tuple[Triple, Triple | None]:
+    """Return the shapes of chunks and shards that options mean, (z, y, x); None for no shards.
+
+    Parameters
+    ----------
+    sharded
+        Whether the format that is written has shards.
+
+    Raises
+    ------
+    SpellingError
+        If a shard doesn't hold whole chunks.
+    """
+    if shards == "none" or not sharded:
+        return chunks or UNSHARDED, None
+    inner: Triple = chunks or CHUNKS
+    if shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
+        y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
+        return inner, (inner[0], y, x)
+    whole: Triple = shards
+    if any(s % c for s, c in zip(whole, inner, strict=True)):
+        raise SpellingError(f"shards {whole} don't hold whole chunks {inner}; write multiples")
+    return inner, whole
 
 
 @dataclass(frozen=True)
@@ -155,6 +182,8 @@ class OmeZarr(Output):
     )
     is_label: bool = field(default=False, kw_only=True)
 
+    takes_several: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.is_label and as_path(self.path).parent.name != "labels":
@@ -186,19 +215,11 @@ class OmeZarr(Output):
 
     def check_name(self) -> None:
         """Raise an error if no store can have this path; see `Output.check_name`."""
-        if isinstance(self.path, Url):
-            writing_spec_of(place_of(str(self.path))[0])
-            return
-        check_path(self.path)
-        check_store_name(as_path(self.path))
+        check_store(self.path)
 
     def check_free(self) -> None:
         """Raise StoreError if what is there is in the way; change nothing."""
-        if isinstance(self.path, Url):
-            claims: Any = import_module("hoaconv.io.remote_claim")  # tensorstore is slow to import
-            claims.check_place(self.path, overwrite=self.overwrite)
-            return
-        check_free(as_path(self.path), overwrite=self.overwrite)
+        check_store_free(self.path, overwrite=self.overwrite)
 
     def grid(self) -> tuple[Triple, Triple | None]:
         """Return the shapes of chunks and shards, in voxels (z, y, x); None for no shards.
@@ -208,19 +229,9 @@ class OmeZarr(Output):
         SpellingError
             If a shard doesn't hold whole chunks, or shards are given for NGFF 0.4.
         """
-        chunks, shards = cast(Triple | None, self.chunks), self.shards
-        if shards not in (None, "none") and self.ngff == "0.4":
+        if self.shards not in (None, "none") and self.ngff == "0.4":
             raise SpellingError('NGFF 0.4 has no shards; drop `shards`, or take `ngff="0.5"`')
-        if shards == "none" or self.ngff == "0.4":
-            return chunks or UNSHARDED, None
-        inner = chunks or CHUNKS
-        if shards is None:  # one chunk thick, since the layer is; whole chunks, about as wide
-            y, x = (max(c, SHARD_WIDTH // c * c) for c in inner[1:])
-            return inner, (inner[0], y, x)
-        whole = cast(Triple, shards)
-        if any(s % c for s, c in zip(whole, inner, strict=True)):
-            raise SpellingError(f"shards {whole} don't hold whole chunks {inner}; write multiples")
-        return inner, whole
+        return grid_of(self.chunks, self.shards, sharded=self.ngff == "0.5")
 
     @property
     def title(self) -> str:

@@ -45,8 +45,9 @@ def open(
     Parameters
     ----------
     source
-        A folder of JP2 or TIFF slices, a glob pattern, a multi-page TIFF, an OME-Zarr image (its
-        level 0) or one of its levels, or a zarr array, by its path; or an array (z, y, x) with
+        A folder of slices, a glob pattern, a multi-page TIFF, an OME-Zarr image (its level 0) or
+        one of its levels, a zarr array, or a file of HDF5, NRRD, MetaImage or NIfTI, a .vol or raw
+        file, by its path, such as ``scan.h5::/entry/data``; or an array (z, y, x) with
         ``shape``, ``dtype`` and slicing, such as those of NumPy, Dask, h5py and zarr; or a source
         of the engine. The dtypes are uint8, int8, uint16, int16, uint32, int32, uint64, int64,
         float32 and float64; booleans become uint8.

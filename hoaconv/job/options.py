@@ -9,7 +9,6 @@ from typing import Any
 
 from hoaconv.job.declared import (
     BYTES,
-    CREDENTIALS,
     FLAG,
     LEVEL,
     ORIENTATION,
@@ -18,6 +17,7 @@ from hoaconv.job.declared import (
     REDUCE,
     SAMPLE,
     TEXT,
+    VALUE,
     VOXEL_TYPE,
     Options,
     count_of,
@@ -27,7 +27,7 @@ from hoaconv.job.declared import (
     triple_of,
 )
 
-__all__ = ["Chain", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
+__all__ = ["Chain", "Cutting", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,10 @@ class Labels(Options):
         ``{"tissue": "threshold otsu"}``. The ops start from the slices, as `ops` does. What several
         outputs have in common is computed once.
     also
-        Other images to write: ops by the path of the image.
+        Other images to write: ops by the path of the image. In place of ops there may be a mapping
+        with options of that image, and with ``ops``, as in
+        ``{"small.zarr": {"ops": "bin 2", "chunks": 32, "ngff": "0.4"}}``; other options are those
+        of the main image. As a text: ``"small.zarr[chunks=32 ngff=0.4]=bin 2"``.
     """
 
     label: Any = option(
@@ -71,7 +74,12 @@ class Labels(Options):
         (),
     )
     also: Any = option(
-        TEXT, 'also write another image: OTHER.zarr="OPS"; repeatable', "Ops", 'PATH="OPS"', ()
+        TEXT,
+        'also write another image: OTHER.zarr="OPS", or with options of its own '
+        "'OTHER.zarr[chunks=32 ngff=0.4]=OPS'; repeatable",
+        "Ops",
+        'PATH="OPS"',
+        (),
     )
 
 
@@ -166,6 +174,22 @@ class Reading(Options):
         "access to s3:// and gs://: anonymous, environment or profile:NAME; default anonymous, for "
         "s3:// the keys in the environment",
         "Input",
+    )
+
+
+@dataclass(frozen=True)
+class Cutting(Options):
+    """Options of a cutout.
+
+    Parameters
+    ----------
+    fill
+        Value of voxels of the box that lie beyond the volume, rounded and saturated. By default a
+        box that goes beyond the volume is an error.
+    """
+
+    fill: float | None = option(
+        VALUE, "value of voxels beyond the volume; default: such a box is an error", "Input"
     )
 
 

@@ -8,7 +8,7 @@ line appears at once.
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.url import as_path
@@ -31,6 +31,9 @@ class Output(Options, ABC):
 
     path: PathLike = field()
     overwrite: bool = option(FLAG, "replace DST if it is there", "Output", "", False)
+
+    takes_several: ClassVar[bool] = False
+    """True if all channels and times of a source may be written to one."""
 
     __array_ufunc__ = None  # NumPy leaves ``array | Output(...)`` to `__ror__`
 

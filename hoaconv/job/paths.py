@@ -105,8 +105,9 @@ def _other_format(path: Path) -> str | None:
     if path.suffix.lower() not in OTHER_FORMATS or os.path.isdir(path):
         return None
     return (
-        f"{path} has the suffix of another format, and hoaconv writes OME-Zarr folders; name it "
-        f"{path.with_suffix('.zarr').name}"
+        f"{path} has the suffix of another format, and an OME-Zarr image is a folder; name it "
+        f"{path.with_suffix('.zarr').name}; TIFF, JP2 and PNG are written as stacks: see "
+        "docs/stacks.md"
     )
 
 

@@ -74,6 +74,9 @@ class Report:
     values
         Results of all outputs by their names: a measurement, an array, or the path of an image.
         ``report[name]`` is one of them.
+    volumes
+        Number of times (``t``) and channels (``c``) of the output, whose volumes were swept one
+        after the other; empty where it has no such axes. `shape` is that of each volume.
 
     Examples
     --------
@@ -113,6 +116,7 @@ class Report:
     measured_by: str = ""
     measurements: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    volumes: Mapping[str, int] = field(default_factory=dict)
 
     def record(self, published: Callable[[str], str] = str) -> dict[str, Any]:
         """Return the part of the report that is kept in a store: measurements, memory and time.
@@ -228,7 +232,7 @@ def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
 def _text(made: Report) -> str:
     """Return the tables of outputs, time and memory."""
     rate = made.bytes_raw / made.seconds / 1e6
-    voxels = prod(made.shape) / made.seconds / 1e6
+    voxels = prod((*made.volumes.values(), *made.shape)) / made.seconds / 1e6
     others = [f"\n{row['path']}: {_of(row)} of {row['ops']}" for row in made.others]
     written = (
         f"written  {format_bytes(made.bytes_written)} of {made.dtype} in {made.files} files, "
@@ -238,6 +242,7 @@ def _text(made: Report) -> str:
         *([_levels(made)] if made.levels else []),
         *([f"\n{made.output}: {_lone(made)}"] if made.output and not made.levels else []),
         *others,
+        *([f"\nvolumes  {_volumes(made)}, each of this shape"] if made.volumes else []),
         *_measured_on_the_way(made),
         f"\nread     {format_bytes(made.bytes_read)} of slices, "
         f"{format_bytes(made.bytes_raw)} decoded",
@@ -250,6 +255,10 @@ def _text(made: Report) -> str:
     )
 
 
+def _volumes(made: Report) -> str:
+    return ", ".join(f"{axis} {count}" for axis, count in made.volumes.items())
+
+
 def _of(row: Mapping[str, Any]) -> str:
     """Return what another output is, in words: its levels, or its kind."""
     return f"{len(row['levels'])} levels" if row.get("levels") else str(row["what"])
@@ -257,8 +266,8 @@ def _of(row: Mapping[str, Any]) -> str:
 
 def _lone(made: Report) -> str:
     """Return shape, dtype and voxel size of a main output without levels."""
-    size = as_edges(made.voxel_size, made.unit, (1, 1, 1))
-    return f"{as_triple(made.shape)} {made.dtype}, voxel size {size}"
+    size = f", voxel size {as_edges(made.voxel_size, made.unit, (1, 1, 1))}"
+    return f"{as_triple(made.shape)} {made.dtype}{size if made.voxel_size else ''}"
 
 
 def _levels(made: Report) -> Table:

@@ -6,7 +6,7 @@ All that can be refused is refused here, before the first slice is decoded.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from hoaconv.engine.passes.check import check
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.stages import At
-from hoaconv.errors import BudgetError, StoreError
+from hoaconv.errors import BudgetError, PlanError, StoreError
+from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
 from hoaconv.io.url import as_path
@@ -28,7 +29,7 @@ from hoaconv.job.arrays import ArraySink
 from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
 from hoaconv.job.images import steps_in_front
-from hoaconv.job.making import files_of, own_files, source_name, source_path
+from hoaconv.job.making import file_groups, files_of, source_name, source_path
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import Running
 from hoaconv.job.output import Output
@@ -73,6 +74,9 @@ class Resolved:
         Remarks for the user.
     report
         The file in which to write the report.
+    leading
+        Times and channels of the source. Each is a volume that is swept like the first one, whose
+        plan and schedule these are.
     """
 
     branches: tuple[Branch, ...]
@@ -87,6 +91,7 @@ class Resolved:
     refusals: tuple[str, ...]
     notes: tuple[str, ...]
     report: Path | None
+    leading: Leading = field(default_factory=Leading)
 
     @property
     def main(self) -> OutputSink | None:
@@ -123,7 +128,8 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     notes = _Notes(watcher)
     report = _checked(branches, job.running, refusals)
     notes.add(*_advised(branches))
-    made = _ends(branches, job.given, job.running.scratch)
+    leading = _leading(branches)
+    made = _ends(branches, job.given, job.running.scratch, leading)
     for i, sink in made.written.items():
         notes.add(*sink.notes(branches[i].volume.spec))
     with refusals.here():
@@ -163,7 +169,29 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
         tuple(refusals.texts),
         tuple(notes.texts),
         report,
+        leading,
     )
+
+
+def _leading(branches: Sequence[Branch]) -> Leading:
+    """Return the times and channels that are swept one after the other; none of one volume.
+
+    Raises
+    ------
+    PlanError
+        If an op draws a picture, of which there would be several.
+    """
+    sources = (s for branch in branches for s in sources_of(branch.volume.plan))
+    found = (getattr(source, "leading", Leading()) for source in sources)
+    leading = next((known for known in found if known.axes), Leading())
+    if leading.axes:
+        steps = (step for branch in branches for step in steps_of(branch.volume.plan))
+        drawing = next((step for step in steps if isinstance(step, Fold) and step.draws), None)
+        if drawing is not None:
+            raise PlanError(
+                f"'{drawing}' draws a picture, and the source has {leading.told}; {leading.choice}"
+            )
+    return leading
 
 
 class _Refusals:
@@ -280,8 +308,10 @@ def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) 
         with refusals.here():
             for branch in branches:
                 for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
-                    check_apart(as_path(output.path), getattr(source, "files", ()))
-                check_scratch(running.scratch, as_path(output.path), own_files(branch))
+                    for files in file_groups(source):
+                        check_apart(as_path(output.path), files)
+                for files in file_groups(sources_of(branch.volume.plan)[0]):
+                    check_scratch(running.scratch, as_path(output.path), files)
     return report
 
 
@@ -294,6 +324,8 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
     """Give notes on sources and on chains that are probably not meant so."""
     for branch in branches:
         yield from branch.volume.notes
+    outputs = (b.target for b in branches if isinstance(b.target, Output))
+    written = {Path(output.path).name for output in outputs if output.is_part}
     for branch in branches:
         if isinstance(branch.target, Output):
             parts = steps_of(branch.volume.plan)
@@ -302,7 +334,8 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
             dtype = branch.volume.spec.dtype
             yield from advice(steps, branch.target.downsampled_by, dtype, is_mask=mask)
     for branch in branches:
-        labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
+        told = getattr(sources_of(branch.volume.plan)[0], "labels", ())
+        labels = [name for name in told if name not in written]
         if labels and isinstance(branch.target, Output) and not branch.target.in_place:
             yield f"labels of the source aren't copied: {', '.join(labels)}"
 
@@ -324,9 +357,14 @@ class _Ends:
         return ends[i]
 
 
-def _ends(branches: Sequence[Branch], given: Mapping[str, Any], scratch: Path | None) -> _Ends:
+def _ends(
+    branches: Sequence[Branch],
+    given: Mapping[str, Any],
+    scratch: Path | None,
+    leading: Leading,
+) -> _Ends:
     """Return what stands at the end of each branch, by its number."""
-    written = sinks_of(branches, given, scratch)
+    written = sinks_of(branches, given, scratch, leading)
     arrays = {i: ArraySink() for i, b in enumerate(branches) if isinstance(b.target, InMemory)}
     folds = {
         i: Named(b.name, b.target) for i, b in enumerate(branches) if isinstance(b.target, Fold)

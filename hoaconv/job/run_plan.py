@@ -1,13 +1,14 @@
 """The plan of a run: memory, time, disk space, and whether the job can run here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
 from hoaconv.engine.estimate import estimate
 from hoaconv.engine.schedule import Schedule
+from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.job.resolve import Resolved
 from hoaconv.job.schedule_text import text_of_schedule
@@ -27,6 +28,9 @@ class RunPlan:
         Sweeps, stages, windows and bytes: see `hoaconv.engine.schedule.Schedule`.
     refusals
         The reasons why this machine can't run the job; empty if it can.
+    leading
+        Times and channels of the source, which are swept one after the other, each as `schedule`
+        tells; memory is that of one, time and bytes on disk are those of all.
 
     Examples
     --------
@@ -39,15 +43,18 @@ class RunPlan:
 
     schedule: Schedule
     refusals: tuple[str, ...] = ()
+    leading: Leading = field(default_factory=Leading)
 
     @classmethod
     def of(cls, resolved: Resolved) -> "RunPlan":
         """Return the plan of a resolved job, with an estimate of its time."""
         machine.begin_libraries()  # a few chunks are packed
         made, guess = resolved.schedule, estimate(resolved.schedule)
+        if guess is not None:
+            guess = replace(guess, seconds=guess.seconds * resolved.leading.count)
         full = space_refusal(made, guess)
         refusals = (*resolved.refusals, full) if full else resolved.refusals
-        return cls(replace(made, estimate=guess), refusals)
+        return cls(replace(made, estimate=guess), refusals, resolved.leading)
 
     @property
     def can_run(self) -> bool:
@@ -109,6 +116,7 @@ class RunPlan:
         """
         return {
             **self.schedule.describe(),
+            "volumes": dict(zip(self.leading.axes, self.leading.shape, strict=True)),
             "can_run": self.can_run,
             "refusals": list(self.refusals),
             "refusal": "\n".join(self.refusals) or None,
@@ -128,7 +136,9 @@ class RunPlan:
         >>> len(plan.text()) > len(plan.text(whole=False))
         True
         """
-        return text_of_schedule(self.schedule, self.refusals, whole=whole)
+        volumes = [f"volumes   {self.leading.told}, one after the other"]
+        told = text_of_schedule(self.schedule, self.refusals, whole=whole)
+        return "\n".join([*(volumes if self.leading.axes else []), told])
 
     def __str__(self) -> str:
         return self.text()

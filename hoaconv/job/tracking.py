@@ -1,28 +1,34 @@
 """Progress of a run, told to a watcher slice by slice."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from threading import Event, Thread
 from time import perf_counter
+from typing import NamedTuple
 
 from hoaconv.engine import machine
-from hoaconv.engine.schedule import Schedule
-from hoaconv.engine.spec import Spec
 from hoaconv.errors import Cancelled
 from hoaconv.job.watching import Place, Progress, Watcher
 from hoaconv.units import format_seconds
 
-__all__ = ["tracked"]
+__all__ = ["PlaneSize", "tracked"]
 
 STILL_SECONDS = 60.0
 """After so long without a slice, a run tells that it waits."""
 
 
+class PlaneSize(NamedTuple):
+    """Bytes and voxels of a decoded slice, or of the mean one."""
+
+    nbytes: int
+    voxels: int
+
+
 @contextmanager
 def tracked(
-    watcher: Watcher, spec: Spec, schedule: Schedule, cancelled: Event
+    watcher: Watcher, plane: PlaneSize, totals: Sequence[int], cancelled: Event
 ) -> Iterator[Callable[[], None]]:
     """Yield the function that a run calls for each slice; its clock starts now.
 
@@ -30,13 +36,14 @@ def tracked(
 
     Parameters
     ----------
-    spec
-        Shape and dtype of the slices that are read.
+    plane
+        Size of a slice that is read.
+    totals
+        Number of slices of each sweep.
     cancelled
         When this is set, the run ends with `Cancelled` at the next slice.
     """
-    voxels, start = spec.plane_shape[0] * spec.plane_shape[1], perf_counter()
-    totals = [sweep.planes for sweep in schedule.sweeps]
+    start = perf_counter()
     ends = list(accumulate(totals))
     done, over = 0, Event()
 
@@ -49,7 +56,7 @@ def tracked(
         within = done - (ends[sweep] - totals[sweep])
         seconds, memory = perf_counter() - start, machine.resident()
         at = Place(sweep + 1, len(totals), within, totals[sweep])
-        watcher.progress(Progress(done, ends[-1], spec.plane_bytes, voxels, seconds, memory, at))
+        watcher.progress(Progress(done, ends[-1], *plane, seconds, memory, at))
 
     def watch() -> None:
         before = done

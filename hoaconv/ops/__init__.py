@@ -44,12 +44,12 @@ __all__ = list(MODULES)
 
 
 _WORDS = """
-    abs add between bilateral bin blackhat cast clip close convolve crop dilate divide dog equalize
-    erode exp fill_holes flip gamma gaussian gradient gradient_magnitude histogram invert laplace li
-    log lut mask max mean median min moments multiply non_max_suppression normalize open otsu pad
-    percentile percentiles profile projection quantize remove_small rescale resize rotate90 sobel
-    sqrt square stats std structure_tensor subtract sum threshold tophat transpose transpose_xy
-    uniform unsharp volume where
+    abs add between bilateral bin blackhat cast clip close convolve crop dilate divide dog
+    equalize erode exp fill_holes flip gamma gaussian gradient gradient_magnitude histogram
+    invert laplace li log lut mask max mean median min moments multiply non_max_suppression
+    normalize open otsu pad percentile percentiles profile projection quantize remove_small
+    rescale resize rotate90 sobel sqrt square stats std structure_tensor subtract sum threshold
+    tophat transpose transpose_xy uniform unsharp volume where
 """
 
 FUNCTIONS = _WORDS.split()

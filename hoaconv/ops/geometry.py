@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import index
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -12,12 +13,11 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.kernels.rearrange import NUMPY_MODES, copy_transposed, pad, pad_indices
 from hoaconv.kernels.rounding import as_voxel
 from hoaconv.ops.boundary import boundary
-from hoaconv.ops.crop import whole
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import VOXEL, Kind
 from hoaconv.ops.parameters import Declared, param
 
-__all__ = ["Flip", "Pad", "Rotate90", "TransposeXY"]
+__all__ = ["Flip", "Pad", "Rotate90", "TransposeXY", "whole"]
 
 Pair = tuple[int, int]
 
@@ -40,6 +40,14 @@ def _axes(value: Any) -> tuple[str, ...]:
     ):
         raise ValueError("axes such as z or y,x")
     return tuple(axis for axis in "zyx" if axis in axes)
+
+
+def whole(value: Any) -> int:
+    """Return a whole number, or the number that a text stands for. Raise ValueError if it isn't."""
+    try:
+        return int(value) if isinstance(value, str) else index(value)
+    except (TypeError, ValueError):
+        raise ValueError("a whole number") from None
 
 
 def _widths(value: Any) -> tuple[Pair, ...]:

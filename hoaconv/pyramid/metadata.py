@@ -5,15 +5,17 @@ Here alone `voxel_size` becomes OME's ``scale``.
 
 from collections.abc import Mapping, Sequence
 from colorsys import hsv_to_rgb
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from hoaconv import __version__
 from hoaconv.engine.geometry import Geometry
+from hoaconv.io.leading import Leading
 from hoaconv.io.zarr import write_json
 from hoaconv.pyramid.levels import Level
 
@@ -27,6 +29,7 @@ __all__ = [
     "label_list",
     "made_by",
     "window_of",
+    "window_over",
     "write_group",
 ]
 
@@ -41,12 +44,36 @@ UNITS = (
 """Units of length that NGFF allows."""
 
 
+COLORS = ("FF0000", "00FF00", "0000FF", "FF00FF", "00FFFF", "FFFF00")
+"""Colours of channels that have none of their own."""
+
+
 @dataclass(frozen=True)
 class ImageInfo:
-    """The name of an image, and the method that downsamples it."""
+    """The name of an image, the method that downsamples it, and its channels.
+
+    Attributes
+    ----------
+    name, method
+        Name of the image; see `hoaconv.kernels.downsample`.
+    channels
+        ``label``, ``color`` and ``window`` of each channel, where these are known. Colors are six
+        hexadecimal digits, red first.
+    label
+        ``colors`` and ``properties`` of the labels of a label image, where these are known.
+    """
 
     name: str
     method: str
+    channels: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+    label: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def channel(self, number: int, count: int) -> dict[str, Any]:
+        """Return label, color and, if it is known, the window of a channel of so many."""
+        told = self.channels[number] if number < len(self.channels) else {}
+        alone = {"label": self.name, "color": "FFFFFF"}
+        one_of = {"label": f"channel {number}", "color": COLORS[number % len(COLORS)]}
+        return {**(alone if count == 1 else one_of), **told}
 
 
 def attributes(
@@ -54,9 +81,10 @@ def attributes(
     geometry: Geometry,
     levels: Sequence[Level],
     ngff: str,
-    window: Mapping[str, float] | None,
+    windows: Sequence[Mapping[str, float] | None],
     provenance: Mapping[str, Any],
     paths: Sequence[str],
+    leading: Leading,
 ) -> dict[str, Any]:
     """Return the attributes of the image's group, for NGFF ``"0.5"`` or ``"0.4"``.
 
@@ -66,15 +94,19 @@ def attributes(
         Size and place of the voxels of level 0, whether or not that is one of `levels`.
     levels, paths
         The levels that are there, and the names of their arrays.
+    windows
+        What viewers show of each channel: see `window_of`.
+    leading
+        The axes before z.
     """
     both = zip(paths, levels, strict=True)
     multiscale: dict[str, Any] = {
         "name": image.name,
-        "axes": _axes(geometry),
-        "datasets": [dataset(image.method, geometry, path, level) for path, level in both],
+        "axes": _axes(geometry, leading),
+        "datasets": [dataset(image.method, geometry, path, level, leading) for path, level in both],
         **made_by(image.method),
     }
-    omero = {"omero": _omero(image, levels[0], window)} if window else {}
+    omero = {"omero": _omero(image, levels[0], windows)} if any(windows) else {}
     if ngff == "0.5":
         ome = {"version": "0.5", "multiscales": [multiscale], **omero}
         return {"ome": ome, "hoaconv": dict(provenance)}
@@ -97,16 +129,23 @@ def made_by(method: str) -> dict[str, Any]:
     }
 
 
-def as_label(values: Mapping[str, Any], ngff: str, labels: Sequence[int] = (1,)) -> dict[str, Any]:
+def as_label(
+    values: Mapping[str, Any],
+    ngff: str,
+    labels: Sequence[int] = (1,),
+    known: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return an image's attributes as those of a label image two groups below its source.
 
     Parameters
     ----------
     labels
         The labels that get a color; by default 1, which a threshold marks.
+    known
+        Colors and properties of the labels, where they are known.
     """
     colors = [{"label-value": label, "rgba": color_of(label)} for label in labels]
-    mark = {"colors": colors, "source": {"image": "../../"}}
+    mark = {"colors": colors, **known, "source": {"image": "../../"}}
     if ngff == "0.5":
         return {**values, "ome": {**values["ome"], "image-label": mark}}
     return {**values, "image-label": {"version": "0.4", **mark}}
@@ -131,27 +170,35 @@ def label_list(names: Sequence[str], ngff: str) -> dict[str, Any]:
     return {"ome": {"version": "0.5", **listed}} if ngff == "0.5" else listed
 
 
-def _axes(geometry: Geometry) -> list[dict[str, Any]]:
+_TYPES = {"t": "time", "c": "channel"}
+
+
+def _axes(geometry: Geometry, leading: Leading) -> list[dict[str, Any]]:
     """Return the axes; their orientation is that of RFC-4, https://ngff.openmicroscopy.org/rfc/4."""
     unit = {"unit": geometry.unit} if geometry.unit else {}
+    before = [{"name": name, "type": _TYPES[name]} for name in leading.axes]
     ways = geometry.orientation or (None, None, None)
     told = ({"orientation": {"type": "anatomical", "value": way}} if way else {} for way in ways)
-    return [
+    space = (
         {"name": name, "type": "space", **unit, **way}
         for name, way in zip("zyx", told, strict=True)
-    ]
+    )
+    return [*before, *space]
 
 
-def dataset(method: str, geometry: Geometry, path: str, level: Level) -> dict[str, Any]:
+def dataset(
+    method: str, geometry: Geometry, path: str, level: Level, leading: Leading
+) -> dict[str, Any]:
     """Return a level's row: scale, then translation, in the order of the specification.
 
     The centre of a voxel that stands for f voxels of level 0 lies (f - 1) / 2 of them further than
     that of the first; with ``nearest`` it is the first one itself.
     """
     placed = geometry.coarser(level.factor, middle=0.0 if method == "nearest" else 0.5)
+    ones, zeros = [1.0] * len(leading.axes), [0.0] * len(leading.axes)
     transformations: list[dict[str, Any]] = [
-        {"type": "scale", "scale": list(map(_tidy, placed.edges))},
-        {"type": "translation", "translation": list(map(_tidy, placed.origin))},
+        {"type": "scale", "scale": [*ones, *map(_tidy, placed.edges)]},
+        {"type": "translation", "translation": [*zeros, *map(_tidy, placed.origin)]},
     ]
     return {"path": path, "coordinateTransformations": transformations}
 
@@ -161,19 +208,41 @@ def _tidy(value: float) -> float:
     return float(f"{value:.12g}")
 
 
-def _omero(image: ImageInfo, level: Level, window: Mapping[str, float]) -> dict[str, Any]:
-    """Return rendering settings: one grey channel and the window of values to show."""
-    channel = {
-        "label": image.name,
-        "color": "FFFFFF",
-        "active": True,
-        "coefficient": 1,
-        "family": "linear",
-        "inverted": False,
-        "window": dict(window),
+def _omero(
+    image: ImageInfo, level: Level, windows: Sequence[Mapping[str, float] | None]
+) -> dict[str, Any]:
+    """Return rendering settings: channels, each with the window of values to show."""
+    count = len(windows)
+    channels = []
+    for number, window in enumerate(windows):
+        told = image.channel(number, count)
+        channels.append(
+            {
+                "label": told["label"],
+                "color": told["color"],
+                "active": True,
+                "coefficient": 1,
+                "family": "linear",
+                "inverted": False,
+                **({"window": dict(window)} if window else {}),
+            }
+        )
+    model = "greyscale" if count == 1 else "color"
+    return {
+        "channels": channels,
+        "rdefs": {"defaultT": 0, "defaultZ": level.shape[0] // 2, "model": model},
     }
-    rdefs = {"defaultT": 0, "defaultZ": level.shape[0] // 2, "model": "greyscale"}
-    return {"channels": [channel], "rdefs": rdefs}
+
+
+def window_over(windows: Sequence[Mapping[str, float] | None]) -> Mapping[str, float] | None:
+    """Return the window that shows what each of some shows: that of a channel at all times."""
+    seen = [window for window in windows if window]
+    least, most = ("min", "start"), ("max", "end")
+    if not seen:
+        return None
+    return {name: min(w[name] for w in seen) for name in least} | {
+        name: max(w[name] for w in seen) for name in most
+    }
 
 
 def window_of(dtype: np.dtype[Any], histogram: Mapping[str, Any]) -> dict[str, float] | None:

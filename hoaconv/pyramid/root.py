@@ -5,15 +5,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import StoreError
+from hoaconv.io.leading import Leading
 from hoaconv.io.place import place_at
 from hoaconv.io.zarr import write_json
 from hoaconv.pyramid.added import Added, AddedLevels
 from hoaconv.pyramid.levels import Level
-from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, window_of
+from hoaconv.pyramid.metadata import (
+    ImageInfo,
+    as_label,
+    attributes,
+    label_list,
+    window_of,
+    window_over,
+    write_group,
+)
 
-__all__ = ["put_report", "root_of"]
+__all__ = ["put_report", "root_of", "write_label_list"]
 
 
 class Written(Protocol):
@@ -40,6 +51,10 @@ class Written(Protocol):
         """True for a label image."""
 
     @property
+    def leading(self) -> Leading:
+        """The axes before z."""
+
+    @property
     def provenance(self) -> Mapping[str, Any]:
         """What the image tells of its making."""
 
@@ -51,7 +66,7 @@ def root_of(
     sink: Written,
     whole: Spec,
     stored: Sequence[Mapping[str, Any]],
-    histogram: Mapping[str, Any],
+    histograms: Mapping[tuple[int, ...], Mapping[str, Any]],
     distinct: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the attributes of the image's group.
@@ -62,18 +77,43 @@ def root_of(
         Level 0.
     stored
         For each level that was written its path, and the numbers of its files.
-    histogram, distinct
-        Values of the folds that the sink requires; empty where it requires none.
+    histograms
+        Values of the fold `Histogram` for each volume, by its index; empty where it isn't required.
+    distinct
+        Value of the fold `Distinct`; empty where it isn't required.
     """
     told, paths = sink.all_levels(whole)[sink.first :], tuple(str(row["path"]) for row in stored)
     if isinstance(sink.added, AddedLevels):
         told, paths = sink.all_levels(whole), sink.added.names
-    window = window_of(whole.dtype, histogram)
+    found = windows_of(sink.leading, histograms, whole.dtype)
+    channels = (sink.image.channel(number, len(found)) for number in range(len(found)))
+    pairs = zip(channels, found, strict=True)
+    windows = [channel.get("window") or window for channel, window in pairs]
     provenance = {**sink.provenance, "levels": list(stored)}
-    values = attributes(sink.image, whole.geometry, told, sink.ngff, window, provenance, paths)
+    values = attributes(
+        sink.image, whole.geometry, told, sink.ngff, windows, provenance, paths, sink.leading
+    )
     if sink.is_label:
-        values = as_label(values, sink.ngff, distinct.get("values", (1,)))
+        values = as_label(values, sink.ngff, distinct.get("values", (1,)), sink.image.label)
     return sink.added.attributes(values) if sink.added else values
+
+
+def windows_of(
+    leading: Leading, histograms: Mapping[tuple[int, ...], Mapping[str, Any]], dtype: np.dtype[Any]
+) -> list[Mapping[str, float] | None]:
+    """Return what viewers show of each channel, at all times."""
+    by_channel: dict[int, list[Mapping[str, float] | None]] = {}
+    for volume in leading.all():
+        window = window_of(dtype, histograms[volume.index])
+        by_channel.setdefault(volume.channel, []).append(window)
+    return [window_over(windows) for windows in by_channel.values()]
+
+
+def write_label_list(path: Path, ngff: str, labels: Sequence[str]) -> tuple[int, int]:
+    """Write the group of an image's labels, if it has any; return files, and their bytes."""
+    if not labels:
+        return 0, 0
+    return write_group(path / "labels", ngff, label_list(labels, ngff))
 
 
 def put_report(folder: Path, ngff: str, values: Mapping[str, Any], *, added: bool) -> int:

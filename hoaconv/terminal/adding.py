@@ -5,17 +5,20 @@ from typing import Annotated, Any
 
 import typer
 
-from hoaconv.api.adding import add_labels, add_pyramid
+from hoaconv.api.adding import add_labels, add_pyramid, plan_addition
 from hoaconv.terminal import signals
 from hoaconv.terminal.tables import show
 from hoaconv.terminal.words import watcher
 
 __all__ = ["put_commands"]
 
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="print only errors", rich_help_panel="Run", metavar=""),
-]
+
+def _flag(*names: str, told: str) -> Any:
+    return typer.Option(*names, help=told, rich_help_panel="Run", metavar="")
+
+
+Quiet = Annotated[bool, _flag("--quiet", "-q", told="print only errors")]
+DryRun = Annotated[bool, _flag("--dry-run", told="print the plan and stop")]
 
 
 def put_commands(
@@ -33,18 +36,23 @@ def put_commands(
 
     @app.command("add-pyramid", cls=command)
     @options_of(add_pyramid)
-    def _add_pyramid(*, quiet: Quiet = False, **options: Any) -> None:
+    def _add_pyramid(*, dry_run: DryRun = False, quiet: Quiet = False, **options: Any) -> None:
         """Add the smaller levels to an OME-Zarr image, or to a zarr array in a group."""
-        _run(add_pyramid, options, quiet=quiet)
+        _run(add_pyramid, options, dry=dry_run, quiet=quiet)
 
     @app.command("add-labels", cls=command)
     @options_of(add_labels)
-    def _add_labels(*, quiet: Quiet = False, **options: Any) -> None:
+    def _add_labels(*, dry_run: DryRun = False, quiet: Quiet = False, **options: Any) -> None:
         """Add a segmentation to an OME-Zarr image, as a label image."""
-        _run(add_labels, options, quiet=quiet)
+        _run(add_labels, options, dry=dry_run, quiet=quiet)
 
 
-def _run(verb: Callable[..., Any], options: dict[str, Any], *, quiet: bool) -> None:
+def _run(verb: Callable[..., Any], options: dict[str, Any], *, dry: bool, quiet: bool) -> None:
+    if dry:
+        with watcher(quiet=quiet) as watching:
+            made = plan_addition(verb, options, watching)
+        show(made.text())
+        return
     signals.writes()
     with watcher(quiet=quiet) as watching:
         report = verb(**options, watcher=watching)

@@ -28,7 +28,6 @@ from hoaconv.units import did_you_mean
 __all__ = ["main"]
 
 TODAY = {
-    "rechunk": "stack-to-omezarr a.zarr b.zarr --chunks 128",
     "convert": "stack-to-omezarr, or omezarr-to-stack for slices",
     "view": "a viewer: see docs/quickstart.md, 'Open the result'",
     "versions": "--version",
@@ -214,6 +213,18 @@ def _show_plan(
         show(made.text(whole=whole))
 
 
+@app.command("rechunk", cls=_Command)
+@options_of_verb(api.rechunk)
+def _rechunk(*, quiet: Quiet = False, **options: Any) -> None:
+    """Write a zarr store anew with other chunks, shards, codecs or zarr format."""
+    signals.writes()
+    with watcher(quiet=quiet) as watching:
+        made = api.rechunk(**options, watcher=watching)
+        signals.written()
+    if not quiet:
+        show(made)
+
+
 @app.command("stats", cls=_Command)
 @options_of_verb(api.stats)
 def _stats(
@@ -226,6 +237,13 @@ def _stats(
         show_json(made.describe())
     else:
         show(made)
+
+
+@app.command("cutout", cls=_Command)
+@options_of_verb(api.cutout)
+def _cutout(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
+    """Write a box of a volume; only what it touches is read."""
+    _run(api.cutout, options, quiet=quiet, verbose=verbose)
 
 
 @app.command("info", cls=_Command)

@@ -19,6 +19,7 @@ from hoaconv.job.declared import Option, Options, options_of
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
+    Cutting,
     Labels,
     Measuring,
     Reading,
@@ -27,6 +28,7 @@ from hoaconv.job.options import (
     Voxels,
 )
 from hoaconv.job.stack import Stack
+from hoaconv.job.storage import Storage
 from hoaconv.terminal import signals
 from hoaconv.terminal.words import spoken
 
@@ -47,8 +49,10 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "omezarr_to_stack": (Chain, Reading, Voxels, Stack, Values, Running),
+    "cutout": (Cutting, Reading, Voxels, OmeZarr, Running),
     "add_pyramid": (AddedLevels, Running),
     "add_labels": (Chain, Reading, AddedLabel, Values, Running),
+    "rechunk": (Storage, Running),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
 }
@@ -58,7 +62,11 @@ ARGUMENTS = {
     "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
     "dst": "the OME-Zarr to make, such as brain.zarr",
     "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
+    "cutout dst": "image.zarr, file.tif or file.npy to make, or a folder of TIFF slices",
+    "box": "z0:z1,y0:y1,x0:x1 in voxels, or in lengths, as in 2mm:3mm,0.5mm:,:",
     "store": "OME-Zarr image; for add-pyramid also a zarr array in a group",
+    "rechunk src": "OME-Zarr image, zarr array or other zarr store",
+    "rechunk dst": "the store to make, such as b.zarr",
     "name": "op to explain; default all, a line each",
     "folder": "folder to make the demo in",
     "path": "store, array, file or stack of slices; or a folder of stores",

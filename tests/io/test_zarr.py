@@ -302,8 +302,8 @@ def test_files_and_zeros_are_counted(tmp_path, dtype) -> None:
     writer = a_writer(tmp_path / "0", volume)
     writer.write_layer(0, volume)
     files = [f for f in (tmp_path / "0").rglob("*") if f.is_file()]
-    assert (writer.stored, writer.stored + writer.empty) == (len(files), 6)
-    assert writer.bytes == sum(f.stat().st_size for f in files)
+    assert (writer.counts.stored, writer.counts.stored + writer.counts.empty) == (len(files), 6)
+    assert writer.counts.bytes == sum(f.stat().st_size for f in files)
 
 
 def test_a_guard_that_refuses_stops_the_next_layer(tmp_path) -> None:

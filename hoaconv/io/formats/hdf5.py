@@ -2,6 +2,7 @@
 
 import os
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def open_array(address: Address) -> StoredArray:
         if _is_plain(h5py, dataset):
             own = Path(os.fsdecode(dataset.file.filename))
             dtype = np.dtype(dataset.dtype.str)
-            nbytes = int(np.prod(dataset.shape, dtype=np.int64)) * dtype.itemsize
+            nbytes = prod(dataset.shape) * dtype.itemsize
             voxels = PlainBytes(own, dataset.id.get_offset(), nbytes)
             name = f"{path.name}::{inside}"
             shape = dataset.shape
@@ -74,7 +75,8 @@ def open_array(address: Address) -> StoredArray:
             return FileArray(
                 "hdf5", path, name, shape, dtype, voxels, axes=axes, grid=grid, notes=notes
             )
-        return Hdf5Array(path, dataset, inside, axes, grid, notes)
+        plain = _is_as_in_numpy(h5py, dataset)
+        return Hdf5Array(path, dataset, inside, axes, grid, notes, plain=plain)
 
 
 def _opened(h5py: Any, path: Path) -> Any:
@@ -117,6 +119,11 @@ def _is_plain(h5py: Any, dataset: Any) -> bool:
         return False
     if dataset.id.get_offset() is None or dataset.file.driver not in ("sec2", "stdio", "windows"):
         return False
+    return _is_as_in_numpy(h5py, dataset)
+
+
+def _is_as_in_numpy(h5py: Any, dataset: Any) -> bool:
+    """Return whether voxels are stored as NumPy holds those of their dtype."""
     stored, taken = dataset.id.get_type(), h5py.h5t.py_create(dataset.dtype, logical=True)
     return bool(stored.equal(taken))
 

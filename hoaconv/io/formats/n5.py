@@ -57,7 +57,7 @@ class N5Array(TensorstoreArray):
         # Attributes besides these are anything, which tensorstore would stumble over.
         super().__init__(dataset.folder, opened(dataset.folder, spec, assume_metadata=True))
         self.dataset, self.name, self.axes = dataset, dataset.name, dataset.axes
-        self.levels = tuple(str(level.path) for level in dataset.levels)
+        self.levels = tuple(level.location for level in dataset.levels)
         if dataset.without_unit:
             self.notes = (
                 f"{self} tells a voxel size without a unit, which isn't used; give `voxel_size`",
@@ -72,7 +72,8 @@ class N5Array(TensorstoreArray):
         """Return the size and place of the voxels as the attributes tell."""
         return self.dataset.geometry(axes)
 
-    def _key(self, where: Sequence[int]) -> str:
+    def key(self, where: Sequence[int]) -> str:
+        """Return the file of a chunk by its place in the grid of chunks."""
         return "/".join(map(str, where))
 
 

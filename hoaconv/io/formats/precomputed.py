@@ -20,6 +20,7 @@ from hoaconv.io.address import Address
 from hoaconv.io.remote_folder import store_at
 from hoaconv.io.store_folder import LocalFolder, StoreFolder, folder_at, in_zip, read_json
 from hoaconv.io.stored_array import StoredArray
+from hoaconv.io.stored_objects import Objects
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes, from_axes
 
@@ -141,7 +142,7 @@ class PrecomputedArray(TensorstoreArray):
         super().__init__(scale.folder, opened(scale.root, spec))
         self.name = scale.folder.path.relative_to(scale.root.path.parent).as_posix()
         scales = (scale.root.inner(told["key"]) for told in scale.info["scales"])
-        self.levels = tuple(str(folder.path) for folder in scales)
+        self.levels = tuple(folder.location for folder in scales)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -163,7 +164,16 @@ class PrecomputedArray(TensorstoreArray):
             return int(np.prod(self.shape)) * self.dtype.itemsize
         return sum(size for size in sizes if size)
 
-    def _key(self, where: Sequence[int]) -> str:
+    def objects(self, seconds: float) -> Objects | None:
+        """Count the chunks on disk; shards aren't counted, since one holds chunks from all over."""
+        return None if self.scale.told.get("sharding") else super().objects(seconds)
+
+    def objects_of(self, box: tuple[slice, ...], seconds: float) -> Objects | None:
+        """Count the chunks that hold the voxels of a box."""
+        return None if self.scale.told.get("sharding") else super().objects_of(box, seconds)
+
+    def key(self, where: Sequence[int]) -> str:
+        """Return the file of a chunk by its place in the grid of chunks."""
         rows = zip(where[:3], self._objects[:3], self.shape[:3], self.scale.offset, strict=True)
         ends = [(at + i * n, at + min((i + 1) * n, size)) for i, n, size, at in rows]
         return "_".join(f"{start}-{end}" for start, end in ends)
