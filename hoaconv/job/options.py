@@ -26,6 +26,7 @@ from hoaconv.job.declared import (
     option,
     triple_of,
 )
+from hoaconv.job.store_paths import CREDENTIALS
 
 __all__ = ["Chain", "Cutting", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
 
