@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorstore as ts
+import zarr
 from serving import google, put, s3_server
 
 import hoaconv as hc
@@ -310,3 +311,30 @@ def test_stores_are_written_to_google_too(google_bucket, voxels):
     with pytest.raises((SourceError, KeyboardInterrupt)):
         write(Breaking(voxels, 17, OSError("no")), "gs://bucket/other.zarr")
     assert not [name for name in objects if name.startswith("other")]
+
+
+@pytest.mark.parametrize("zarr_format", ["3", "2"])
+def test_plain_arrays_go_to_buckets(bucket, voxels, zarr_format):
+    written = hc.Zarr("s3://bucket/plain.zarr", chunks=16, zarr_format=zarr_format)
+    (hc.open(voxels) | written).run(progress=False)
+    np.testing.assert_array_equal(hc.open("s3://bucket/plain.zarr").compute(), voxels)
+    with pytest.raises(StoreError, match="exists"):
+        (hc.open(voxels) | written).run(progress=False)
+    other = hc.Zarr("s3://bucket/other.zarr", chunks=4, zarr_format=zarr_format)
+    with pytest.raises(SourceError):
+        (hc.open(Breaking(voxels, 17, OSError("no"))) | other).run(progress=False)
+    assert not [key for key in keys(bucket) if key.startswith("other")]
+
+
+def test_channels_go_to_buckets_one_after_the_other(bucket, voxels, tmp_path):
+    source = tmp_path / "two.zarr"
+    both = np.stack([voxels, voxels[::-1]])
+    array = zarr.create_array(
+        source, data=both, chunks=(1, 8, 33, 41), dimension_names=["c", "z", "y", "x"]
+    )
+    assert array.shape == both.shape
+    hc.stack_to_omezarr(source, DST, chunks=16)
+    assert "a/brain.zarr/zarr.json" in keys(bucket)
+    for channel in (0, 1):
+        read = hc.open(DST, channel=channel).compute()
+        np.testing.assert_array_equal(read, both[channel])
