@@ -41,6 +41,12 @@ class StoreFolder(ABC):
     path: Path
     is_fetched: ClassVar[bool] = False
     """Whether files must be read singly: see `hoaconv.io.fetched`."""
+    patience: float | None = None
+    """Seconds for which one read may take; None for any time."""
+    at_once = 1
+    """Chunks that are worth asking for in one call, so that they come at the same time."""
+    advice = "a chunk may be damaged or cut short: copy it again"
+    """What to do where a chunk can't be decoded."""
 
     @abstractmethod
     def exists(self) -> bool:
@@ -86,6 +92,10 @@ class StoreFolder(ABC):
     @abstractmethod
     def size(self, key: str) -> int | None:
         """Return the bytes of a file, 0 if there is none; None if that can't be told at once."""
+
+    def told(self, error: Exception) -> str:
+        """Return in a few words why tensorstore couldn't read something in it."""
+        return words_of(error)
 
     def total(self) -> int | None:
         """Return the bytes of all files in it; None if they aren't listed in one place."""
@@ -193,7 +203,7 @@ class KvFolder(StoreFolder):
     @cached_property
     def _store(self) -> Any:
         try:
-            store = ts.KvStore.open(dict(self._spec)).result()
+            store = ts.KvStore.open(dict(self._spec)).result(timeout=self.patience)
             self._check(store)
         except SourceError:
             raise

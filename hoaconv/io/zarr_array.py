@@ -98,7 +98,7 @@ class ZarrArray(StoredZarr, TensorstoreArray):
     def __init__(self, node: ArrayNode, kvstore: Mapping[str, Any]) -> None:
         driver = "zarr3" if node.zarr_format == 3 else "zarr"
         spec = {"driver": driver, "kvstore": kvstore}
-        super().__init__(node.folder, opened(node.folder.path, spec))
+        super().__init__(node.folder, opened(node.folder, spec))
         self._tell(node)
         if node.folder.is_fetched:
             told = node.zarr_format, node.metadata

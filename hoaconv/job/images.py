@@ -12,6 +12,8 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.output import OutputSink
+from hoaconv.io.place import check_objects
+from hoaconv.io.url import as_path
 from hoaconv.job.chain import steps_of
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
@@ -34,13 +36,13 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     """Return the sink that writes an image."""
     chunks, shards = output.grid()
     name = output.name or getattr(making.source, "image_name", None) or output.title
-    inside = Path(output.path) / "labels"
+    inside = as_path(output.path) / "labels"
     targets = [b.target for b in making.branches if isinstance(b.target, OmeZarr)]
-    labels = (t.name or "" for t in targets if t.is_label and _same(Path(t.path).parent, inside))
+    labels = (t.name or "" for t in targets if t.is_label and _same(as_path(t.path).parent, inside))
     spec = making.branch.volume.spec
     channels = () if output.is_label else _channels(making)
     sink = OmeZarrSink(
-        path=Path(output.path),
+        path=as_path(output.path),
         image=ImageInfo(name, output.downsample, channels, _label_kept(output, making)),
         window=not (channels and all("window" in channel for channel in channels)),
         chunks=chunks,
@@ -61,6 +63,7 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     )
     if sink.first and not sink.is_label:
         _check_first(sink, spec)
+    check_objects(sink.path, sink.arrays(spec))
     return sink
 
 
@@ -102,7 +105,7 @@ def steps_in_front(sink: OutputSink) -> tuple[Step, ...]:
 
 def _image_folder(output: OmeZarr) -> Path:
     """Return the folder of the image that is written, or that a label belongs to."""
-    return Path(output.path).parent.parent if output.is_label else Path(output.path)
+    return as_path(output.path).parent.parent if output.is_label else as_path(output.path)
 
 
 _AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)

@@ -23,6 +23,7 @@ from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
+from hoaconv.io.url import as_path
 from hoaconv.job.arrays import ArraySink
 from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
@@ -243,8 +244,8 @@ def check_outputs(
     for output in whole:
         output.check_name()
         for src in () if output.in_place else sources:
-            check_beside(Path(output.path), src)
-    check_separate([Path(output.path) for output in whole])
+            check_beside(as_path(output.path), src)
+    check_separate([as_path(output.path) for output in whole])
     labels = [os.path.realpath(output.path).casefold() for output in outputs if output.is_part]
     if len(set(labels)) < len(labels):  # one folder on some file systems
         raise StoreError("two labels have one name; name them otherwise")
@@ -269,9 +270,9 @@ def _checked(branches: Sequence[Branch], running: Running, refusals: Refusals) -
             for branch in branches:
                 for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
                     for files in file_groups(source):
-                        check_apart(Path(output.path), files)
+                        check_apart(as_path(output.path), files)
                 for files in file_groups(sources_of(branch.volume.plan)[0]):
-                    check_scratch(running.scratch, Path(output.path), files)
+                    check_scratch(running.scratch, as_path(output.path), files)
     return report
 
 

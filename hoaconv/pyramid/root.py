@@ -10,6 +10,7 @@ import numpy as np
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import StoreError
 from hoaconv.io.leading import Leading
+from hoaconv.io.place import place_at
 from hoaconv.io.zarr import write_json
 from hoaconv.pyramid.added import Added, AddedLevels
 from hoaconv.pyramid.levels import Level
@@ -130,7 +131,7 @@ def put_report(folder: Path, ngff: str, values: Mapping[str, Any], *, added: boo
     """
     file = folder / ("zarr.json" if ngff == "0.5" else ".zattrs")
     try:
-        text = file.read_bytes()
+        text = place_at(folder).read(file.name)
         whole = json.loads(text)
         attributes = whole["attributes"] if ngff == "0.5" else whole
         told = attributes["hoaconv"]["added"][-1] if added else attributes["hoaconv"]

@@ -13,7 +13,7 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Economy, Fold, Use
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.io.scratch import ScratchFolder
+from hoaconv.io.scratch import ScratchFolder, waiting_place
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.added import AddedLevels
@@ -86,7 +86,7 @@ class OmeZarr(ImageSink):
     @property
     def scratch_place(self) -> Path:
         """The folder in or under which layers wait that don't in memory."""
-        return self.scratch or self.home
+        return self.scratch or waiting_place(self.home) or self.home
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:
         """Return the bytes of planes that don't wait in memory, as if none were smaller packed."""

@@ -13,7 +13,7 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
 from hoaconv.io.addition import Addition
-from hoaconv.io.folder import Claim
+from hoaconv.io.claims import claim_on
 from hoaconv.io.open_output import OpenOutput
 from hoaconv.io.packed import PackedFile, PackedMemory
 from hoaconv.io.scratch import ScratchFolder
@@ -63,7 +63,7 @@ class OmeZarrWriter(Writer):
         """Raise StoreError if the folder isn't this run's; remove what was there before."""
         if self._owns:
             self._out.check()
-        elif claim := Claim.on(self._sink.path.parent.parent):
+        elif claim := claim_on(self._sink.path.parent.parent):
             claim.check()
             claim.begin()
 

@@ -39,7 +39,7 @@ def open_array(address: Address) -> StoredArray:
     SourceError
         If there is none, or it can't be opened.
     """
-    return N5Array(find_dataset(address.place))
+    return N5Array(find_dataset(address.place, address.credentials))
 
 
 class N5Array(TensorstoreArray):
@@ -57,7 +57,7 @@ class N5Array(TensorstoreArray):
         metadata = _metadata(dataset)
         spec = {"driver": "n5", "kvstore": dataset.folder.kvstore(), "metadata": metadata}
         # Attributes besides these are anything, which tensorstore would stumble over.
-        super().__init__(dataset.folder, opened(dataset.folder.path, spec, assume_metadata=True))
+        super().__init__(dataset.folder, opened(dataset.folder, spec, assume_metadata=True))
         self.dataset, self.name, self.axes = dataset, dataset.name, dataset.axes
         self.levels = tuple(level.location for level in dataset.levels)
         if dataset.folder.is_fetched:
