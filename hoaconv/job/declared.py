@@ -50,8 +50,8 @@ PathLike = str | os.PathLike[str]
 Triple = tuple[int, int, int]
 F = TypeVar("F", bound=Callable[..., Any])
 
-METHODS = ("mean", "mode", "max", "min", "nearest")
-"""Methods of downsampling, as `hoaconv.kernels.downsample` has them."""
+METHODS = ("mean", "mode", "max", "min", "nearest", "gaussian")
+"""Methods of downsampling: as `hoaconv.kernels.downsample` has them, and a Gaussian filter."""
 
 MAX_CELL = 1 << 15
 """The most voxels that become one, as `hoaconv.kernels.downsample` has it."""

@@ -2,17 +2,54 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import StoreError
-from hoaconv.io.zarr import write_json
+from hoaconv.io.zarr import ArrayWriter, write_json
 from hoaconv.pyramid.added import Added, AddedLevels
 from hoaconv.pyramid.levels import Level
 from hoaconv.pyramid.metadata import ImageInfo, as_label, attributes, window_of
 
-__all__ = ["put_report", "root_of"]
+__all__ = ["LevelWritten", "put_report", "root_of"]
+
+
+@dataclass(frozen=True)
+class LevelWritten:
+    """A level that was written.
+
+    Attributes
+    ----------
+    row
+        What the report tells of it.
+    stored
+        The name of its array, and the numbers of its shards or chunks.
+    files, bytes
+        Files, metadata included, and their bytes.
+    """
+
+    row: Mapping[str, Any]
+    stored: Mapping[str, Any]
+    files: int
+    bytes: int
+
+    @classmethod
+    def of(cls, number: int, level: Level, array: ArrayWriter) -> "LevelWritten":
+        """Return what an array that was written tells."""
+        spec = array.spec
+        row = {
+            "level": number,
+            "shape": level.shape,
+            "factor": level.factor,
+            "chunks": spec.chunks,
+            "shards": spec.shards,
+            "bytes": prod(level.shape) * spec.dtype.itemsize,
+        }
+        stored = {"path": array.path.name, "files": array.stored, "empty": array.empty}
+        return cls(row, stored, array.files, array.bytes)
 
 
 class Written(Protocol):
@@ -25,10 +62,6 @@ class Written(Protocol):
     @property
     def ngff(self) -> str:
         """Version of OME-NGFF."""
-
-    @property
-    def first(self) -> int:
-        """The first level that is written."""
 
     @property
     def added(self) -> Added | None:
@@ -64,7 +97,8 @@ def root_of(
     histogram, distinct
         Values of the folds that the sink requires; empty where it requires none.
     """
-    told, paths = sink.all_levels(whole)[sink.first :], tuple(str(row["path"]) for row in stored)
+    told = sink.all_levels(whole)[-len(stored) :]
+    paths = tuple(str(row["path"]) for row in stored)
     if isinstance(sink.added, AddedLevels):
         told, paths = sink.all_levels(whole), sink.added.names
     window = sink.image.shown.get("window") or window_of(whole.dtype, histogram)
@@ -75,7 +109,7 @@ def root_of(
     return sink.added.attributes(values) if sink.added else values
 
 
-def put_report(folder: Path, ngff: str, values: Mapping[str, Any], *, added: bool) -> int:
+def put_report(folder: Path, ngff: str, values: Mapping[str, Any], added: bool) -> int:
     """Put what a run tells of itself into the provenance of a group; return the bytes it takes.
 
     Parameters

@@ -1,8 +1,9 @@
 """The sink that writes planes as an OME-Zarr image, every level in the same sweep."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import count
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from hoaconv.pyramid.distinct import Distinct
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo, label_list, write_group
-from hoaconv.pyramid.root import put_report, root_of
+from hoaconv.pyramid.root import LevelWritten, put_report, root_of
 from hoaconv.pyramid.trial import packed_bytes, trial_seconds
 from hoaconv.pyramid.waiting import Room, Waiting
 
@@ -70,6 +71,8 @@ class OmeZarr(OutputSink):
     """True if this is such a label image: the image's sink then claims the folder."""
     first: int = 0
     """The first level that is written; the planes that come are those of this level."""
+    begins: int = 0
+    """The first level of the image, if sinks `beside` write those before `first`."""
     whole: Spec | None = None
     """Level 0, if another one is the first."""
     steps: tuple[Triple, ...] = ()
@@ -78,6 +81,10 @@ class OmeZarr(OutputSink):
     """What this adds to a store that is there; None if it makes a store."""
     window: bool = True
     """Whether the image's metadata tell which voxel values a viewer shows."""
+    beside: bool = False
+    """True if it writes level `first` alone, and another sink the rest and the metadata."""
+    others: list[LevelWritten] = field(default_factory=list, compare=False)
+    """The levels that sinks `beside` have written, for the sink of the metadata."""
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec as it is.
@@ -97,8 +104,8 @@ class OmeZarr(OutputSink):
 
     def requires(self, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - of any planes
         """Return the histogram, by which viewers are told what to show; a label needs none."""
-        if self.is_label:
-            return (DISTINCT,) if self.added else ()
+        if self.is_label or self.beside:
+            return (DISTINCT,) if self.is_label and self.added else ()
         return (HISTOGRAM,) if self.window else ()
 
     @property
@@ -114,7 +121,8 @@ class OmeZarr(OutputSink):
 
     def levels(self, spec: Spec) -> tuple[Level, ...]:
         """Return the shapes and factors of the levels that are written."""
-        return self.all_levels(self.whole or spec)[self.first :]
+        own = self.all_levels(self.whole or spec)[self.first :]
+        return own[:1] if self.beside else own
 
     def all_levels(self, whole: Spec) -> tuple[Level, ...]:
         """Return the shapes and factors of the pyramid, given level 0."""
@@ -224,8 +232,7 @@ class OmeZarr(OutputSink):
 
     def record(self, values: Mapping[str, Any]) -> int:
         """Put what a run tells of itself into the image's provenance; see `OutputSink.record`."""
-        added = isinstance(self.added, AddedLevels)
-        return put_report(self.folder, self.ngff, values, added=added)
+        return put_report(self.folder, self.ngff, values, isinstance(self.added, AddedLevels))
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "OmeZarrWriter":
         """Claim the folder. Raise StoreError where that isn't possible."""
@@ -238,7 +245,8 @@ class OmeZarr(OutputSink):
             downsample(self.image.method, (plane,) * step[0], 1, *step[1:], np.empty_like(plane))
 
     def __str__(self) -> str:
-        return f"label {self.path.name}" if self.is_label else self.path.name
+        what = "label " if self.is_label else f"level {self.first} of " if self.beside else ""
+        return what + self.path.name
 
 
 @lru_cache
@@ -267,19 +275,21 @@ class OmeZarrWriter(Writer):
         of = partial(ArrayWriter, workers=pool.workers, lean=economy.tight, guard=self._check)
         folders = (sink.folder / sink.name_of(i) for i in range(len(self._levels)))
         self._arrays = list(map(of, folders, self._layers.arrays))
-        self._waits_as = f"label-{sink.path.name}-" if sink.is_label else ""
+        self._waits_as = f"label-{sink.path.name}-" if sink.is_label else f"from-{sink.first}-"
         self._scratch = ScratchFolder.of(sink.home, sink.scratch).open()
         self._room = Room(buffers.take((self._layers.room,), spec.dtype))
         self._top = self._cascade()
         self._claim: Claim | Addition | None = None  # a label lies in what its image claims
-        if sink.added:
+        if sink.beside:
+            pass
+        elif sink.added:
             self._claim = Addition(sink.added.store, sink.added.moves)
         elif not sink.is_label:
             self._claim = Claim(sink.path, overwrite=sink.overwrite)
 
     def _check(self) -> None:
         """Raise StoreError if the folder isn't this run's; remove what was there before."""
-        claim = self._claim or Claim.on(self._sink.path.parent.parent)
+        claim = self._claim or Claim.on(self._sink.home)
         if claim:
             claim.check()
             claim.begin()
@@ -336,13 +346,18 @@ class OmeZarrWriter(Writer):
         for array in self._arrays:
             array.write_metadata()
         self._scratch.remove()
-        files, nbytes = self._write_root(folds)
-        rows = [self._row(i) for i in range(len(self._levels))]
+        made = list(map(LevelWritten.of, count(self._sink.first), self._levels, self._arrays))
+        files, nbytes = 0, 0
+        if self._sink.beside:
+            self._sink.others.extend(made)
+        else:
+            made = [*self._sink.others, *made]
+            files, nbytes = self._write_root(folds, made)
         return {
             "path": str(self._sink.path),
-            "levels": rows,
-            "files": files + sum(array.files for array in self._arrays),
-            "bytes": nbytes + sum(array.bytes for array in self._arrays),
+            "levels": [level.row for level in made],
+            "files": files + sum(level.files for level in made),
+            "bytes": nbytes + sum(level.bytes for level in made),
         }
 
     def release(self) -> None:
@@ -366,33 +381,20 @@ class OmeZarrWriter(Writer):
 
     def _made(self) -> list[str]:
         """Return what the run has put into the folder; a file that others put there isn't in it."""
-        levels = [self._sink.name_of(i) for i in range(len(self._levels))]
+        levels = map(str, range(self._sink.first + len(self._levels)))
         files = [name + end for name in ZARR_FILES for end in ("", ".tmp")]
         return [*levels, *files, *(["labels"] if self._sink.labels else []), SCRATCH]
 
-    def _write_root(self, folds: Mapping[Fold, Mapping[str, Any]]) -> tuple[int, int]:
+    def _write_root(
+        self, folds: Mapping[Fold, Mapping[str, Any]], made: Sequence[LevelWritten]
+    ) -> tuple[int, int]:
         """Write the metadata of the groups, the image's own last; return files and bytes."""
         sink = self._sink
         listed = (0, 0)
         if sink.labels:
             names = label_list(sink.labels, sink.ngff)
             listed = write_group(sink.path / "labels", sink.ngff, names)
-        stored = [
-            {"path": sink.name_of(i), "files": array.stored, "empty": array.empty}
-            for i, array in enumerate(self._arrays)
-        ]
-        whole = sink.whole or self._spec
+        whole, stored = sink.whole or self._spec, [level.stored for level in made]
         values = root_of(sink, whole, stored, folds.get(HISTOGRAM, {}), folds.get(DISTINCT, {}))
         own = write_group(sink.folder, sink.ngff, values)
         return listed[0] + own[0], listed[1] + own[1]
-
-    def _row(self, i: int) -> dict[str, Any]:
-        level, array = self._levels[i], self._arrays[i].spec
-        return {
-            "level": self._sink.first + i,
-            "shape": level.shape,
-            "factor": level.factor,
-            "chunks": array.chunks,
-            "shards": array.shards,
-            "bytes": prod(level.shape) * array.dtype.itemsize,
-        }
