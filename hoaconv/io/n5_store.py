@@ -218,9 +218,9 @@ def find_dataset(path: str | Path) -> Dataset:
 
 
 def _dataset(folder: StoreFolder, own: Mapping[str, Any]) -> Dataset:
-    dimensions, blocks = own["dimensions"], own["blockSize"]
-    both = isinstance(dimensions, list) and isinstance(blocks, list)
-    if not both or len(dimensions) != len(blocks):
+    dimensions, chunks = own["dimensions"], own["blockSize"]
+    both = isinstance(dimensions, list) and isinstance(chunks, list)
+    if not both or len(dimensions) != len(chunks):
         raise SourceError(f"{folder}/{ATTRIBUTES} is damaged: dimensions and blockSize differ")
     around = list(zip(range(_MOST_AROUND), folder.around, strict=False))
     groups = [group for _, group in around]
@@ -272,7 +272,7 @@ def _instead(folder: StoreFolder) -> str:
     """Return words that list what lies in the folder, or in the nearest one around it."""
     within = next(filter(_is_dataset, folder.around), None)
     if within is not None:
-        return f": {within.path} is a dataset, in which there are blocks alone"
+        return f": {within.path} is a dataset, in which there are chunks alone"
     there = next((f for f in (folder, *folder.around) if f.exists()), folder)
     names = [name for name in there.names() if there.inner(name).exists()]
     if not names:
