@@ -9,8 +9,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from struct import error as StructError
+from struct import unpack
 from typing import Any, ClassVar
-from zipfile import BadZipFile, ZipFile, is_zipfile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import tensorstore as ts
 from natsort import natsorted
@@ -25,6 +27,9 @@ ZIPS = (".zip", ".ozx")
 
 MOST_METADATA = 1 << 28
 """Bytes of a file of metadata, at most."""
+
+_NAME_LENGTHS, _LOCAL_HEADER = 26, 30
+"""Offset of two lengths in the header of an entry, and the bytes of the header without them."""
 
 _OCDBT = "manifest.ocdbt"
 
@@ -218,12 +223,14 @@ class KvFolder(StoreFolder):
     def read(self, key: str, part: slice | None = None) -> bytes | None:
         """Return the content of a file, or a part of it; None if there is none."""
         try:
-            found = self._store.read(self._prefix + key, byte_range=part).result()
+            found = self._store.read(self._prefix + key).result()
         except SourceError:
             raise
         except Exception as error:
             raise self._unread(error) from error
-        return bytes(found.value) if found.state == "value" else None
+        if found.state != "value":
+            return None
+        return bytes(found.value) if part is None else bytes(found.value[part])
 
     def names(self) -> list[str]:
         """Return the names of the files and folders in it, in natural order."""
@@ -304,6 +311,33 @@ class ZipFolder(KvFolder):
             f"{self._root} holds {lost.filename}, which {why}; entries are read that are stored or "
             "deflated: pack it anew, as in zip -0"
         )
+
+    @cached_property
+    def _entries(self) -> dict[str, tuple[int, int, int]]:
+        """Offset, bytes and method of each entry in this folder."""
+        with ZipFile(self._root) as whole:
+            return {
+                info.filename: (info.header_offset, info.file_size, info.compress_type)
+                for info in whole.infolist()
+                if info.filename.startswith(self._prefix)
+            }
+
+    def read(self, key: str, part: slice | None = None) -> bytes | None:
+        """Return the content of a file, or a part of it; None if there is none."""
+        offset, size, method = (0, 0, None)
+        if part is not None:  # of what is stored as it is, no more is read
+            offset, size, method = self._entries.get(self._prefix + key, (0, 0, None))
+        if part is None or method != ZIP_STORED:
+            return super().read(key, part)
+        start, stop, _ = part.indices(size)
+        try:
+            with self._root.open("rb") as file:
+                file.seek(offset + _NAME_LENGTHS)
+                lengths = unpack("<HH", file.read(4))
+                file.seek(offset + _LOCAL_HEADER + sum(lengths) + start)
+                return file.read(max(0, stop - start))
+        except (OSError, StructError) as error:
+            raise self._unread(error) from error
 
     @property
     def file(self) -> Path:
