@@ -21,7 +21,8 @@ from typing import Any
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
-from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
+from hoaconv.io.kv_folder import folder_at, in_zip
+from hoaconv.io.store_folder import StoreFolder, read_json
 from hoaconv.io.voxel_size import Axes, from_axes
 
 __all__ = ["ATTRIBUTES", "Dataset", "find_dataset", "is_n5"]

@@ -14,8 +14,9 @@ from typing import Any
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.folder import ZARR_FILES
+from hoaconv.io.kv_folder import folder_at, in_zip
 from hoaconv.io.ome_image import OmeImage, images_in, kind_in, labels_in
-from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
+from hoaconv.io.store_folder import StoreFolder, read_json
 from hoaconv.io.voxel_size import Axes
 
 __all__ = ["ArrayNode", "find_array", "is_zarr"]

@@ -17,7 +17,8 @@ import numpy as np
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.address import Address
-from hoaconv.io.store_folder import LocalFolder, StoreFolder, folder_at, in_zip, read_json
+from hoaconv.io.kv_folder import folder_at, in_zip
+from hoaconv.io.store_folder import LocalFolder, StoreFolder, read_json
 from hoaconv.io.stored_array import StoredArray
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes, from_axes
