@@ -170,7 +170,8 @@ def _refused_codec(node: ArrayNode, refused: SourceError) -> str | None:
 
 def codecs_in(metadata: Any) -> Iterator[str]:
     """Give the names of the codecs in the metadata of an array, also of those in shards."""
-    listed = [*(metadata.get("codecs") or []), *(metadata.get("filters") or [])]
+    both = [metadata.get("codecs"), metadata.get("filters")]
+    listed = [codec for codecs in both if isinstance(codecs, list) for codec in codecs]
     for codec in (*listed, metadata.get("compressor")):
         if isinstance(codec, Mapping):
             yield str(codec.get("name", codec.get("id")))

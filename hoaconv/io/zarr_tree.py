@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.errors import SourceError
-from hoaconv.io.store_folder import StoreFolder, folder_at
+from hoaconv.io.kv_folder import folder_at
+from hoaconv.io.store_folder import StoreFolder
 from hoaconv.io.zarr_array import ZarrArray, open_zarr
 from hoaconv.io.zarr_store import StoredNode, find_array, is_node, read_node
 
