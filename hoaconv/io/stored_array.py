@@ -105,6 +105,10 @@ class StoredArray(ABC):
         """``label`` and ``color`` of each channel, as far as the metadata tell; else nothing."""
         return ()
 
+    def step(self, axis: int) -> tuple[float, str]:  # noqa: ARG002 - the contract
+        """Return step and unit of an axis of time or channels, as far as the metadata tell."""
+        return 1.0, ""
+
     def geometry(self, axes: Axes) -> Geometry | None:  # noqa: ARG002 - the contract
         """Return the size and place of the voxels (z, y, x) if the metadata tell; else None."""
         return None

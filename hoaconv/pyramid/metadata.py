@@ -121,7 +121,10 @@ _TYPES = {"t": "time", "c": "channel"}
 
 def _axes(geometry: Geometry, leading: Leading) -> list[dict[str, str]]:
     unit = {"unit": geometry.unit} if geometry.unit else {}
-    before = [{"name": name, "type": _TYPES[name]} for name in leading.axes]
+    before = [
+        {"name": name, "type": _TYPES[name], **({"unit": own} if own else {})}
+        for name, own in zip(leading.axes, leading.units, strict=True)
+    ]
     return [*before, *({"name": name, "type": "space", **unit} for name in "zyx")]
 
 
@@ -134,9 +137,9 @@ def _dataset(
     that of the first; with ``nearest`` it is the first one itself.
     """
     placed = geometry.coarser(level.factor, middle=0.0 if method == "nearest" else 0.5)
-    ones, zeros = [1.0] * len(leading.axes), [0.0] * len(leading.axes)
+    zeros = [0.0] * len(leading.axes)
     transformations: list[dict[str, Any]] = [
-        {"type": "scale", "scale": [*ones, *map(_tidy, placed.edges)]},
+        {"type": "scale", "scale": [*leading.scale, *map(_tidy, placed.edges)]},
         {"type": "translation", "translation": [*zeros, *map(_tidy, placed.origin)]},
     ]
     return {"path": str(i), "coordinateTransformations": transformations}
