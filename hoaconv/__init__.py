@@ -13,9 +13,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from hoaconv import ops as ops
     from hoaconv.api import omezarr_to_stack, plan, rechunk, stack_to_omezarr, stats
-    from hoaconv.api.parts import info
+    from hoaconv.api.adding import add_labels, add_pyramid
+    from hoaconv.api.layouts import convert, transpose
+    from hoaconv.api.parts import cutout, info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
+    from hoaconv.job.hdf5 import Hdf5
     from hoaconv.job.info import Info, Infos
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cancelled",
+    "Hdf5",
     "HoaconvError",
     "Info",
     "Infos",
@@ -48,6 +52,10 @@ __all__ = [
     "Watcher",
     "Zarr",
     "__version__",
+    "add_labels",
+    "add_pyramid",
+    "convert",
+    "cutout",
     "info",
     "omezarr_to_stack",
     "op",
@@ -58,11 +66,13 @@ __all__ = [
     "stack_to_omezarr",
     "stats",
     "store",
+    "transpose",
     "tune_malloc",
 ]
 
 _HOMES = {
     "Cancelled": "hoaconv.errors",
+    "Hdf5": "hoaconv.job.hdf5",
     "HoaconvError": "hoaconv.errors",
     "Info": "hoaconv.job.info",
     "Infos": "hoaconv.job.info",
@@ -76,9 +86,14 @@ _HOMES = {
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
+    "convert": "hoaconv.api.layouts",
+    "transpose": "hoaconv.api.layouts",
+    "cutout": "hoaconv.api.parts",
     "Zarr": "hoaconv.job.zarr_output",
     "omezarr_to_stack": "hoaconv.api",
     "info": "hoaconv.api.parts",
+    "add_labels": "hoaconv.api.adding",
+    "add_pyramid": "hoaconv.api.adding",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
     "plan": "hoaconv.api",

@@ -164,3 +164,51 @@ def test_a_failed_run_removes_every_output(make_tiffs, volume, tmp_path, out) ->
     refused(run(src, out, *words), SOURCE, "slice_0020.tif")
     assert not out.exists()
     assert not other.exists()
+
+
+class TestOptionsOfTheirOwn:
+    WORD = "{}[chunks=8 ngff=0.4 levels=2 downsample=max]=bin 2"
+
+    @pytest.mark.parametrize("as_mapping", [True, False])
+    def test_another_image_has_chunks_version_and_levels_of_its_own(
+        self, tiffs, volume, tmp_path, as_mapping
+    ) -> None:
+        small = tmp_path / "small.zarr"
+        options = {"chunks": 8, "ngff": "0.4", "levels": 2, "downsample": "max"}
+        also = {small: {"ops": "bin 2", **options}} if as_mapping else [self.WORD.format(small)]
+        hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", chunks=16, also=also)
+        hoaconv.stack_to_omezarr(tiffs, tmp_path / "alone", ops="bin 2", name="o", **options)
+        made = levels_of(small)
+        all_equal(made, levels_of(tmp_path / "alone"))
+        assert (len(made), opened(small)["0"].chunks) == (2, (8, 8, 8))
+        assert ome_of(small)["multiscales"][0]["version"] == "0.4"
+        assert ome_of(tmp_path / "o.zarr")["version"] == "0.5"
+        assert opened(tmp_path / "o.zarr")["0"].chunks == (16, 16, 16)
+        assert dict(opened(small).attrs)["hoaconv"]["options"]["chunks"] == [8, 8, 8]
+
+    def test_options_that_are_not_given_are_those_of_the_main_image(self, tiffs, tmp_path) -> None:
+        also = {tmp_path / "s": {"levels": 1}, tmp_path / "t": "bin 2"}
+        hoaconv.stack_to_omezarr(tiffs, tmp_path / "o", chunks=16, ngff="0.4", also=also)
+        assert opened(tmp_path / "s")["0"].chunks == (16, 16, 16)
+        assert [len(levels_of(tmp_path / name)) for name in "st"] == [1, 3]
+
+    def test_a_path_may_have_brackets(self, tiffs, tmp_path) -> None:
+        words = [f"{tmp_path}/a[1].zarr=bin 2", f"{tmp_path}/b[2].zarr[chunks=8]=pad 1:1"]
+        hoaconv.stack_to_omezarr(tiffs, tmp_path / "o", also=words)
+        assert opened(tmp_path / "b[2].zarr")["0"].chunks == (8, 8, 8)
+        assert opened(tmp_path / "a[1].zarr")["0"].chunks != (8, 8, 8)
+
+    @pytest.mark.parametrize(
+        ("word", "told"),
+        [
+            ("s.zarr[chunk=8]=bin 2", "did you mean 'chunks'"),
+            ("s.zarr[overwrite=1]=bin 2", "overwrite is no option"),
+            ("s.zarr[levels=two]=bin 2", "levels 'two' is not a whole number"),
+            ("s.zarr[chunks=8 ngff]=bin 2", "--also is written"),
+            ("[chunks=8]=bin 2", "--also is written"),
+            ("s.zarr[ngff=0.4 shards=64]=bin 2", "NGFF 0.4 has no shards"),
+        ],
+    )
+    def test_what_is_no_option_is_refused(self, tiffs, out, word, told) -> None:
+        refused(run(tiffs, out, "--also", word), SPELLING, told)
+        assert not out.exists()

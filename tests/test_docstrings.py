@@ -40,7 +40,11 @@ REACHED = (Measured, Values, Scalar, Branch, Place)
 INTERNAL = {
     *("Job.of", "RunPlan.of", "Scalar.of", "Scalar.informs", "Volume.applied"),
     *("OmeZarr.grid", "Zarr.grid", "Stack.names", "Report.record"),
-    *(f"{output}.{name}" for output in ("OmeZarr", "Stack", "Zarr") for name in ("take", "given")),
+    *(
+        f"{output}.{name}"
+        for output in ("OmeZarr", "Stack", "Hdf5", "Zarr")
+        for name in ("take", "given")
+    ),
 }
 """Members that only hoaconv itself uses."""
 

@@ -192,10 +192,10 @@ os._exit(os.waitstatus_to_exitcode(status))
 """
 
 
-def convert(src, dst, words):
+def convert(src, dst, words, verb="stack-to-omezarr"):
     """Peak of the process in bytes, as Linux tells it, and the report."""
     told = dst.with_suffix(".json")
-    command = ["stack-to-omezarr", src, dst, "--quiet", "--report", told, *words]
+    command = [verb, src, dst, "--quiet", "--report", told, *words]
     done = subprocess.run(
         [sys.executable, "-u", "-c", SMALL_PARENT, *map(str, command)],
         capture_output=True,
@@ -266,6 +266,44 @@ def test_measured_stays_below_projected_and_not_far(stack, tmp_path, case) -> No
     mid_writes = sum(who.startswith("scratch sweep") for who in report["busy"])
     assert mid_writes == {"a mid-write": 1, "two mid-writes": 2}.get(case, 0)
     assert case != "layers in scratch" or "scratch" in report["busy"]
+
+
+STACKS = {
+    "tiff": ("noise", "o", []),
+    "tiff, four workers": ("noise", "o", ["--workers", "4"]),
+    "deflate": ("uint16", "o", ["--compression", "deflate"]),
+    "zstd in wide strips": ("uint16", "o", ["--compression", "zstd", "--strip", "1000"]),
+    "zstd in tiles": ("noise", "o", ["--compression", "zstd", "--tile", "512"]),
+    "lzw": ("noise", "o", ["--compression", "lzw", "--workers", "4"]),
+    "a file": ("noise", "o.tif", []),
+    "a file, zstd": ("noise", "o.ome.tif", ["--compression", "zstd", "--workers", "4"]),
+    "jp2": ("noise", "o", ["--format", "jp2"]),
+    "jp2, one worker": ("noise", "o", ["--format", "jp2", "--workers", "1"]),
+    "jp2, four workers": ("noise", "o", ["--format", "jp2", "--workers", "4"]),
+    "jp2 of 8 bits": ("uint8", "o", ["--format", "jp2", "--workers", "4"]),
+    "jp2 in tiles": ("noise", "o", ["--format", "jp2", "--tile", "256", "--workers", "4"]),
+    "jp2 of a ratio": ("noise", "o", ["--format", "jp2", "--ratio", "10"]),
+    "png": ("noise", "o", ["--format", "png", "--workers", "4"]),
+    "png of few wide slices": ("three", "o", ["--format", "png", "--workers", "8"]),
+    "zstd at a high level": (
+        "three",
+        "o",
+        ["--compression", "zstd:19", "--strip", "4000", "--range", ":1"],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "case", [c if c == "png" else pytest.param(c, marks=pytest.mark.long) for c in STACKS]
+)
+def test_stacks_stay_below_projected_and_not_far(stack, tmp_path, case) -> None:
+    source, dst, words = STACKS[case]
+    if source == "noise" and case.startswith("jp2"):
+        words = [*words, "--range", ":12"]  # coding noise takes long
+    peak, report = convert(stack(source), tmp_path / dst, words, "omezarr-to-stack")
+    assert peak <= report["projected"]
+    assert report["measured"] <= report["projected"]
+    assert report["projected"] <= (1.7 if "few" in case else 1.35) * peak
 
 
 @pytest.mark.long

@@ -421,14 +421,14 @@ def test_an_output_that_may_not_be_on_disk_stays_and_says_so(tiffs, volume, out,
 
 
 def test_the_report_is_in_the_store_before_that_is_put_on_disk(tiffs, out, monkeypatch):
-    seen, sync = [], folder._sync
+    seen, sync = [], folder.sync
 
     def looking(path):
         attributes = json.loads((out / "zarr.json").read_text())["attributes"]
         seen.append(((out / MARK).exists(), attributes["hoaconv"].get("report", {}).get("files")))
         sync(path)
 
-    monkeypatch.setattr(folder, "_sync", looking)
+    monkeypatch.setattr(folder, "sync", looking)
     assert run(tiffs, out, "--report", out.with_name("r.json")).exit_code == 0
     told = json.loads(out.with_name("r.json").read_text())
     assert seen == [(True, told["files"])]
@@ -440,7 +440,7 @@ def test_an_output_is_complete_though_its_report_can_not_be_put_in(tiffs, out, m
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("hoaconv.pyramid.sink.json", SimpleNamespace(loads=full))
+    monkeypatch.setattr("hoaconv.pyramid.root.json", SimpleNamespace(loads=full))
     told = refused(run(tiffs, out), STORE, out, "No space left", "the output is complete")
     assert "nothing of what was written is removed" in told
     monkeypatch.undo()

@@ -3,6 +3,10 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -12,9 +16,10 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
-from invoking import PLAN, SOURCE, SPELLING, STORE, refused
+from invoking import PLAN, SLOW, SOURCE, SPELLING, STORE, refused
 from PIL import Image
 from typer.testing import CliRunner
+from waiting_for import wait_until
 
 import hoaconv as hc
 from hoaconv.engine.spec import KNOWN
@@ -89,10 +94,9 @@ def test_slices_hold_the_voxels_exactly(name, dtype, tmp_path):
         assert report.files == shape[0]
         assert report.bytes_written == sum(file.stat().st_size for file in folder.iterdir())
         assert report[str(folder)] == folder
-        if name != "png":
-            again = hc.open(folder)
-            assert same_bits(again.compute(), volume)
-            assert again.voxel_size == ((3, 2, 2) if name == "tiff" else (2, 2, 2))
+        again = hc.open(folder)
+        assert same_bits(again.compute(), volume)
+        assert again.voxel_size == ((3, 2, 2) if name == "tiff" else (2, 2, 2))
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".ome.tif"])
@@ -129,7 +133,7 @@ def test_any_coding_of_any_shape(tmp_path_factory, case, shape, coding, tile, st
     if name == "tiff":
         options |= {"compression": coding, "tile": tile, "strip": None if tile else strip}
     elif name == "jp2":
-        options |= {"resolutions": 1 + strip % 33}
+        options |= {"resolutions": 1 + strip % 33, "tile": 64 if strip % 33 < 6 else None}
     (hc.open(volume) | hc.Stack(folder, **options)).run(workers=workers, progress=False)
     assert same_bits(read_others(folder, shape), volume)
     shutil.rmtree(folder)
@@ -244,6 +248,48 @@ def test_jp2_has_as_many_resolutions_as_are_asked_for(tmp_path):
         assert read_header(folder / "slice_000000.jp2")[0].halvings == (count or 6) - 1
 
 
+@pytest.mark.parametrize("dtype", HELD["jp2"])
+def test_jp2_in_tiles(dtype, tmp_path):
+    for i, shape in enumerate([(1, 1, 1), (1, 64, 65), (2, 150, 301)]):
+        volume, folder = extremes(shape, dtype, i), tmp_path / str(i)
+        stack = hc.Stack(folder, format="jp2", tile=(64, 128), resolutions=1 + 2 * i)
+        (hc.open(volume, voxel_size=2) | stack).run(progress=False)
+        assert same_bits(read_others(folder, shape), volume)
+        again = hc.open(folder)
+        assert same_bits(again.compute(), volume)
+        assert again.voxel_size == (2, 2, 2)
+        if dtype.startswith("u"):
+            with Image.open(folder / "slice_000000.jp2") as image:
+                np.testing.assert_array_equal(np.asarray(image), volume[0])
+
+
+def test_jp2_in_tiles_can_be_reduced_and_keeps_a_ratio(tmp_path, make_volume):
+    from hoaconv.io.codestream import read_codestream
+
+    volume, folder = make_volume((1, 256, 384)), tmp_path / "s"
+    stack = hc.Stack(folder, format="jp2", tile=128, resolutions=3)
+    (hc.open(volume) | stack).run(progress=False)
+    one = hc.Stack(tmp_path / "one", format="jp2", resolutions=3)
+    (hc.open(volume) | one).run(progress=False)
+    tiled, whole = (hc.open(path, reduce=4).compute().astype(float) for path in (folder, one.path))
+    assert tiled.shape == whole.shape == (1, 64, 96)
+    assert np.abs(tiled - whole).mean() < 0.02 * np.ptp(whole)  # edges of tiles differ
+    file = folder / "slice_000000.jp2"
+    with file.open("rb") as stream:
+        start = file.read_bytes().index(b"jp2c") + 4
+        header = read_codestream(file, stream, start, file.stat().st_size)
+    assert (header.tiles, header.tile) == (6, (128, 128))
+    lossy = hc.Stack(tmp_path / "lossy", format="jp2", tile=128, ratio=8)
+    report = (hc.open(volume) | lossy).run(progress=False)
+    assert volume.nbytes / report.bytes_written == pytest.approx(8, rel=0.15)  # tiles are small
+
+
+def test_jp2_has_no_more_tiles_than_the_format_counts(tmp_path):
+    volume = hc.open(np.broadcast_to(np.zeros((1, 1, 1), "uint8"), (1, 5000, 5000)))
+    with pytest.raises(PlanError, match=r"up to 65535 tiles, not 97969; make `tile` larger"):
+        (volume | hc.Stack(tmp_path / "s", format="jp2", tile=16, resolutions=1)).plan()
+
+
 # The round trip
 
 
@@ -300,19 +346,17 @@ def test_outputs_of_one_sweep(tiffs, volume, tmp_path):
 
 
 def test_every_budget_gives_the_same_files(tmp_path, make_volume):
-    volume = hc.open(make_volume((6, 300, 400)))
-    stack = partial_stack(tmp_path / "much")
-    (volume | stack).run(workers=2, progress=False)
-    least = (volume | partial_stack(tmp_path / "x")).plan(workers=2).smallest_budget
-    (volume | partial_stack(tmp_path / "least")).run(
-        budget=least + (64 << 20), workers=2, progress=False
-    )
-    for file in (tmp_path / "much").iterdir():
-        assert file.read_bytes() == (tmp_path / "least" / file.name).read_bytes()
-
-
-def partial_stack(path):
-    return hc.Stack(path, format="jp2")
+    volume = hc.open(make_volume((4, 800, 1000)))
+    much, little = (hc.Stack(tmp_path / name, format="jp2") for name in ("much", "little"))
+    (volume | much).run(workers=2, progress=False)
+    plan = (volume | little).plan(workers=2)
+    assert "encodes 3 at once, the most that helps" in plan.explain()
+    tight = (volume | little).plan(plan.schedule.least + (1 << 20), workers=2)
+    assert "encodes 1 at once, as the budget allows" in tight.explain()
+    budget = plan.smallest_budget
+    report = (volume | little).run(budget, workers=2, progress=False)
+    assert report.projected <= budget
+    assert slices_of(much.path) == slices_of(little.path)
 
 
 def test_a_plan_says_how_many_planes_are_encoded_at_once(tiffs, tmp_path):
@@ -335,7 +379,10 @@ def test_a_plan_says_how_many_planes_are_encoded_at_once(tiffs, tmp_path):
         (["--ratio", "10"], "tiff has no --ratio: drop it, or choose --format jp2"),
         (["--resolutions", "3"], "tiff has no --resolutions"),
         (["--format", "jp2", "--compression", "lzw"], "jp2 has no --compression: drop it, or"),
-        (["--format", "jp2", "--tile", "64"], "jp2 has no --tile"),
+        (["--format", "jp2", "--strip", "64"], "jp2 has no --strip"),
+        (["--format", "jp2", "--tile", "48"], "powers of two that can be halved 5 times"),
+        (["--format", "jp2", "--tile", "16"], "and tile is 16,16; take 1024, or fewer --resol"),
+        (["--format", "png", "--tile", "64"], "png has no --tile: drop it, or choose --format ti"),
         (["--format", "png", "--strip", "64"], "png has no --strip"),
         (["--format", "png", "--ratio", "2"], "png has no --ratio"),
         (["--format", "png", "--compression", "zstd"], "compressed by deflate"),
@@ -536,3 +583,24 @@ def test_python_refuses_in_its_own_words(tmp_path):
         hc.Stack(3)
     assert hc.Stack("s", tile=64) == hc.Stack("s", tile="64,64") == hc.Stack("s", tile=(64, 64))
     assert PLAN == 4
+
+
+STARTED = {
+    "s": lambda folder: len(list(folder.glob("s/*.jp2"))) > 2,
+    "a.tif": lambda folder: any(folder.glob(".a.tif.hoaconv/part*")),
+}
+"""By the name of an output, whether a run has begun to write it."""
+
+
+@pytest.mark.parametrize("dst", STARTED)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_midway_removes_what_was_written(dst, number, tiffs, tmp_path):
+    options = ["--format", "jp2"] if dst == "s" else []
+    words = [sys.executable, "-c", SLOW, "omezarr-to-stack", tiffs, tmp_path / dst, *options]
+    with subprocess.Popen([*map(str, words)], stderr=subprocess.PIPE, text=True) as process:
+        wait_until(partial(STARTED[dst], tmp_path))
+        process.send_signal(number)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 128 + number, told
+    assert told.endswith("; what was written is removed\n")
+    assert os.listdir(tmp_path) == []

@@ -14,7 +14,8 @@ import hoaconv
 from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.stack import Stack
 from hoaconv.io.zarr import ArrayWriter
-from hoaconv.pyramid import sink
+from hoaconv.pyramid import metadata
+from hoaconv.pyramid import root as root_module
 
 pytestmark = pytest.mark.oldest
 
@@ -74,7 +75,7 @@ def test_each_slice_is_decoded_once_and_each_object_written_once(
 
 
 def test_metadata_comes_last_and_the_images_own_at_the_very_end(tiffs, tmp_path, monkeypatch):
-    written, write_layer, write_json = [], ArrayWriter.write_layer, sink.write_json
+    written, write_layer, write_json = [], ArrayWriter.write_layer, metadata.write_json
 
     def layer(self, z, planes, y=0, x=0):
         written.append("layer")
@@ -89,7 +90,8 @@ def test_metadata_comes_last_and_the_images_own_at_the_very_end(tiffs, tmp_path,
 
     monkeypatch.setattr(ArrayWriter, "write_layer", layer)
     monkeypatch.setattr(ArrayWriter, "write_metadata", array)
-    monkeypatch.setattr(sink, "write_json", root)
+    for module in (metadata, root_module):
+        monkeypatch.setattr(module, "write_json", root)
     hoaconv.stack_to_omezarr(tiffs, tmp_path / "o.zarr", chunks=32)
     layers = written.count("layer")
     arrays = len(written) - layers - 2

@@ -47,7 +47,8 @@ def test_an_image_is_converted_like_the_stack_it_was_made_of(tiffs, image, tmp_p
     all_equal(levels_of(tmp_path / "z.zarr"), levels_of(tmp_path / "t.zarr"))
     assert scales(tmp_path / "z.zarr") == scales(tmp_path / "t.zarr")
     assert made[1].voxel_size == made[0].voxel_size
-    assert made[1].folds == made[0].folds
+    if "|" in ops.replace("flip z |", "") or "otsu" in ops:  # else the window is the source's
+        assert made[1].folds == made[0].folds
     assert made[1].measured <= made[1].projected
 
 

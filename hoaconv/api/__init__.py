@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hoaconv.api.parts import info
+from hoaconv.api.layouts import convert, transpose
+from hoaconv.api.parts import cutout, info
 from hoaconv.api.stacks import omezarr_to_stack, plan_stack
 from hoaconv.api.stores import rechunk
 from hoaconv.job.declared import PathLike, explained_by
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from hoaconv.job.statistics_report import Statistics
 
 __all__ = [
+    "convert",
+    "cutout",
     "info",
     "list_ops",
     "omezarr_to_stack",
@@ -34,6 +37,7 @@ __all__ = [
     "rechunk",
     "stack_to_omezarr",
     "stats",
+    "transpose",
 ]
 
 
@@ -57,10 +61,14 @@ def stack_to_omezarr(
     dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    append: "PathLike | Sequence[PathLike]" = (),
+    missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
+    credentials: str | None = None,
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
@@ -68,6 +76,7 @@ def stack_to_omezarr(
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
+    from_level: int = 0,
     downsample: str = "mean",
     factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,
@@ -141,10 +150,14 @@ def plan(
     dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    append: "PathLike | Sequence[PathLike]" = (),
+    missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
+    credentials: str | None = None,
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
+    orientation: str | tuple[str, str, str] | None = None,
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
@@ -152,6 +165,7 @@ def plan(
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
+    from_level: int = 0,
     downsample: str = "mean",
     factors: int | tuple[int, int, int] | str | None = None,
     sample: int | None = None,
@@ -223,8 +237,11 @@ def stats(
     dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    append: "PathLike | Sequence[PathLike]" = (),
+    missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
+    credentials: str | None = None,
     sample: int | None = None,
     plot: PathLike | None = None,
     budget: int | str | None = None,

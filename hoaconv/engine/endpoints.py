@@ -296,6 +296,11 @@ class Sink(Part):
         """Return whether the value of a fold does for that of a required one."""
         return fold == required
 
+    @property
+    def looks_back(self) -> bool:
+        """True if a fold `serves` that has measured earlier planes, before steps changed these."""
+        return False
+
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:  # noqa: ARG002 - the contract
         """Return the bytes in scratch at once, at most."""
         return 0

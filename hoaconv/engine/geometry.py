@@ -25,12 +25,16 @@ class Geometry:
         Centre of the first voxel (z, y, x), in the same unit as `edges`.
     told_by
         The source of the voxel size, in words, such as ``OME-XML``.
+    orientation
+        Direction of each axis (z, y, x) in a body, such as ``superior-to-inferior``; None where
+        nobody has told it.
     """
 
     edges: Lengths = _ONES
     unit: str | None = None
     origin: Lengths = (0.0, 0.0, 0.0)
     told_by: str = "unknown"
+    orientation: tuple[str, str, str] | None = None
 
     @property
     def voxel_size(self) -> Lengths | None:
@@ -65,18 +69,39 @@ class Geometry:
     def transposed(self) -> "Geometry":
         """Return the geometry of a volume whose y and x are swapped."""
         (z, y, x), (oz, oy, ox) = self.edges, self.origin
-        return replace(self, edges=(z, x, y), origin=(oz, ox, oy))
+        turned = self.orientation and (self.orientation[0], *self.orientation[:0:-1])
+        return replace(self, edges=(z, x, y), origin=(oz, ox, oy), orientation=turned)
+
+    def flipped(self, *axes: int) -> "Geometry":
+        """Return the geometry of a volume that is reversed along axes, about its own centre."""
+        if self.orientation is None:
+            return self
+        ways = enumerate(self.orientation)
+        z, y, x = (_reversed(way) if axis in axes else way for axis, way in ways)
+        return replace(self, orientation=(z, y, x))
 
     def permuted(self, order: Sequence[int]) -> "Geometry":
         """Return the geometry of a volume whose axis i is axis ``order[i]`` of this one."""
         z, y, x = (self.edges[axis] for axis in order)
         oz, oy, ox = (self.origin[axis] for axis in order)
-        return replace(self, edges=(z, y, x), origin=(oz, oy, ox))
+        ways = self.orientation
+        if ways is not None:
+            ways = (ways[order[0]], ways[order[1]], ways[order[2]])
+        return replace(self, edges=(z, y, x), origin=(oz, oy, ox), orientation=ways)
 
     def along_z(self, other: "Geometry") -> "Geometry":
-        """Return this geometry with `other`'s edge and origin along z."""
+        """Return this geometry with `other`'s edge, origin and orientation along z."""
         edges = (other.edges[0], *self.edges[1:])
-        return replace(self, edges=edges, origin=(other.origin[0], *self.origin[1:]))
+        ways = self.orientation
+        if ways and other.orientation:
+            ways = (other.orientation[0], *ways[1:])
+        origin = (other.origin[0], *self.origin[1:])
+        return replace(self, edges=edges, origin=origin, orientation=ways)
+
+
+def _reversed(way: str) -> str:
+    """Return the opposite direction: left-to-right of right-to-left."""
+    return "-to-".join(reversed(way.split("-to-")))
 
 
 NOWHERE = Geometry()

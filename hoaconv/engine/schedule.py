@@ -179,6 +179,7 @@ class Sweep:
             "lean": self.economy.tight,
             "gathered": self.economy.spilled,
             "packed": self.economy.packed,
+            "encoders": self.economy.encoders,
             "scratch_bytes": self.scratch_bytes,
             "bytes_read": self.bytes_read,
             "notes": list(self.reasons),

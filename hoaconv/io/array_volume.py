@@ -1,19 +1,21 @@
 """A volume in a stored array of any format: a source of planes, read layer by layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise, product
 from math import prod
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from hoaconv.engine.contract import LayeredSource, Piece
 from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.io.address import Addressed
 from hoaconv.io.leading import Leading
+from hoaconv.io.missing import missing_notes
+from hoaconv.io.reordering import copy_reordered
 from hoaconv.io.stored_array import StoredArray, View, read_dtype, view_of
 from hoaconv.io.voxel_size import Axes
 
@@ -21,6 +23,10 @@ __all__ = ["ArrayVolume"]
 
 PIECE_BYTES = 1 << 22
 """Smaller chunks are read several in one call, so that Python is called less often."""
+
+
+AT_ONCE_BYTES = 1 << 25
+"""Larger chunks are read fewer in one call, however far away they are."""
 
 
 class ArrayVolume(Addressed, LayeredSource):
@@ -89,12 +95,29 @@ class ArrayVolume(Addressed, LayeredSource):
             "bool": f"{self} holds booleans; they are read as uint8, 0 and 1",
             "float16": f"{self} holds float16; it is read as float32",
         }
-        return (*self._array.notes, *([told[stored]] if stored in told else []))
+        return (
+            *self._array.notes,
+            *([told[stored]] if stored in told else []),
+            *missing_notes(self._array, self._boxed()),
+        )
+
+    def _boxed(self) -> tuple[slice, ...]:
+        """Return the box of the stored array around all that is read."""
+        sides = (range(min(self._planes), max(self._planes) + 1), self._rows, self._columns)
+        z, y, x = (slice(side.start, side.stop) for side in sides)
+        return self._view.box(z, y, x)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the image's label images."""
         return self._array.labels
+
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """What viewers are told of the channel: ``label``, ``color``, ``window``; may be empty."""
+        told, axes = self._array.channels, self._array.axes
+        index = next((i for a, i in self._view.fixed if axes and axes[a] in ("c", "channel")), 0)
+        return told[index] if index < len(told) else {}
 
     @property
     def array(self) -> StoredArray:
@@ -191,7 +214,9 @@ class ArrayVolume(Addressed, LayeredSource):
     def _many(self) -> int:
         """Chunks of a piece."""
         chunk_bytes = prod(self._array.chunks) * self._dtype.itemsize
-        return min(max(1, PIECE_BYTES // chunk_bytes), _count(self._columns, self._chunk[2]))
+        at_once = min(self._array.at_once, AT_ONCE_BYTES // chunk_bytes)
+        many = max(1, PIECE_BYTES // chunk_bytes, at_once)
+        return min(many, _count(self._columns, self._chunk[2]))
 
     def piece_bytes(self, planes: int) -> int:  # noqa: ARG002 - all planes of a chunk are read
         """Return the bytes held while a piece is read: as the format needs, and the piece."""
@@ -213,7 +238,10 @@ class ArrayVolume(Addressed, LayeredSource):
             for side, part in zip((self._rows, self._columns), piece, strict=True)
         )
         part = self._view.planes(self._array.read(self._view.box(slice(first, end), y, x)))
-        out[...] = part if len(planes) == len(part) else part[[z - first for z in planes]]
+        if len(planes) == len(part):
+            copy_reordered(part, out)
+        else:
+            out[...] = part[[z - first for z in planes]]
 
     def at(self, geometry: Geometry) -> "ArrayVolume":
         """Return the same volume with its voxels of another size, or elsewhere."""
@@ -278,7 +306,7 @@ class ArrayVolume(Addressed, LayeredSource):
         is_whole = isinstance(self._planes, range) and self.box is None and self.order is None
         if not is_whole or self.address is None or self.opens is None:
             return ()
-        own = str(self.path)
+        own = self._array.location
         return tuple(self if path == own else self._beside(path) for path in self._array.levels)
 
     def _beside(self, path: str) -> "ArrayVolume":

@@ -25,7 +25,7 @@ from hoaconv.io.mark import (
     refuse_if_alive,
 )
 
-__all__ = ["Claim", "check_free"]
+__all__ = ["Claim", "check_free", "remove", "sync"]
 
 
 def check_free(path: Path, *, overwrite: bool, holds: Contents = ZARR) -> None:
@@ -191,7 +191,7 @@ class Claim:
         try:
             self.check()
             self.begin()
-            _sync(self.path)
+            sync(self.path)
             (self.path / MARK).unlink()
         except StoreError:
             raise
@@ -247,7 +247,7 @@ class Claim:
         for name in sorted(names, key=lambda name: name not in self._holds.heads):
             if os.path.lexists(self.path / name):
                 self.check()
-                _remove(self.path / name)
+                remove(self.path / name)
 
     def _release(self) -> None:
         if _CLAIMS.get(self._place) is self:
@@ -292,7 +292,7 @@ def _is_mark_in_use(entry: Path) -> bool:
     return entry.name == MARK or (entry.name.startswith(MARK) and may_live(entry))
 
 
-def _remove(entry: Path) -> None:
+def remove(entry: Path) -> None:
     """Remove a file or folder, even if another process removes parts of it at the same time."""
     for is_last in (False, True):
         try:
@@ -306,7 +306,7 @@ def _remove(entry: Path) -> None:
                 raise
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Flush to disk all data of this file system that the kernel still holds.
 
     One call flushes all files: to flush 100 000 files one by one would take longer than the

@@ -1,12 +1,15 @@
 """Datasets of HDF5 files as stored arrays, through h5py.
 
-The HDF5 library does one thing at a time: h5py holds one lock for the whole process, so chunks are
-decoded one after the other, however many workers there are. Datasets that are neither chunked nor
-compressed don't come here: see `hoaconv.io.file_array`.
+The HDF5 library does one thing at a time: h5py holds one lock for the whole process. So chunks with
+the usual filters are read as they are, and unpacked without the lock, by all workers at once
+(`hoaconv.io.hdf5_chunks`). Those with other filters are decoded one after the other, however many
+workers there are. Datasets that are neither chunked nor compressed don't come here: see
+`hoaconv.io.file_array`.
 """
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ import numpy as np
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.file_array import Grid
+from hoaconv.io.hdf5_chunks import filters_of, unpacked
 from hoaconv.io.opened import seen
 from hoaconv.io.slices import blame
 from hoaconv.io.stored_array import StoredArray
@@ -67,6 +71,8 @@ class Hdf5Array(StoredArray):
         Sizes and places of the voxels; None if unknown.
     notes
         Remarks for the user.
+    plain
+        Whether the voxels are stored as NumPy holds them, so that no conversion is needed.
     """
 
     scheme = "hdf5"
@@ -79,6 +85,8 @@ class Hdf5Array(StoredArray):
         axes: Sequence[str | None],
         grid: Grid | None,
         notes: Sequence[str],
+        *,
+        plain: bool = False,
     ) -> None:
         self.path, self._dataset, self._inside = path, dataset, inside
         self.axes, self._grid = tuple(axes), grid
@@ -87,6 +95,7 @@ class Hdf5Array(StoredArray):
         self._seen = seen(os.stat(self._own))
         self._shape = tuple(map(int, dataset.shape))
         self._chunks = _chunks(dataset, self._shape)
+        self._filters = filters_of(dataset) if plain and dataset.chunks else None
         self.notes = (*notes, *self._missing())
 
     @property
@@ -118,8 +127,9 @@ class Hdf5Array(StoredArray):
         return int(self._dataset.id.get_storage_size())
 
     def reading_bytes(self, chunks: int) -> int:  # noqa: ARG002 - one after the other
-        """Return the bytes of HDF5's cache, and of one chunk, packed and decoded."""
-        return CACHE_BYTES + 2 * prod(self._chunks) * self.dtype.itemsize
+        """Return the bytes of HDF5's cache, and of one chunk, packed, unpacked and put in order."""
+        whole = self._dataset.chunks or self._chunks
+        return CACHE_BYTES + 3 * prod(whole) * self.dtype.itemsize
 
     def read(self, box: tuple[slice, ...]) -> np.ndarray[Any, Any]:
         """Return the voxels of a box. A missing chunk has the fill value.
@@ -132,10 +142,41 @@ class Hdf5Array(StoredArray):
         where = ", ".join(f"{side.start}:{side.stop}" for side in box)
         with blame(f"{self.path}, voxels {where} of {self._inside},"):
             self._check_same()
-            voxels = self._dataset[box]
+            voxels = self._dataset[box] if self._filters is None else self._assembled(box)
             self._check_same()
         taken: np.ndarray[Any, Any] = np.asarray(voxels)
         return taken
+
+    def _assembled(self, box: tuple[slice, ...]) -> np.ndarray[Any, Any]:
+        """Return the voxels of a box out of the chunks that it touches."""
+        whole = tuple(map(int, self._dataset.chunks))
+        out = np.empty([side.stop - side.start for side in box], self.dtype)
+        numbers = [range(s.start // c, -(-s.stop // c)) for s, c in zip(box, whole, strict=True)]
+        for number in product(*numbers):
+            corner = tuple(i * c for i, c in zip(number, whole, strict=True))
+            ends = zip(corner, whole, box, strict=True)
+            there = tuple(slice(max(o, s.start), min(o + c, s.stop)) for o, c, s in ends)
+            target = tuple(_less(part, side.start) for part, side in zip(there, box, strict=True))
+            chunk = self._chunk(corner, whole)
+            if chunk is None:
+                out[target] = self._dataset[there]
+            else:
+                out[target] = chunk[tuple(map(_less, there, corner))]
+        return out
+
+    def _chunk(
+        self, corner: tuple[int, ...], whole: tuple[int, ...]
+    ) -> np.ndarray[Any, Any] | None:
+        """Return a chunk, unpacked without HDF5's lock; None if it isn't stored as the others."""
+        try:
+            left_out, data = self._dataset.id.read_direct_chunk(corner)
+        except (OSError, RuntimeError, ValueError):
+            return None  # it isn't stored, or can't be read: HDF5 itself tells
+        if left_out:
+            return None  # filters that were of no use for it
+        itemsize = self.dtype.itemsize
+        coded = unpacked(self._filters or (), data, prod(whole) * itemsize, itemsize)
+        return np.frombuffer(coded, self.dtype).reshape(whole)
 
     def _check_same(self) -> None:
         if seen(os.stat(self._own)) != self._seen:
@@ -158,6 +199,10 @@ class Hdf5Array(StoredArray):
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the size and place of the voxels as the file's metadata tell."""
         return self._grid.geometry(axes) if self._grid else None
+
+
+def _less(side: slice, by: int) -> slice:
+    return slice(side.start - by, side.stop - by)
 
 
 def _chunks(dataset: Any, shape: tuple[int, ...]) -> tuple[int, ...]:

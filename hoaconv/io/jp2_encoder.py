@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from hoaconv.engine.spec import Plane, Spec
+from hoaconv.io.jp2_tiles import MOST_TILES, in_tiles
 from hoaconv.io.plane_encoder import PlaneEncoder
 from hoaconv.io.slice_files import with_resolution
 from hoaconv.io.voxel_size import in_micrometer
@@ -18,15 +19,12 @@ __all__ = ["Jp2Encoder"]
 
 _codecs: Any = imagecodecs  # it takes arrays, which its type hints don't say
 
-RESOLUTIONS = 6
-"""OpenJPEG's own choice, and that of the Human Organ Atlas."""
-
 HELD = ("uint8", "int8", "uint16", "int16")
 
 
 @dataclass(frozen=True)
 class Jp2Encoder(PlaneEncoder):
-    """JP2 slices in one tile.
+    """JP2 slices.
 
     Attributes
     ----------
@@ -34,18 +32,21 @@ class Jp2Encoder(PlaneEncoder):
         Bytes of a plane for each coded byte; None for lossless coding.
     resolutions
         Number of resolutions, the full one included. Planes of few rows or columns have fewer.
+    tile
+        Rows and columns of a tile, powers of two; None for one tile.
     """
 
     what: ClassVar[str] = "JP2"
     suffix: ClassVar[str] = ".jp2"
 
     ratio: float | None = None
-    resolutions: int = RESOLUTIONS
+    resolutions: int = 6  # OpenJPEG's own choice
+    tile: tuple[int, int] | None = None
 
     def refusal(self, spec: Spec) -> str | None:
         """Return the reason why voxels that aren't integers of 8 or 16 bits aren't held."""
         if spec.dtype.name in HELD:
-            return None
+            return self._too_many(spec)
         return (
             f"JP2 slices hold {', '.join(HELD)}, and the volume is {spec.dtype}: end its ops with "
             "a cast, or write TIFF, which holds all dtypes"
@@ -53,7 +54,7 @@ class Jp2Encoder(PlaneEncoder):
 
     def encode(self, plane: Plane, spec: Spec, out: IO[bytes]) -> None:
         """Write a plane as a JP2 file, with a resolution box if the size of a voxel is known."""
-        coded = self._lossless(plane) if self.ratio is None else self._lossy(plane, self.ratio)
+        coded = self._coded(plane) if self.tile is None else in_tiles(self._coded, plane, self.tile)
         edges = in_micrometer(spec.geometry)
         out.write(with_resolution(coded, *edges[1:]) if edges else coded)
 
@@ -64,12 +65,30 @@ class Jp2Encoder(PlaneEncoder):
         and 16 bits, smooth and noise (OpenJPEG 2.5.4): it holds int32, and code blocks.
         """
         each = (6.8, 3.5) if self.ratio is None else (10.5, 2.4)
-        return int((each[0] + each[1] * spec.dtype.itemsize) * prod(spec.plane_shape)) + (1 << 20)
+        voxels, together = prod(spec.plane_shape), 0
+        if self.tile is not None:  # the coded tiles, twice, and a copy of one
+            voxels = min(voxels, prod(self.tile))
+            share = 1.1 if self.ratio is None else 1.1 / self.ratio
+            together = int(2 * share * spec.plane_bytes) + voxels * spec.dtype.itemsize
+        return int((each[0] + each[1] * spec.dtype.itemsize) * voxels) + together + (1 << 20)
 
     @property
     def encoding(self) -> float:
         """Nominal nanoseconds in which a thread encodes a byte of a plane."""
         return 85.0 if self.ratio is None else 110.0
+
+    def _too_many(self, spec: Spec) -> str | None:
+        """Return the reason why a plane can't have so many tiles; None if it can."""
+        if self.tile is None:
+            return None
+        count = prod(-(-n // edge) for n, edge in zip(spec.plane_shape, self.tile, strict=True))
+        if count <= MOST_TILES:
+            return None
+        return f"JP2 slices have up to {MOST_TILES} tiles, not {count}; make `tile` larger"
+
+    def _coded(self, plane: Plane) -> bytes:
+        """Return a plane, or a tile, as a JP2 file of one tile."""
+        return self._lossless(plane) if self.ratio is None else self._lossy(plane, self.ratio)
 
     def _lossless(self, plane: Plane) -> bytes:
         coded: bytes = _codecs.jpeg2k_encode(

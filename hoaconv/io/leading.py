@@ -66,6 +66,12 @@ class Leading:
         pairs = zip(self.axes, self.shape, strict=True)
         return " of ".join(f"{n} {words[axis]}{'s' * (n > 1)}" for axis, n in pairs)
 
+    @property
+    def choice(self) -> str:
+        """What to do where there may be one volume alone, in words."""
+        words = {"t": "time", "c": "channel"}
+        return f"take one, as in {' and '.join(f'`{words[axis]}=0`' for axis in self.axes)}"
+
     def all(self) -> Iterator["Leading"]:
         """Yield all volumes, in the order in which they are written."""
         for index in product(*map(range, self.shape)):

@@ -160,7 +160,7 @@ def _only(path: Path, found: list[_Found], signal: _Found | None) -> _Found:
         if candidates:
             raise SourceError(
                 f"{path} holds {len(candidates)} volumes: name one, as in "
-                f"{path.name}::{candidates[0].path}{_listed(candidates)}"
+                f"{path.name}::{_largest_first(candidates)[0].path}{_listed(candidates)}"
             )
     if signal is not None:
         return signal
@@ -169,10 +169,14 @@ def _only(path: Path, found: list[_Found], signal: _Found | None) -> _Found:
     raise SourceError(f"{path} holds no volume{_listed(found)}")
 
 
+def _largest_first(found: list[_Found]) -> list[_Found]:
+    return sorted(found, key=lambda one: -one.dataset.size)
+
+
 def _listed(found: list[_Found]) -> str:
     shown = [
         f"{one.path} ({' x '.join(map(str, one.dataset.shape))} {one.dataset.dtype})"
-        for one in sorted(found, key=lambda one: -one.dataset.size)[:_LISTED]
+        for one in _largest_first(found)[:_LISTED]
     ]
     more = ", ..." if len(found) > _LISTED else ""
     return f"; it holds {', '.join(shown)}{more}" if shown else "; it holds no dataset of numbers"

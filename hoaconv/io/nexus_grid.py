@@ -1,6 +1,6 @@
 """Sizes and places of the voxels of HDF5 datasets, by the conventions of the field.
 
-Asked in turn: ``element_size_um`` (ilastik, Fiji), ``voxel_size``, the axes of a NeXus NXdata, the
+Asked in turn: the axes of a NeXus NXdata, ``element_size_um`` (ilastik, Fiji), ``voxel_size``, the
 configuration of tomoscan and nabu, and pixel sizes of a NeXus detector. NeXus means metre where no
 unit is told.
 """
@@ -58,7 +58,7 @@ def _nexus_axes(dataset: Any) -> list[str]:
 def grid_of_dataset(dataset: Any, axes: Sequence[str | None]) -> Grid | None:
     """Return sizes and places of the voxels of a dataset, in micrometer; None if nothing tells."""
     spatial = [i for i, name in enumerate(axes) if name not in _OTHER][-3:]
-    asked = (_of_attributes, _of_axes, _of_tomoscan, _of_pixels)
+    asked = (_of_axes, _of_attributes, _of_tomoscan, _of_pixels)
     return next((grid for ask in asked if (grid := ask(dataset, spatial)) is not None), None)
 
 
@@ -126,24 +126,39 @@ def _of_attributes(dataset: Any, spatial: Sequence[int]) -> Grid | None:
 
 def _of_axes(dataset: Any, spatial: Sequence[int]) -> Grid | None:
     """Return the grid by the positions of the voxels along each axis, where these are even."""
-    names, group = _nexus_axes(dataset), dataset.parent
+    names = _nexus_axes(dataset)
     if len(names) != len(dataset.shape):
         return None
-    edges, origin = [], []
-    for axis in spatial:
-        field = group.get(names[axis]) if names[axis] not in (".", "") else None
-        unit = _unit(field) if field is not None else None
-        if field is None or unit is None or getattr(field, "shape", None) != (dataset.shape[axis],):
-            return None
-        places = _numbers(field[()])
-        if len(places) < 2:
-            return None
-        step = (places[-1] - places[0]) / (len(places) - 1)
-        if step <= 0 or not all(isclose(b - a, step, rel_tol=1e-3) for a, b in pairwise(places)):
-            return None
-        edges.append(in_unit(step, unit, "micrometer"))
-        origin.append(in_unit(places[0], unit, "micrometer"))
-    return _grid(dataset, spatial, edges, origin, "NXdata axes")
+    sizes = _numbers(attribute(dataset, "element_size_um"))
+    lone = sizes[-len(spatial) :] if len(sizes) >= len(spatial) else [nan] * len(spatial)
+    fields = [_positions(dataset, names[axis], axis) for axis in spatial]
+    if any(field is None for field in fields):
+        return None
+    # A single position doesn't tell the size of a voxel.
+    pairs = [
+        (edge if isfinite(edge) else other, place)
+        for (edge, place), other in zip(filter(None, fields), lone, strict=True)
+    ]
+    return _grid(dataset, spatial, [e for e, _ in pairs], [p for _, p in pairs], "NXdata axes")
+
+
+def _positions(dataset: Any, name: str, axis: int) -> tuple[float, float] | None:
+    """Return the distance of voxels along an axis and the place of the first one, in micrometer.
+
+    The distance is NaN if there is one voxel. Return None if the group has no even positions.
+    """
+    field = dataset.parent.get(name) if name not in (".", "") else None
+    unit = _unit(field) if hasattr(field, "dtype") else None
+    places = _numbers(field[()]) if field is not None and unit is not None else []
+    if unit is None or len(places) != dataset.shape[axis]:
+        return None
+    first = in_unit(places[0], unit, "micrometer")
+    if len(places) == 1:
+        return nan, first
+    step = (places[-1] - places[0]) / (len(places) - 1)
+    if step <= 0 or not all(isclose(b - a, step, rel_tol=1e-3) for a, b in pairwise(places)):
+        return None
+    return in_unit(step, unit, "micrometer"), first
 
 
 def _of_tomoscan(dataset: Any, spatial: Sequence[int]) -> Grid | None:

@@ -12,7 +12,7 @@ from typing import Any
 from hoaconv.engine.geometry import Geometry
 from hoaconv.io.voxel_size import Axes, from_ome_zarr
 
-__all__ = ["OmeImage", "channels_in", "images_in", "kind_in", "labels_in"]
+__all__ = ["OmeImage", "channels_in", "image_label_in", "images_in", "kind_in", "labels_in"]
 
 _AXES = "tczyx"
 """Axes of versions 0.1 and 0.2, which have all five."""
@@ -121,6 +121,11 @@ def channels_in(attributes: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     found = _mapping(_ome(attributes).get("omero")).get("channels")
     listed = found if isinstance(found, list) else ()
     return tuple(channel for channel in listed if isinstance(channel, Mapping))
+
+
+def image_label_in(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a label image tells of its labels; empty for other images."""
+    return _mapping(_ome(attributes).get("image-label"))
 
 
 def kind_in(attributes: Mapping[str, Any]) -> str | None:

@@ -1,13 +1,14 @@
 """A store that several sweeps write one after the other: one claim, and what each has counted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from hoaconv.errors import StoreError
+from hoaconv.io.addition import Addition
+from hoaconv.io.claims import AnyClaim, claim_of
 from hoaconv.io.contents import SCRATCH, ZARR_FILES
-from hoaconv.io.folder import Claim
 from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.io.zarr import Counts
@@ -27,6 +28,8 @@ class OpenOutput:
         Whether a store that is there is replaced.
     made
         Names in the folder that the run makes, besides metadata and scratch.
+    claims
+        Claims what is added to a store that is there; None where a store is made.
     kept
         What sweeps leave for the one that writes the metadata, by their names for it.
     """
@@ -34,14 +37,16 @@ class OpenOutput:
     path: Path
     overwrite: bool
     made: Sequence[str] = ()
+    claims: Callable[[], Addition] | None = None
     kept: dict[Any, Any] = field(default_factory=dict)
-    _claim: Claim | None = None
+    _claim: AnyClaim | Addition | None = None
     _counts: dict[Path, Counts] = field(default_factory=dict)
 
     def claim(self) -> None:
         """Claim the folder, unless an earlier sweep has. Raise StoreError where that can't be."""
         if self._claim is None:
-            self._claim = Claim(self.path, overwrite=self.overwrite)
+            made = self.claims
+            self._claim = made() if made else claim_of(self.path, overwrite=self.overwrite)
 
     def check(self) -> None:
         """Raise StoreError if the folder isn't this run's; remove what was there before."""

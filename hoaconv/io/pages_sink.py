@@ -48,7 +48,7 @@ class PagesSink(EncodingSink):
     def uses(self, spec: Spec, workers: int, economy: Economy) -> tuple[Use, ...]:
         """Count what is encoded, too, and waits until it is its turn in the file."""
         pages = self.at_once(spec, economy) if self.encoder.compression != "none" else 0
-        waiting = pages * (spec.plane_bytes + spec.plane_bytes // 8)
+        waiting = pages * self.encoder.most_bytes(spec)
         return (
             *super().uses(spec, workers, economy),
             Use(str(self), f"{pages} encoded planes", waiting),
@@ -60,7 +60,8 @@ class PagesSink(EncodingSink):
 
     def raw_bytes(self, spec: Spec) -> int:
         """Return the bytes of all planes, of tags, and of the places of strips and tiles."""
-        return spec.nbytes + spec.planes * (_PAGE_BYTES + 16 * self.encoder.segment_count(spec))
+        places = 16 * self.encoder.segment_count(spec)
+        return spec.planes * (self.encoder.most_bytes(spec) + places + _PAGE_BYTES)
 
     @property
     def scratch_place(self) -> Path:

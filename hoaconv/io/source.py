@@ -10,6 +10,7 @@ from hoaconv.io.colour import Pick
 from hoaconv.io.formats.registry import format_of
 from hoaconv.io.stack import Stack, chosen, open_stack, step_of
 from hoaconv.io.stored_array import StoredArray, view_of
+from hoaconv.io.url import is_remote
 
 __all__ = ["Volume", "open_address", "open_volume"]
 
@@ -29,11 +30,13 @@ def open_volume(
     rgb: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    missing: str = "fill",
     reduce: int = 1,
     gpu: bool = False,
     several: bool = False,
     shape: tuple[int, int, int] | None = None,
     dtype: str | None = None,
+    credentials: str | None = None,
 ) -> Volume:
     """Return the volume (z, y, x) that a path names; check headers, decode no voxel.
 
@@ -61,6 +64,8 @@ def open_volume(
         If True, missing numbers between the chosen slices cause a note instead of an error.
     allow_names
         If True, names that don't fit the others cause a note instead of an error.
+    missing
+        ``fill`` or ``error``: whether chunks that a store lacks have its fill value, or are errors.
     reduce
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
@@ -70,6 +75,8 @@ def open_volume(
         volume is that of the first ones, and knows the others (`ArrayVolume.leading`).
     shape, dtype
         Of a raw file: numbers of voxels (z, y, x), and a dtype of NumPy's spelling.
+    credentials
+        Of a URL: ``anonymous``, ``environment`` or ``profile:NAME``.
 
     Raises
     ------
@@ -90,10 +97,12 @@ def open_volume(
         rgb=rgb,
         allow_gaps=allow_gaps,
         allow_names=allow_names,
+        missing=missing,
         reduce=reduce,
         gpu=gpu,
         shape=shape,
         dtype=dtype,
+        credentials=credentials,
     )
     volume = _open(address, several=several)
     known = volume.addressed(address, open_address)
@@ -109,6 +118,8 @@ def open_address(address: Address) -> Volume:
 
 def _open(address: Address, *, several: bool = False) -> Volume:
     slices = slice(*address.planes) if address.planes else None
+    if address.credentials is not None and not is_remote(address.path):
+        raise SpellingError(f"`credentials` are for URLs, and {address.given} is none; drop it")
     format = format_of(address)
     if format is None:
         return _open_slices(address, slices)
@@ -129,6 +140,8 @@ def _open(address: Address, *, several: bool = False) -> Volume:
     array = format.opens(address)
     if address.level is not None:
         array = format.opens(address.beside(_level(array, address.level), format.scheme))
+    if address.missing == "error":
+        array.refuse_missing()
     view = view_of(array, address.source_axes, address.channel, address.time, several=several)
     volume = ArrayVolume(array, view)
     if slices is None:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import tensorstore as ts
@@ -22,6 +22,9 @@ __all__ = ["LocalFolder", "StoreFolder", "ZipFolder", "folder_at", "in_zip", "re
 
 ZIPS = (".zip", ".ozx")
 """Suffixes of zip files; ``.ozx`` is OME-Zarr's, by its RFC-9."""
+
+MOST_METADATA = 1 << 28
+"""Bytes of a file of metadata, at most."""
 
 _OCDBT = "manifest.ocdbt"
 
@@ -36,6 +39,14 @@ class StoreFolder(ABC):
     """
 
     path: Path
+    is_fetched: ClassVar[bool] = False
+    """Whether files must be read singly: see `hoaconv.io.fetched`."""
+    patience: float | None = None
+    """Seconds for which one read may take; None for any time."""
+    at_once = 1
+    """Chunks that are worth asking for in one call, so that they come at the same time."""
+    advice = "a chunk may be damaged or cut short: copy it again"
+    """What to do where a chunk can't be decoded."""
 
     @abstractmethod
     def exists(self) -> bool:
@@ -46,8 +57,8 @@ class StoreFolder(ABC):
         """Return whether there is such a file."""
 
     @abstractmethod
-    def read(self, key: str) -> bytes | None:
-        """Return the content of a file; None if there is none.
+    def read(self, key: str, part: slice | None = None) -> bytes | None:
+        """Return the content of a file, or a part of it; None if there is none.
 
         Raises
         ------
@@ -82,6 +93,10 @@ class StoreFolder(ABC):
     def size(self, key: str) -> int | None:
         """Return the bytes of a file, 0 if there is none; None if that can't be told at once."""
 
+    def told(self, error: Exception) -> str:
+        """Return in a few words why tensorstore couldn't read something in it."""
+        return words_of(error)
+
     def total(self) -> int | None:
         """Return the bytes of all files in it; None if they aren't listed in one place."""
         return None
@@ -90,8 +105,13 @@ class StoreFolder(ABC):
         """Return the file, on a file system, that holds the content of `key`; () if none does."""
         return (self.path / key,)
 
-    def __str__(self) -> str:
+    @property
+    def location(self) -> str:
+        """What opens it again: an absolute path, or a URL."""
         return str(self.path)
+
+    def __str__(self) -> str:
+        return self.location
 
 
 class LocalFolder(StoreFolder):
@@ -114,12 +134,13 @@ class LocalFolder(StoreFolder):
         """Return whether there is such a file."""
         return os.path.isfile(self.path / key)  # False for names that can't be
 
-    def read(self, key: str) -> bytes | None:
-        """Return the content of a file; None if there is none."""
+    def read(self, key: str, part: slice | None = None) -> bytes | None:
+        """Return the content of a file, or a part of it; None if there is none."""
         if not self.has(key):
             return None
         try:
-            return (self.path / key).read_bytes()
+            content = (self.path / key).read_bytes()
+            return content if part is None else content[part]
         except OSError as error:
             raise SourceError(f"{self.path / key} can't be read: {error.strerror}") from error
 
@@ -182,9 +203,16 @@ class KvFolder(StoreFolder):
     @cached_property
     def _store(self) -> Any:
         try:
-            return ts.KvStore.open(dict(self._spec)).result()
+            store = ts.KvStore.open(dict(self._spec)).result(timeout=self.patience)
+            self._check(store)
+        except SourceError:
+            raise
         except Exception as error:  # of any kind, as codecs raise them
             raise self._unread(error) from error
+        return store
+
+    def _check(self, store: Any) -> None:
+        """Raise SourceError if the store can't be read whole; called once."""
 
     def _unread(self, error: Exception) -> SourceError:
         return SourceError(f"{self._root} can't be read: {words_of(error)}")
@@ -197,10 +225,10 @@ class KvFolder(StoreFolder):
         """Return whether there is such a file."""
         return self.read(key) is not None
 
-    def read(self, key: str) -> bytes | None:
-        """Return the content of a file; None if there is none."""
+    def read(self, key: str, part: slice | None = None) -> bytes | None:
+        """Return the content of a file, or a part of it; None if there is none."""
         try:
-            found = self._store.read(self._prefix + key).result()
+            found = self._store.read(self._prefix + key, byte_range=part).result()
         except SourceError:
             raise
         except Exception as error:
@@ -262,6 +290,8 @@ class ZipFolder(KvFolder):
         The folder's place in it.
     """
 
+    is_fetched: ClassVar[bool] = True
+
     def __init__(self, file: Path, spec: Mapping[str, Any] | None = None, inside: str = "") -> None:
         base = {"driver": "file", "path": kvstore(file)["path"].rstrip("/")}
         super().__init__(file, spec or {"driver": "zip", "base": base}, inside)
@@ -269,6 +299,20 @@ class ZipFolder(KvFolder):
     def _unread(self, error: Exception) -> SourceError:
         return SourceError(
             f"{self._root} can't be read: it may be cut short, or no zip file ({words_of(error)})"
+        )
+
+    def _check(self, store: Any) -> None:
+        """Raise SourceError for entries that tensorstore takes for missing: it gives no error."""
+        there = set(store.list().result())
+        with ZipFile(self._root) as whole:
+            entries = {i.filename: i for i in whole.infolist() if not i.is_dir()}
+        if len(entries) <= len(there):
+            return
+        lost = next(info for name, info in entries.items() if name.encode() not in there)
+        why = "is encrypted" if lost.flag_bits & 1 else f"has method {lost.compress_type}"
+        raise SourceError(
+            f"{self._root} holds {lost.filename}, which {why}; entries are read that are stored or "
+            "deflated: pack it anew, as in zip -0"
         )
 
     @property
@@ -320,10 +364,12 @@ def read_json(folder: StoreFolder, key: str) -> Mapping[str, Any] | None:
     SourceError
         If it can't be read, or isn't a JSON object.
     """
+    file = f"{folder}/{key}"
+    if (folder.size(key) or 0) > MOST_METADATA:
+        raise SourceError(f"{file} is too large for metadata: it is another program's file")
     content = folder.read(key)
     if content is None:
         return None
-    file = f"{folder}/{key}"
     try:
         read = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:

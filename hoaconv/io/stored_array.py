@@ -14,7 +14,7 @@ from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.stored_objects import Objects
 from hoaconv.io.voxel_size import Axes
 
-__all__ = ["StoredArray", "View", "read_dtype", "view_of"]
+__all__ = ["StoredArray", "View", "read_dtype", "refused_dtype", "view_of"]
 
 LETTERS = "tczyx"
 _WORDS = {"time": "t", "channel": "c"}
@@ -43,8 +43,14 @@ class StoredArray(ABC):
         Names of the image's label images.
     levels
         Paths of the arrays of all levels of the image, level 0 first; empty if there is no image.
+    channels
+        What viewers are told of each channel: ``label``, ``color``, ``window``, as in ``omero``.
+    image_label
+        What a label image tells of its labels: ``colors``, ``properties``; empty for others.
     notes
         Remarks for the user.
+    at_once
+        Chunks that are worth reading in one call, even if they are large.
     """
 
     scheme: str
@@ -55,6 +61,12 @@ class StoredArray(ABC):
     labels: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    at_once: int = 1
+
+    @property
+    def location(self) -> str:
+        """What opens it again, as in `levels`: an absolute path, or a URL."""
+        return str(self.path)
 
     @property
     @abstractmethod
@@ -74,7 +86,7 @@ class StoredArray(ABC):
     @property
     @abstractmethod
     def files(self) -> tuple[Path, ...]:
-        """The file, or the folder of chunks, so that no output is written there; () if remote."""
+        """The file, or the folder of chunks, so that no output is written there."""
 
     @property
     @abstractmethod
@@ -102,16 +114,29 @@ class StoredArray(ABC):
 
     @property
     def channels(self) -> tuple[Mapping[str, Any], ...]:
-        """``label`` and ``color`` of each channel, as far as the metadata tell; else nothing."""
+        """``label``, ``color``, ``window`` of each channel, as far as the metadata tell."""
         return ()
 
     def step(self, axis: int) -> tuple[float, str]:  # noqa: ARG002 - the contract
         """Return step and unit of an axis of time or channels, as far as the metadata tell."""
         return 1.0, ""
 
+    @property
+    def image_label(self) -> Mapping[str, Any]:
+        """What the metadata of a label image tell of its labels: colors, properties."""
+        return {}
+
     def geometry(self, axes: Axes) -> Geometry | None:  # noqa: ARG002 - the contract
         """Return the size and place of the voxels (z, y, x) if the metadata tell; else None."""
         return None
+
+    def refuse_missing(self) -> None:  # noqa: B027 - as a rule there is nothing to do
+        """Make a missing chunk an error when it is read. In most formats none can be missing."""
+
+    @property
+    def fills_missing(self) -> bool:
+        """True if missing chunks are read as the fill value."""
+        return True
 
     def objects(self, seconds: float) -> Objects | None:  # noqa: ARG002 - the contract
         """Count the files of the array, or estimate within so many seconds; None if unknown."""
@@ -316,8 +341,11 @@ def read_dtype(array: StoredArray) -> np.dtype[Any]:
     stored = np.dtype(array.dtype).newbyteorder("=")
     dtype = np.dtype(_READ_AS.get(stored.name, stored))
     if dtype not in KNOWN:
-        known = ", ".join(map(str, KNOWN))
-        raise SourceError(
-            f"{array.path} holds {stored.name} voxels; hoaconv takes {known}: convert it first"
-        )
+        raise refused_dtype(array.path, stored.name)
     return dtype
+
+
+def refused_dtype(path: object, name: str) -> SourceError:
+    """Return the error of an array whose dtype hoaconv doesn't take."""
+    known = ", ".join(map(str, KNOWN))
+    return SourceError(f"{path} holds {name} voxels; hoaconv takes {known}: convert it first")

@@ -4,13 +4,13 @@ Large stores are looked at for a bounded time: what is then told of them is an e
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
 from time import monotonic
 
-__all__ = ["Objects", "count_files", "count_objects"]
+__all__ = ["Objects", "count_files", "count_objects", "place_of", "size_at"]
 
 _METADATA = ("zarr.json", "attributes.json")
 """Files in an array's folder that hold no voxel, besides those whose names begin with a dot."""
@@ -122,6 +122,31 @@ def count_objects(total: int, size_of: Callable[[int], int | None], seconds: flo
         return Objects(total, present, nbytes, first_missing=first)
     share = total / seen
     return Objects(total, round(present * share), round(nbytes * share), True, first)
+
+
+def place_of(number: int, grid: Sequence[int]) -> list[int]:
+    """Return the place in a grid that a number stands for, counted in C order.
+
+    Examples
+    --------
+    >>> place_of(7, (2, 3, 2))
+    [1, 0, 1]
+    """
+    found = []
+    for n in reversed(grid):
+        number, i = divmod(number, n)
+        found.append(i)
+    return found[::-1]
+
+
+def size_at(path: str) -> int | None:
+    """Return the bytes of a file; None if it is missing, 0 if it can't be looked at."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return 0  # it is there, and raises when it is read
 
 
 def _step(total: int) -> int:

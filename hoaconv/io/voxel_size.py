@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from math import isclose, isfinite
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = [
     "from_tiff_tags",
     "in_micrometer",
     "in_unit",
+    "placed",
     "unit_name",
 ]
 
@@ -178,15 +180,29 @@ def from_ome_zarr(image: Mapping[str, Any], level: str, zyx: Axes) -> Geometry |
     try:
         (dataset,) = (d for d in image["datasets"] if d["path"] == level)
         steps = [*dataset.get("coordinateTransformations", ()), *_steps_of(image)]
-        placed = {
-            axis: (*_placed(steps, axis), str(image["axes"][axis].get("unit", "")))
+        found = {
+            axis: (*placed(steps, axis), str(image["axes"][axis].get("unit", "")))
             for axis in zyx
             if axis is not None
         }
         has_scale = any(step["type"] == "scale" for step in steps)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None  # the metadata don't follow the specification
-    return from_axes(placed, zyx, "OME-Zarr metadata") if has_scale else None
+    geometry = from_axes(found, zyx, "OME-Zarr metadata") if has_scale else None
+    return geometry and replace(geometry, orientation=_orientation(image, zyx))
+
+
+def _orientation(image: Mapping[str, Any], zyx: Axes) -> tuple[str, str, str] | None:
+    """Return the directions of z, y and x as RFC-4 has them, if all three are told."""
+    try:
+        found = [image["axes"][axis]["orientation"] for axis in zyx if axis is not None]
+        ways = [str(one["value"]) for one in found if one["type"] == "anatomical"]
+    except (KeyError, TypeError):
+        return None
+    if len(ways) < 3 or any("-to-" not in way for way in ways):
+        return None
+    z, y, x = ways
+    return z, y, x
 
 
 def from_axes(
@@ -225,7 +241,7 @@ def _steps_of(image: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return tuple(image.get("coordinateTransformations", ()))
 
 
-def _placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float]:
+def placed(steps: Sequence[Mapping[str, Any]], axis: int) -> tuple[float, float]:
     """Return edge and origin along an axis, after all steps in their order."""
     edge, origin = 1.0, 0.0
     for step in steps:

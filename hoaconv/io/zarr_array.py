@@ -1,11 +1,8 @@
 """Zarr arrays opened for reading: by tensorstore, or what that can't read by zarr-python."""
 
-import os
 import re
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +10,11 @@ import numpy as np
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
-from hoaconv.io.ome_image import channels_in
+from hoaconv.io.chunk_files import ChunkFiles
+from hoaconv.io.fetched import fetching_zarr
+from hoaconv.io.ome_image import channels_in, image_label_in
 from hoaconv.io.packing import sharding_of
-from hoaconv.io.store_folder import LocalFolder
-from hoaconv.io.stored_array import StoredArray
-from hoaconv.io.stored_objects import Objects, count_files, count_objects
+from hoaconv.io.stored_array import StoredArray, refused_dtype
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes
 from hoaconv.io.zarr_facts import facts_of
@@ -29,23 +26,19 @@ _UNKNOWN = re.compile(r'"([^"]+)" is not registered')
 """Form of tensorstore's words on a codec that it doesn't know."""
 
 
-class StoredZarr(StoredArray):
+class StoredZarr(ChunkFiles):
     """An array of a zarr store, with what the metadata tell of it."""
 
     scheme = "zarr"
     node: ArrayNode
 
-    @property
-    @abstractmethod
-    def file_shape(self) -> tuple[int, ...]:
-        """Shape of what a file holds: of a shard, else of a chunk."""
-
     def _tell(self, node: ArrayNode) -> None:
         """Take over what the metadata tell."""
+        self.folder = node.folder
         self.node, self.path, self.name, self.axes = node, node.folder.path, node.name, node.axes
         self.image_name = node.image.name if node.image else None
         self.labels, self.notes = node.labels, node.notes
-        self.levels = tuple(str(level.path) for level in node.levels)
+        self.levels = tuple(level.location for level in node.levels)
 
     @property
     def is_sharded(self) -> bool:
@@ -56,6 +49,11 @@ class StoredZarr(StoredArray):
     def channels(self) -> tuple[Mapping[str, Any], ...]:
         """``label`` and ``color`` of each channel, as far as the image's metadata tell."""
         return channels_in(self.node.around)
+
+    @property
+    def image_label(self) -> Mapping[str, Any]:
+        """What the metadata of a label image tell of its labels: colors, properties."""
+        return image_label_in(self.node.around)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -70,41 +68,6 @@ class StoredZarr(StoredArray):
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the size and place of the voxels as the image around the array tells."""
         return self.node.geometry(axes)
-
-    def objects(self, seconds: float) -> Objects | None:
-        """Count its chunks or shards on disk; estimate if that takes longer than given."""
-        if not isinstance(self.node.folder, LocalFolder):
-            return None
-        counted = count_files(self.path, prod(self._grid), seconds / 2)
-        return counted or self.objects_of(tuple(slice(0, n) for n in self.shape), seconds / 2)
-
-    def objects_of(self, box: tuple[slice, ...], seconds: float) -> Objects | None:
-        """Count the chunks or shards that hold the voxels of a box."""
-        if not isinstance(self.node.folder, LocalFolder):
-            return None
-        pairs = list(zip(box, self.file_shape, strict=True))
-        first = [side.start // c for side, c in pairs]
-        grid = [-(-side.stop // c) - f for (side, c), f in zip(pairs, first, strict=True)]
-
-        def size_of(number: int) -> int | None:
-            place = zip(first, _place(number, grid), strict=True)
-            return self._size_of([f + int(i) for f, i in place])
-
-        return count_objects(prod(grid), size_of, seconds)
-
-    def _size_of(self, where: Sequence[int]) -> int | None:
-        """Return the bytes of a chunk or shard; None if it is missing."""
-        try:
-            return os.stat(f"{self.path}/{self.key(where)}").st_size
-        except FileNotFoundError:
-            return None
-        except OSError:
-            return 0  # it is there, and raises when it is read
-
-    @property
-    def _grid(self) -> tuple[int, ...]:
-        """Chunks or shards along each axis."""
-        return tuple(-(-n // c) for n, c in zip(self.shape, self.file_shape, strict=True))
 
     def facts(self) -> dict[str, Any]:
         """Return what the metadata tell of the array and of the image around it."""
@@ -140,16 +103,11 @@ class ZarrArray(StoredZarr, TensorstoreArray):
     def __init__(self, node: ArrayNode, kvstore: Mapping[str, Any]) -> None:
         driver = "zarr3" if node.zarr_format == 3 else "zarr"
         spec = {"driver": driver, "kvstore": kvstore}
-        super().__init__(node.folder, opened(node.folder.path, spec))
+        super().__init__(node.folder, opened(node.folder, spec))
         self._tell(node)
-
-    @property
-    def file_shape(self) -> tuple[int, ...]:
-        """Shape of what a file holds."""
-        return self._objects
-
-    def _key(self, where: Sequence[int]) -> str:
-        return self.key(where)
+        if node.folder.is_fetched:
+            told = node.zarr_format, node.metadata
+            self.fetching = fetching_zarr(node.folder, *told, self.chunks, self.key)
 
 
 def open_zarr(node: ArrayNode) -> StoredArray:
@@ -182,7 +140,7 @@ def _check_dtype(node: ArrayNode) -> None:
         dtype = None
     if dtype is None or dtype.kind not in "buifc":
         name = word if dtype is None else dtype.name
-        raise SourceError(f"{node.folder} holds {name} voxels; hoaconv takes numbers")
+        raise refused_dtype(node.folder, name)
 
 
 def _by_zarr_python(node: ArrayNode, refused: SourceError) -> StoredArray:
@@ -223,12 +181,3 @@ def codecs_in(metadata: Any) -> Iterator[str]:
             yield str(codec.get("name", codec.get("id")))
             configuration = codec.get("configuration")
             yield from codecs_in(configuration if isinstance(configuration, Mapping) else {})
-
-
-def _place(number: int, grid: Sequence[int]) -> Sequence[int]:
-    """Return the place of a number in C order."""
-    found = []
-    for n in reversed(grid):
-        number, i = divmod(number, n)
-        found.append(i)
-    return found[::-1]

@@ -15,10 +15,11 @@ from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.ome_image import OmeImage, images_in, kind_in, labels_in
+from hoaconv.io.remote_folder import store_at
 from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
 from hoaconv.io.voxel_size import Axes
 
-__all__ = ["ArrayNode", "StoredNode", "find_array", "is_node", "is_zarr", "read_node"]
+__all__ = ["ArrayNode", "StoredNode", "find_array", "is_node", "is_zarr", "mapping", "read_node"]
 
 _LISTED = 8  # arrays and groups that an error lists, at most
 
@@ -65,6 +66,11 @@ class ArrayNode:
     notes: tuple[str, ...] = ()
     around: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def path(self) -> Path:
+        """The folder of the array."""
+        return self.folder.path
+
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the geometry from the image's metadata; None if they state no voxel size.
 
@@ -84,6 +90,23 @@ class StoredNode:
     array: Mapping[str, Any] | None
     attributes: Mapping[str, Any]
 
+    @property
+    def images(self) -> tuple[Mapping[str, Any], ...]:
+        """The entries of ``multiscales``."""
+        return images_in(self.attributes)
+
+    @property
+    def channels(self) -> tuple[Mapping[str, Any], ...]:
+        """Rendering settings of each channel, as ``omero`` tells them."""
+        omero = mapping(mapping(self.attributes.get("ome", self.attributes)).get("omero"))
+        listed = omero.get("channels")
+        return tuple(map(mapping, listed)) if isinstance(listed, list) else ()
+
+    @property
+    def image_label(self) -> Mapping[str, Any]:
+        """What a label image tells of its labels."""
+        return mapping(mapping(self.attributes.get("ome", self.attributes)).get("image-label"))
+
 
 def is_zarr(path: Path) -> bool:
     """Return True for the path of a store, and for a path inside a store, even a missing one.
@@ -100,7 +123,7 @@ def is_zarr(path: Path) -> bool:
     return is_node(folder) or any(map(is_node, folder.around))
 
 
-def find_array(path: str | Path) -> ArrayNode:
+def find_array(path: str | Path, credentials: str | None = None) -> ArrayNode:
     """Return the array at a path, or level 0 of the OME-Zarr image at a path.
 
     Raises
@@ -108,7 +131,7 @@ def find_array(path: str | Path) -> ArrayNode:
     SourceError
         If there is no array; the message lists what is there instead.
     """
-    folder = folder_at(path)
+    folder = store_at(path, credentials)
     node = read_node(folder) if is_node(folder) else None
     if node is None:
         raise SourceError(f"{folder} holds no array{_instead(folder)}")
@@ -134,8 +157,9 @@ def find_array(path: str | Path) -> ArrayNode:
     return _stored(inner, level, level.array)
 
 
-def is_node(folder: StoreFolder) -> bool:
+def is_node(place: StoreFolder | Path) -> bool:
     """Return whether a folder holds the metadata of a group or an array."""
+    folder = place if isinstance(place, StoreFolder) else folder_at(place)
     return any(folder.has(name) for name in ZARR_FILES)
 
 
@@ -149,16 +173,24 @@ def _instead(folder: StoreFolder) -> str:
     return f"; {there.path} holds {', '.join(names[:_LISTED])}{more}: name one of them"
 
 
-def read_node(folder: StoreFolder) -> StoredNode:
-    """Return the metadata of a group or array. Raise SourceError if they are invalid."""
+def read_node(place: StoreFolder | Path) -> StoredNode:
+    """Return the metadata and attributes of a group or array.
+
+    Raises
+    ------
+    SourceError
+        If they are invalid.
+    """
+    folder = place if isinstance(place, StoreFolder) else folder_at(place)
     read = read_json(folder, "zarr.json")
     if read is not None:
         array = read if read.get("node_type") == "array" else None
-        return StoredNode(3, array, _mapping(read.get("attributes")))
+        return StoredNode(3, array, mapping(read.get("attributes")))
     return StoredNode(2, read_json(folder, ".zarray"), read_json(folder, ".zattrs") or {})
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a value of JSON if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
+from hoaconv.engine.appended import Appended
 from hoaconv.engine.contract import Step
+from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
 from hoaconv.io.jp2_gpu import check_gpu
+from hoaconv.io.source import Volume
+from hoaconv.job.also import also_of
 from hoaconv.job.chain import behind, open_operands, open_source, parse_chain, spec_at
 from hoaconv.job.declared import Options, PathLike
 from hoaconv.job.job import Job
+from hoaconv.job.kept_labels import labels_kept
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
@@ -61,7 +67,7 @@ def conversion(
     chains = _chains(options, to)
     outputs = [output for output, _ in chains]
     if not planning:
-        _check_early(outputs, running, options["src"])
+        _check_early(outputs, running, (options["src"], *reading.append))
     volume = open_planned(options["src"], reading, voxels, several=to.takes_several)
     operands = open_operands(ops for _, ops in chains)
     branches = []
@@ -69,14 +75,18 @@ def conversion(
         plan = behind(volume.plan, ops, operands)
         made = replace(volume, plan=plan, spec=spec_at(plan))
         branches.append(Branch(str(output.path), made, output))
+    taken = {Path(output.path).name.casefold() for output in outputs if output.is_part}
+    for name, label in labels_kept(volume, chains[0][1], reading, taken):
+        of_label = cast(OmeZarr, outputs[0]).label(name)
+        branches.append(Branch(str(of_label.path), label, of_label))
     groups: Sequence[Options] = (outputs[0], reading, voxels, values, running)
     return Job(tuple(branches), values, running, _given(groups, options))
 
 
-def _check_early(outputs: Sequence[Output], running: Running, src: PathLike) -> None:
+def _check_early(outputs: Sequence[Output], running: Running, sources: Sequence[PathLike]) -> None:
     """Refuse outputs that can't be made before headers are read, which may take minutes."""
     take_report_path(running.report)
-    check_outputs(outputs, running, [src])
+    check_outputs(outputs, running, sources)
     for output in (output for output in outputs if not output.is_part):
         output.check_free()
 
@@ -105,9 +115,13 @@ def open_planned(
     source = open_source(take_source(src), reading, gpu=gpu, several=several)
     if voxels is None:
         return Planned(Plan.read(source), source.spec, source.notes)
-    geometry, note = choose_geometry(voxels.voxel_size, voxels.unit, source)
+    geometry, note = _geometry(voxels, source)
     placed = source.at(geometry)
     return Planned(Plan.read(placed), placed.spec, (*placed.notes, note))
+
+
+def _geometry(voxels: Voxels, source: Volume | Appended) -> tuple[Geometry, str]:
+    return choose_geometry(voxels.voxel_size, voxels.unit, source, voxels.orientation)
 
 
 def _chains(options: Mapping[str, Any], to: type[Output]) -> list[tuple[Output, Ops]]:
@@ -116,10 +130,10 @@ def _chains(options: Mapping[str, Any], to: type[Output]) -> list[tuple[Output, 
     main = to.take(options, path=options["dst"])
     ops = ops_of(Chain.take(options))
     of_labels = _branches(labels.label, "label")
-    others = _branches(labels.also, "also")
+    others = also_of(labels.also)
     return [
         (main, ops),
-        *((replace(main, path=path), branch) for path, branch in others.items()),
+        *((replace(main, path=path, **own), parse_chain(of)) for path, own, of in others),
         *((cast(OmeZarr, main).label(name), branch) for name, branch in of_labels.items()),
     ]
 

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 from hoaconv.errors import SpellingError
 from hoaconv.io.compressor import Compressor
 from hoaconv.ops.docstring import rows_of, sections_of, with_sections
-from hoaconv.ops.kinds import Kind
+from hoaconv.ops.kinds import VOXEL, Kind
 from hoaconv.units import did_you_mean, parse_bytes, parse_range, parse_whole_triple
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "LEVEL",
     "METHODS",
     "NAME",
+    "ORIENTATION",
     "PATH",
+    "PATHS",
     "RANGE",
     "RATIO",
     "REDUCE",
@@ -38,6 +40,7 @@ __all__ = [
     "SHARDS",
     "TEXT",
     "TILE",
+    "VALUE",
     "VOXEL_TYPE",
     "Option",
     "Options",
@@ -222,6 +225,13 @@ def _path(value: Any) -> Path:
     return Path(value)
 
 
+def _paths(value: Any) -> tuple[str, ...]:
+    given = [value] if isinstance(value, str | os.PathLike) else value
+    if not isinstance(given, list | tuple):
+        raise SpellingError(f"expected paths, not a {type(value).__name__}")
+    return tuple(os.fspath(_path(one)) if not isinstance(one, str) else one for one in given)
+
+
 def _shards(value: Any) -> Triple | str:
     return "none" if value == "none" else parse_whole_triple(value, "shards")
 
@@ -329,14 +339,53 @@ def _voxel_type(value: Any) -> str:
     return str(dtype.name if dtype.isnative else dtype.str)
 
 
+def _value(value: Any) -> Any:
+    try:
+        return VOXEL.accept(value)
+    except ValueError:
+        raise SpellingError(f"the value {value!r} is no number") from None
+
+
 def _as_given(value: Any) -> Any:
     return value
 
 
+_PAIRS = (
+    *("left-right", "anterior-posterior", "inferior-superior", "dorsal-ventral", "dorsal-palmar"),
+    *("dorsal-plantar", "rostral-caudal", "cranial-caudal", "proximal-distal"),
+)
+WAYS = tuple(
+    "-to-".join(ends) for pair in _PAIRS for ends in (pair.split("-"), pair.split("-")[::-1])
+)
+"""Directions of an axis in a body, as RFC-4 has them: https://ngff.openmicroscopy.org/rfc/4."""
+
+
+def _orientation(value: Any) -> tuple[str, str, str]:
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or len(words) != 3:
+        raise SpellingError(
+            f"orientation {value!r} is not that of three axes; write those of z, y and x, as in "
+            "superior-to-inferior,anterior-to-posterior,right-to-left"
+        )
+    z, y, x = (str(word).strip().lower() for word in words)
+    for way in (z, y, x):
+        if way not in WAYS:
+            raise SpellingError(
+                f"orientation {way!r} is none that OME-NGFF knows{did_you_mean(way, WAYS)}: "
+                f"{', '.join(WAYS)}"
+            )
+    if len({frozenset(way.split("-to-")) for way in (z, y, x)}) < 3:
+        raise SpellingError(f"orientation {z},{y},{x} has two axes along one line of the body")
+    return z, y, x
+
+
 FLAG = Kind("", bool, str)
+VALUE = Kind("VALUE", _value, str)
+ORIENTATION = Kind("Z,Y,X", _orientation, ",".join)
 TEXT = Kind("TEXT", _as_given, str)
 NAME = Kind("NAME", _name, str)
 PATH = Kind("FILE", _path, str)
+PATHS = Kind("FILE", _paths, str)
 SAMPLE = Kind("N", _sample, str)
 VOXEL_TYPE = Kind("DTYPE", _voxel_type, str)
 BYTES = Kind("BYTES", parse_bytes, str)

@@ -5,18 +5,27 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from hoaconv.engine.contract import Fold, Step
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.compressor import Compressor
+from hoaconv.io.output import OutputSink
+from hoaconv.io.place import check_objects
+from hoaconv.io.url import as_path
+from hoaconv.job.chain import steps_of
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.target import Branch
+from hoaconv.ops.cropping import Crop
+from hoaconv.ops.geometry import Flip, Rotate90, TransposeXY
+from hoaconv.ops.sampling import Bin
+from hoaconv.ops.transposition import Transpose
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
-__all__ = ["image_sink", "with_levels_of_image"]
+__all__ = ["image_sink", "steps_in_front", "with_levels_of_image"]
 
 Triple = tuple[int, int, int]
 
@@ -27,12 +36,15 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     """Return the sink that writes an image."""
     chunks, shards = output.grid()
     name = output.name or getattr(making.source, "image_name", None) or output.title
-    inside = Path(output.path) / "labels"
+    inside = as_path(output.path) / "labels"
     targets = [b.target for b in making.branches if isinstance(b.target, OmeZarr)]
-    labels = (t.name or "" for t in targets if t.is_label and _same(Path(t.path).parent, inside))
-    return OmeZarrSink(
-        path=Path(output.path),
-        image=ImageInfo(name, output.downsample, _channels(making)),
+    labels = (t.name or "" for t in targets if t.is_label and _same(as_path(t.path).parent, inside))
+    spec = making.branch.volume.spec
+    channels = () if output.is_label else _channels(making)
+    sink = OmeZarrSink(
+        path=as_path(output.path),
+        image=ImageInfo(name, output.downsample, channels, _label_kept(output, making)),
+        window=not (channels and all("window" in channel for channel in channels)),
         chunks=chunks,
         shards=shards,
         compressor=Compressor.parse(output.compressor),
@@ -44,22 +56,89 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
         scratch=making.scratch,
         labels=tuple(labels),
         is_label=output.is_label,
+        first=output.from_level,
+        whole=spec if output.from_level else None,
         leading=making.leading,
         store=making.store(_image_folder(output), overwrite=output.overwrite),
     )
+    if sink.first and not sink.is_label:
+        _check_first(sink, spec)
+    check_objects(sink.path, sink.arrays(spec))
+    return sink
+
+
+_AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)
+"""Steps that change no value of a voxel."""
+
+
+def _label_kept(output: OmeZarr, making: Making) -> dict[str, Any]:
+    """Return colors and properties of a label image of the source that is copied."""
+    array = getattr(making.source, "array", None)
+    if not output.is_label or steps_of(making.branch.volume.plan) or array is None:
+        return {}
+    told = getattr(array, "image_label", {})
+    return {word: told[word] for word in ("colors", "properties") if word in told}
+
+
+def _check_first(sink: OmeZarrSink, spec: Spec) -> None:
+    """Raise PlanError if there is no level that is to be the first."""
+    count = len(sink.all_levels(spec))
+    if sink.first >= count:
+        raise PlanError(
+            f"{sink} has {count} levels, counted from 0, of {spec}, and none is level {sink.first}:"
+            " ask for more with `levels`, or for an earlier one with `from_level`"
+        )
+
+
+def steps_in_front(sink: OutputSink) -> tuple[Step, ...]:
+    """Return what brings the planes of level 0 to the first level that a sink writes.
+
+    The ops are those that make levels of each other, so that every level is the same, bit by bit,
+    whichever is the first. What viewers show is found in level 0.
+    """
+    if not isinstance(sink, OmeZarrSink) or not sink.first or sink.whole is None:
+        return ()
+    made = sink.all_levels(sink.whole)[1 : sink.first + 1]
+    bins = (Bin(level.step, sink.image.method) for level in made)
+    return (*sink.requires(sink.whole), *bins)
 
 
 def _image_folder(output: OmeZarr) -> Path:
     """Return the folder of the image that is written, or that a label belongs to."""
-    return Path(output.path).parent.parent if output.is_label else Path(output.path)
+    return as_path(output.path).parent.parent if output.is_label else as_path(output.path)
 
 
-def _channels(making: Making) -> tuple[tuple[str, str], ...]:
-    """Return label and colour of each channel of the source, if all of them tell both."""
+_AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)
+"""Steps that change no value of a voxel."""
+
+_ENDS = ("min", "max", "start", "end")
+
+
+def _channels(making: Making) -> tuple[Mapping[str, Any], ...]:
+    """Return what the source tells of each channel that is written; empty if it tells nothing.
+
+    These are its name and color, and its window if no op changes values.
+    """
     array = getattr(making.source, "array", None)
-    told = getattr(array, "channels", ()) if "c" in making.leading.axes else ()
-    pairs = tuple((str(c.get("label", "")), str(c.get("color", ""))) for c in told)
-    return pairs if all(label and _COLOR.fullmatch(color) for label, color in pairs) else ()
+    told: Sequence[Mapping[str, Any]] = getattr(array, "channels", ())
+    if "c" not in making.leading.axes:
+        told = (getattr(making.source, "shown", {}),)
+    steps = steps_of(making.branch.volume.plan)
+    same = all(isinstance(step, _AS_THEY_ARE) for step in steps)
+    kept = tuple(_kept(channel, window=same) for channel in told)
+    return kept if any(kept) else ()
+
+
+def _kept(told: Mapping[str, Any], *, window: bool) -> dict[str, Any]:
+    """Return what is valid of the things that metadata tell of a channel."""
+    label, color, shown = (told.get(word) for word in ("label", "color", "window"))
+    kept: dict[str, Any] = {"label": label} if isinstance(label, str) and label else {}
+    if isinstance(color, str) and _COLOR.fullmatch(color):
+        kept["color"] = color
+    ends = [shown.get(end) for end in _ENDS] if isinstance(shown, Mapping) else [None]
+    if window and all(isinstance(end, int | float) for end in ends):
+        kept["window"] = dict(zip(_ENDS, ends, strict=True))
+    return kept
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -81,9 +160,9 @@ def with_levels_of_image(
     if not found:
         raise SpellingError(f"{label} has no image: write one to {label.path.parent.parent} too")
     i, image = found[0]
-    made = replace(label, level_count=len(image.levels(branches[i].volume.spec)))
+    made = replace(label, level_count=len(image.all_levels(branches[i].volume.spec)))
     try:
-        made.levels(spec)
+        made.all_levels(spec)
     except SpellingError:
         raise PlanError(
             f"{label} would be {spec}: too small for the {made.level_count} levels of the image, "

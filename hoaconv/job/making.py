@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv import __version__
-from hoaconv.engine.contract import Source
+from hoaconv.engine.contract import Fold, Source
+from hoaconv.errors import PlanError
+from hoaconv.io.array_volume import ArrayVolume
 from hoaconv.io.leading import Leading
 from hoaconv.io.open_output import OpenOutput
-from hoaconv.job.chain import sources_of, spelled
+from hoaconv.job.chain import sources_of, spelled, steps_of
 from hoaconv.job.output import Output
 from hoaconv.job.target import Branch, name_of
 
 __all__ = [
     "Making",
+    "file_groups",
     "files_of",
-    "own_files",
+    "leading_of",
     "published_text",
     "source_name",
     "source_path",
@@ -68,20 +71,50 @@ class Making:
         """The source of the branch, without those of its operands."""
         return sources_of(self.branch.volume.plan)[0]
 
+    def _options(self, output: Output) -> Mapping[str, Any]:
+        """Return the options that were given; those of an output of its own go before the run's."""
+        own = output.given()
+        return {**self.given, **own} if self.given and not output.is_part else self.given or own
+
     def provenance(self, output: Output) -> dict[str, Any]:
         """Return what an output tells of itself: version, source, options and ops."""
         return {
             "version": __version__,
             "source": published(source_name(self.branch)),
-            "options": _published(self.given or output.given()),
+            "options": _published(self._options(output)),
             "ops": published_text(spelled(self.branch.volume.plan)),
         }
 
 
-def own_files(branch: Branch) -> Sequence[Path]:
-    """Return the files of a branch's first source, without those of its operands."""
-    files: Sequence[Path] = getattr(sources_of(branch.volume.plan)[0], "files", ())
-    return files
+def leading_of(branches: Sequence[Branch]) -> Leading:
+    """Return the times and channels that are swept one after the other; none of one volume.
+
+    Raises
+    ------
+    PlanError
+        If an op draws a picture, of which there would be several.
+    """
+    sources = (s for branch in branches for s in sources_of(branch.volume.plan))
+    found = (getattr(source, "leading", Leading()) for source in sources)
+    leading = next((known for known in found if known.axes), Leading())
+    if leading.axes:
+        steps = (step for branch in branches for step in steps_of(branch.volume.plan))
+        drawing = next((step for step in steps if isinstance(step, Fold) and step.draws), None)
+        if drawing is not None:
+            raise PlanError(
+                f"'{drawing}' draws a picture, and the source has {leading.told}; {leading.choice}"
+            )
+    return leading
+
+
+def file_groups(source: Source) -> list[Sequence[Path]]:
+    """Return the files of a source: slices together, those of an array each by itself.
+
+    A folder of slices is the source; the files of an array, such as a header and its voxels, may
+    lie among others.
+    """
+    files: Sequence[Path] = getattr(source, "files", ())
+    return [(file,) for file in files] if isinstance(source, ArrayVolume) else [files]
 
 
 def files_of(branch: Branch) -> list[Path]:

@@ -5,12 +5,11 @@ This module imports no kernels, so that the help of the command line appears at 
 
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.contents import ZARR_FILES
-from hoaconv.io.folder import check_free
+from hoaconv.io.url import as_path
 from hoaconv.job.declared import (
     COMPRESSOR,
     FACTORS,
@@ -19,14 +18,15 @@ from hoaconv.job.declared import (
     NAME,
     SHARDS,
     count_of,
+    index_of,
     one_of,
     option,
     triple_of,
 )
 from hoaconv.job.output import Output
-from hoaconv.job.paths import check_path, check_store_name
+from hoaconv.job.store_paths import check_store, check_store_free
 
-__all__ = ["OmeZarr", "grid_of"]
+__all__ = ["OmeZarr", "check_label_name", "grid_of", "is_label_name"]
 
 Triple = tuple[int, int, int]
 
@@ -34,6 +34,20 @@ CHUNKS, UNSHARDED = (64, 64, 64), (128, 128, 128)
 SHARD_WIDTH = 1024
 
 _LABEL = re.compile(r"\w(?:[\w .-]*[\w-])?")
+
+
+def is_label_name(name: str) -> bool:
+    """Return whether a folder in a store can have the name of a label image."""
+    return bool(_LABEL.fullmatch(name)) and name not in ZARR_FILES
+
+
+def check_label_name(name: str) -> None:
+    """Raise SpellingError if no folder in a store can have the name of a label image."""
+    if not is_label_name(name):
+        raise SpellingError(
+            f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
+            "spaces, and . _ - inside"
+        )
 
 
 def grid_of(chunks: Any, shards: Any, *, sharded: bool) -> tuple[Triple, Triple | None]:
@@ -91,6 +105,10 @@ class OmeZarr(Output):
     factors
         Downsampling factors from level to level, one number or (z, y, x). By default 2; if voxels
         are longer along an axis, this axis is halved later.
+    from_level
+        The first level that is written; by default 0. With 1, the slices stay the only copy of
+        level 0, and the store takes about 1/8 of the bytes. The arrays keep their numbers as names,
+        ``1``, ``2`` and so on; viewers take them as the image's metadata list them.
     is_label
         True for a label image in the store of another image; see `label`.
 
@@ -155,18 +173,30 @@ class OmeZarr(Output):
         "downsampling from level to level, z,y,x; default 2, later along axes with longer voxels",
         "Pyramid",
     )
+    from_level: int = option(
+        index_of("from_level"),
+        "first level that is written; 1 leaves level 0 to the slices, and takes 1/8 of the bytes",
+        "Pyramid",
+        "N",
+        0,
+    )
     is_label: bool = field(default=False, kw_only=True)
 
     takes_several: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.is_label and Path(self.path).parent.name != "labels":
+        if self.is_label and as_path(self.path).parent.name != "labels":
             raise SpellingError(
                 "is_label is no option: a label image is made by that of its image, as in "
                 f'OmeZarr({str(self.path)!r}).label("tissue")'
             )
         self.grid()
+        if self.levels is not None and self.from_level >= self.levels:
+            raise SpellingError(
+                f"from_level {self.from_level} is none of {self.levels} levels, counted from 0; "
+                "ask for more with `levels`"
+            )
 
     @property
     def what(self) -> str:
@@ -185,12 +215,11 @@ class OmeZarr(Output):
 
     def check_name(self) -> None:
         """Raise an error if no store can have this path; see `Output.check_name`."""
-        check_path(self.path)
-        check_store_name(Path(self.path))
+        check_store(self.path)
 
     def check_free(self) -> None:
         """Raise StoreError if what is there is in the way; change nothing."""
-        check_free(Path(self.path), overwrite=self.overwrite)
+        check_store_free(self.path, overwrite=self.overwrite)
 
     def grid(self) -> tuple[Triple, Triple | None]:
         """Return the shapes of chunks and shards, in voxels (z, y, x); None for no shards.
@@ -207,7 +236,7 @@ class OmeZarr(Output):
     @property
     def title(self) -> str:
         """Name of the folder without its suffix: the name of an image if no other is known."""
-        name = Path(self.path).absolute().name
+        name = as_path(self.path).absolute().name
         return re.sub(r"(\.ome)?\.zarr$", "", name, flags=re.I) or "image"
 
     def label(self, name: str) -> "OmeZarr":
@@ -228,10 +257,6 @@ class OmeZarr(Output):
         >>> hc.OmeZarr("brain.zarr").label("tissue").downsample
         'mode'
         """
-        if not _LABEL.fullmatch(name) or name in ZARR_FILES:
-            raise SpellingError(
-                f"label {name!r} can't be the name of a folder in a store; take letters, digits, "
-                "spaces, and . _ - inside"
-            )
-        path = Path(self.path) / "labels" / name
+        check_label_name(name)
+        path = as_path(self.path) / "labels" / name
         return replace(self, path=path, name=name, downsample="mode", is_label=True)

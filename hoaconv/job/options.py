@@ -11,11 +11,14 @@ from hoaconv.job.declared import (
     BYTES,
     FLAG,
     LEVEL,
+    ORIENTATION,
     PATH,
+    PATHS,
     RANGE,
     REDUCE,
     SAMPLE,
     TEXT,
+    VALUE,
     VOXEL_TYPE,
     Options,
     count_of,
@@ -24,8 +27,19 @@ from hoaconv.job.declared import (
     option,
     triple_of,
 )
+from hoaconv.job.store_paths import CREDENTIALS
 
-__all__ = ["Chain", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
+__all__ = [
+    "Chain",
+    "Cutting",
+    "Labels",
+    "Measuring",
+    "Reading",
+    "Running",
+    "Turning",
+    "Values",
+    "Voxels",
+]
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,10 @@ class Labels(Options):
         ``{"tissue": "threshold otsu"}``. The ops start from the slices, as `ops` does. What several
         outputs have in common is computed once.
     also
-        Other images to write: ops by the path of the image.
+        Other images to write: ops by the path of the image. In place of ops there may be a mapping
+        with options of that image, and with ``ops``, as in
+        ``{"small.zarr": {"ops": "bin 2", "chunks": 32, "ngff": "0.4"}}``; other options are those
+        of the main image. As a text: ``"small.zarr[chunks=32 ngff=0.4]=bin 2"``.
     """
 
     label: Any = option(
@@ -69,7 +86,12 @@ class Labels(Options):
         (),
     )
     also: Any = option(
-        TEXT, 'also write another image: OTHER.zarr="OPS"; repeatable', "Ops", 'PATH="OPS"', ()
+        TEXT,
+        'also write another image: OTHER.zarr="OPS", or with options of its own '
+        "'OTHER.zarr[chunks=32 ngff=0.4]=OPS'; repeatable",
+        "Ops",
+        'PATH="OPS"',
+        (),
     )
 
 
@@ -104,12 +126,24 @@ class Reading(Options):
         If True, numbers may be missing among the slices.
     allow_names
         If True, all images of the folder or glob are slices, whatever their names are.
+    append
+        Other sources whose planes follow those of the first along z, in this order. Each may be of
+        another kind; their planes must be alike in shape and dtype. The voxel size and the origin
+        are those of the first.
+    missing
+        What is read where chunks of a store are missing: ``fill`` takes its fill value, and notes
+        how many are missing; ``error`` makes it an error that names the chunk.
     reduce
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height, which takes
         a small part of the time. The voxels become as many times larger.
     decoder
         The decoder of JP2 slices: ``openjpeg`` on the CPUs, or ``nvimgcodec`` on a GPU. Without a
         GPU or nvImageCodec, ``nvimgcodec`` is an error.
+    credentials
+        How a store behind ``s3://`` or ``gs://`` is asked: ``anonymous``; ``environment``, which is
+        AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or GOOGLE_APPLICATION_CREDENTIALS; or
+        ``profile:NAME`` of the file ``~/.aws/credentials``. By default anonymous, but for S3 the
+        keys in the environment where there are any.
     """
 
     range: Any = option(
@@ -140,6 +174,16 @@ class Reading(Options):
     allow_names: bool = option(
         FLAG, "take all images, even if some names don't fit the others", "Input", "", False
     )
+    append: Any = option(
+        PATHS, "another source, whose planes follow along z; repeatable", "Input", "SRC", ()
+    )
+    missing: str = option(
+        one_of("missing", "fill", "error"),
+        "what to read where chunks of a store are missing: fill, or error",
+        "Input",
+        "WAY",
+        "fill",
+    )
     reduce: int = option(
         REDUCE,
         "decode JP2 slices at 1/N of their width and height, for previews: 2, 4, 8, ...",
@@ -154,6 +198,43 @@ class Reading(Options):
         "NAME",
         "openjpeg",
     )
+    credentials: str | None = option(
+        CREDENTIALS,
+        "access to s3:// and gs://: anonymous, environment or profile:NAME; default anonymous, for "
+        "s3:// the keys in the environment",
+        "Input",
+    )
+
+
+@dataclass(frozen=True)
+class Cutting(Options):
+    """Options of a cutout.
+
+    Parameters
+    ----------
+    fill
+        Value of voxels of the box that lie beyond the volume, rounded and saturated. By default a
+        box that goes beyond the volume is an error.
+    """
+
+    fill: float | None = option(
+        VALUE, "value of voxels beyond the volume; default: such a box is an error", "Input"
+    )
+
+
+@dataclass(frozen=True)
+class Turning(Options):
+    """Options of a transposition.
+
+    Parameters
+    ----------
+    order
+        The old axes that become z, y and x: with ``"yxz"`` the new z is the old y.
+    """
+
+    order: str | None = option(
+        TEXT, "the old axes that become z, y and x, such as yxz", "Output", "ORDER"
+    )
 
 
 @dataclass(frozen=True)
@@ -167,6 +248,11 @@ class Voxels(Options):
         tells it. `range` and `reduce` make the voxels that are written larger.
     unit
         Unit of `voxel_size`, as OME-NGFF spells it; by default ``micrometer``.
+    orientation
+        Direction of the axes z, y and x in the body, such as
+        ``"superior-to-inferior,anterior-to-posterior,right-to-left"``, in the words of RFC-4 of
+        OME-NGFF. By default as the source tells it; it is never guessed. `flip`, `rotate90` and
+        `transpose-xy` turn it with the volume.
     """
 
     voxel_size: Any = option(
@@ -176,6 +262,11 @@ class Voxels(Options):
         "SIZE",
     )
     unit: str | None = option(TEXT, "unit of `voxel_size`; default micrometer", "Input", "UNIT")
+    orientation: Any = option(
+        ORIENTATION,
+        "directions of z,y,x in the body: superior-to-inferior,anterior-to-posterior,right-to-left",
+        "Input",
+    )
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,11 @@ class Planned:
         """Centre of the first voxel (z, y, x), in `unit`."""
         return self.geometry.origin
 
+    @property
+    def orientation(self) -> tuple[str, str, str] | None:
+        """Direction of each axis (z, y, x) in the body; None where nobody has told it."""
+        return self.geometry.orientation
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.summary})"
 

@@ -54,7 +54,7 @@ from hoaconv.job.resolve import take_budget, take_workers
 from hoaconv.job.storage import Storage
 from hoaconv.job.tracking import PlaneSize, tracked
 from hoaconv.pyramid.array_sink import FrameSink
-from hoaconv.pyramid.root import write_group
+from hoaconv.pyramid.metadata import write_group
 from hoaconv.units import format_bytes
 
 __all__ = ["rechunked"]

@@ -266,8 +266,8 @@ def _of(row: Mapping[str, Any]) -> str:
 
 def _lone(made: Report) -> str:
     """Return shape, dtype and voxel size of a main output without levels."""
-    size = as_edges(made.voxel_size, made.unit, (1, 1, 1))
-    return f"{as_triple(made.shape)} {made.dtype}, voxel size {size}"
+    size = f", voxel size {as_edges(made.voxel_size, made.unit, (1, 1, 1))}"
+    return f"{as_triple(made.shape)} {made.dtype}{size if made.voxel_size else ''}"
 
 
 def _levels(made: Report) -> Table:

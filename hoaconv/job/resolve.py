@@ -5,13 +5,12 @@ All that can be refused is refused here, before the first slice is decoded.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Sink
+from hoaconv.engine.contract import Fold, Sink, Step
 from hoaconv.engine.estimate import estimate
 from hoaconv.engine.informed import Informed
 from hoaconv.engine.part import Part
@@ -20,14 +19,16 @@ from hoaconv.engine.passes.check import check
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.stages import At
-from hoaconv.errors import BudgetError, PlanError, StoreError
+from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
+from hoaconv.io.url import as_path
 from hoaconv.job.arrays import ArraySink
-from hoaconv.job.chain import sources_of, steps_of
+from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
-from hoaconv.job.making import files_of, own_files, source_name, source_path
+from hoaconv.job.images import steps_in_front
+from hoaconv.job.making import file_groups, files_of, leading_of, source_name, source_path
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import Running
 from hoaconv.job.output import Output
@@ -41,6 +42,7 @@ from hoaconv.job.paths import (
 )
 from hoaconv.job.pictures import check_pictures
 from hoaconv.job.prior_values import Earlier, bind, read_earlier
+from hoaconv.job.remarks import Notes, Refusals
 from hoaconv.job.sinks import sinks_of
 from hoaconv.job.space import fits_uncompressed, space_refusal
 from hoaconv.job.target import Branch, InMemory, Named, Request
@@ -120,13 +122,13 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     """
     budget, workers = take_budget(job.running), take_workers(job.running)
     machine.begin(workers)
-    refusals = _Refusals(kept=planning)
+    refusals = Refusals(kept=planning)
     earlier = read_earlier(job.values.from_report)
     branches = _ordered(job.branches)
-    notes = _Notes(watcher)
+    notes = Notes(watcher)
     report = _checked(branches, job.running, refusals)
     notes.add(*_advised(branches))
-    leading = _leading(branches)
+    leading = leading_of(branches)
     made = _ends(branches, job.given, job.running.scratch, leading)
     for i, sink in made.written.items():
         notes.add(*sink.notes(branches[i].volume.spec))
@@ -186,38 +188,10 @@ def _leading(branches: Sequence[Branch]) -> Leading:
         steps = (step for branch in branches for step in steps_of(branch.volume.plan))
         drawing = next((step for step in steps if isinstance(step, Fold) and step.draws), None)
         if drawing is not None:
-            words = {"t": "time", "c": "channel"}
-            chosen = " and ".join(f"`{words[axis]}=0`" for axis in leading.axes)
             raise PlanError(
-                f"'{drawing}' draws a picture, and the source has {leading.told}; take one, as in "
-                f"{chosen}"
+                f"'{drawing}' draws a picture, and the source has {leading.told}; {leading.choice}"
             )
     return leading
-
-
-class _Refusals:
-    """Reasons why this machine can't do a run: kept for a plan to tell, else raised."""
-
-    def __init__(self, *, kept: bool) -> None:
-        self.texts: list[str] = []
-        self._kept = kept
-
-    def add(self, text: str | None) -> None:
-        """Add a reason, if there is one. Raise StoreError where reasons aren't kept."""
-        if text and not self._kept:
-            raise StoreError(text)
-        if text and text not in self.texts:
-            self.texts.append(text)
-
-    @contextmanager
-    def here(self) -> Iterator[None]:
-        """Add what a check raises: that an output or the budget doesn't do."""
-        try:
-            yield
-        except (StoreError, BudgetError) as error:
-            if not self._kept:
-                raise
-            self.add(str(error))
 
 
 def _check_pictures(branches: Sequence[Branch], written: Mapping[int, OutputSink]) -> None:
@@ -235,20 +209,6 @@ def take_budget(running: Running) -> int:
 def take_workers(running: Running) -> int:
     """Return the number of threads; by default the CPUs that this process may use."""
     return running.workers or machine.cpus()
-
-
-class _Notes:
-    """Notes, each told once."""
-
-    def __init__(self, watcher: Watcher) -> None:
-        self.texts: list[str] = []
-        self._watcher = watcher
-
-    def add(self, *texts: str) -> None:
-        for text in texts:
-            if text not in self.texts:
-                self.texts.append(text)
-                self._watcher.note(text)
 
 
 def _ordered(branches: Sequence[Branch]) -> tuple[Branch, ...]:
@@ -283,16 +243,16 @@ def check_outputs(
     whole = [output for output in outputs if not output.is_part]
     for output in whole:
         output.check_name()
-        for src in sources:
-            check_beside(Path(output.path), src)
-    check_separate([Path(output.path) for output in whole])
+        for src in () if output.in_place else sources:
+            check_beside(as_path(output.path), src)
+    check_separate([as_path(output.path) for output in whole])
     labels = [os.path.realpath(output.path).casefold() for output in outputs if output.is_part]
     if len(set(labels)) < len(labels):  # one folder on some file systems
         raise StoreError("two labels have one name; name them otherwise")
     scratch_folder(running.scratch)
 
 
-def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) -> Path | None:
+def _checked(branches: Sequence[Branch], running: Running, refusals: Refusals) -> Path | None:
     """Check paths against each other and the sources; return the path of the report."""
     outputs = [b.target for b in branches if isinstance(b.target, Output)]
     named = [name for b in branches if (name := source_path(b)) is not None]
@@ -304,11 +264,15 @@ def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) 
     for output in (output for output in outputs if not output.is_part):
         with refusals.here():
             output.check_free()
+        if output.in_place:
+            continue
         with refusals.here():
             for branch in branches:
                 for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
-                    check_apart(Path(output.path), getattr(source, "files", ()))
-                check_scratch(running.scratch, Path(output.path), own_files(branch))
+                    for files in file_groups(source):
+                        check_apart(as_path(output.path), files)
+                for files in file_groups(sources_of(branch.volume.plan)[0]):
+                    check_scratch(running.scratch, as_path(output.path), files)
     return report
 
 
@@ -321,6 +285,8 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
     """Give notes on sources and on chains that are probably not meant so."""
     for branch in branches:
         yield from branch.volume.notes
+    outputs = (b.target for b in branches if isinstance(b.target, Output))
+    written = {Path(output.path).name for output in outputs if output.is_part}
     for branch in branches:
         if isinstance(branch.target, Output):
             parts = steps_of(branch.volume.plan)
@@ -329,8 +295,9 @@ def _advised(branches: Sequence[Branch]) -> Iterator[str]:
             dtype = branch.volume.spec.dtype
             yield from advice(steps, branch.target.downsampled_by, dtype, is_mask=mask)
     for branch in branches:
-        labels = getattr(sources_of(branch.volume.plan)[0], "labels", ())
-        if labels and isinstance(branch.target, Output):
+        told = getattr(sources_of(branch.volume.plan)[0], "labels", ())
+        labels = [name for name in told if name not in written]
+        if labels and isinstance(branch.target, Output) and not branch.target.in_place:
             yield f"labels of the source aren't copied: {', '.join(labels)}"
 
 
@@ -340,6 +307,10 @@ class _Ends:
     arrays: dict[int, ArraySink]
     folds: dict[int, Named]
     sinks: dict[int, Sink]
+
+    def front(self, i: int) -> tuple[Step, ...]:
+        """Return the steps between the volume of a branch and its end."""
+        return steps_in_front(self.written[i]) if i in self.written else ()
 
     def of(self, i: int) -> Part:
         """Return the end of a branch."""
@@ -365,7 +336,10 @@ def _ends(
 
 def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) -> Plan:
     """Return the plan of one sweep that feeds every output."""
-    plans = [bind(b.volume.plan, earlier) | ends.of(i) for i, b in enumerate(branches)]
+    plans = [
+        behind(bind(b.volume.plan, earlier), ends.front(i), {}) | ends.of(i)
+        for i, b in enumerate(branches)
+    ]
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan

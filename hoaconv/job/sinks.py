@@ -11,7 +11,11 @@ from typing import Any
 from hoaconv.io.leading import Leading
 from hoaconv.io.open_output import OpenOutput
 from hoaconv.io.output import OutputSink
+from hoaconv.job.added_sinks import added_label_sink, added_levels_sink
+from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.arrays_written import array_sink
+from hoaconv.job.hdf5 import Hdf5
+from hoaconv.job.hdf5_files import hdf5_sink
 from hoaconv.job.images import image_sink, with_levels_of_image
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
@@ -28,6 +32,9 @@ _MAKERS: Mapping[type[Output], Callable[[Any, Making], OutputSink]] = {
     OmeZarr: image_sink,
     Zarr: array_sink,
     Stack: stack_sink,
+    Hdf5: hdf5_sink,
+    AddedLevels: added_levels_sink,
+    AddedLabel: added_label_sink,
 }
 """By the kind of output, the function that makes its sink."""
 
@@ -66,6 +73,6 @@ def sinks_of(
     labels = {
         i: with_levels_of_image(sink, branches[i].volume.spec, images, branches)
         for i, sink in images.items()
-        if sink.is_label
+        if sink.is_label and not sink.added
     }
     return made | labels

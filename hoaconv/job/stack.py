@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from hoaconv.errors import SpellingError, StoreError
 from hoaconv.io.file_claim import check_file_free
@@ -34,12 +35,15 @@ _TIFF = (".tif", ".tiff")
 _ONE_SLICE = {".jp2": "jp2", ".j2k": "jp2", ".jpx": "jp2", ".png": "png"}
 """Suffixes of files that hold one slice, with the format that makes them."""
 
-_OF_JP2, _OF_TIFF, _OF_PNG = (
-    ("ratio", "resolutions"),
-    ("compression", "tile", "strip"),
-    ("compression",),
-)
-"""Options of each format alone."""
+_OWN = {
+    "tiff": ("compression", "tile", "strip"),
+    "jp2": ("ratio", "resolutions", "tile"),
+    "png": ("compression",),
+}
+"""Options that not all formats have, by the formats that have them."""
+
+RESOLUTIONS = 6
+"""Resolutions of a JP2 slice, unless others are asked for."""
 
 MOST_RESOLUTIONS = 33
 """The most resolutions that JPEG 2000 has."""
@@ -63,8 +67,8 @@ class Stack(Output):
         Compression of TIFF: ``none``, ``deflate:6``, ``zstd:3`` or ``lzw``; of PNG
         ``deflate:6``. By default TIFF isn't compressed, and PNG is in the fastest way.
     tile
-        Rows and columns of a TIFF tile, one number or (y, x), multiples of 16. By default TIFF has
-        strips.
+        Rows and columns of a tile of TIFF, multiples of 16, or of JP2, powers of two; one number
+        or (y, x). By default TIFF has strips, and a JP2 slice is one tile.
     strip
         Rows of a TIFF strip. By default 256 KiB, or the whole plane without compression.
     ratio
@@ -106,7 +110,9 @@ class Stack(Output):
         "NAME",
     )
     tile: int | tuple[int, int] | str | None = option(
-        TILE, "rows,columns of a TIFF tile, multiples of 16; default strips", "Output"
+        TILE,
+        "rows,columns of a tile: multiples of 16, for JP2 powers of two; default none",
+        "Output",
     )
     strip: int | None = option(count_of("strip"), "rows of a TIFF strip", "Output")
     ratio: float | None = option(
@@ -214,13 +220,12 @@ class Stack(Output):
             raise SpellingError(
                 f"{self.path} is one file, and `pattern` names slices: name a folder, or drop it"
             )
-        own = {"jp2": _OF_JP2, "tiff": _OF_TIFF, "png": _OF_PNG}[made]
-        for name in (*_OF_JP2, *_OF_TIFF):
-            if getattr(self, name) is not None and name not in own:
-                owner = "jp2" if name in _OF_JP2 else "tiff"
-                raise SpellingError(
-                    f'{made} has no `{name}`: drop it, or choose `format="{owner}"`'
-                )
+        for owner, names in _OWN.items():
+            for name in names:
+                if getattr(self, name) is not None and name not in _OWN[made]:
+                    raise SpellingError(
+                        f'{made} has no `{name}`: drop it, or choose `format="{owner}"`'
+                    )
         if made == "png" and self.coding[0] not in ("none", "deflate"):
             raise SpellingError(f"PNG is compressed by deflate, not {self.coding[0]}: drop it")
         if made == "png" and self.compression == "none":
@@ -231,6 +236,15 @@ class Stack(Output):
             )
 
     def _check_cut(self) -> None:
-        """Refuse both tiles and strips."""
-        if self.tile is not None and self.strip is not None:
+        """Refuse both tiles and strips, and tiles that JP2 doesn't halve."""
+        if self.tile is None:
+            return
+        if self.strip is not None:
             raise SpellingError("a TIFF has `tile` or `strip`, not both: drop one of them")
+        tile, count = cast("tuple[int, int]", self.tile), self.resolutions or RESOLUTIONS
+        halved = all(edge.bit_count() == 1 and edge >= 1 << (count - 1) for edge in tile)
+        if self.slice_format == "jp2" and not halved:
+            raise SpellingError(
+                f"tiles of JP2 are powers of two that can be halved {count - 1} times, and tile is "
+                f"{tile[0]},{tile[1]}; take 1024, or fewer `resolutions`"
+            )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import cast
 
-from hoaconv.io.jp2_encoder import RESOLUTIONS, Jp2Encoder
+from hoaconv.io.jp2_encoder import Jp2Encoder
 from hoaconv.io.output import OutputSink
 from hoaconv.io.pages_sink import PagesSink
 from hoaconv.io.plane_encoder import PlaneEncoder
@@ -11,7 +11,7 @@ from hoaconv.io.png_encoder import PngEncoder
 from hoaconv.io.slices_sink import SlicesSink
 from hoaconv.io.tiff_encoder import TiffEncoder
 from hoaconv.job.making import Making
-from hoaconv.job.stack import Stack
+from hoaconv.job.stack import RESOLUTIONS, Stack
 
 __all__ = ["stack_sink"]
 
@@ -27,10 +27,13 @@ def stack_sink(output: Stack, making: Making) -> OutputSink:
 
 def _encoder(output: Stack) -> PlaneEncoder:
     if output.slice_format == "jp2":
-        return Jp2Encoder(output.ratio, output.resolutions or RESOLUTIONS)
+        return Jp2Encoder(output.ratio, output.resolutions or RESOLUTIONS, _tile(output))
     return PngEncoder(output.coding[1]) if output.slice_format == "png" else _tiff(output)
 
 
 def _tiff(output: Stack) -> TiffEncoder:
-    tile = cast("tuple[int, int] | None", output.tile)
-    return TiffEncoder(*output.coding, tile=tile, strip=output.strip)
+    return TiffEncoder(*output.coding, tile=_tile(output), strip=output.strip)
+
+
+def _tile(output: Stack) -> tuple[int, int] | None:
+    return cast("tuple[int, int] | None", output.tile)

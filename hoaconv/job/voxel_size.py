@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from hoaconv.engine.geometry import Geometry
@@ -29,7 +30,10 @@ _SIZED = re.compile(r"([\d.,eE+\s-]*\d[\d.,\s]*?)\s*([^\d\s.,]+)")
 
 
 def choose_geometry(
-    size: str | float | Sequence[float] | None, unit: str | None, volume: Placed
+    size: str | float | Sequence[float] | None,
+    unit: str | None,
+    volume: Placed,
+    orientation: tuple[str, str, str] | None = None,
 ) -> tuple[Geometry, str]:
     """Return the geometry of a source, and a note on the origin of its voxel size.
 
@@ -42,6 +46,18 @@ def choose_geometry(
     SpellingError
         If size or unit can't be parsed, or there is a unit but no size.
     """
+    chosen, note = _choose(size, unit, volume)
+    if orientation is None:
+        return chosen, note
+    told = chosen.orientation
+    if told not in (None, orientation):
+        note += f"; orientation {','.join(orientation)}, as given; the source says {','.join(told)}"
+    return replace(chosen, orientation=orientation), note
+
+
+def _choose(
+    size: str | float | Sequence[float] | None, unit: str | None, volume: Placed
+) -> tuple[Geometry, str]:
     if unit is not None and not (isinstance(unit, str) and unit.strip()):
         raise SpellingError(f"unit {unit!r} is not the name of a length, such as micrometer")
     size, unit = _with_unit(size, unit)
@@ -49,7 +65,8 @@ def choose_geometry(
     if size is None and unit is not None:
         raise SpellingError(f"unit {unit} is that of `voxel_size`; give both")
     if size is not None:
-        given = Geometry(parse_triple(size, "voxel size"), named, told_by="option")
+        edges, ways = parse_triple(size, "voxel size"), found.orientation
+        given = Geometry(edges, named, told_by="option", orientation=ways)
         voxels = [o / e for o, e in zip(found.origin, found.edges, strict=True)]
         chosen = given.coarser(volume.spacing, middle=0).shifted(voxels)
         note = f"voxel size {_spell(chosen)}, as given{_left_out(given, volume)}"

@@ -17,7 +17,7 @@ _HOMES = {
     "convolution": "Convolve",
     "derivative": "GradientMagnitude Laplace Sobel",
     "edges": "Bilateral NonMaxSuppression StructureTensor",
-    "crop": "Crop",
+    "cropping": "Crop",
     "geometry": "Flip Pad Rotate90 TransposeXY",
     "local": "Std Uniform",
     "measure": "Histogram Percentiles",
@@ -26,6 +26,7 @@ _HOMES = {
     "operands": "Mask Where",
     "ordinal": "Median Percentile",
     "pointwise": "Between Cast Clip Normalize Rescale Threshold",
+    "precision": "Quantize",
     "projections": "Projection",
     "rank": "Max Min",
     "sampling": "Bin Resize",
@@ -43,12 +44,12 @@ __all__ = list(MODULES)
 
 
 _WORDS = """
-    abs add between bilateral bin blackhat cast clip close convolve crop dilate divide dog equalize
-    erode exp fill_holes flip gamma gaussian gradient gradient_magnitude histogram invert laplace li
-    log lut mask max mean median min moments multiply non_max_suppression normalize open otsu pad
-    percentile percentiles profile projection remove_small rescale resize rotate90 sobel sqrt square
-    stats std structure_tensor subtract sum threshold tophat transpose transpose_xy uniform unsharp
-    volume where
+    abs add between bilateral bin blackhat cast clip close convolve crop dilate divide dog
+    equalize erode exp fill_holes flip gamma gaussian gradient gradient_magnitude histogram
+    invert laplace li log lut mask max mean median min moments multiply non_max_suppression
+    normalize open otsu pad percentile percentiles profile projection quantize remove_small
+    rescale resize rotate90 sobel sqrt square stats std structure_tensor subtract sum threshold
+    tophat transpose transpose_xy uniform unsharp volume where
 """
 
 FUNCTIONS = _WORDS.split()

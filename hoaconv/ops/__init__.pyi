@@ -17,7 +17,7 @@ from hoaconv.ops.arithmetic import Sqrt as Sqrt
 from hoaconv.ops.arithmetic import Square as Square
 from hoaconv.ops.arithmetic import Subtract as Subtract
 from hoaconv.ops.convolution import Convolve as Convolve
-from hoaconv.ops.crop import Crop as Crop
+from hoaconv.ops.cropping import Crop as Crop
 from hoaconv.ops.derivative import GradientMagnitude as GradientMagnitude
 from hoaconv.ops.derivative import Laplace as Laplace
 from hoaconv.ops.derivative import Sobel as Sobel
@@ -51,6 +51,7 @@ from hoaconv.ops.pointwise import Clip as Clip
 from hoaconv.ops.pointwise import Normalize as Normalize
 from hoaconv.ops.pointwise import Rescale as Rescale
 from hoaconv.ops.pointwise import Threshold as Threshold
+from hoaconv.ops.precision import Quantize as Quantize
 from hoaconv.ops.projections import Projection as Projection
 from hoaconv.ops.rank import Max as Max
 from hoaconv.ops.rank import Min as Min
@@ -227,6 +228,7 @@ def percentile(
 def percentiles(source: Any, /, q: float | tuple[float, ...] | str) -> _Measured: ...
 def profile(source: Any, /) -> _Measured: ...
 def projection(source: Any, /, method: str) -> _Measured: ...
+def quantize(source: Any, /, bits: int | str) -> _Volume: ...
 def remove_small(source: Any, /, volume: int | str, connectivity: int | str = ...) -> _Volume: ...
 def rescale(source: Any, /, lo: float | str, hi: float | str, dtype: str = ...) -> _Volume: ...
 def resize(

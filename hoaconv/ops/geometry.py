@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import index
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -12,12 +13,11 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.kernels.rearrange import NUMPY_MODES, copy_transposed, pad, pad_indices
 from hoaconv.kernels.rounding import as_voxel
 from hoaconv.ops.boundary import boundary
-from hoaconv.ops.crop import whole
 from hoaconv.ops.declare import op
 from hoaconv.ops.kinds import VOXEL, Kind
 from hoaconv.ops.parameters import Declared, param
 
-__all__ = ["Flip", "Pad", "Rotate90", "TransposeXY"]
+__all__ = ["Flip", "Pad", "Rotate90", "TransposeXY", "whole"]
 
 Pair = tuple[int, int]
 
@@ -40,6 +40,14 @@ def _axes(value: Any) -> tuple[str, ...]:
     ):
         raise ValueError("axes such as z or y,x")
     return tuple(axis for axis in "zyx" if axis in axes)
+
+
+def whole(value: Any) -> int:
+    """Return a whole number, or the number that a text stands for. Raise ValueError if it isn't."""
+    try:
+        return int(value) if isinstance(value, str) else index(value)
+    except (TypeError, ValueError):
+        raise ValueError("a whole number") from None
 
 
 def _widths(value: Any) -> tuple[Pair, ...]:
@@ -107,8 +115,9 @@ class Flip(_PlaneByPlane):
     )
 
     def infer(self, spec: Spec) -> Spec:
-        """Return the spec of the input."""
-        return spec
+        """Return the spec of the input, its axes in other directions."""
+        axes = ("zyx".index(axis) for axis in self.axes)
+        return replace(spec, geometry=spec.geometry.flipped(*axes))
 
     def chooses(self, spec: Spec) -> range | None:
         """Return all planes, backwards for a flip along z."""
@@ -143,7 +152,9 @@ class Rotate90(_PlaneByPlane):
 
     def infer(self, spec: Spec) -> Spec:
         """Return the spec with rows and columns swapped for odd k."""
-        return _transposed(spec) if self.k % 2 else spec
+        reversed_axes = ((), (1,), (1, 2), (2,))[self.k % 4]
+        turned = _transposed(spec) if self.k % 2 else spec
+        return replace(turned, geometry=turned.geometry.flipped(*reversed_axes))
 
     def apply(self, spec: Spec, z: int, planes: tuple[Plane, ...], rows: slice, out: Plane) -> None:  # noqa: ARG002
         """Copy rows of the rotated plane."""

@@ -1,5 +1,6 @@
 """Arithmetic of pyramid levels: shapes, factors, where voxels lie. Integers in, integers out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
 
@@ -35,12 +36,19 @@ def levels(
     voxel_size: tuple[float, float, float] = (1.0, 1.0, 1.0),
     factors: Triple | None = None,
     count: int | None = None,
+    steps: Sequence[Triple] = (),
 ) -> tuple[Level, ...]:
     """Return the levels of a pyramid, level 0 first; shapes are rounded up.
 
     Without `factors` each axis is halved, but one with long voxels waits until the others
     have nearly caught up. Without `count`, levels are added until one fits into a chunk, along
     the axes that shrink.
+
+    Parameters
+    ----------
+    steps
+        The first steps of the pyramid, if these are known: `factors` and `voxel_size` decide on
+        those that follow.
 
     Raises
     ------
@@ -55,10 +63,12 @@ def levels(
     if factors is not None and (min(factors) < 1 or max(factors) < 2):
         raise SpellingError(f"factors {factors} shrink nothing; write 2 or 1,2,2")
     made = [Level(shape, (1, 1, 1), (1, 1, 1))]
-    while not _done(made, chunks, factors, count):
+    while len(made) <= len(steps) or not _done(made, chunks, factors, count):
         if made[-1].shape == (1, 1, 1):
             raise SpellingError(f"{count} levels are too many: level {len(made) - 1} is one voxel")
-        made.append(_next(made[-1], voxel_size, factors))
+        known = steps[len(made) - 1] if len(made) <= len(steps) else None
+        step = known or _step(made[-1], voxel_size, factors or (2, 2, 2), even=factors is not None)
+        made.append(_next(made[-1], step))
     return tuple(made)
 
 
@@ -70,8 +80,7 @@ def _done(made: list[Level], chunks: Triple, factors: Triple | None, count: int 
     return all(n <= c or n == 1 or f == 1 for n, c, f in axes)
 
 
-def _next(level: Level, voxel_size: tuple[float, float, float], factors: Triple | None) -> Level:
-    step = _step(level, voxel_size, factors or (2, 2, 2), even=factors is not None)
+def _next(level: Level, step: Triple) -> Level:
     z, y, x = (-(-n // s) for n, s in zip(level.shape, step, strict=True))
     fz, fy, fx = (f * s for f, s in zip(level.factor, step, strict=True))
     return Level((z, y, x), step, (fz, fy, fx))

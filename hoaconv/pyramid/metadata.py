@@ -4,7 +4,11 @@ Here alone `voxel_size` becomes OME's ``scale``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from colorsys import hsv_to_rgb
+from dataclasses import dataclass, field
+from math import sqrt
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,9 +16,22 @@ import numpy as np
 from hoaconv import __version__
 from hoaconv.engine.geometry import Geometry
 from hoaconv.io.leading import Leading
+from hoaconv.io.zarr import write_json
 from hoaconv.pyramid.levels import Level
 
-__all__ = ["UNITS", "ImageInfo", "as_label", "attributes", "label_list", "window_of", "window_over"]
+__all__ = [
+    "UNITS",
+    "ImageInfo",
+    "as_label",
+    "attributes",
+    "color_of",
+    "dataset",
+    "label_list",
+    "made_by",
+    "window_of",
+    "window_over",
+    "write_group",
+]
 
 _PREFIXES = (
     *("yocto", "zepto", "atto", "femto", "pico", "nano", "micro", "milli", "centi", "deci"),
@@ -40,20 +57,23 @@ class ImageInfo:
     name, method
         Name of the image; see `hoaconv.kernels.downsample`.
     channels
-        Label and colour of each channel; colours are six hexadecimal digits, red first.
+        ``label``, ``color`` and ``window`` of each channel, where these are known. Colors are six
+        hexadecimal digits, red first.
+    label
+        ``colors`` and ``properties`` of the labels of a label image, where these are known.
     """
 
     name: str
     method: str
-    channels: tuple[tuple[str, str], ...] = ()
+    channels: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+    label: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
-    def channel(self, number: int, count: int) -> tuple[str, str]:
-        """Return label and colour of a channel of so many."""
-        if number < len(self.channels):
-            return self.channels[number]
-        if count == 1:
-            return self.name, "FFFFFF"
-        return f"channel {number}", COLORS[number % len(COLORS)]
+    def channel(self, number: int, count: int) -> dict[str, Any]:
+        """Return label, color and, if it is known, the window of a channel of so many."""
+        told = self.channels[number] if number < len(self.channels) else {}
+        alone = {"label": self.name, "color": "FFFFFF"}
+        one_of = {"label": f"channel {number}", "color": COLORS[number % len(COLORS)]}
+        return {**(alone if count == 1 else one_of), **told}
 
 
 def attributes(
@@ -63,29 +83,28 @@ def attributes(
     ngff: str,
     windows: Sequence[Mapping[str, float] | None],
     provenance: Mapping[str, Any],
+    paths: Sequence[str],
     leading: Leading,
 ) -> dict[str, Any]:
     """Return the attributes of the image's group, for NGFF ``"0.5"`` or ``"0.4"``.
 
     Parameters
     ----------
+    geometry
+        Size and place of the voxels of level 0, whether or not that is one of `levels`.
+    levels, paths
+        The levels that are there, and the names of their arrays.
     windows
         What viewers show of each channel: see `window_of`.
     leading
         The axes before z.
     """
+    both = zip(paths, levels, strict=True)
     multiscale: dict[str, Any] = {
         "name": image.name,
         "axes": _axes(geometry, leading),
-        "datasets": [
-            _dataset(image.method, geometry, i, level, leading) for i, level in enumerate(levels)
-        ],
-        "type": image.method,
-        "metadata": {
-            "description": f"downsampled from level to level, method {image.method}",
-            "method": "hoaconv.stack_to_omezarr",
-            "version": __version__,
-        },
+        "datasets": [dataset(image.method, geometry, path, level, leading) for path, level in both],
+        **made_by(image.method),
     }
     omero = {"omero": _omero(image, levels[0], windows)} if any(windows) else {}
     if ngff == "0.5":
@@ -98,16 +117,51 @@ def attributes(
     }
 
 
-def as_label(values: Mapping[str, Any], ngff: str) -> dict[str, Any]:
+def made_by(method: str) -> dict[str, Any]:
+    """Return what a multiscale tells of how its levels were made."""
+    return {
+        "type": method,
+        "metadata": {
+            "description": f"downsampled from level to level, method {method}",
+            "method": "hoaconv.stack_to_omezarr",
+            "version": __version__,
+        },
+    }
+
+
+def as_label(
+    values: Mapping[str, Any],
+    ngff: str,
+    labels: Sequence[int] = (1,),
+    known: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return an image's attributes as those of a label image two groups below its source.
 
-    The spec wants colors; label 1, which a threshold marks, is yellow.
+    Parameters
+    ----------
+    labels
+        The labels that get a color; by default 1, which a threshold marks.
+    known
+        Colors and properties of the labels, where they are known.
     """
-    colors = [{"label-value": 1, "rgba": [255, 255, 0, 255]}]
-    mark = {"colors": colors, "source": {"image": "../../"}}
+    colors = [{"label-value": label, "rgba": color_of(label)} for label in labels]
+    mark = {"colors": colors, **known, "source": {"image": "../../"}}
     if ngff == "0.5":
         return {**values, "ome": {**values["ome"], "image-label": mark}}
     return {**values, "image-label": {"version": "0.4", **mark}}
+
+
+def color_of(label: int) -> list[int]:
+    """Return the color of a label, red, green, blue and opacity: always the same one.
+
+    Hues of consecutive labels differ by the golden ratio of a circle, so that no two of the first
+    dozens are alike. Label 1 is yellow.
+    """
+    hue = (1 / 6 + (label - 1) * GOLDEN) % 1
+    return [*(round(255 * part) for part in hsv_to_rgb(hue, 1, 1)), 255]
+
+
+GOLDEN = (sqrt(5) - 1) / 2
 
 
 def label_list(names: Sequence[str], ngff: str) -> dict[str, Any]:
@@ -119,17 +173,24 @@ def label_list(names: Sequence[str], ngff: str) -> dict[str, Any]:
 _TYPES = {"t": "time", "c": "channel"}
 
 
-def _axes(geometry: Geometry, leading: Leading) -> list[dict[str, str]]:
+def _axes(geometry: Geometry, leading: Leading) -> list[dict[str, Any]]:
+    """Return the axes; their orientation is that of RFC-4, https://ngff.openmicroscopy.org/rfc/4."""
     unit = {"unit": geometry.unit} if geometry.unit else {}
     before = [
         {"name": name, "type": _TYPES[name], **({"unit": own} if own else {})}
         for name, own in zip(leading.axes, leading.units, strict=True)
     ]
-    return [*before, *({"name": name, "type": "space", **unit} for name in "zyx")]
+    ways = geometry.orientation or (None, None, None)
+    told = ({"orientation": {"type": "anatomical", "value": way}} if way else {} for way in ways)
+    space = (
+        {"name": name, "type": "space", **unit, **way}
+        for name, way in zip("zyx", told, strict=True)
+    )
+    return [*before, *space]
 
 
-def _dataset(
-    method: str, geometry: Geometry, i: int, level: Level, leading: Leading
+def dataset(
+    method: str, geometry: Geometry, path: str, level: Level, leading: Leading
 ) -> dict[str, Any]:
     """Return a level's row: scale, then translation, in the order of the specification.
 
@@ -142,7 +203,7 @@ def _dataset(
         {"type": "scale", "scale": [*leading.scale, *map(_tidy, placed.edges)]},
         {"type": "translation", "translation": [*zeros, *map(_tidy, placed.origin)]},
     ]
-    return {"path": str(i), "coordinateTransformations": transformations}
+    return {"path": path, "coordinateTransformations": transformations}
 
 
 def _tidy(value: float) -> float:
@@ -157,11 +218,11 @@ def _omero(
     count = len(windows)
     channels = []
     for number, window in enumerate(windows):
-        label, color = image.channel(number, count)
+        told = image.channel(number, count)
         channels.append(
             {
-                "label": label,
-                "color": color,
+                "label": told["label"],
+                "color": told["color"],
                 "active": True,
                 "coefficient": 1,
                 "family": "linear",
@@ -207,3 +268,18 @@ def window_of(dtype: np.dtype[Any], histogram: Mapping[str, Any]) -> dict[str, f
 def _exact(value: float) -> float:
     """Return the number as a float, or as it is if a float would round it: 2**64 - 1."""
     return float(value) if float(value) == value else value
+
+
+def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, int]:
+    """Write a group's metadata; in zarr v2 the file that makes it a group comes last.
+
+    Returns
+    -------
+    tuple of int
+        Files, and their bytes.
+    """
+    if ngff == "0.5":
+        group = {"zarr_format": 3, "node_type": "group", "attributes": dict(values)}
+        return 1, write_json(path / "zarr.json", group)
+    size = write_json(path / ".zattrs", dict(values))
+    return 2, size + write_json(path / ".zgroup", {"zarr_format": 2})

@@ -1,31 +1,112 @@
-"""Metadata of groups on disk, and what those of an image are made of."""
+"""The attributes of the group of an image that a sink has written, or has added to."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from hoaconv.engine.spec import Spec
+from hoaconv.errors import StoreError
 from hoaconv.io.leading import Leading
+from hoaconv.io.place import place_at
 from hoaconv.io.zarr import write_json
-from hoaconv.pyramid.metadata import label_list, window_of, window_over
+from hoaconv.pyramid.added import Added, AddedLevels
+from hoaconv.pyramid.levels import Level
+from hoaconv.pyramid.metadata import (
+    ImageInfo,
+    as_label,
+    attributes,
+    label_list,
+    window_of,
+    window_over,
+    write_group,
+)
 
-__all__ = ["windows_of", "write_group", "write_label_list"]
+__all__ = ["put_report", "root_of", "write_label_list"]
 
 
-def write_group(path: Path, ngff: str, values: Mapping[str, Any]) -> tuple[int, int]:
-    """Write a group's metadata; in zarr v2 the file that makes it a group comes last.
+class Written(Protocol):
+    """The part of a sink that metadata are made of."""
 
-    Returns
-    -------
-    tuple of int
-        Files, and their bytes.
+    @property
+    def image(self) -> ImageInfo:
+        """Name and method."""
+
+    @property
+    def ngff(self) -> str:
+        """Version of OME-NGFF."""
+
+    @property
+    def first(self) -> int:
+        """The first level that is written."""
+
+    @property
+    def added(self) -> Added | None:
+        """What is added to a store."""
+
+    @property
+    def is_label(self) -> bool:
+        """True for a label image."""
+
+    @property
+    def leading(self) -> Leading:
+        """The axes before z."""
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """What the image tells of its making."""
+
+    def all_levels(self, whole: Spec) -> tuple[Level, ...]:
+        """Return all levels, given level 0."""
+
+
+def root_of(
+    sink: Written,
+    whole: Spec,
+    stored: Sequence[Mapping[str, Any]],
+    histograms: Mapping[tuple[int, ...], Mapping[str, Any]],
+    distinct: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the attributes of the image's group.
+
+    Parameters
+    ----------
+    whole
+        Level 0.
+    stored
+        For each level that was written its path, and the numbers of its files.
+    histograms
+        Values of the fold `Histogram` for each volume, by its index; empty where it isn't required.
+    distinct
+        Value of the fold `Distinct`; empty where it isn't required.
     """
-    if ngff == "0.5":
-        group = {"zarr_format": 3, "node_type": "group", "attributes": dict(values)}
-        return 1, write_json(path / "zarr.json", group)
-    size = write_json(path / ".zattrs", dict(values))
-    return 2, size + write_json(path / ".zgroup", {"zarr_format": 2})
+    told, paths = sink.all_levels(whole)[sink.first :], tuple(str(row["path"]) for row in stored)
+    if isinstance(sink.added, AddedLevels):
+        told, paths = sink.all_levels(whole), sink.added.names
+    found = windows_of(sink.leading, histograms, whole.dtype)
+    channels = (sink.image.channel(number, len(found)) for number in range(len(found)))
+    pairs = zip(channels, found, strict=True)
+    windows = [channel.get("window") or window for channel, window in pairs]
+    provenance = {**sink.provenance, "levels": list(stored)}
+    values = attributes(
+        sink.image, whole.geometry, told, sink.ngff, windows, provenance, paths, sink.leading
+    )
+    if sink.is_label:
+        values = as_label(values, sink.ngff, distinct.get("values", (1,)), sink.image.label)
+    return sink.added.attributes(values) if sink.added else values
+
+
+def windows_of(
+    leading: Leading, histograms: Mapping[tuple[int, ...], Mapping[str, Any]], dtype: np.dtype[Any]
+) -> list[Mapping[str, float] | None]:
+    """Return what viewers show of each channel, at all times."""
+    by_channel: dict[int, list[Mapping[str, float] | None]] = {}
+    for volume in leading.all():
+        window = window_of(dtype, histograms[volume.index])
+        by_channel.setdefault(volume.channel, []).append(window)
+    return [window_over(windows) for windows in by_channel.values()]
 
 
 def write_label_list(path: Path, ngff: str, labels: Sequence[str]) -> tuple[int, int]:
@@ -35,18 +116,28 @@ def write_label_list(path: Path, ngff: str, labels: Sequence[str]) -> tuple[int,
     return write_group(path / "labels", ngff, label_list(labels, ngff))
 
 
-def windows_of(
-    leading: Leading, histograms: Mapping[tuple[int, ...], Mapping[str, Any]], dtype: np.dtype[Any]
-) -> list[Mapping[str, float] | None]:
-    """Return what viewers show of each channel, at all times.
+def put_report(folder: Path, ngff: str, values: Mapping[str, Any], *, added: bool) -> int:
+    """Put what a run tells of itself into the provenance of a group; return the bytes it takes.
 
     Parameters
     ----------
-    histograms
-        The value of the fold `Histogram` for each volume, by its index.
+    added
+        Whether the run added something to an image that another run has made.
+
+    Raises
+    ------
+    StoreError
+        If it can't be written; the output is complete all the same.
     """
-    by_channel: dict[int, list[Mapping[str, float] | None]] = {}
-    for volume in leading.all():
-        window = window_of(dtype, histograms[volume.index])
-        by_channel.setdefault(volume.channel, []).append(window)
-    return [window_over(windows) for windows in by_channel.values()]
+    file = folder / ("zarr.json" if ngff == "0.5" else ".zattrs")
+    try:
+        text = place_at(folder).read(file.name)
+        whole = json.loads(text)
+        attributes = whole["attributes"] if ngff == "0.5" else whole
+        told = attributes["hoaconv"]["added"][-1] if added else attributes["hoaconv"]
+        told["report"] = dict(values)
+        return write_json(file, whole) - len(text)
+    except (OSError, ValueError, LookupError) as error:
+        raise StoreError(
+            f"the report can't be put into {file}: {error}; the output is complete"
+        ) from error

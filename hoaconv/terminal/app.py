@@ -18,7 +18,7 @@ from hoaconv import __version__, api
 from hoaconv.engine import machine, stop
 from hoaconv.errors import SpellingError
 from hoaconv.job.watching import PlanShown
-from hoaconv.terminal import demo, signals, streams
+from hoaconv.terminal import adding, demo, signals, streams
 from hoaconv.terminal.tables import as_csv_of, show, show_json, show_next_steps, show_ops
 from hoaconv.terminal.verbs import OUTPUT, options_of_verb
 from hoaconv.terminal.versions import versions
@@ -28,7 +28,6 @@ from hoaconv.units import did_you_mean
 __all__ = ["main"]
 
 TODAY = {
-    "convert": "stack-to-omezarr, or omezarr-to-stack for slices",
     "view": "a viewer: see docs/quickstart.md, 'Open the result'",
     "versions": "--version",
     "statistics": "stats",
@@ -239,6 +238,27 @@ def _stats(
         show(made)
 
 
+@app.command("cutout", cls=_Command)
+@options_of_verb(api.cutout)
+def _cutout(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
+    """Write a box of a volume; only what it touches is read."""
+    _run(api.cutout, options, quiet=quiet, verbose=verbose)
+
+
+@app.command("transpose", cls=_Command)
+@options_of_verb(api.transpose)
+def _transpose(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
+    """Write a volume with its axes in another order."""
+    _run(api.transpose, options, quiet=quiet, verbose=verbose)
+
+
+@app.command("convert", cls=_Command)
+@options_of_verb(api.convert)
+def _convert(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
+    """Convert a volume to what the name of DST says: an OME-Zarr image, slices, a TIFF file."""
+    _run(api.convert, options, quiet=quiet, verbose=verbose)
+
+
 @app.command("info", cls=_Command)
 @options_of_verb(api.info)
 def _info(*, as_json: AsJson = False, as_csv: AsCsv = False, **options: Any) -> None:
@@ -272,6 +292,9 @@ def _demo(*, quiet: Quiet = False, **options: Any) -> None:
     if not quiet:
         show(made)
         show_next_steps(made.source, made.output)
+
+
+adding.put_commands(app, _Command, options_of_verb)
 
 
 def _planned(verbose: bool) -> Callable[[PlanShown], None] | None:

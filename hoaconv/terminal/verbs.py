@@ -14,14 +14,17 @@ import typer
 
 from hoaconv.engine import stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
+from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.declared import Option, Options, options_of
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
+    Cutting,
     Labels,
     Measuring,
     Reading,
     Running,
+    Turning,
     Values,
     Voxels,
 )
@@ -47,6 +50,11 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "omezarr_to_stack": (Chain, Reading, Voxels, Stack, Values, Running),
+    "convert": (Chain, Labels, Reading, Voxels, OmeZarr, Stack, Values, Running),
+    "transpose": (Turning, Reading, Voxels, OmeZarr, Running),
+    "cutout": (Cutting, Reading, Voxels, OmeZarr, Running),
+    "add_pyramid": (AddedLevels, Running),
+    "add_labels": (Chain, Reading, AddedLabel, Values, Running),
     "rechunk": (Storage, Running),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
@@ -56,6 +64,12 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
 ARGUMENTS = {
     "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
     "dst": "the OME-Zarr to make, such as brain.zarr",
+    "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
+    "convert dst": "image.zarr or file.tif to make, or a folder of slices",
+    "transpose dst": "image.zarr or file.tif to make, or a folder of TIFF slices",
+    "cutout dst": "image.zarr, file.tif or file.npy to make, or a folder of TIFF slices",
+    "box": "z0:z1,y0:y1,x0:x1 in voxels, or in lengths, as in 2mm:3mm,0.5mm:,:",
+    "store": "OME-Zarr image; for add-pyramid also a zarr array in a group",
     "rechunk src": "OME-Zarr image, zarr array or other zarr store",
     "rechunk dst": "the store to make, such as b.zarr",
     "name": "op to explain; default all, a line each",

@@ -1,6 +1,6 @@
 """Voxels at a place in a file: each box is what NumPy would cut out, whole lines are one run."""
 
-import itertools
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -69,7 +69,7 @@ def test_whole_lines_and_planes_are_one_run_and_no_byte_is_read_twice(tmp_path, 
     ends = sorted((start, start + length) for start, length in data.seen)
     assert ends[0][0] == 0
     assert ends[-1][1] == voxels.nbytes
-    assert all(end == start for (_, end), (start, _) in itertools.pairwise(ends))
+    assert all(end == start for (_, end), (start, _) in pairwise(ends))
     assert len(ends) == prod(counts[:-1])
 
 

@@ -22,7 +22,7 @@ from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.catalogue import catalogue
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.geometry import Flip, Pad, Rotate90
 from hoaconv.ops.sampling import Bin, Resize
 from hoaconv.ops.spelling import parse_op
@@ -314,7 +314,9 @@ def test_a_crop_that_keeps_nothing_is_refused():
     spec = Spec((5, 6, 7), np.dtype("uint8"))
     with pytest.raises(PlanError, match="crop: 9: keeps nothing of 6 along y"):
         parse_op("crop :,9:,:").infer(spec)
-    assert parse_op("crop -99:99,:,:").infer(spec) == spec
+    for beyond in ("crop -99:99,:,:", "crop 3:6,:,:", "crop :,:,-8:"):
+        with pytest.raises(PlanError, match=r"crop: \S+ goes beyond .* 0:\d; .*write fill=0"):
+            parse_op(beyond).infer(spec)
 
 
 @pytest.mark.parametrize(

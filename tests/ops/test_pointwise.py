@@ -5,6 +5,7 @@ import pytest
 
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError, SpellingError
+from hoaconv.ops import Quantize
 from hoaconv.ops.pointwise import Between, Cast, Clip, Rescale, Threshold
 
 pytestmark = pytest.mark.one_python
@@ -75,3 +76,12 @@ def test_between_compares_exactly_and_may_mark_nothing():
     whole = ramp("uint8")
     for bounds in ((0.2, 0.8), (300, 400), (-9, -1)):
         assert not result(Between(*bounds), whole).any()
+
+
+@pytest.mark.parametrize(("dtype", "most"), [("uint8", 6), ("int64", 62), ("float32", 22)])
+def test_quantize_leaves_some_bits(dtype, most):
+    spec = Spec((1, 1, 1), np.dtype(dtype))
+    assert Quantize(most).infer(spec) == spec
+    for bits in (0, most + 1):
+        with pytest.raises(PlanError, match=f"1 to {most} bits of {dtype}"):
+            Quantize(bits).infer(spec)

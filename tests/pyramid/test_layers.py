@@ -33,8 +33,8 @@ from hoaconv.io.array_spec import ArraySpec
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.packed import PackedFile
 from hoaconv.ops.projections import Projection
+from hoaconv.pyramid import image as image_module
 from hoaconv.pyramid import layers as layers_module
-from hoaconv.pyramid import sink as sink_module
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import levels
 from hoaconv.pyramid.metadata import ImageInfo
@@ -78,18 +78,18 @@ def everything_gathers(share=0.75):
     spillable = patch.object(Layers, "spillable", PropertyMock(return_value=99))
     tables = patch.object(layers_module, "_places_bytes", return_value=0)
     with spillable, tables, patch.object(layers_module, "SHARE", share):
-        sink_module._layers.cache_clear()
+        image_module._layers.cache_clear()
         yield
-    sink_module._layers.cache_clear()
+    image_module._layers.cache_clear()
 
 
 @contextmanager
 def early():
     """Every group of planes is downsampled as soon as it is whole."""
     with patch.object(Layers, "late", PropertyMock(return_value=False)):
-        sink_module._layers.cache_clear()
+        image_module._layers.cache_clear()
         yield
-    sink_module._layers.cache_clear()
+    image_module._layers.cache_clear()
 
 
 @pytest.mark.long

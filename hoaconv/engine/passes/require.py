@@ -14,19 +14,22 @@ def require(draft: Sweep) -> Sweep:
     """Put the folds that a sink requires before it."""
     for kind, at in draft.asked:
         for fold in kind.requires(at.part, at.taken):
-            if not any(kind.serves(at.part, tap, fold) for tap in _taps_before(draft, at.i)):
+            taps = _taps_before(draft, at.i, all=kind.looks_back(at.part))
+            if not any(kind.serves(at.part, tap, fold) for tap in taps):
                 return require(_with_fold(draft, at.i, fold))
     return draft
 
 
-def _taps_before(draft: Sweep, i: int) -> Iterator[Fold]:
-    """Return the folds that see the very planes that stage `i` takes."""
-    (before,) = draft.stages[i].inputs
-    kind, at = draft.asked[before]
-    if kind.passes_on:
+def _taps_before(draft: Sweep, i: int, *, all: bool) -> Iterator[Fold]:
+    """Return the folds that see the very planes that stage `i` takes; or those further up too."""
+    inputs = draft.stages[i].inputs
+    if len(inputs) != 1:
+        return
+    kind, at = draft.asked[inputs[0]]
+    if kind.passes_on or all:
         if kind.measures:
             yield at.part
-        yield from _taps_before(draft, before)
+        yield from _taps_before(draft, inputs[0], all=all)
 
 
 def _with_fold(draft: Sweep, i: int, fold: Fold) -> Sweep:

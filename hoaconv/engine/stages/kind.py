@@ -127,6 +127,10 @@ class Kind(ABC, Generic[P]):
         """Return whether a part that is there does for a required fold."""
         return fold == required
 
+    def looks_back(self, part: P) -> bool:  # noqa: ARG002 - as above
+        """Return whether a fold does that has measured planes before they were changed."""
+        return False
+
     def chooses(self, part: P, spec: Spec) -> range | None:  # noqa: ARG002 - as above
         """Return the planes of its input that it keeps, if it does nothing else to z."""
         return None

@@ -33,6 +33,10 @@ class SinkKind(Kind[Sink]):
         """Return whether the sink can do with a fold that is there."""
         return part.serves(fold, required)
 
+    def looks_back(self, part: Sink) -> bool:
+        """Return whether the sink can do with a fold of planes that were changed since."""
+        return part.looks_back
+
     def uses(self, at: At[Sink], share: Share) -> Iterable[Use]:
         """Count what the writer holds all the time."""
         return at.part.uses(at.taken, share.workers, share.economy)

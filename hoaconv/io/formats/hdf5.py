@@ -2,13 +2,14 @@
 
 import os
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hoaconv.errors import SourceError
-from hoaconv.io.address import Address, is_remote
+from hoaconv.io.address import Address
 from hoaconv.io.file_array import FileArray
 from hoaconv.io.files import kind_of
 from hoaconv.io.hdf5_array import CACHE_BYTES, Hdf5Array, check_filters, sources_of
@@ -17,6 +18,7 @@ from hoaconv.io.nexus_grid import axes_of, doubts, grid_of_dataset
 from hoaconv.io.single_file import file_of, has_suffix, library
 from hoaconv.io.slices import blame
 from hoaconv.io.stored_array import StoredArray
+from hoaconv.io.url import is_remote
 from hoaconv.io.voxel_bytes import PlainBytes
 
 __all__ = ["holds", "open_array"]
@@ -65,7 +67,7 @@ def open_array(address: Address) -> StoredArray:
         if _is_plain(h5py, dataset):
             own = Path(os.fsdecode(dataset.file.filename))
             dtype = np.dtype(dataset.dtype.str)
-            nbytes = int(np.prod(dataset.shape, dtype=np.int64)) * dtype.itemsize
+            nbytes = prod(dataset.shape) * dtype.itemsize
             voxels = PlainBytes(own, dataset.id.get_offset(), nbytes)
             name = f"{path.name}::{inside}"
             shape = dataset.shape
@@ -73,7 +75,8 @@ def open_array(address: Address) -> StoredArray:
             return FileArray(
                 "hdf5", path, name, shape, dtype, voxels, axes=axes, grid=grid, notes=notes
             )
-        return Hdf5Array(path, dataset, inside, axes, grid, notes)
+        plain = _is_as_in_numpy(h5py, dataset)
+        return Hdf5Array(path, dataset, inside, axes, grid, notes, plain=plain)
 
 
 def _opened(h5py: Any, path: Path) -> Any:
@@ -116,6 +119,11 @@ def _is_plain(h5py: Any, dataset: Any) -> bool:
         return False
     if dataset.id.get_offset() is None or dataset.file.driver not in ("sec2", "stdio", "windows"):
         return False
+    return _is_as_in_numpy(h5py, dataset)
+
+
+def _is_as_in_numpy(h5py: Any, dataset: Any) -> bool:
+    """Return whether voxels are stored as NumPy holds those of their dtype."""
     stored, taken = dataset.id.get_type(), h5py.h5t.py_create(dataset.dtype, logical=True)
     return bool(stored.equal(taken))
 

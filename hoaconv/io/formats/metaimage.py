@@ -7,6 +7,7 @@ https://itk.org/Wiki/ITK/MetaIO/Documentation. It is parsed here: the libraries 
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def open_array(address: Address) -> StoredArray:
         msb = _is_true(header, "BINARYDATABYTEORDERMSB")
         dtype = np.dtype((">" if msb else "<") + _TYPES[word])
         shape = [*reversed(sizes), *([channels] if channels > 1 else [])]
-        nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        nbytes = prod(shape) * dtype.itemsize
         voxels = _voxels(path, header, offset, nbytes)
         grid, notes = _grid(path, header, len(sizes))
     axes = _axes(len(sizes))

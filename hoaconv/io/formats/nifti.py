@@ -1,7 +1,7 @@
 """NIfTI-1 and NIfTI-2 in one file, .nii and .nii.gz; nibabel reads the header."""
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def open_array(address: Address) -> StoredArray:
                 "value: save the channels as files of their own"
             )
         grid, notes = _grid(path, image)
-        nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        nbytes = prod(shape) * dtype.itemsize
         voxels = _voxels(path, int(stored.offset), nbytes)
         notes += _scaled(path, stored)
     axes = tuple(reversed(_AXES[: len(shape)]))

@@ -5,6 +5,7 @@ The format is that of https://teem.sourceforge.net/nrrd/format.html.
 
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def open_array(address: Address) -> StoredArray:
             what = f"lacks {', '.join(sorted(missing))}" if missing else "tells no sizes"
             raise SourceError(f"{path} is damaged: its header {what}")
         dtype, sizes = _dtype(path, header), [int(n) for n in header["sizes"]]
-        nbytes = int(np.prod(sizes, dtype=np.int64)) * dtype.itemsize
+        nbytes = prod(sizes) * dtype.itemsize
         voxels = _voxels(path, header, offset, nbytes)
         axes = _axes(header)
         grid, notes = _grid(path, header, axes)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,10 +11,11 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError
 from hoaconv.kernels.rounding import as_voxel
 from hoaconv.ops.declare import op
+from hoaconv.ops.geometry import WIDEST, Pad, whole
 from hoaconv.ops.kinds import VOXEL, Kind, or_word
 from hoaconv.ops.parameters import Declared, param
 
-__all__ = ["Crop", "whole"]
+__all__ = ["Crop"]
 
 Range = tuple[int, int | None]
 
@@ -42,14 +42,6 @@ def _range(part: Any) -> Range:
 def _spell_range(ends: Range) -> str:
     start, stop = ends
     return f"{start or ''}:{'' if stop is None else stop}"
-
-
-def whole(value: Any) -> int:
-    """Return a whole number, or the number that a text stands for. Raise ValueError if it isn't."""
-    try:
-        return int(value) if isinstance(value, str) else index(value)
-    except (TypeError, ValueError):
-        raise ValueError("a whole number") from None
 
 
 RANGES = Kind(
@@ -141,6 +133,22 @@ class Crop(Declared, Resample):
         z, y, x = map(len, kept)
         geometry = spec.geometry.shifted([axis.start for axis in kept])
         return replace(spec, shape=(z, y, x), geometry=geometry)
+
+    def parts(self, spec: Spec) -> tuple[Resample, ...]:
+        """Return ops that do the same one after the other: a crop within the volume comes first.
+
+        A source can then give the crop alone. It is the crop itself if nothing lies beyond.
+        """
+        inner = tuple(
+            (max(0, side.start), min(n, side.stop))
+            for side, n in zip(self.kept(spec), spec.shape, strict=True)
+        )
+        beyond = self.beyond(spec)
+        widest = max(map(max, beyond))
+        is_within = not widest or self.fill == "none"
+        if is_within or widest > WIDEST or any(stop <= start for start, stop in inner):
+            return (self,)
+        return Crop(inner), Pad(beyond, "constant", float(self.fill))  # type: ignore[arg-type]
 
     def reach(self, spec: Spec, z: int) -> range:
         """Return the one plane; none beyond the volume."""
