@@ -60,6 +60,11 @@ class StoredZarr(ChunkFiles):
         """The folder of the chunks."""
         return self.node.folder.files("c" if self.node.zarr_format == 3 else "0")
 
+    def step(self, axis: int) -> tuple[float, str]:
+        """Return step and unit of an axis as the image around the array tells."""
+        image = self.node.image
+        return image.step(self.node.level, axis) if image else super().step(axis)
+
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the size and place of the voxels as the image around the array tells."""
         return self.node.geometry(axes)
