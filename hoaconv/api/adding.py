@@ -92,6 +92,7 @@ def add_labels(
     missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
+    credentials: str | None = None,
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     compressor: str | None = None,

@@ -37,6 +37,7 @@ def omezarr_to_stack(
     missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
+    credentials: str | None = None,
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
     format: str | None = None,

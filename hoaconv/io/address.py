@@ -15,8 +15,9 @@ from hoaconv.engine.contract import Source
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import SourceError
 from hoaconv.io.kvstore import plain_path
+from hoaconv.io.url import REMOTE, is_remote
 
-__all__ = ["Address", "Addressed", "is_remote"]
+__all__ = ["Address", "Addressed"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Address:
         The dataset in a file, such as ``/entry/data`` in ``scan.h5::/entry/data``.
     planes
         Start, stop and step of the slices that are taken; None for all.
-    level, source_axes, channel, time, series, rgb, shape, dtype
+    level, source_axes, channel, time, series, rgb, shape, dtype, credentials
         As of `hoaconv.io.source.open_volume`.
     allow_gaps, allow_names, missing, reduce, gpu
         As of `hoaconv.io.source.open_volume`.
@@ -59,6 +60,7 @@ class Address:
     gpu: bool = False
     shape: tuple[int, int, int] | None = None
     dtype: str | None = None
+    credentials: str | None = None
 
     @classmethod
     def of(cls, src: "str | os.PathLike[str]", **options: Any) -> "Address":
@@ -77,7 +79,7 @@ class Address:
         if mark and word.isidentifier() and word.lower() not in REMOTE:
             scheme, text = word.lower(), rest
         path, _, inside = text.partition("::")
-        where = path if is_remote(path) else plain_path(Path(path))
+        where = _without_end(path) if is_remote(path) else plain_path(Path(path))
         return cls(where, path, scheme, inside, **options)
 
     @property
@@ -92,13 +94,10 @@ class Address:
         )
 
 
-REMOTE = ("s3", "gs", "http", "https")
-"""Schemes of stores that are read through the network."""
-
-
-def is_remote(path: str) -> bool:
-    """Return whether a path is the URL of a store that is read through the network."""
-    return path.partition("://")[0].lower() in REMOTE and "://" in path
+def _without_end(url: str) -> str:
+    """Return a URL without slashes at its end, unless nothing else is left."""
+    short = url.rstrip("/")
+    return short if is_remote(short) else url
 
 
 class Addressed(Source):

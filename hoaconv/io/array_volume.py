@@ -25,6 +25,10 @@ PIECE_BYTES = 1 << 22
 """Smaller chunks are read several in one call, so that Python is called less often."""
 
 
+AT_ONCE_BYTES = 1 << 25
+"""Larger chunks are read fewer in one call, however far away they are."""
+
+
 class ArrayVolume(Addressed, LayeredSource):
     """Planes (y, x) along z of a stored array, or some of them in any order.
 
@@ -208,7 +212,9 @@ class ArrayVolume(Addressed, LayeredSource):
     def _many(self) -> int:
         """Chunks of a piece."""
         chunk_bytes = prod(self._array.chunks) * self._dtype.itemsize
-        return min(max(1, PIECE_BYTES // chunk_bytes), _count(self._columns, self._chunk[2]))
+        at_once = min(self._array.at_once, AT_ONCE_BYTES // chunk_bytes)
+        many = max(1, PIECE_BYTES // chunk_bytes, at_once)
+        return min(many, _count(self._columns, self._chunk[2]))
 
     def piece_bytes(self, planes: int) -> int:  # noqa: ARG002 - all planes of a chunk are read
         """Return the bytes held while a piece is read: as the format needs, and the piece."""

@@ -21,10 +21,11 @@ from typing import Any
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
+from hoaconv.io.remote_folder import store_at
 from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
 from hoaconv.io.voxel_size import Axes, from_axes
 
-__all__ = ["Dataset", "find_dataset", "is_n5"]
+__all__ = ["ATTRIBUTES", "Dataset", "find_dataset", "is_n5", "is_told"]
 
 ATTRIBUTES = "attributes.json"
 _LISTED = 8  # datasets and groups that an error lists, at most
@@ -196,11 +197,11 @@ def is_n5(path: Path) -> bool:
         return not has_magic(path.name) or os.path.exists(path)
     folder = folder_at(path)
     if os.path.isdir(path):
-        return _is_told(folder)
-    return not has_magic(str(path)) and any(map(_is_told, folder.around))
+        return is_told(folder)
+    return not has_magic(str(path)) and any(map(is_told, folder.around))
 
 
-def find_dataset(path: str | Path) -> Dataset:
+def find_dataset(path: str | Path, credentials: str | None = None) -> Dataset:
     """Return the dataset at a path, or level 0 of the image at a path.
 
     Raises
@@ -208,7 +209,7 @@ def find_dataset(path: str | Path) -> Dataset:
     SourceError
         If there is no dataset; the message lists what is there instead.
     """
-    folder = folder_at(path)
+    folder = store_at(path, credentials)
     if (own := _read(folder)) and own.keys() >= _DATASET:
         return _dataset(folder, own)
     levels = _levels(folder)
@@ -251,7 +252,7 @@ def _datasets_of(attributes: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     return (row for row in rows if isinstance(row, Mapping))
 
 
-def _is_told(folder: StoreFolder) -> bool:
+def is_told(folder: StoreFolder) -> bool:
     """Return whether a folder without a suffix is a dataset, a group of levels, or a store."""
     try:
         found = _read(folder)

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from hoaconv.errors import StoreError
 from hoaconv.io.addition import Addition
+from hoaconv.io.claims import AnyClaim, claim_of
 from hoaconv.io.contents import SCRATCH, ZARR_FILES
-from hoaconv.io.folder import Claim
 from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.io.zarr import Counts
@@ -39,14 +39,14 @@ class OpenOutput:
     made: Sequence[str] = ()
     claims: Callable[[], Addition] | None = None
     kept: dict[Any, Any] = field(default_factory=dict)
-    _claim: Claim | Addition | None = None
+    _claim: AnyClaim | Addition | None = None
     _counts: dict[Path, Counts] = field(default_factory=dict)
 
     def claim(self) -> None:
         """Claim the folder, unless an earlier sweep has. Raise StoreError where that can't be."""
         if self._claim is None:
             made = self.claims
-            self._claim = made() if made else Claim(self.path, overwrite=self.overwrite)
+            self._claim = made() if made else claim_of(self.path, overwrite=self.overwrite)
 
     def check(self) -> None:
         """Raise StoreError if the folder isn't this run's; remove what was there before."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from hoaconv.engine.contract import Sink
 from hoaconv.engine.spec import Spec
 from hoaconv.io.leading import Leading
-from hoaconv.io.scratch import ScratchFolder
+from hoaconv.io.scratch import ScratchFolder, waiting_place
 
 __all__ = ["OutputSink"]
 
@@ -42,7 +42,10 @@ class OutputSink(Sink):
 
     def notes(self, spec: Spec) -> tuple[str, ...]:  # noqa: ARG002 - the contract
         """Return remarks for the user on planes of `spec`, such as what isn't told of them."""
-        return ()
+        place = waiting_place(self.path)
+        if place is None or self.is_part:
+            return ()
+        return (f"what doesn't fit in memory waits in {place}, or in the folder of `scratch`",)
 
     @property
     def is_part(self) -> bool:
@@ -52,7 +55,7 @@ class OutputSink(Sink):
     @property
     def scratch_place(self) -> Path:
         """The folder in or under which something of its own waits: see `Sink.scratch_bytes`."""
-        return self.path
+        return waiting_place(self.path) or self.path
 
     def scratch_for_job(self, under: Path | None) -> ScratchFolder:
         """Return the place of what the whole job lets wait, if this is its main output.

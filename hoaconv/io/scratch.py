@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from shutil import disk_usage
+from tempfile import gettempdir
 from threading import Lock
 from time import perf_counter
 from typing import Any
@@ -35,6 +36,7 @@ from hoaconv.engine.spec import Plane, Spec
 from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.contents import SCRATCH
 from hoaconv.io.packed import HEADER, MOST, PackedFile, Place, pack, packing_bytes
+from hoaconv.io.url import Url
 from hoaconv.units import format_bytes
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "ScratchSink",
     "check_space",
     "existing_folder",
+    "waiting_place",
 ]
 
 PIECE_BYTES = 1 << 20
@@ -68,7 +71,11 @@ class ScratchFolder(Scratch):
 
     @classmethod
     def of(cls, output: Path, under: Path | None) -> "ScratchFolder":
-        """Return the place for the run of `output`: in the folder `under`, else in the output."""
+        """Return the place for the run of `output`: in the folder `under`, else in the output.
+
+        For a URL that is a folder for temporary files of this machine.
+        """
+        under = under or waiting_place(output)
         if under is None:
             return cls(output / SCRATCH)
         return cls(under / f"hoaconv-{output.name}", shared=True)
@@ -210,6 +217,11 @@ def check_space(needs: Iterable[tuple[Path, int]]) -> str | None:
                 "with `scratch`, or raise `budget`"
             )
     return None
+
+
+def waiting_place(output: Path) -> Path | None:
+    """Return a folder of this machine in which data wait for a URL; None for other outputs."""
+    return Path(gettempdir()) if isinstance(output, Url) else None
 
 
 def existing_folder(folder: Path) -> Path:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.errors import SourceError
-from hoaconv.io.address import Address, is_remote
+from hoaconv.io.address import Address
 from hoaconv.io.files import near
 from hoaconv.io.opened import check_regular
 from hoaconv.io.slices import blame
+from hoaconv.io.url import is_remote
 
 __all__ = ["file_of", "has_suffix", "library", "of_one_volume"]
 

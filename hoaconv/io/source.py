@@ -10,6 +10,7 @@ from hoaconv.io.colour import Pick
 from hoaconv.io.formats.registry import format_of
 from hoaconv.io.stack import Stack, chosen, open_stack, step_of
 from hoaconv.io.stored_array import StoredArray, view_of
+from hoaconv.io.url import is_remote
 
 __all__ = ["Volume", "open_address", "open_volume"]
 
@@ -35,6 +36,7 @@ def open_volume(
     several: bool = False,
     shape: tuple[int, int, int] | None = None,
     dtype: str | None = None,
+    credentials: str | None = None,
 ) -> Volume:
     """Return the volume (z, y, x) that a path names; check headers, decode no voxel.
 
@@ -73,6 +75,8 @@ def open_volume(
         volume is that of the first ones, and knows the others (`ArrayVolume.leading`).
     shape, dtype
         Of a raw file: numbers of voxels (z, y, x), and a dtype of NumPy's spelling.
+    credentials
+        Of a URL: ``anonymous``, ``environment`` or ``profile:NAME``.
 
     Raises
     ------
@@ -98,6 +102,7 @@ def open_volume(
         gpu=gpu,
         shape=shape,
         dtype=dtype,
+        credentials=credentials,
     )
     volume = _open(address, several=several)
     known = volume.addressed(address, open_address)
@@ -113,6 +118,8 @@ def open_address(address: Address) -> Volume:
 
 def _open(address: Address, *, several: bool = False) -> Volume:
     slices = slice(*address.planes) if address.planes else None
+    if address.credentials is not None and not is_remote(address.path):
+        raise SpellingError(f"`credentials` are for URLs, and {address.given} is none; drop it")
     format = format_of(address)
     if format is None:
         return _open_slices(address, slices)

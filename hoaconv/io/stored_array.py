@@ -49,6 +49,8 @@ class StoredArray(ABC):
         What a label image tells of its labels: ``colors``, ``properties``; empty for others.
     notes
         Remarks for the user.
+    at_once
+        Chunks that are worth reading in one call, even if they are large.
     """
 
     scheme: str
@@ -59,6 +61,7 @@ class StoredArray(ABC):
     labels: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    at_once: int = 1
 
     @property
     def location(self) -> str:
@@ -83,7 +86,7 @@ class StoredArray(ABC):
     @property
     @abstractmethod
     def files(self) -> tuple[Path, ...]:
-        """The file, or the folder of chunks, so that no output is written there; () if remote."""
+        """The file, or the folder of chunks, so that no output is written there."""
 
     @property
     @abstractmethod

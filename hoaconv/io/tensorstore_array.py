@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import cached_property
 from math import prod
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import tensorstore as ts
 from hoaconv.engine import stop
 from hoaconv.errors import SourceError
 from hoaconv.io.chunk_files import ChunkFiles
+from hoaconv.io.fetched import Fetching
 from hoaconv.io.store_folder import StoreFolder, words_of
 
 __all__ = ["TensorstoreArray", "opened", "packed_bytes", "unread"]
@@ -36,6 +38,8 @@ class TensorstoreArray(ChunkFiles):
     def __init__(self, folder: StoreFolder, store: Any) -> None:
         self._fills_missing = True
         self.folder, self.path = folder, folder.path
+        self.fetching: Fetching | None = None
+        self.at_once = folder.at_once
         self.store = store[ts.d[:].translate_to[0]] if store.rank else store
         layout = store.chunk_layout
         self._chunks = tuple(map(int, layout.read_chunk.shape or ()))
@@ -70,7 +74,7 @@ class TensorstoreArray(ChunkFiles):
     def refuse_missing(self) -> None:
         """Make a missing chunk an error when it is read."""
         spec = self.store.spec().to_json()
-        self.store = opened(self.path, {**spec, "fill_missing_data_reads": False})
+        self.store = opened(self.folder, {**spec, "fill_missing_data_reads": False})
         self._fills_missing = False
 
     @property
@@ -81,7 +85,8 @@ class TensorstoreArray(ChunkFiles):
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks, packed and decoded, and of a shard's index."""
         chunk_bytes = prod(self.chunks) * self.dtype.itemsize
-        return 2 * chunks * chunk_bytes + self._index_bytes
+        copies = 2 if self.fetching is None else 4  # fetched, and as the store in memory keeps it
+        return copies * chunks * chunk_bytes + self._index_bytes
 
     @property
     def _index_bytes(self) -> int:
@@ -98,13 +103,17 @@ class TensorstoreArray(ChunkFiles):
             If a stored chunk can't be read completely.
         """
         try:
-            coming = (self.store[box] if box else self.store).read()
-            stop.wait(lambda seconds: _is_there(coming, seconds))
+            store = self.store if self.fetching is None else self.fetching.around(box)
+            coming = (store[box] if box else store).read()
+            _wait_for(coming, self.folder.patience)
             voxels: np.ndarray[Any, Any] = coming.result()
+        except SourceError:
+            raise
         except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
             if not self._fills_missing and _MISSING.search(str(error)):
                 raise absent(self.path, box, words_of(error)) from error
-            raise unread(self.path, box, words_of(error)) from error
+            told, advice = self.folder.told(error), self.folder.advice
+            raise unread(self.path, box, told, advice) from error
         return voxels
 
     @cached_property
@@ -114,8 +123,8 @@ class TensorstoreArray(ChunkFiles):
         return packed_bytes(self.folder, self.shape, self._objects, self.key, raw)
 
 
-def opened(path: Path, spec: Mapping[str, Any], *, assume_metadata: bool = False) -> Any:
-    """Return an array, opened by tensorstore for reading, which keeps no chunk.
+def opened(folder: StoreFolder, spec: Mapping[str, Any], *, assume_metadata: bool = False) -> Any:
+    """Return an array in a folder, opened by tensorstore for reading, which keeps no chunk.
 
     If `assume_metadata`, the metadata in the specification are taken for those of the store.
 
@@ -126,9 +135,10 @@ def opened(path: Path, spec: Mapping[str, Any], *, assume_metadata: bool = False
     """
     whole = {**spec, "context": {"cache_pool": {"total_bytes_limit": 0}}}
     try:
-        return ts.open(whole, open=True, read=True, assume_metadata=assume_metadata).result()
+        opening = ts.open(whole, open=True, read=True, assume_metadata=assume_metadata)
+        return opening.result(timeout=folder.patience)
     except Exception as error:  # of any kind, for metadata that are damaged
-        raise SourceError(f"{path} can't be opened: {words_of(error)}") from error
+        raise SourceError(f"{folder.path} can't be opened: {folder.told(error)}") from error
 
 
 def packed_bytes(
@@ -165,12 +175,13 @@ def packed_bytes(
     return found * total // max(1, asked)
 
 
-def unread(path: Path, box: tuple[slice, ...], words: str) -> SourceError:
+def unread(
+    path: Path, box: tuple[slice, ...], words: str, advice: str = StoreFolder.advice
+) -> SourceError:
     """Return the error of a box that can't be read."""
     where = ", ".join(f"{side.start}:{side.stop}" for side in box)
     return SourceError(
-        f"{path}, voxels {where}, can't be read ({words}); a chunk may be damaged or cut short: "
-        "copy it again"
+        f"{path}, voxels {where}, can't be read ({words}){f'; {advice}' if advice else ''}"
     )
 
 
@@ -185,6 +196,25 @@ def absent(path: Path, box: tuple[slice, ...], words: str) -> SourceError:
         f"{path}, voxels {where}: {words}; copy the store again, or read such chunks as the fill "
         'value by `missing="fill"`'
     )
+
+
+def _wait_for(coming: Any, patience: float | None) -> None:
+    """Wait until a read is done or has failed.
+
+    Raises
+    ------
+    TimeoutError
+        If it takes longer than `patience` seconds; it is then given up.
+    """
+    end = None if patience is None else monotonic() + patience
+
+    def is_there(seconds: float) -> bool:
+        if end is not None and monotonic() > end:
+            coming.cancel()
+            raise TimeoutError
+        return _is_there(coming, seconds)
+
+    stop.wait(is_there)
 
 
 def _is_there(coming: Any, seconds: float) -> bool:

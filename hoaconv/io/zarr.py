@@ -21,8 +21,8 @@ from hoaconv.engine import stop
 from hoaconv.engine.spec import Slab
 from hoaconv.errors import StoreError
 from hoaconv.io.array_spec import ArraySpec, regions
-from hoaconv.io.kvstore import kvstore
-from hoaconv.io.listing import count_files, sizes_of
+from hoaconv.io.place import place_at
+from hoaconv.io.remote import reason as remote_reason
 
 __all__ = [
     "ArrayWriter",
@@ -178,7 +178,9 @@ class ArrayWriter:
             If a file is empty, or a file is missing whose unit isn't all zeros.
         """
         try:
-            sizes = sizes_of(row.folder, first=row.first, count=len(row.units))
+            sizes = place_at(row.folder).sizes(row.first, len(row.units))
+        except StoreError:
+            raise
         except OSError as error:
             raise StoreError(f"{row.folder}: {reason(error)}") from error
         for i, (size, unit) in enumerate(zip(sizes, row.units, strict=True)):
@@ -219,7 +221,9 @@ def write_metadata(path: Path, files: Mapping[str, Any], counts: Counts) -> None
         If there are fewer files than were written, or the file system refuses.
     """
     try:
-        found = count_files(path)
+        found = place_at(path).count()
+    except StoreError:
+        raise
     except OSError as error:
         raise StoreError(f"{path}: {reason(error)}") from error
     if found < counts.files:
@@ -239,7 +243,7 @@ def _moved(where: slice, by: int) -> slice:
 def _open_spec(path: Path, spec: ArraySpec, workers: int) -> dict[str, Any]:
     return {
         "driver": "zarr3" if spec.zarr_format == 3 else "zarr",
-        "kvstore": kvstore(path),
+        "kvstore": place_at(path).kvstore(),
         "metadata": spec.metadata(),
         "open": True,
         "assume_metadata": True,  # nothing is read or written before the first layer
@@ -295,7 +299,7 @@ def _settle(begun: deque[Any]) -> None:
 def reason(error: Exception) -> str:
     """Return what a tensorstore error means for the user, in words."""
     found = _OS_ERROR.search(str(error))
-    text = found[1] if found else str(error).splitlines()[0]
+    text = found[1] if found else remote_reason(error, {}).splitlines()[0]
     if "No space left" in text:
         return "the disk is full; free some space, or write elsewhere"
     return f"can't be written: {text}"
@@ -309,11 +313,11 @@ def write_json(path: Path, value: object) -> int:
     StoreError
         If it can't be written.
     """
-    beside = path.with_name(path.name + ".tmp")
+    content = (json.dumps(value, indent=2) + "\n").encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written = beside.write_bytes((json.dumps(value, indent=2) + "\n").encode())
-        beside.replace(path)
-        return written
+        place_at(path.parent).write(path.name, content)
+        return len(content)
+    except StoreError:
+        raise
     except OSError as error:
         raise StoreError(f"{path}: {reason(error)}") from error

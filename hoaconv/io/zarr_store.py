@@ -15,6 +15,7 @@ from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.ome_image import OmeImage, images_in, kind_in, labels_in
+from hoaconv.io.remote_folder import store_at
 from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
 from hoaconv.io.voxel_size import Axes
 
@@ -122,7 +123,7 @@ def is_zarr(path: Path) -> bool:
     return is_node(folder) or any(map(is_node, folder.around))
 
 
-def find_array(path: str | Path) -> ArrayNode:
+def find_array(path: str | Path, credentials: str | None = None) -> ArrayNode:
     """Return the array at a path, or level 0 of the OME-Zarr image at a path.
 
     Raises
@@ -130,7 +131,7 @@ def find_array(path: str | Path) -> ArrayNode:
     SourceError
         If there is no array; the message lists what is there instead.
     """
-    folder = folder_at(path)
+    folder = store_at(path, credentials)
     node = read_node(folder) if is_node(folder) else None
     if node is None:
         raise SourceError(f"{folder} holds no array{_instead(folder)}")

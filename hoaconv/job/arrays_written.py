@@ -1,8 +1,7 @@
 """Plain zarr arrays of a job: their sinks."""
 
-from pathlib import Path
-
 from hoaconv.io.compressor import Compressor
+from hoaconv.io.url import as_path
 from hoaconv.job.making import Making
 from hoaconv.job.zarr_output import Zarr
 from hoaconv.pyramid.array_sink import ZarrSink
@@ -14,7 +13,7 @@ def array_sink(output: Zarr, making: Making) -> ZarrSink:
     """Return the sink that writes a plain array."""
     chunks, shards = output.grid()
     return ZarrSink(
-        path=Path(output.path),
+        path=as_path(output.path),
         overwrite=output.overwrite,
         scratch=making.scratch,
         chunks=chunks,
@@ -23,5 +22,5 @@ def array_sink(output: Zarr, making: Making) -> ZarrSink:
         zarr_format=int(output.zarr_format),
         attributes={"hoaconv": making.provenance(output)},
         leading=making.leading,
-        store=making.store(Path(output.path), overwrite=output.overwrite),
+        store=making.store(as_path(output.path), overwrite=output.overwrite),
     )

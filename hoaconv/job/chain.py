@@ -81,6 +81,7 @@ def open_source(
         missing=reading.missing,
         reduce=reading.reduce,
         gpu=gpu,
+        credentials=reading.credentials,
         several=several,
     )
 

@@ -5,12 +5,11 @@ This module imports no kernels, so that the help of the command line appears at 
 
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hoaconv.errors import SpellingError
 from hoaconv.io.contents import ZARR_FILES
-from hoaconv.io.folder import check_free
+from hoaconv.io.url import as_path
 from hoaconv.job.declared import (
     COMPRESSOR,
     FACTORS,
@@ -25,7 +24,7 @@ from hoaconv.job.declared import (
     triple_of,
 )
 from hoaconv.job.output import Output
-from hoaconv.job.paths import check_path, check_store_name
+from hoaconv.job.store_paths import check_store, check_store_free
 
 __all__ = ["OmeZarr", "check_label_name", "grid_of", "is_label_name"]
 
@@ -102,7 +101,9 @@ class OmeZarr(Output):
         Levels of the pyramid, level 0 included; by default until one fits a chunk.
     downsample
         How voxels of a level are combined to one of the next: ``mean``, ``mode`` (for labels),
-        ``max``, ``min`` or ``nearest``.
+        ``max``, ``min``, ``nearest``, or ``gaussian``: each level is smoothed, and of the result
+        every second voxel is taken; the standard deviation is 0.7355 voxels where an axis is
+        halved, and sqrt((f**2 - 1) / (8 ln 2)) for a factor f (Cardoso et al., MICCAI 2015).
     factors
         Downsampling factors from level to level, one number or (z, y, x). By default 2; if voxels
         are longer along an axis, this axis is halved later.
@@ -164,7 +165,7 @@ class OmeZarr(Output):
     )
     downsample: str = option(
         one_of("downsample method", *METHODS),
-        "how voxels are combined: mean, mode (for labels), max, min or nearest",
+        "how voxels are combined: mean, mode (for labels), max, min, nearest or gaussian",
         "Pyramid",
         "METHOD",
         "mean",
@@ -187,7 +188,7 @@ class OmeZarr(Output):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.is_label and Path(self.path).parent.name != "labels":
+        if self.is_label and as_path(self.path).parent.name != "labels":
             raise SpellingError(
                 "is_label is no option: a label image is made by that of its image, as in "
                 f'OmeZarr({str(self.path)!r}).label("tissue")'
@@ -216,12 +217,11 @@ class OmeZarr(Output):
 
     def check_name(self) -> None:
         """Raise an error if no store can have this path; see `Output.check_name`."""
-        check_path(self.path)
-        check_store_name(Path(self.path))
+        check_store(self.path)
 
     def check_free(self) -> None:
         """Raise StoreError if what is there is in the way; change nothing."""
-        check_free(Path(self.path), overwrite=self.overwrite)
+        check_store_free(self.path, overwrite=self.overwrite)
 
     def grid(self) -> tuple[Triple, Triple | None]:
         """Return the shapes of chunks and shards, in voxels (z, y, x); None for no shards.
@@ -238,7 +238,7 @@ class OmeZarr(Output):
     @property
     def title(self) -> str:
         """Name of the folder without its suffix: the name of an image if no other is known."""
-        name = Path(self.path).absolute().name
+        name = as_path(self.path).absolute().name
         return re.sub(r"(\.ome)?\.zarr$", "", name, flags=re.I) or "image"
 
     def label(self, name: str) -> "OmeZarr":
@@ -260,5 +260,5 @@ class OmeZarr(Output):
         'mode'
         """
         check_label_name(name)
-        path = Path(self.path) / "labels" / name
+        path = as_path(self.path) / "labels" / name
         return replace(self, path=path, name=name, downsample="mode", is_label=True)

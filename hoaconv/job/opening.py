@@ -41,6 +41,7 @@ def open(
     missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
+    credentials: str | None = None,
 ) -> Volume:
     """Open a volume: headers are read, no voxel is decoded.
 
@@ -89,6 +90,7 @@ def open(
         missing=missing,
         reduce=reduce,
         decoder=decoder,
+        credentials=credentials,
     )
     ways = Voxels(orientation=orientation).orientation
     if isinstance(source, list | tuple):

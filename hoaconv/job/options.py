@@ -27,6 +27,7 @@ from hoaconv.job.declared import (
     option,
     triple_of,
 )
+from hoaconv.job.store_paths import CREDENTIALS
 
 __all__ = [
     "Chain",
@@ -138,6 +139,11 @@ class Reading(Options):
     decoder
         The decoder of JP2 slices: ``openjpeg`` on the CPUs, or ``nvimgcodec`` on a GPU. Without a
         GPU or nvImageCodec, ``nvimgcodec`` is an error.
+    credentials
+        How a store behind ``s3://`` or ``gs://`` is asked: ``anonymous``; ``environment``, which is
+        AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or GOOGLE_APPLICATION_CREDENTIALS; or
+        ``profile:NAME`` of the file ``~/.aws/credentials``. By default anonymous, but for S3 the
+        keys in the environment where there are any.
     """
 
     range: Any = option(
@@ -191,6 +197,12 @@ class Reading(Options):
         "Input",
         "NAME",
         "openjpeg",
+    )
+    credentials: str | None = option(
+        CREDENTIALS,
+        "access to s3:// and gs://: anonymous, environment or profile:NAME; default anonymous, for "
+        "s3:// the keys in the environment",
+        "Input",
     )
 
 

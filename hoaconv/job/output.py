@@ -8,10 +8,10 @@ line appears at once.
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hoaconv.errors import SpellingError
+from hoaconv.io.url import as_path
 from hoaconv.job.declared import FLAG, Options, PathLike, option
 
 __all__ = ["Output"]
@@ -42,7 +42,7 @@ class Output(Options, ABC):
         if not isinstance(self.path, str | os.PathLike):
             kind = type(self.path).__name__
             raise SpellingError(f"the output is a {kind}; expected the path of {self.place}")
-        object.__setattr__(self, "path", Path(self.path) if os.fspath(self.path) else self.path)
+        object.__setattr__(self, "path", as_path(self.path) if os.fspath(self.path) else self.path)
 
     @property
     @abstractmethod

@@ -11,9 +11,10 @@ from pathlib import Path
 from secrets import token_hex
 
 from hoaconv.errors import SourceError, SpellingError, StoreError
-from hoaconv.io.address import Address, is_remote
+from hoaconv.io.address import Address
 from hoaconv.io.contents import ZARR_FILES
 from hoaconv.io.kvstore import refused_name
+from hoaconv.io.url import Url, as_path, is_remote
 from hoaconv.job.declared import PathLike
 
 __all__ = [
@@ -54,7 +55,7 @@ def check_path(dst: PathLike) -> None:
     if not os.fspath(dst):
         raise SpellingError("source and output need a name; was a shell variable empty?")
     if _ADDRESS.match(os.fspath(dst)):
-        raise SpellingError(f"{dst} is an address; the output is a folder on a file system")
+        raise SpellingError(f"{dst} is an address; the output lies on a file system")
 
 
 def check_store_name(path: Path) -> None:
@@ -87,7 +88,10 @@ def check_beside(output: Path, src: PathLike) -> None:
     """
     if not os.fspath(take_source(src)):
         raise SpellingError("source and output need a name; was a shell variable empty?")
+    source = Address.of(src).path
     try:
+        if is_remote(source):
+            check_apart(output, [as_path(source) / "slice"])
         if os.path.isdir(src):  # unlike Path.is_dir, False for invalid names
             check_apart(output, [Path(src) / "slice"])
     except StoreError:  # which is also an OSError
@@ -142,7 +146,7 @@ def scratch_folder(path: PathLike | None) -> Path | None:
 
 def _real(path: Path) -> Path:
     """Return the path with links resolved; unlike `Path.resolve`, accept a link to itself."""
-    return Path(os.path.realpath(path))
+    return path if isinstance(path, Url) else Path(os.path.realpath(path))
 
 
 def check_scratch(scratch: Path | None, output: Path, files: Sequence[Path]) -> None:
@@ -265,7 +269,8 @@ def take_module(path: PathLike) -> PathLike:
 
 def planned_path(src: PathLike) -> Path:
     """Return a free path beside the source, for the plan of an output without a name."""
-    source = Path(Address.of(take_source(src)).path)
+    found = Address.of(take_source(src)).path
+    source = Path(os.path.abspath(Path(found).name)) if is_remote(found) else Path(found)
     while has_magic(str(source)) and not os.path.lexists(source):
         source = source.parent
     source = next((p for p in source.parents if p.suffix in _STORES), source)  # brain.zarr/1
@@ -281,7 +286,7 @@ def take_source(src: PathLike) -> PathLike:
     Raises
     ------
     SpellingError
-        If it is empty, which would mean the current folder, or is a URL.
+        If it is empty, which would mean the current folder, or a URL that has lost a slash.
     SourceError
         If it isn't a path, but an array of voxels, for example.
     """
@@ -292,12 +297,8 @@ def take_source(src: PathLike) -> PathLike:
             "hoaconv.OmeZarr('brain.zarr'), and job.plan() or job.run()"
         )
     text = os.fspath(src)
-    is_url = is_remote(text) or is_remote(Address.of(text).path)
-    if is_url or (_ADDRESS.match(text) and "://" not in text):
-        raise SpellingError(
-            f"{os.fspath(src)} is an address; the source is a folder or file on a file system: "
-            "download it first, or mount it"
-        )
+    if _ADDRESS.match(text) and "://" not in text:
+        raise SpellingError(f"{text} has one slash where an address has two; give it as a text")
     if not os.fspath(src):
         raise SpellingError("the source needs a name; was a shell variable empty?")
     return src

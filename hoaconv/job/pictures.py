@@ -10,6 +10,7 @@ from hoaconv.engine.run import Outcome, fold_names
 from hoaconv.errors import StoreError
 from hoaconv.io.output import OutputSink
 from hoaconv.io.plane_file import check_plane_file, write_plane
+from hoaconv.io.url import Url
 
 __all__ = ["check_pictures", "told", "write_pictures"]
 
@@ -61,8 +62,9 @@ def told(sinks: Chains, sink: OutputSink, outcome: Outcome) -> Mapping[str, Any]
 def _path(main: OutputSink, sink: OutputSink, name: str) -> Path:
     """Return a picture's path: ``brain-projection-max.tif`` beside the output.
 
-    Pictures of label images lie beside the main output.
+    Pictures of label images lie beside the main output, those of a URL in the current folder.
     """
     beside = main if sink.is_part else sink
     words = [beside.stem, *([sink.path.name] if sink.is_part else []), *re.findall(r"\w+", name)]
-    return beside.path.with_name(f"{'-'.join(words)}.tif")
+    name = f"{'-'.join(words)}.tif"
+    return Path(name) if isinstance(beside.path, Url) else beside.path.with_name(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Sink, Step
+from hoaconv.engine.contract import Fold, Sink
 from hoaconv.engine.estimate import estimate
 from hoaconv.engine.informed import Informed
 from hoaconv.engine.part import Part
@@ -23,11 +23,12 @@ from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
+from hoaconv.io.url import as_path
 from hoaconv.job.arrays import ArraySink
 from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
 from hoaconv.job.images import steps_in_front
-from hoaconv.job.making import file_groups, files_of, source_name, source_path
+from hoaconv.job.making import file_groups, files_of, leading_of, source_name, source_path
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import Running
 from hoaconv.job.output import Output
@@ -127,7 +128,7 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     notes = Notes(watcher)
     report = _checked(branches, job.running, refusals)
     notes.add(*_advised(branches))
-    leading = _leading(branches)
+    leading = leading_of(branches)
     made = _ends(branches, job.given, job.running.scratch, leading)
     for i, sink in made.written.items():
         notes.add(*sink.notes(branches[i].volume.spec))
@@ -243,8 +244,8 @@ def check_outputs(
     for output in whole:
         output.check_name()
         for src in () if output.in_place else sources:
-            check_beside(Path(output.path), src)
-    check_separate([Path(output.path) for output in whole])
+            check_beside(as_path(output.path), src)
+    check_separate([as_path(output.path) for output in whole])
     labels = [os.path.realpath(output.path).casefold() for output in outputs if output.is_part]
     if len(set(labels)) < len(labels):  # one folder on some file systems
         raise StoreError("two labels have one name; name them otherwise")
@@ -269,9 +270,9 @@ def _checked(branches: Sequence[Branch], running: Running, refusals: Refusals) -
             for branch in branches:
                 for source in sources_of(branch.volume.plan):  # a lone file may have it beside it
                     for files in file_groups(source):
-                        check_apart(Path(output.path), files)
+                        check_apart(as_path(output.path), files)
                 for files in file_groups(sources_of(branch.volume.plan)[0]):
-                    check_scratch(running.scratch, Path(output.path), files)
+                    check_scratch(running.scratch, as_path(output.path), files)
     return report
 
 
@@ -307,10 +308,6 @@ class _Ends:
     folds: dict[int, Named]
     sinks: dict[int, Sink]
 
-    def front(self, i: int) -> tuple[Step, ...]:
-        """Return the steps between the volume of a branch and its end."""
-        return steps_in_front(self.written[i]) if i in self.written else ()
-
     def of(self, i: int) -> Part:
         """Return the end of a branch."""
         ends: dict[int, Part] = {**self.written, **self.arrays, **self.folds, **self.sinks}
@@ -336,13 +333,20 @@ def _ends(
 def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) -> Plan:
     """Return the plan of one sweep that feeds every output."""
     plans = [
-        behind(bind(b.volume.plan, earlier), ends.front(i), {}) | ends.of(i)
+        _in_front(bind(b.volume.plan, earlier), ends.written.get(i)) | ends.of(i)
         for i, b in enumerate(branches)
     ]
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan
     return whole
+
+
+def _in_front(plan: Plan, sink: OutputSink | None) -> Plan:
+    """Return the plan with the steps that a sink wants between a volume and itself."""
+    for part in steps_in_front(sink) if sink else ():
+        plan = plan | part if isinstance(part, Sink) else behind(plan, (part,), {})
+    return plan
 
 
 def _scratch(written: Mapping[int, OutputSink], running: Running) -> ScratchFolder | None:

@@ -12,6 +12,7 @@ from hoaconv.engine.contract import Sink
 from hoaconv.engine.schedule import Estimate, Schedule
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import existing_folder
+from hoaconv.io.url import Url
 from hoaconv.units import format_bytes
 
 __all__ = ["fits_uncompressed", "space_refusal"]
@@ -47,7 +48,7 @@ def space_refusal(schedule: Schedule, estimate: Estimate | None) -> str | None:
 
 def _is_new(sink: Sink) -> TypeGuard[OutputSink]:
     """Return whether what a sink writes isn't there yet: how much another frees is unknown."""
-    return isinstance(sink, OutputSink) and not exists(sink.path)
+    return isinstance(sink, OutputSink) and not isinstance(sink.path, Url) and not exists(sink.path)
 
 
 def _by_disk(sizes: list[tuple[Path, int]]) -> Iterator[tuple[Path, int, int]]:

@@ -4,15 +4,13 @@ This module imports no kernels, so that the help of the command line appears at 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from hoaconv.errors import SpellingError
-from hoaconv.io.folder import check_free
 from hoaconv.job.declared import COMPRESSOR, FLAG, SHARDS, one_of, option, triple_of
 from hoaconv.job.ome_zarr import grid_of
 from hoaconv.job.output import Output
-from hoaconv.job.paths import check_path, check_store_name
+from hoaconv.job.store_paths import check_store, check_store_free
 
 __all__ = ["Zarr"]
 
@@ -93,12 +91,11 @@ class Zarr(Output):
 
     def check_name(self) -> None:
         """Raise an error if no store can have this path; see `Output.check_name`."""
-        check_path(self.path)
-        check_store_name(Path(self.path))
+        check_store(self.path)
 
     def check_free(self) -> None:
         """Raise StoreError if what is there is in the way; change nothing."""
-        check_free(Path(self.path), overwrite=self.overwrite)
+        check_store_free(self.path, overwrite=self.overwrite)
 
     def grid(self) -> tuple[Triple, Triple | None]:
         """Return the shapes of chunks and shards, in voxels (z, y, x); None for no shards.

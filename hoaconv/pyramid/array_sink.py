@@ -21,7 +21,7 @@ from hoaconv.io.leading import Leading
 from hoaconv.io.open_output import InTurn, OpenOutput
 from hoaconv.io.output import OutputSink
 from hoaconv.io.packed import PackedFile
-from hoaconv.io.scratch import ScratchFolder
+from hoaconv.io.scratch import ScratchFolder, waiting_place
 from hoaconv.io.zarr import ArrayWriter
 from hoaconv.pyramid.cascade import Cascade
 from hoaconv.pyramid.layers import Layers
@@ -101,7 +101,7 @@ class ArraySink(OutputSink):
     @property
     def scratch_place(self) -> Path:
         """The folder in or under which layers wait that don't in memory."""
-        return self.scratch or self.home
+        return self.scratch or waiting_place(self.home) or self.home
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:
         """Return the bytes of a layer in scratch, as if no part of it were smaller packed."""

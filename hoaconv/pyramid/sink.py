@@ -13,7 +13,7 @@ from hoaconv.engine.buffers import Buffers
 from hoaconv.engine.contract import Economy, Fold, Use
 from hoaconv.engine.pool import Pool
 from hoaconv.engine.spec import Plane, Spec
-from hoaconv.io.scratch import ScratchFolder
+from hoaconv.io.scratch import ScratchFolder, waiting_place
 from hoaconv.kernels.downsample import downsample, downsample_bytes
 from hoaconv.ops.measure import Histogram
 from hoaconv.pyramid.added import AddedLevels
@@ -34,8 +34,8 @@ class OmeZarr(ImageSink):
 
     def requires(self, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - of any planes
         """Return the histogram, by which viewers are told what to show; a label needs none."""
-        if self.is_label:
-            return (DISTINCT,) if self.added else ()
+        if self.is_label or self.beside:
+            return (DISTINCT,) if self.is_label and self.added else ()
         return (HISTOGRAM,) if self.window else ()
 
     @property
@@ -86,7 +86,7 @@ class OmeZarr(ImageSink):
     @property
     def scratch_place(self) -> Path:
         """The folder in or under which layers wait that don't in memory."""
-        return self.scratch or self.home
+        return self.scratch or waiting_place(self.home) or self.home
 
     def scratch_bytes(self, spec: Spec, economy: Economy) -> int:
         """Return the bytes of planes that don't wait in memory, as if none were smaller packed."""
@@ -120,8 +120,7 @@ class OmeZarr(ImageSink):
 
     def record(self, values: Mapping[str, Any]) -> int:
         """Put what a run tells of itself into the image's provenance; see `OutputSink.record`."""
-        added = isinstance(self.added, AddedLevels)
-        return put_report(self.folder, self.ngff, values, added=added)
+        return put_report(self.folder, self.ngff, values, added=isinstance(self.added, AddedLevels))
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "OmeZarrWriter":
         """Claim the folder. Raise StoreError where that isn't possible."""

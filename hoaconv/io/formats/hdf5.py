@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hoaconv.errors import SourceError
-from hoaconv.io.address import Address, is_remote
+from hoaconv.io.address import Address
 from hoaconv.io.file_array import FileArray
 from hoaconv.io.files import kind_of
 from hoaconv.io.hdf5_array import CACHE_BYTES, Hdf5Array, check_filters, sources_of
@@ -18,6 +18,7 @@ from hoaconv.io.nexus_grid import axes_of, doubts, grid_of_dataset
 from hoaconv.io.single_file import file_of, has_suffix, library
 from hoaconv.io.slices import blame
 from hoaconv.io.stored_array import StoredArray
+from hoaconv.io.url import is_remote
 from hoaconv.io.voxel_bytes import PlainBytes
 
 __all__ = ["holds", "open_array"]

@@ -17,13 +17,14 @@ import numpy as np
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.address import Address
+from hoaconv.io.remote_folder import store_at
 from hoaconv.io.store_folder import LocalFolder, StoreFolder, folder_at, in_zip, read_json
 from hoaconv.io.stored_array import StoredArray
 from hoaconv.io.stored_objects import Objects
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes, from_axes
 
-__all__ = ["PrecomputedArray", "Scale", "holds", "open_array"]
+__all__ = ["PrecomputedArray", "Scale", "holds", "is_volume", "open_array"]
 
 INFO = "info"
 VOLUME = "neuroglancer_multiscale_volume"
@@ -86,11 +87,11 @@ def holds(path: str) -> bool:
     if in_zip(where) or os.path.isfile(where):
         return False
     folder = folder_at(where)
-    if _is_volume(folder):
+    if is_volume(folder):
         return True
     if os.path.isdir(where):
         return any(_keys(around, folder) for around in folder.around if around.has(INFO))
-    return not has_magic(path) and any(map(_is_volume, folder.around))
+    return not has_magic(path) and any(map(is_volume, folder.around))
 
 
 def open_array(address: Address) -> StoredArray:
@@ -101,10 +102,12 @@ def open_array(address: Address) -> StoredArray:
     SourceError
         If there is none, or it can't be opened.
     """
-    folder = folder_at(address.place)
+    folder = store_at(address.place, address.credentials)
     root = next((f for f in (folder, *folder.around) if f.has(INFO)), None)
     if root is None:
         raise SourceError(f"{folder} holds no precomputed volume: there is no file {INFO}")
+    if root.is_fetched:
+        raise SourceError(f"{root} is precomputed in a zip file, which isn't read: unpack it first")
     info = _checked(root)
     keys = [scale["key"] for scale in info["scales"]]
     if root.path == folder.path:
@@ -138,7 +141,7 @@ class PrecomputedArray(TensorstoreArray):
             "kvstore": scale.root.kvstore(),
             "scale_index": scale.number,
         }
-        super().__init__(scale.folder, opened(scale.root.path, spec))
+        super().__init__(scale.folder, opened(scale.root, spec))
         self.name = scale.folder.path.relative_to(scale.root.path.parent).as_posix()
         scales = (scale.root.inner(told["key"]) for told in scale.info["scales"])
         self.levels = tuple(folder.location for folder in scales)
@@ -159,7 +162,7 @@ class PrecomputedArray(TensorstoreArray):
             return super().stored_bytes
         shards = (name for name in self.folder.names() if name.endswith(".shard"))
         sizes = [self.folder.size(name) for name in shards]
-        if None in sizes:
+        if not sizes or None in sizes:
             return int(np.prod(self.shape)) * self.dtype.itemsize
         return sum(size for size in sizes if size)
 
@@ -178,7 +181,8 @@ class PrecomputedArray(TensorstoreArray):
         return "_".join(f"{start}-{end}" for start, end in ends)
 
 
-def _is_volume(folder: StoreFolder) -> bool:
+def is_volume(folder: StoreFolder) -> bool:
+    """Return whether a folder is that of a volume."""
     try:
         info = read_json(folder, INFO) or {}
     except SourceError:
@@ -188,7 +192,7 @@ def _is_volume(folder: StoreFolder) -> bool:
 
 def _keys(root: StoreFolder, folder: StoreFolder) -> bool:
     """Return whether a folder is that of a scale of the volume in `root`."""
-    if not _is_volume(root):
+    if not is_volume(root):
         return False
     scales = (read_json(root, INFO) or {}).get("scales")
     listed = scales if isinstance(scales, list) else []

@@ -8,8 +8,20 @@ from dataclasses import dataclass
 
 from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io.address import Address
-from hoaconv.io.formats import hdf5, metaimage, n5, nifti, nrrd, precomputed, raw, vol, zarr
+from hoaconv.io.formats import (
+    hdf5,
+    metaimage,
+    n5,
+    nifti,
+    nrrd,
+    precomputed,
+    raw,
+    remote,
+    vol,
+    zarr,
+)
 from hoaconv.io.stored_array import StoredArray
+from hoaconv.io.url import is_remote
 from hoaconv.units import did_you_mean
 
 __all__ = ["FORMATS", "Format", "format_of"]
@@ -59,7 +71,8 @@ def format_of(address: Address) -> Format | None:
     SpellingError
         If the scheme of the address is that of no format.
     SourceError
-        If a shape or dtype is given for something that tells them itself.
+        If a shape or dtype is given for something that tells them itself, or nothing that can be
+        read is at a URL.
     """
     found = _found(address)
     if address.shape is None and address.dtype is None:
@@ -85,5 +98,10 @@ def _found(address: Address) -> Format | None:
                 f"{address.given} begins with {address.scheme}://, which is none of "
                 f"{', '.join(f'{scheme}://' for scheme in known)}{hint}"
             )
+        if is_remote(address.path):
+            remote.scheme_at(address)
         return known[address.scheme]
+    if is_remote(address.path):
+        scheme = remote.scheme_at(address)
+        return next(format for format in FORMATS if format.scheme == scheme)
     return next((format for format in FORMATS if format.holds(address.path)), None)

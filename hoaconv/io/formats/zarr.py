@@ -23,4 +23,4 @@ def open_array(address: Address) -> StoredArray:
     SourceError
         If there is none, or it can't be opened.
     """
-    return open_zarr(find_array(address.place))
+    return open_zarr(find_array(address.place, address.credentials))
