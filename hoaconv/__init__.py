@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hoaconv import ops as ops
     from hoaconv.api import omezarr_to_stack, plan, rechunk, stack_to_omezarr, stats
     from hoaconv.api.adding import add_labels, add_pyramid
+    from hoaconv.api.layouts import convert, transpose
     from hoaconv.api.parts import cutout, info
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
@@ -53,6 +54,7 @@ __all__ = [
     "__version__",
     "add_labels",
     "add_pyramid",
+    "convert",
     "cutout",
     "info",
     "omezarr_to_stack",
@@ -64,6 +66,7 @@ __all__ = [
     "stack_to_omezarr",
     "stats",
     "store",
+    "transpose",
     "tune_malloc",
 ]
 
@@ -83,9 +86,11 @@ _HOMES = {
     "Statistics": "hoaconv.job.statistics_report",
     "Volume": "hoaconv.job.volume",
     "Watcher": "hoaconv.job.watching",
+    "convert": "hoaconv.api.layouts",
+    "transpose": "hoaconv.api.layouts",
+    "cutout": "hoaconv.api.parts",
     "Zarr": "hoaconv.job.zarr_output",
     "omezarr_to_stack": "hoaconv.api",
-    "cutout": "hoaconv.api.parts",
     "info": "hoaconv.api.parts",
     "add_labels": "hoaconv.api.adding",
     "add_pyramid": "hoaconv.api.adding",

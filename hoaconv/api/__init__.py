@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hoaconv.api.layouts import convert, transpose
 from hoaconv.api.parts import cutout, info
 from hoaconv.api.stacks import omezarr_to_stack, plan_stack
 from hoaconv.api.stores import rechunk
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from hoaconv.job.statistics_report import Statistics
 
 __all__ = [
+    "convert",
     "cutout",
     "info",
     "list_ops",
@@ -35,6 +37,7 @@ __all__ = [
     "rechunk",
     "stack_to_omezarr",
     "stats",
+    "transpose",
 ]
 
 
@@ -58,6 +61,8 @@ def stack_to_omezarr(
     dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    append: "PathLike | Sequence[PathLike]" = (),
+    missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
     credentials: str | None = None,
@@ -145,6 +150,8 @@ def plan(
     dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    append: "PathLike | Sequence[PathLike]" = (),
+    missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
     credentials: str | None = None,
@@ -230,6 +237,8 @@ def stats(
     dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    append: "PathLike | Sequence[PathLike]" = (),
+    missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
     credentials: str | None = None,

@@ -88,6 +88,8 @@ def add_labels(
     time: int | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    append: "PathLike | Sequence[PathLike]" = (),
+    missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
     credentials: str | None = None,

@@ -33,6 +33,8 @@ def omezarr_to_stack(
     dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    append: "PathLike | Sequence[PathLike]" = (),
+    missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
     credentials: str | None = None,

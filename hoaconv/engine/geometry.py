@@ -84,7 +84,10 @@ class Geometry:
         """Return the geometry of a volume whose axis i is axis ``order[i]`` of this one."""
         z, y, x = (self.edges[axis] for axis in order)
         oz, oy, ox = (self.origin[axis] for axis in order)
-        return replace(self, edges=(z, y, x), origin=(oz, oy, ox))
+        ways = self.orientation
+        if ways is not None:
+            ways = (ways[order[0]], ways[order[1]], ways[order[2]])
+        return replace(self, edges=(z, y, x), origin=(oz, oy, ox), orientation=ways)
 
     def along_z(self, other: "Geometry") -> "Geometry":
         """Return this geometry with `other`'s edge, origin and orientation along z."""

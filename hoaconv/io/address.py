@@ -38,7 +38,7 @@ class Address:
         Start, stop and step of the slices that are taken; None for all.
     level, source_axes, channel, time, series, rgb, shape, dtype, credentials
         As of `hoaconv.io.source.open_volume`.
-    allow_gaps, allow_names, reduce, gpu
+    allow_gaps, allow_names, missing, reduce, gpu
         As of `hoaconv.io.source.open_volume`.
     """
 
@@ -55,6 +55,7 @@ class Address:
     rgb: str | None = None
     allow_gaps: bool = False
     allow_names: bool = False
+    missing: str = "fill"
     reduce: int = 1
     gpu: bool = False
     shape: tuple[int, int, int] | None = None

@@ -14,6 +14,8 @@ from hoaconv.engine.geometry import Geometry, Lengths
 from hoaconv.engine.spec import Slab, Spec
 from hoaconv.io.address import Addressed
 from hoaconv.io.leading import Leading
+from hoaconv.io.missing import missing_notes
+from hoaconv.io.reordering import copy_reordered
 from hoaconv.io.stored_array import StoredArray, View, read_dtype, view_of
 from hoaconv.io.voxel_size import Axes
 
@@ -93,7 +95,17 @@ class ArrayVolume(Addressed, LayeredSource):
             "bool": f"{self} holds booleans; they are read as uint8, 0 and 1",
             "float16": f"{self} holds float16; it is read as float32",
         }
-        return (*self._array.notes, *([told[stored]] if stored in told else []))
+        return (
+            *self._array.notes,
+            *([told[stored]] if stored in told else []),
+            *missing_notes(self._array, self._boxed()),
+        )
+
+    def _boxed(self) -> tuple[slice, ...]:
+        """Return the box of the stored array around all that is read."""
+        sides = (range(min(self._planes), max(self._planes) + 1), self._rows, self._columns)
+        z, y, x = (slice(side.start, side.stop) for side in sides)
+        return self._view.box(z, y, x)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -224,7 +236,10 @@ class ArrayVolume(Addressed, LayeredSource):
             for side, part in zip((self._rows, self._columns), piece, strict=True)
         )
         part = self._view.planes(self._array.read(self._view.box(slice(first, end), y, x)))
-        out[...] = part if len(planes) == len(part) else part[[z - first for z in planes]]
+        if len(planes) == len(part):
+            copy_reordered(part, out)
+        else:
+            out[...] = part[[z - first for z in planes]]
 
     def at(self, geometry: Geometry) -> "ArrayVolume":
         """Return the same volume with its voxels of another size, or elsewhere."""

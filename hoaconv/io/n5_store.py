@@ -25,7 +25,7 @@ from hoaconv.io.remote_folder import store_at
 from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
 from hoaconv.io.voxel_size import Axes, from_axes
 
-__all__ = ["Dataset", "find_dataset", "is_n5", "is_told"]
+__all__ = ["ATTRIBUTES", "Dataset", "find_dataset", "is_n5", "is_told"]
 
 ATTRIBUTES = "attributes.json"
 _LISTED = 8  # datasets and groups that an error lists, at most

@@ -9,7 +9,7 @@ import bz2
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from io import FileIO
 from pathlib import Path
 from threading import Condition
@@ -137,10 +137,16 @@ class PackedBytes(VoxelBytes):
         """Wait until no thread is served, and none waits for bytes before these."""
         with self._turn:
             heappush(self._waiting, start)
-            if self._skip + start > self._decoder.done and not self._is_busy:
-                self._turn.wait(PATIENCE)
-            while self._is_busy or self._waiting[0] != start:
-                self._turn.wait()
+            try:
+                if self._skip + start > self._decoder.done and not self._is_busy:
+                    self._turn.wait(PATIENCE)
+                while self._is_busy or self._waiting[0] != start:
+                    self._turn.wait()
+            except BaseException:  # an interrupt must not keep the others waiting
+                self._waiting.remove(start)
+                heapify(self._waiting)
+                self._turn.notify_all()
+                raise
             heappop(self._waiting)
             self._is_busy = True
         try:

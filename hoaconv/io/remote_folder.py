@@ -68,9 +68,11 @@ class RemoteFolder(KvFolder):
         """Return whether metadata lie in it: folders as such don't exist there."""
         return any(self.has(name) for name in METADATA)
 
-    def read(self, key: str) -> bytes | None:
+    def read(self, key: str, part: slice | None = None) -> bytes | None:
         """Return the content of a file; None if there is none, or the server refuses to show it."""
         whole = self._prefix + key
+        if part is not None:
+            return self._content(whole, self._store.read(whole, byte_range=part))
         if whole not in self._read:
             keys = METADATA if key in METADATA else (key,)
             coming = [(self._prefix + key, self._begin(self._prefix + key)) for key in keys]

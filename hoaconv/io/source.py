@@ -30,6 +30,7 @@ def open_volume(
     rgb: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    missing: str = "fill",
     reduce: int = 1,
     gpu: bool = False,
     several: bool = False,
@@ -63,6 +64,8 @@ def open_volume(
         If True, missing numbers between the chosen slices cause a note instead of an error.
     allow_names
         If True, names that don't fit the others cause a note instead of an error.
+    missing
+        ``fill`` or ``error``: whether chunks that a store lacks have its fill value, or are errors.
     reduce
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height.
     gpu
@@ -94,6 +97,7 @@ def open_volume(
         rgb=rgb,
         allow_gaps=allow_gaps,
         allow_names=allow_names,
+        missing=missing,
         reduce=reduce,
         gpu=gpu,
         shape=shape,
@@ -136,6 +140,8 @@ def _open(address: Address, *, several: bool = False) -> Volume:
     array = format.opens(address)
     if address.level is not None:
         array = format.opens(address.beside(_level(array, address.level), format.scheme))
+    if address.missing == "error":
+        array.refuse_missing()
     view = view_of(array, address.source_axes, address.channel, address.time, several=several)
     volume = ArrayVolume(array, view)
     if slices is None:

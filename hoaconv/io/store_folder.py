@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import tensorstore as ts
@@ -39,6 +39,8 @@ class StoreFolder(ABC):
     """
 
     path: Path
+    is_fetched: ClassVar[bool] = False
+    """Whether files must be read singly: see `hoaconv.io.fetched`."""
     patience: float | None = None
     """Seconds for which one read may take; None for any time."""
     at_once = 1
@@ -55,8 +57,8 @@ class StoreFolder(ABC):
         """Return whether there is such a file."""
 
     @abstractmethod
-    def read(self, key: str) -> bytes | None:
-        """Return the content of a file; None if there is none.
+    def read(self, key: str, part: slice | None = None) -> bytes | None:
+        """Return the content of a file, or a part of it; None if there is none.
 
         Raises
         ------
@@ -132,12 +134,13 @@ class LocalFolder(StoreFolder):
         """Return whether there is such a file."""
         return os.path.isfile(self.path / key)  # False for names that can't be
 
-    def read(self, key: str) -> bytes | None:
-        """Return the content of a file; None if there is none."""
+    def read(self, key: str, part: slice | None = None) -> bytes | None:
+        """Return the content of a file, or a part of it; None if there is none."""
         if not self.has(key):
             return None
         try:
-            return (self.path / key).read_bytes()
+            content = (self.path / key).read_bytes()
+            return content if part is None else content[part]
         except OSError as error:
             raise SourceError(f"{self.path / key} can't be read: {error.strerror}") from error
 
@@ -222,10 +225,10 @@ class KvFolder(StoreFolder):
         """Return whether there is such a file."""
         return self.read(key) is not None
 
-    def read(self, key: str) -> bytes | None:
-        """Return the content of a file; None if there is none."""
+    def read(self, key: str, part: slice | None = None) -> bytes | None:
+        """Return the content of a file, or a part of it; None if there is none."""
         try:
-            found = self._store.read(self._prefix + key).result()
+            found = self._store.read(self._prefix + key, byte_range=part).result()
         except SourceError:
             raise
         except Exception as error:
@@ -286,6 +289,8 @@ class ZipFolder(KvFolder):
     inside
         The folder's place in it.
     """
+
+    is_fetched: ClassVar[bool] = True
 
     def __init__(self, file: Path, spec: Mapping[str, Any] | None = None, inside: str = "") -> None:
         base = {"driver": "file", "path": kvstore(file)["path"].rstrip("/")}

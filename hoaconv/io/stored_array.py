@@ -126,6 +126,14 @@ class StoredArray(ABC):
         """Return the size and place of the voxels (z, y, x) if the metadata tell; else None."""
         return None
 
+    def refuse_missing(self) -> None:  # noqa: B027 - as a rule there is nothing to do
+        """Make a missing chunk an error when it is read. In most formats none can be missing."""
+
+    @property
+    def fills_missing(self) -> bool:
+        """True if missing chunks are read as the fill value."""
+        return True
+
     def objects(self, seconds: float) -> Objects | None:  # noqa: ARG002 - the contract
         """Count the files of the array, or estimate within so many seconds; None if unknown."""
         return None

@@ -1,5 +1,6 @@
 """Chunked arrays opened for reading, box by box, through tensorstore."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -14,7 +15,8 @@ import tensorstore as ts
 from hoaconv.engine import stop
 from hoaconv.errors import SourceError
 from hoaconv.io.chunk_files import ChunkFiles
-from hoaconv.io.store_folder import StoreFolder
+from hoaconv.io.fetched import Fetching
+from hoaconv.io.store_folder import StoreFolder, words_of
 
 __all__ = ["TensorstoreArray", "opened", "packed_bytes", "unread"]
 
@@ -34,7 +36,10 @@ class TensorstoreArray(ChunkFiles):
     """
 
     def __init__(self, folder: StoreFolder, store: Any) -> None:
-        self.folder, self.path, self.at_once = folder, folder.path, folder.at_once
+        self._fills_missing = True
+        self.folder, self.path = folder, folder.path
+        self.fetching: Fetching | None = None
+        self.at_once = folder.at_once
         self.store = store[ts.d[:].translate_to[0]] if store.rank else store
         layout = store.chunk_layout
         self._chunks = tuple(map(int, layout.read_chunk.shape or ()))
@@ -66,10 +71,22 @@ class TensorstoreArray(ChunkFiles):
         """Shape of a shard, or of a chunk where there are no shards."""
         return self._objects
 
+    def refuse_missing(self) -> None:
+        """Make a missing chunk an error when it is read."""
+        spec = self.store.spec().to_json()
+        self.store = opened(self.folder, {**spec, "fill_missing_data_reads": False})
+        self._fills_missing = False
+
+    @property
+    def fills_missing(self) -> bool:
+        """True if missing chunks are read as the fill value."""
+        return self._fills_missing
+
     def reading_bytes(self, chunks: int) -> int:
         """Return the bytes of so many chunks, packed and decoded, and of a shard's index."""
         chunk_bytes = prod(self.chunks) * self.dtype.itemsize
-        return 2 * chunks * chunk_bytes + self._index_bytes
+        copies = 2 if self.fetching is None else 4  # fetched, and as the store in memory keeps it
+        return copies * chunks * chunk_bytes + self._index_bytes
 
     @property
     def _index_bytes(self) -> int:
@@ -86,10 +103,15 @@ class TensorstoreArray(ChunkFiles):
             If a stored chunk can't be read completely.
         """
         try:
-            coming = (self.store[box] if box else self.store).read()
+            store = self.store if self.fetching is None else self.fetching.around(box)
+            coming = (store[box] if box else store).read()
             _wait_for(coming, self.folder.patience)
             voxels: np.ndarray[Any, Any] = coming.result()
+        except SourceError:
+            raise
         except Exception as error:  # for damaged chunks, codecs raise exceptions of any kind
+            if not self._fills_missing and _MISSING.search(str(error)):
+                raise absent(self.path, box, words_of(error)) from error
             told, advice = self.folder.told(error), self.folder.advice
             raise unread(self.path, box, told, advice) from error
         return voxels
@@ -160,6 +182,19 @@ def unread(
     where = ", ".join(f"{side.start}:{side.stop}" for side in box)
     return SourceError(
         f"{path}, voxels {where}, can't be read ({words}){f'; {advice}' if advice else ''}"
+    )
+
+
+_MISSING = re.compile(r"NOT_FOUND: chunk .* is missing")
+"""Form of tensorstore's words on a chunk that isn't there."""
+
+
+def absent(path: Path, box: tuple[slice, ...], words: str) -> SourceError:
+    """Return the error of a box of which a chunk is missing."""
+    where = ", ".join(f"{side.start}:{side.stop}" for side in box)
+    return SourceError(
+        f"{path}, voxels {where}: {words}; copy the store again, or read such chunks as the fill "
+        'value by `missing="fill"`'
     )
 
 

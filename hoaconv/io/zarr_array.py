@@ -11,6 +11,7 @@ import numpy as np
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.chunk_files import ChunkFiles
+from hoaconv.io.fetched import fetching_zarr
 from hoaconv.io.ome_image import channels_in, image_label_in
 from hoaconv.io.packing import sharding_of
 from hoaconv.io.stored_array import StoredArray, refused_dtype
@@ -99,6 +100,9 @@ class ZarrArray(StoredZarr, TensorstoreArray):
         spec = {"driver": driver, "kvstore": kvstore}
         super().__init__(node.folder, opened(node.folder, spec))
         self._tell(node)
+        if node.folder.is_fetched:
+            told = node.zarr_format, node.metadata
+            self.fetching = fetching_zarr(node.folder, *told, self.chunks, self.key)
 
 
 def open_zarr(node: ArrayNode) -> StoredArray:

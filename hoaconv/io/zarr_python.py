@@ -69,6 +69,12 @@ class ZarrPythonArray(StoredZarr):
         """Shape of a chunk; in a shard, of one of its chunks."""
         return tuple(self._array.chunks)
 
+    def refuse_missing(self) -> None:
+        """Refuse it: zarr-python fills in missing chunks without a word."""
+        raise SourceError(
+            f"{self} is read by zarr-python, which doesn't tell missing chunks; drop `missing`"
+        )
+
     @property
     def file_shape(self) -> tuple[int, ...]:
         """Shape of what a file holds."""

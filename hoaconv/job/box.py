@@ -11,7 +11,7 @@ from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.spec import Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.io.voxel_size import in_unit, unit_name
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.geometry import Pad
 
 __all__ = ["Box", "Length"]

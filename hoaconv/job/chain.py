@@ -8,6 +8,7 @@ from operator import and_
 from typing import Any, cast
 
 from hoaconv.engine import machine
+from hoaconv.engine.appended import Appended
 from hoaconv.engine.contract import Fold, Op, Scan, Source, Step, Zip
 from hoaconv.engine.informed import Informed
 from hoaconv.engine.passes.prescan import LONGEST
@@ -22,7 +23,7 @@ from hoaconv.job.arrays import array_plan
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
 from hoaconv.ops.beside import Beside, is_array
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.repeated import Repeat, Repeated
 from hoaconv.ops.spelling import parse_op, parse_ops
 from hoaconv.ops.terms import Term, Value, shifted
@@ -45,7 +46,7 @@ __all__ = [
 
 def open_source(
     src: PathLike, reading: Reading, *, gpu: bool = False, several: bool = False
-) -> Volume:
+) -> Volume | Appended:
     """Open what a path names, read as the options say; headers are read, no voxel is decoded.
 
     Parameters
@@ -62,6 +63,8 @@ def open_source(
     """
     if not os.path.isdir(src) or format_of(Address.of(src)):
         machine.begin_libraries()
+    if reading.append:
+        return _appended(src, reading, gpu=gpu)
     return open_volume(
         src,
         slices=reading.range,
@@ -75,11 +78,23 @@ def open_source(
         dtype=reading.dtype,
         allow_gaps=reading.allow_gaps,
         allow_names=reading.allow_names,
+        missing=reading.missing,
         reduce=reading.reduce,
         gpu=gpu,
         credentials=reading.credentials,
         several=several,
     )
+
+
+def _appended(src: PathLike, reading: Reading, *, gpu: bool) -> Appended:
+    """Open several sources in a row."""
+    if reading.range is not None:
+        raise SpellingError(
+            "`range` takes slices of one source, and `append` gives several: crop what they make, "
+            'as in `ops="crop 10:20,:,:"`'
+        )
+    alone = replace(reading, append=())
+    return Appended([open_source(one, alone, gpu=gpu) for one in (src, *reading.append)])
 
 
 def parse_chain(ops: Any) -> tuple[Step, ...]:
@@ -102,7 +117,7 @@ def parse_chain(ops: Any) -> tuple[Step, ...]:
     return tuple(parse_op(op) if isinstance(op, str) else op for op in ops or ())
 
 
-def open_operands(chains: Iterable[tuple[Step, ...]]) -> dict[str, Volume]:
+def open_operands(chains: Iterable[tuple[Step, ...]]) -> dict[str, Volume | Appended]:
     """Open the volumes that ops take beside their own, by path; each is opened once.
 
     Raises

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hoaconv.engine import machine
+from hoaconv.engine.appended import Appended
 from hoaconv.engine.contract import Step
 from hoaconv.engine.geometry import Geometry
 from hoaconv.engine.plan import Plan
@@ -66,7 +67,7 @@ def conversion(
     chains = _chains(options, to)
     outputs = [output for output, _ in chains]
     if not planning:
-        _check_early(outputs, running, options["src"])
+        _check_early(outputs, running, (options["src"], *reading.append))
     volume = open_planned(options["src"], reading, voxels, several=to.takes_several)
     operands = open_operands(ops for _, ops in chains)
     branches = []
@@ -82,10 +83,10 @@ def conversion(
     return Job(tuple(branches), values, running, _given(groups, options))
 
 
-def _check_early(outputs: Sequence[Output], running: Running, src: PathLike) -> None:
+def _check_early(outputs: Sequence[Output], running: Running, sources: Sequence[PathLike]) -> None:
     """Refuse outputs that can't be made before headers are read, which may take minutes."""
     take_report_path(running.report)
-    check_outputs(outputs, running, [src])
+    check_outputs(outputs, running, sources)
     for output in (output for output in outputs if not output.is_part):
         output.check_free()
 
@@ -119,7 +120,7 @@ def open_planned(
     return Planned(Plan.read(placed), placed.spec, (*placed.notes, note))
 
 
-def _geometry(voxels: Voxels, source: Volume) -> tuple[Geometry, str]:
+def _geometry(voxels: Voxels, source: Volume | Appended) -> tuple[Geometry, str]:
     return choose_geometry(voxels.voxel_size, voxels.unit, source, voxels.orientation)
 
 

@@ -52,7 +52,7 @@ def cutout(options: Mapping[str, Any], watcher: "Watcher | None") -> Report:
     if output is None:
         _check_npy(Path(dst), options)
     else:
-        check_outputs([output], running, [options["src"]])
+        check_outputs([output], running, [options["src"], *reading.append])
         output.check_free()
     volume = open_planned(options["src"], reading, voxels)
     plan = behind(volume.plan, box.ops(volume.spec, cutting.fill), {})

@@ -32,6 +32,7 @@ __all__ = [
     "NAME",
     "ORIENTATION",
     "PATH",
+    "PATHS",
     "RANGE",
     "RATIO",
     "REDUCE",
@@ -224,6 +225,13 @@ def _path(value: Any) -> Path:
     return Path(value)
 
 
+def _paths(value: Any) -> tuple[str, ...]:
+    given = [value] if isinstance(value, str | os.PathLike) else value
+    if not isinstance(given, list | tuple):
+        raise SpellingError(f"expected paths, not a {type(value).__name__}")
+    return tuple(os.fspath(_path(one)) if not isinstance(one, str) else one for one in given)
+
+
 def _shards(value: Any) -> Triple | str:
     return "none" if value == "none" else parse_whole_triple(value, "shards")
 
@@ -331,12 +339,11 @@ def _voxel_type(value: Any) -> str:
     return str(dtype.name if dtype.isnative else dtype.str)
 
 
-def _value(value: Any) -> float:
+def _value(value: Any) -> Any:
     try:
-        number: float = VOXEL.accept(value)
+        return VOXEL.accept(value)
     except ValueError:
         raise SpellingError(f"the value {value!r} is no number") from None
-    return number
 
 
 def _as_given(value: Any) -> Any:
@@ -378,6 +385,7 @@ ORIENTATION = Kind("Z,Y,X", _orientation, ",".join)
 TEXT = Kind("TEXT", _as_given, str)
 NAME = Kind("NAME", _name, str)
 PATH = Kind("FILE", _path, str)
+PATHS = Kind("FILE", _paths, str)
 SAMPLE = Kind("N", _sample, str)
 VOXEL_TYPE = Kind("DTYPE", _voxel_type, str)
 BYTES = Kind("BYTES", parse_bytes, str)

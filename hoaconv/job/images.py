@@ -18,7 +18,7 @@ from hoaconv.job.chain import steps_of
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.target import Branch
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.geometry import Flip, Rotate90, TransposeXY
 from hoaconv.ops.sampling import Bin
 from hoaconv.ops.transposition import Transpose

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv import __version__
-from hoaconv.engine.contract import Source
+from hoaconv.engine.contract import Fold, Source
+from hoaconv.errors import PlanError
 from hoaconv.io.array_volume import ArrayVolume
 from hoaconv.io.leading import Leading
 from hoaconv.io.open_output import OpenOutput
-from hoaconv.job.chain import sources_of, spelled
+from hoaconv.job.chain import sources_of, spelled, steps_of
 from hoaconv.job.output import Output
 from hoaconv.job.target import Branch, name_of
 
@@ -24,6 +25,7 @@ __all__ = [
     "Making",
     "file_groups",
     "files_of",
+    "leading_of",
     "published_text",
     "source_name",
     "source_path",
@@ -82,6 +84,27 @@ class Making:
             "options": _published(self._options(output)),
             "ops": published_text(spelled(self.branch.volume.plan)),
         }
+
+
+def leading_of(branches: Sequence[Branch]) -> Leading:
+    """Return the times and channels that are swept one after the other; none of one volume.
+
+    Raises
+    ------
+    PlanError
+        If an op draws a picture, of which there would be several.
+    """
+    sources = (s for branch in branches for s in sources_of(branch.volume.plan))
+    found = (getattr(source, "leading", Leading()) for source in sources)
+    leading = next((known for known in found if known.axes), Leading())
+    if leading.axes:
+        steps = (step for branch in branches for step in steps_of(branch.volume.plan))
+        drawing = next((step for step in steps if isinstance(step, Fold) and step.draws), None)
+        if drawing is not None:
+            raise PlanError(
+                f"'{drawing}' draws a picture, and the source has {leading.told}; {leading.choice}"
+            )
+    return leading
 
 
 def file_groups(source: Source) -> list[Sequence[Path]]:

@@ -1,8 +1,10 @@
 """Opening of volumes: files by their headers, arrays as they are."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
+from hoaconv.engine.appended import Appended
 from hoaconv.engine.contract import Source
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import SpellingError
@@ -36,6 +38,7 @@ def open(
     dtype: str | None = None,
     allow_gaps: bool = False,
     allow_names: bool = False,
+    missing: str = "fill",
     reduce: int = 1,
     decoder: str = "openjpeg",
     credentials: str | None = None,
@@ -49,8 +52,9 @@ def open(
         one of its levels, a zarr array, or a file of HDF5, NRRD, MetaImage or NIfTI, a .vol or raw
         file, by its path, such as ``scan.h5::/entry/data``; or an array (z, y, x) with
         ``shape``, ``dtype`` and slicing, such as those of NumPy, Dask, h5py and zarr; or a source
-        of the engine. The dtypes are uint8, int8, uint16, int16, uint32, int32, uint64, int64,
-        float32 and float64; booleans become uint8.
+        of the engine; or a list of these, whose planes follow each other along z. The dtypes are
+        uint8, int8, uint16, int16, uint32, int32, uint64, int64, float32 and float64; booleans
+        become uint8.
 
     Returns
     -------
@@ -83,11 +87,15 @@ def open(
         dtype=dtype,
         allow_gaps=allow_gaps,
         allow_names=allow_names,
+        missing=missing,
         reduce=reduce,
         decoder=decoder,
         credentials=credentials,
     )
     ways = Voxels(orientation=orientation).orientation
+    if isinstance(source, list | tuple):
+        voxels = Voxels(voxel_size=voxel_size, unit=unit, orientation=orientation)
+        return _open_row(source, reading, voxels)
     if isinstance(source, str | os.PathLike):
         gpu = decoder == "nvimgcodec"
         if gpu:
@@ -111,6 +119,28 @@ def open(
     if isinstance(source, Volume):
         return source
     return Volume(Plan.read(source), source.spec, tuple(getattr(source, "notes", ())))
+
+
+def _open_row(sources: Sequence[Any], reading: Reading, voxels: Voxels) -> Volume:
+    """Open several sources in a row, each a path, an array or a volume without ops."""
+    if not sources:
+        raise SpellingError("an empty list can't be opened; give sources whose planes follow")
+    if reading.range is not None:
+        raise SpellingError("`range` is for one source; crop what several make, by volume.crop")
+    row = Appended([_one_of_row(one, reading) for one in sources])
+    geometry, note = choose_geometry(voxels.voxel_size, voxels.unit, row, voxels.orientation)
+    placed = row.at(geometry)
+    return Volume(Plan.read(placed), placed.spec, (*placed.notes, note))
+
+
+def _one_of_row(source: Any, reading: Reading) -> Source:
+    """Return one of the sources of a row."""
+    if isinstance(source, str | os.PathLike):
+        return open_source(take_source(source), reading, gpu=reading.decoder == "nvimgcodec")
+    (end,) = open(source).plan.ends
+    if not isinstance(end.part, Source):
+        raise SpellingError(f"{source!r} has ops; append the sources, and apply ops to the whole")
+    return end.part
 
 
 def _open_array(

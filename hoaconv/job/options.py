@@ -13,6 +13,7 @@ from hoaconv.job.declared import (
     LEVEL,
     ORIENTATION,
     PATH,
+    PATHS,
     RANGE,
     REDUCE,
     SAMPLE,
@@ -28,7 +29,17 @@ from hoaconv.job.declared import (
 )
 from hoaconv.job.store_paths import CREDENTIALS
 
-__all__ = ["Chain", "Cutting", "Labels", "Measuring", "Reading", "Running", "Values", "Voxels"]
+__all__ = [
+    "Chain",
+    "Cutting",
+    "Labels",
+    "Measuring",
+    "Reading",
+    "Running",
+    "Turning",
+    "Values",
+    "Voxels",
+]
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,13 @@ class Reading(Options):
         If True, numbers may be missing among the slices.
     allow_names
         If True, all images of the folder or glob are slices, whatever their names are.
+    append
+        Other sources whose planes follow those of the first along z, in this order. Each may be of
+        another kind; their planes must be alike in shape and dtype. The voxel size and the origin
+        are those of the first.
+    missing
+        What is read where chunks of a store are missing: ``fill`` takes its fill value, and notes
+        how many are missing; ``error`` makes it an error that names the chunk.
     reduce
         A power of 2: JP2 slices are decoded at 1 / `reduce` of their width and height, which takes
         a small part of the time. The voxels become as many times larger.
@@ -156,6 +174,16 @@ class Reading(Options):
     allow_names: bool = option(
         FLAG, "take all images, even if some names don't fit the others", "Input", "", False
     )
+    append: Any = option(
+        PATHS, "another source, whose planes follow along z; repeatable", "Input", "SRC", ()
+    )
+    missing: str = option(
+        one_of("missing", "fill", "error"),
+        "what to read where chunks of a store are missing: fill, or error",
+        "Input",
+        "WAY",
+        "fill",
+    )
     reduce: int = option(
         REDUCE,
         "decode JP2 slices at 1/N of their width and height, for previews: 2, 4, 8, ...",
@@ -191,6 +219,21 @@ class Cutting(Options):
 
     fill: float | None = option(
         VALUE, "value of voxels beyond the volume; default: such a box is an error", "Input"
+    )
+
+
+@dataclass(frozen=True)
+class Turning(Options):
+    """Options of a transposition.
+
+    Parameters
+    ----------
+    order
+        The old axes that become z, y and x: with ``"yxz"`` the new z is the old y.
+    """
+
+    order: str | None = option(
+        TEXT, "the old axes that become z, y and x, such as yxz", "Output", "ORDER"
     )
 
 

@@ -5,7 +5,6 @@ All that can be refused is refused here, before the first slice is decoded.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from hoaconv.engine.passes.check import check
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.stages import At
-from hoaconv.errors import BudgetError, PlanError, StoreError
+from hoaconv.errors import PlanError, StoreError
 from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
@@ -29,7 +28,7 @@ from hoaconv.job.arrays import ArraySink
 from hoaconv.job.chain import behind, sources_of, steps_of
 from hoaconv.job.compiling import load_kernels
 from hoaconv.job.images import steps_in_front
-from hoaconv.job.making import file_groups, files_of, source_name, source_path
+from hoaconv.job.making import file_groups, files_of, leading_of, source_name, source_path
 from hoaconv.job.masks import gives_mask
 from hoaconv.job.options import Running
 from hoaconv.job.output import Output
@@ -43,6 +42,7 @@ from hoaconv.job.paths import (
 )
 from hoaconv.job.pictures import check_pictures
 from hoaconv.job.prior_values import Earlier, bind, read_earlier
+from hoaconv.job.remarks import Notes, Refusals
 from hoaconv.job.sinks import sinks_of
 from hoaconv.job.space import fits_uncompressed, space_refusal
 from hoaconv.job.target import Branch, InMemory, Named, Request
@@ -122,13 +122,13 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
     """
     budget, workers = take_budget(job.running), take_workers(job.running)
     machine.begin(workers)
-    refusals = _Refusals(kept=planning)
+    refusals = Refusals(kept=planning)
     earlier = read_earlier(job.values.from_report)
     branches = _ordered(job.branches)
-    notes = _Notes(watcher)
+    notes = Notes(watcher)
     report = _checked(branches, job.running, refusals)
     notes.add(*_advised(branches))
-    leading = _leading(branches)
+    leading = leading_of(branches)
     made = _ends(branches, job.given, job.running.scratch, leading)
     for i, sink in made.written.items():
         notes.add(*sink.notes(branches[i].volume.spec))
@@ -194,31 +194,6 @@ def _leading(branches: Sequence[Branch]) -> Leading:
     return leading
 
 
-class _Refusals:
-    """Reasons why this machine can't do a run: kept for a plan to tell, else raised."""
-
-    def __init__(self, *, kept: bool) -> None:
-        self.texts: list[str] = []
-        self._kept = kept
-
-    def add(self, text: str | None) -> None:
-        """Add a reason, if there is one. Raise StoreError where reasons aren't kept."""
-        if text and not self._kept:
-            raise StoreError(text)
-        if text and text not in self.texts:
-            self.texts.append(text)
-
-    @contextmanager
-    def here(self) -> Iterator[None]:
-        """Add what a check raises: that an output or the budget doesn't do."""
-        try:
-            yield
-        except (StoreError, BudgetError) as error:
-            if not self._kept:
-                raise
-            self.add(str(error))
-
-
 def _check_pictures(branches: Sequence[Branch], written: Mapping[int, OutputSink]) -> None:
     """Refuse files that folds will draw, if they can't be written."""
     chains = {sink: steps_of(branches[i].volume.plan) for i, sink in written.items()}
@@ -234,20 +209,6 @@ def take_budget(running: Running) -> int:
 def take_workers(running: Running) -> int:
     """Return the number of threads; by default the CPUs that this process may use."""
     return running.workers or machine.cpus()
-
-
-class _Notes:
-    """Notes, each told once."""
-
-    def __init__(self, watcher: Watcher) -> None:
-        self.texts: list[str] = []
-        self._watcher = watcher
-
-    def add(self, *texts: str) -> None:
-        for text in texts:
-            if text not in self.texts:
-                self.texts.append(text)
-                self._watcher.note(text)
 
 
 def _ordered(branches: Sequence[Branch]) -> tuple[Branch, ...]:
@@ -291,7 +252,7 @@ def check_outputs(
     scratch_folder(running.scratch)
 
 
-def _checked(branches: Sequence[Branch], running: Running, refusals: _Refusals) -> Path | None:
+def _checked(branches: Sequence[Branch], running: Running, refusals: Refusals) -> Path | None:
     """Check paths against each other and the sources; return the path of the report."""
     outputs = [b.target for b in branches if isinstance(b.target, Output)]
     named = [name for b in branches if (name := source_path(b)) is not None]

@@ -17,7 +17,7 @@ _HOMES = {
     "convolution": "Convolve",
     "derivative": "GradientMagnitude Laplace Sobel",
     "edges": "Bilateral NonMaxSuppression StructureTensor",
-    "crop": "Crop",
+    "cropping": "Crop",
     "geometry": "Flip Pad Rotate90 TransposeXY",
     "local": "Std Uniform",
     "measure": "Histogram Percentiles",

@@ -17,7 +17,7 @@ from hoaconv.ops.arithmetic import Sqrt as Sqrt
 from hoaconv.ops.arithmetic import Square as Square
 from hoaconv.ops.arithmetic import Subtract as Subtract
 from hoaconv.ops.convolution import Convolve as Convolve
-from hoaconv.ops.crop import Crop as Crop
+from hoaconv.ops.cropping import Crop as Crop
 from hoaconv.ops.derivative import GradientMagnitude as GradientMagnitude
 from hoaconv.ops.derivative import Laplace as Laplace
 from hoaconv.ops.derivative import Sobel as Sobel

@@ -21,7 +21,7 @@ _NAMES = (
     "rank",
     "ordinal",
     "morphology",
-    "crop",
+    "cropping",
     "geometry",
     "transposition",
     "sampling",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hoaconv.engine.contract import Fold
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.elementwise import BITWISE, COMPARING, WithNumber, WithScalar, WithVolume
 from hoaconv.ops.geometry import Flip, Rotate90, TransposeXY
 from hoaconv.ops.morphology import Close, Dilate, Erode, Open

@@ -28,7 +28,6 @@ from hoaconv.units import did_you_mean
 __all__ = ["main"]
 
 TODAY = {
-    "convert": "stack-to-omezarr, or omezarr-to-stack for slices",
     "view": "a viewer: see docs/quickstart.md, 'Open the result'",
     "versions": "--version",
     "statistics": "stats",
@@ -244,6 +243,20 @@ def _stats(
 def _cutout(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
     """Write a box of a volume; only what it touches is read."""
     _run(api.cutout, options, quiet=quiet, verbose=verbose)
+
+
+@app.command("transpose", cls=_Command)
+@options_of_verb(api.transpose)
+def _transpose(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
+    """Write a volume with its axes in another order."""
+    _run(api.transpose, options, quiet=quiet, verbose=verbose)
+
+
+@app.command("convert", cls=_Command)
+@options_of_verb(api.convert)
+def _convert(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
+    """Convert a volume to what the name of DST says: an OME-Zarr image, slices, a TIFF file."""
+    _run(api.convert, options, quiet=quiet, verbose=verbose)
 
 
 @app.command("info", cls=_Command)

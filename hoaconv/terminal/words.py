@@ -15,12 +15,13 @@ from hoaconv.job.hdf5 import Hdf5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.stack import Stack
 from hoaconv.job.watching import PlanShown, Progress, Watcher
+from hoaconv.job.zarr_output import Zarr
 
 __all__ = ["spoken", "watcher"]
 
 NAMES = {
     name
-    for group in (*vars(options).values(), OmeZarr, Stack, Hdf5)
+    for group in (*vars(options).values(), OmeZarr, Stack, Hdf5, Zarr)
     if isinstance(group, type) and issubclass(group, Options)
     for name in options_of(group)
 }

@@ -14,7 +14,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits
 from hoaconv.engine.stages import Share
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.geometry import Flip
 from hoaconv.ops.repeated import Repeated
 

@@ -11,7 +11,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import PlanError
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.geometry import Flip
 
 VOLUME = np.random.default_rng(2).integers(0, 200, (20, 9, 6), dtype=np.int32)

@@ -29,7 +29,7 @@ from hoaconv.io import array_volume
 from hoaconv.io.array_volume import ArrayVolume
 from hoaconv.io.source import open_volume
 from hoaconv.io.stack import Stack
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.geometry import Flip
 
 pytestmark = pytest.mark.one_python

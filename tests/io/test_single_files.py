@@ -22,7 +22,7 @@ from hoaconv.engine.schedule import Limits
 from hoaconv.errors import SourceError, SpellingError
 from hoaconv.io import file_array
 from hoaconv.io.source import open_volume
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.geometry import Flip
 
 pytestmark = pytest.mark.one_python

@@ -22,7 +22,7 @@ from hoaconv.engine.schedule import Limits
 from hoaconv.engine.spec import DTYPES, Spec
 from hoaconv.errors import PlanError, SpellingError
 from hoaconv.ops.catalogue import catalogue
-from hoaconv.ops.crop import Crop
+from hoaconv.ops.cropping import Crop
 from hoaconv.ops.geometry import Flip, Pad, Rotate90
 from hoaconv.ops.sampling import Bin, Resize
 from hoaconv.ops.spelling import parse_op

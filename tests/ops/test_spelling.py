@@ -15,7 +15,7 @@ from hoaconv.kernels.extrema import FOOTPRINTS
 from hoaconv.kernels.small_objects import CONNECTIVITIES
 from hoaconv.kernels.structure_tensor import OUTPUTS
 from hoaconv.ops.catalogue import catalogue, example, usage
-from hoaconv.ops.crop import RANGES, Crop
+from hoaconv.ops.cropping import RANGES, Crop
 from hoaconv.ops.geometry import AXES, QUARTERS, WIDTHS, Flip, Pad, Rotate90
 from hoaconv.ops.kinds import (
     DTYPE,

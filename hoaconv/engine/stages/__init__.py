@@ -4,6 +4,7 @@ To add a kind, derive a class of parts from `hoaconv.engine.part.Part`, with a `
 derive one from `Kind` that answers for them, and `register` that.
 """
 
+from hoaconv.engine.stages.appended import AppendedKind
 from hoaconv.engine.stages.fold import FoldKind
 from hoaconv.engine.stages.informed import InformedKind
 from hoaconv.engine.stages.join import JoinKind
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 _KINDS = (
-    *(SourceKind, LayeredKind, OpKind, ResampleKind, ScanKind, JoinKind),
+    *(SourceKind, LayeredKind, AppendedKind, OpKind, ResampleKind, ScanKind, JoinKind),
     *(FoldKind, SinkKind, HoldKind, InformedKind),
 )
 

@@ -7,7 +7,8 @@ from typing import Any
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.address import Address
-from hoaconv.io.n5_store import Dataset, find_dataset, is_n5
+from hoaconv.io.fetched import Fetching
+from hoaconv.io.n5_store import ATTRIBUTES, Dataset, find_dataset, is_n5
 from hoaconv.io.stored_array import StoredArray
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
 from hoaconv.io.voxel_size import Axes
@@ -53,11 +54,15 @@ class N5Array(TensorstoreArray):
     scheme = "n5"
 
     def __init__(self, dataset: Dataset) -> None:
-        spec = {"driver": "n5", "kvstore": dataset.folder.kvstore(), "metadata": _metadata(dataset)}
+        metadata = _metadata(dataset)
+        spec = {"driver": "n5", "kvstore": dataset.folder.kvstore(), "metadata": metadata}
         # Attributes besides these are anything, which tensorstore would stumble over.
         super().__init__(dataset.folder, opened(dataset.folder, spec, assume_metadata=True))
         self.dataset, self.name, self.axes = dataset, dataset.name, dataset.axes
         self.levels = tuple(level.location for level in dataset.levels)
+        if dataset.folder.is_fetched:
+            files = dataset.folder, "n5", ATTRIBUTES
+            self.fetching = Fetching(*files, metadata, self.chunks, self.key)
         if dataset.without_unit:
             self.notes = (
                 f"{self} tells a voxel size without a unit, which isn't used; give `voxel_size`",

@@ -106,6 +106,8 @@ def open_array(address: Address) -> StoredArray:
     root = next((f for f in (folder, *folder.around) if f.has(INFO)), None)
     if root is None:
         raise SourceError(f"{folder} holds no precomputed volume: there is no file {INFO}")
+    if root.is_fetched:
+        raise SourceError(f"{root} is precomputed in a zip file, which isn't read: unpack it first")
     info = _checked(root)
     keys = [scale["key"] for scale in info["scales"]]
     if root.path == folder.path:
