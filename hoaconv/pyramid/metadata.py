@@ -192,9 +192,10 @@ def dataset(
     """Return a level's row: scale, then translation, in the order of the specification.
 
     The centre of a voxel that stands for f voxels of level 0 lies (f - 1) / 2 of them further than
-    that of the first; with ``nearest`` it is the first one itself.
+    that of the first; with ``nearest`` and ``gaussian`` it is the first one itself.
     """
-    placed = geometry.coarser(level.factor, middle=0.0 if method == "nearest" else 0.5)
+    middle = 0.0 if method in ("nearest", "gaussian") else 0.5
+    placed = geometry.coarser(level.factor, middle=middle)
     ones, zeros = [1.0] * len(leading.axes), [0.0] * len(leading.axes)
     transformations: list[dict[str, Any]] = [
         {"type": "scale", "scale": [*ones, *map(_tidy, placed.edges)]},
