@@ -55,7 +55,10 @@ def check_path(dst: PathLike) -> None:
     if not os.fspath(dst):
         raise SpellingError("source and output need a name; was a shell variable empty?")
     if _ADDRESS.match(os.fspath(dst)):
-        raise SpellingError(f"{dst} is an address; the output lies on a file system")
+        raise SpellingError(
+            f"{dst} is an address, and this output lies on a file system; to s3:// and gs:// go "
+            "OME-Zarr images and zarr arrays that are made anew"
+        )
 
 
 def check_store_name(path: Path) -> None:

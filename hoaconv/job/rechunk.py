@@ -23,6 +23,7 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import BudgetError, SourceError, StoreError
+from hoaconv.io.address import Address
 from hoaconv.io.array_layout import Layout
 from hoaconv.io.chunk_copy import ChunkCopy, copies, copy_number
 from hoaconv.io.contents import SCRATCH
@@ -32,6 +33,7 @@ from hoaconv.io.frame_writer import FrameSpec
 from hoaconv.io.frames import Frame, frames_of
 from hoaconv.io.open_output import OpenOutput
 from hoaconv.io.scratch import ScratchFolder, existing_folder
+from hoaconv.io.url import is_remote
 from hoaconv.io.zarr import Counts, write_metadata
 from hoaconv.io.zarr_array import ZarrArray
 from hoaconv.io.zarr_store import is_zarr
@@ -71,6 +73,11 @@ def rechunked(options: Mapping[str, Any]) -> Rechunked:
     check_beside(Path(dst), src)
     scratch_folder(running.scratch)
     check_free(Path(dst), overwrite=storage.overwrite)
+    if is_remote(Address.of(src).path):
+        raise SourceError(
+            f"{src} is an address, and rechunk reads file systems: stack-to-omezarr reads "
+            "addresses too"
+        )
     if not is_zarr(Path(src)):
         raise SourceError(
             f"{src} is no zarr array, OME-Zarr image or other zarr store; slices are converted by "
