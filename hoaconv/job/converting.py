@@ -7,7 +7,7 @@ from hoaconv.io.address import Address
 from hoaconv.io.formats.registry import format_of
 from hoaconv.job.conversion import conversion
 from hoaconv.job.declared import options_of
-from hoaconv.job.destination import destination_of, output_to
+from hoaconv.job.destination import destination_of, output_to, own_options
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import Chain, Labels, Reading, Running, Values, Voxels
 from hoaconv.job.rechunk import rechunked
@@ -36,7 +36,7 @@ def convert(options: Mapping[str, Any], watcher: "Watcher | None") -> Report | R
     output = output_to(options["dst"], options)  # refuses options of other kinds
     if isinstance(output, OmeZarr) and _keeps_levels(options):
         return rechunked({**options, **_storage(options), "watcher": watcher})
-    return conversion({**options, **found.options}, found.kind).run(progress=watcher)
+    return conversion(own_options(options, found), found.kind).run(progress=watcher)
 
 
 def _keeps_levels(options: Mapping[str, Any]) -> bool:

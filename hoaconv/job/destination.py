@@ -4,17 +4,18 @@ A new kind of output needs a row here.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hoaconv.errors import SpellingError
 from hoaconv.job.declared import PathLike, options_of
+from hoaconv.job.hdf5 import Hdf5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.output import Output
 from hoaconv.job.stack import Stack
 
-__all__ = ["DESTINATIONS", "Destination", "destination_of", "output_to"]
+__all__ = ["DESTINATIONS", "Destination", "destination_of", "output_to", "own_options"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Destination:
 DESTINATIONS: tuple[Destination, ...] = (
     Destination("DST.zarr: an OME-Zarr image", (".zarr",), OmeZarr, {}),
     Destination("DST.tif, DST.ome.tif: one TIFF file", (".tif", ".tiff"), Stack, {}),
+    Destination("DST.h5: an HDF5 file", (".h5", ".hdf5"), Hdf5, {}),
     Destination("DST, a name without a suffix: a folder of TIFF slices", ("",), Stack, {}),
 )
 """All kinds, in the order in which errors list them."""
@@ -79,12 +81,34 @@ def output_to(dst: PathLike, options: Mapping[str, Any]) -> Output:
     """
     found = destination_of(dst)
     own = options_of(found.kind)
-    for other in {one.kind for one in DESTINATIONS} - {found.kind}:
-        for name in options_of(other).keys() - own.keys() & options.keys():
-            default = other.__dataclass_fields__[name].default
-            if options[name] not in (None, default):
-                raise SpellingError(f"{os.fspath(dst)} takes no `{name}`; there are {_told(own)}")
-    return found.kind.take({**options, **found.options}, path=dst)
+    for name, default in _defaults(DESTINATIONS):
+        foreign = name in options and name not in own
+        if foreign and options[name] is not None and options[name] not in default:
+            raise SpellingError(f"{os.fspath(dst)} takes no `{name}`; there are {_told(own)}")
+    return found.kind.take(own_options(options, found), path=dst)
+
+
+def own_options(options: Mapping[str, Any], to: Destination) -> dict[str, Any]:
+    """Return options of a verb, without those that only have the default of another output.
+
+    The verb's signature has the defaults of OME-Zarr images, where several kinds have an option.
+    """
+    image = OmeZarr.__dataclass_fields__
+    shared = options_of(OmeZarr).keys() & options_of(to.kind).keys()
+    unset = {
+        name
+        for name in shared & options.keys()
+        if to.kind is not OmeZarr and options[name] == image[name].default
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    return {name: value for name, value in {**given, **to.options}.items() if name not in unset}
+
+
+def _defaults(kinds: Sequence[Destination]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the name of each option of any kind, with the defaults that the kinds have for it."""
+    fields = [one.kind.__dataclass_fields__ for one in kinds]
+    for name in dict.fromkeys(name for one in kinds for name in options_of(one.kind)):
+        yield name, [own[name].default for own in fields if name in own]
 
 
 def _told(own: Mapping[str, Any]) -> str:

@@ -193,6 +193,8 @@ class _Rechunking:
                 self._scheduled(array, frame)
             if array.is_copied:
                 self._copying(array)
+        for node in self._nodes:
+            self._attributes(node)
         machine.check_room(self.projected)
         needed = sum(array.stored.stored_bytes for array in self._arrays)
         folder = existing_folder(self._out.path)
@@ -334,11 +336,18 @@ class _Rechunking:
             for name in node.beside:
                 total.files += 1
                 total.bytes += _written(node.folder.read(name) or b"", folder / name)
-            values = ome_attributes(node.attributes, node.zarr_format, self._zarr_format)
+            values = self._attributes(node)
             files, nbytes = write_group(folder, "0.5" if self._zarr_format == 3 else "0.4", values)
             total.files += files
             total.bytes += nbytes
         return total
+
+    def _attributes(self, node: TreeNode) -> dict[str, Any]:
+        """Return the attributes of a group as they are written. Raise SourceError if they can't."""
+        try:
+            return ome_attributes(node.attributes, node.zarr_format, self._zarr_format)
+        except SourceError as error:
+            raise SourceError(f"{node.folder}: {error}") from error
 
     def _told(self, metadata: Counts, seconds: float) -> dict[str, Any]:
         counts = [self._out.counts(array.path) for array in self._arrays]
