@@ -27,6 +27,7 @@ __all__ = [
     "planned_path",
     "replace_text",
     "scratch_folder",
+    "take_local",
     "take_module",
     "take_report_path",
     "take_source",
@@ -304,4 +305,20 @@ def take_source(src: PathLike) -> PathLike:
         raise SpellingError(f"{text} has one slash where an address has two; give it as a text")
     if not os.fspath(src):
         raise SpellingError("the source needs a name; was a shell variable empty?")
+    return src
+
+
+def take_local(src: PathLike) -> PathLike:
+    """Return the path of a source on a file system.
+
+    Raises
+    ------
+    SpellingError, SourceError
+        As `take_source` does, and if it is an address.
+    """
+    if is_remote(Address.of(take_source(src)).path):
+        raise SourceError(
+            f"{os.fspath(src)} is an address, and only file systems are read here: "
+            "stack-to-omezarr reads addresses too"
+        )
     return src

@@ -23,7 +23,6 @@ from hoaconv.engine.pool import Pool
 from hoaconv.engine.run import run
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.errors import BudgetError, SourceError, StoreError
-from hoaconv.io.address import Address
 from hoaconv.io.array_layout import Layout
 from hoaconv.io.chunk_copy import ChunkCopy, copies, copy_number
 from hoaconv.io.contents import SCRATCH
@@ -33,7 +32,6 @@ from hoaconv.io.frame_writer import FrameSpec
 from hoaconv.io.frames import Frame, frames_of
 from hoaconv.io.open_output import OpenOutput
 from hoaconv.io.scratch import ScratchFolder, existing_folder
-from hoaconv.io.url import is_remote
 from hoaconv.io.zarr import Counts, write_metadata
 from hoaconv.io.zarr_array import ZarrArray
 from hoaconv.io.zarr_store import is_zarr
@@ -46,8 +44,8 @@ from hoaconv.job.paths import (
     check_store_name,
     replace_text,
     scratch_folder,
+    take_local,
     take_report_path,
-    take_source,
 )
 from hoaconv.job.progress import display
 from hoaconv.job.rechunk_report import Rechunked
@@ -67,17 +65,12 @@ def rechunked(options: Mapping[str, Any]) -> Rechunked:
     storage, running = Storage.take(options), Running.take(options)
     machine.begin(take_workers(running))
     report = take_report_path(running.report)
-    src, dst = take_source(options["src"]), options["dst"]
+    src, dst = take_local(options["src"]), options["dst"]
     check_path(dst)
     check_store_name(Path(dst))
     check_beside(Path(dst), src)
     scratch_folder(running.scratch)
     check_free(Path(dst), overwrite=storage.overwrite)
-    if is_remote(Address.of(src).path):
-        raise SourceError(
-            f"{src} is an address, and rechunk reads file systems: stack-to-omezarr reads "
-            "addresses too"
-        )
     if not is_zarr(Path(src)):
         raise SourceError(
             f"{src} is no zarr array, OME-Zarr image or other zarr store; slices are converted by "
