@@ -44,8 +44,8 @@ from hoaconv.job.paths import (
     check_store_name,
     replace_text,
     scratch_folder,
+    take_local,
     take_report_path,
-    take_source,
 )
 from hoaconv.job.progress import display
 from hoaconv.job.rechunk_report import Rechunked
@@ -65,7 +65,7 @@ def rechunked(options: Mapping[str, Any]) -> Rechunked:
     storage, running = Storage.take(options), Running.take(options)
     machine.begin(take_workers(running))
     report = take_report_path(running.report)
-    src, dst = take_source(options["src"]), options["dst"]
+    src, dst = take_local(options["src"]), options["dst"]
     check_path(dst)
     check_store_name(Path(dst))
     check_beside(Path(dst), src)
