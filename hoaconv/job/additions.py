@@ -90,7 +90,7 @@ def _of_labels(found: Existing) -> Iterator[str]:
     """Give a note on label images, which should have as many levels as their image."""
     for name in found.levels[0].labels:
         yield (
-            f"the label image {name} keeps its levels, and should have as many as the image: "
+            f"the label image {name} keeps its levels; if the image then has more, add them too: "
             f"hoaconv add-pyramid {found.group / 'labels' / name}"
         )
 
