@@ -1,8 +1,8 @@
 """Layouts against their floors: rechunk, shards, levels that are added, slices, another axis.
 
 ``python -m tests.benchmarks.layouts [--edge 1024] [--rounds 3] [CASE ...]`` prints, for each case,
-the median seconds of hoaconv and of its floor, and their ratio. Each run is a process of its own, of
-which the second time counts: nothing is imported or compiled then. The two take turns. The floor
+the median seconds of hoaconv and of its floor, and their ratio. Each run is a process of its own,
+of which the second time counts: nothing is imported or compiled then. The two take turns. The floor
 decodes every chunk, and encodes and writes every chunk or plane, each on all threads, and does
 nothing else.
 """
