@@ -7,6 +7,7 @@ import tifffile
 from jp2s import random_plane, write
 
 from hoaconv.errors import SourceError
+from hoaconv.io import tiff
 from hoaconv.io.stack import open_stack
 
 PLANE = np.arange(48 * 80, dtype=np.uint16).reshape(48, 80)
@@ -100,13 +101,13 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
     file = tmp_path / "a.tif"
     tifffile.imwrite(file, PLANE)
     stack = open_stack(file)
-    read = type(stack._slices[0])._read_raw
+    read = tiff.read_plain
 
     def read_and_change(*arguments):
         read(*arguments)
         rewritten(file)
 
-    monkeypatch.setattr(type(stack._slices[0]), "_read_raw", read_and_change)
+    monkeypatch.setattr(tiff, "read_plain", read_and_change)
     with pytest.raises(SourceError, match="changed while hoaconv ran"):
         stack.read(0, np.empty_like(PLANE))
 
