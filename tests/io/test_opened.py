@@ -103,8 +103,8 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
     stack = open_stack(file)
     read = tiff.read_plain
 
-    def read_and_change(*arguments):
-        read(*arguments)
+    def read_and_change(*arguments, **options):
+        read(*arguments, **options)
         rewritten(file)
 
     monkeypatch.setattr(tiff, "read_plain", read_and_change)
