@@ -86,7 +86,7 @@ def test_a_source_is_a_volume():
     np.testing.assert_array_equal(volume.compute(), WAVE)
     np.testing.assert_array_equal(volume.add(3)[4:9:2], WAVE[4:9:2] + 3)
     np.testing.assert_array_equal(volume.max("z").compute(), WAVE.max(0))
-    with pytest.raises(SpellingError, match="a Wave has its voxel size already"):
+    with pytest.raises(SpellingError, match="a Wave has its voxel size and orientation already"):
         hc.open(Wave(), voxel_size=2)
 
 

@@ -279,7 +279,7 @@ def test_what_does_not_fit_is_refused() -> None:
     [
         (np.zeros((4, 5)), SourceError, "2 axes"),
         (np.zeros((2, 2, 2), complex), SourceError, "complex128"),
-        ([[[1]]], SpellingError, "a list can't be opened"),
+        ([[[1]]], SpellingError, "a int can't be opened"),
         (None, SpellingError, "a NoneType can't be opened"),
         ("nothing-here/", SourceError, "nothing-here"),
     ],
