@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoaconv.job.declared import PathLike, explained_by
+from hoaconv.job.hdf5 import Hdf5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import Chain, Labels, Reading, Running, Turning, Values, Voxels
 from hoaconv.job.stack import Stack
 from hoaconv.job.watching import Watcher
+from hoaconv.job.zarr_output import Zarr
 
 if TYPE_CHECKING:
     from hoaconv.job.rechunk_report import Rechunked
@@ -43,7 +45,7 @@ def transpose(
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
-    compressor: str = "blosc-zstd:1:shuffle",
+    compressor: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
@@ -66,8 +68,10 @@ def transpose(
     src
         A store, an array, a file or a stack of slices, as for `stack_to_omezarr`.
     dst
-        An OME-Zarr image to make, ending in ``.zarr``; a file ending in ``.tif``; or a folder of
-        TIFF slices.
+        An OME-Zarr image to make, ending in ``.zarr``; a file ending in ``.tif``; a folder of TIFF
+        slices; or another output that `convert` knows.
+    compressor
+        As of `convert`.
     watcher
         Receives notes and progress. By default they are shown in a notebook and on a terminal.
 
@@ -102,7 +106,7 @@ def transpose(
     return turn(options, watcher)
 
 
-@explained_by(Chain, Labels, Reading, Voxels, OmeZarr, Stack, Values, Running)
+@explained_by(Chain, Labels, Reading, Voxels, Hdf5, Zarr, Stack, OmeZarr, Values, Running)
 def convert(
     src: PathLike,
     dst: PathLike,
@@ -132,7 +136,7 @@ def convert(
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
-    compressor: str = "blosc-zstd:1:shuffle",
+    compressor: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
@@ -145,6 +149,8 @@ def convert(
     strip: int | None = None,
     ratio: float | None = None,
     resolutions: int | None = None,
+    zarr_format: str | int = "3",
+    dataset: str = "/entry/data/data",
     sample: int | None = None,
     from_report: PathLike | None = None,
     budget: int | str | None = None,
@@ -157,15 +163,19 @@ def convert(
 
     A `dst` that ends in ``.zarr`` is made as by `stack_to_omezarr`; if `src` is an OME-Zarr image
     with several levels, and only options of storage are given, as by `rechunk`. A `dst` that ends
-    in ``.tif``, and a folder without a suffix, are made as by `omezarr_to_stack`. Options of the
-    other kind are refused.
+    in ``.tif``, and a folder without a suffix, are made as by `omezarr_to_stack`. One that ends in
+    ``.h5`` is a `Hdf5` file, and ``zarr://PATH`` a plain `Zarr` array. Options of other kinds are
+    refused.
 
     Parameters
     ----------
     src
         A store, an array, a file or a stack of slices, as for `stack_to_omezarr`.
     dst
-        The output to make; its suffix says what it is.
+        The output to make; its suffix says what it is, or a scheme, as in ``zarr://brain``.
+    compressor
+        ``zstd:3``, ``blosc-zstd:1:shuffle``, ``lz4``, ``gzip:5`` or ``none``; by default that of
+        the kind of output.
     watcher
         Receives notes and progress. By default they are shown in a notebook and on a terminal.
 
@@ -191,6 +201,9 @@ def convert(
     (8, 16, 16)
     >>> hc.convert("brain.zarr", "again", format="jp2").files
     8
+    >>> report = hc.convert("brain.zarr", "brain.h5", chunks=8)
+    >>> hc.open("brain.h5").shape
+    (8, 16, 16)
     """
     from hoaconv.job.converting import convert as run  # noqa: PLC0415 - as above
 

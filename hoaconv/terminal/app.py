@@ -255,7 +255,7 @@ def _transpose(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any
 @app.command("convert", cls=_Command)
 @options_of_verb(api.convert)
 def _convert(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
-    """Convert a volume to what the name of DST says: an OME-Zarr image, slices, a TIFF file."""
+    """Convert a volume to what the name of DST says: an OME-Zarr image, slices, a file."""
     _run(api.convert, options, quiet=quiet, verbose=verbose)
 
 
