@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hoaconv.api.adding import add_labels, add_pyramid
     from hoaconv.api.layouts import convert, transpose
     from hoaconv.api.parts import cutout, info
+    from hoaconv.api.stores import pack
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
     from hoaconv.job.hdf5 import Hdf5
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hoaconv.job.job import Job
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
+    from hoaconv.job.pack import Packed
     from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
@@ -42,6 +44,7 @@ __all__ = [
     "Infos",
     "Job",
     "OmeZarr",
+    "Packed",
     "Progress",
     "Rechunked",
     "Report",
@@ -61,6 +64,7 @@ __all__ = [
     "op",
     "open",
     "ops",
+    "pack",
     "plan",
     "rechunk",
     "stack_to_omezarr",
@@ -78,6 +82,7 @@ _HOMES = {
     "Infos": "hoaconv.job.info",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",
+    "Packed": "hoaconv.job.pack",
     "Progress": "hoaconv.job.watching",
     "Rechunked": "hoaconv.job.rechunk_report",
     "Report": "hoaconv.job.report",
@@ -96,6 +101,7 @@ _HOMES = {
     "add_pyramid": "hoaconv.api.adding",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
+    "pack": "hoaconv.api.stores",
     "plan": "hoaconv.api",
     "rechunk": "hoaconv.api",
     "stack_to_omezarr": "hoaconv.api",

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hoaconv import __version__, api
+from hoaconv.api.stores import pack
 from hoaconv.engine import machine, stop
 from hoaconv.errors import SpellingError
 from hoaconv.job.watching import PlanShown
@@ -222,6 +223,13 @@ def _rechunk(*, quiet: Quiet = False, **options: Any) -> None:
         signals.written()
     if not quiet:
         show(made)
+
+
+@app.command("pack", cls=_Command)
+@options_of_verb(pack)
+def _pack(*, quiet: Quiet = False, **options: Any) -> None:
+    """Pack an OME-Zarr into one .ozx file."""
+    _run(pack, options, quiet=quiet, verbose=False)
 
 
 @app.command("stats", cls=_Command)

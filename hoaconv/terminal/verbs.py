@@ -30,7 +30,7 @@ from hoaconv.job.options import (
     Voxels,
 )
 from hoaconv.job.stack import Stack
-from hoaconv.job.storage import Storage
+from hoaconv.job.storage import Replacing, Storage
 from hoaconv.job.zarr_output import Zarr
 from hoaconv.terminal import signals
 from hoaconv.terminal.words import spoken
@@ -58,6 +58,7 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "add_pyramid": (AddedLevels, Running),
     "add_labels": (Chain, Reading, AddedLabel, Values, Running),
     "rechunk": (Storage, Running),
+    "pack": (Replacing,),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
 }
@@ -72,6 +73,8 @@ ARGUMENTS = {
     "cutout dst": "image.zarr, file.tif or file.npy to make, or a folder of TIFF slices",
     "box": "z0:z1,y0:y1,x0:x1 in voxels, or in lengths, as in 2mm:3mm,0.5mm:,:",
     "store": "OME-Zarr image; for add-pyramid also a zarr array in a group",
+    "pack store": "OME-Zarr of version 0.5, a folder",
+    "pack dst": "the file to make, ending in .ozx",
     "rechunk src": "OME-Zarr image, zarr array or other zarr store",
     "rechunk dst": "the store to make, such as b.zarr",
     "name": "op to explain; default all, a line each",
