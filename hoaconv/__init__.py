@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from hoaconv.job.hdf5 import Hdf5
     from hoaconv.job.info import Info, Infos
     from hoaconv.job.job import Job
+    from hoaconv.job.n5 import N5
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
     from hoaconv.job.pack import Packed
+    from hoaconv.job.precomputed import Precomputed
     from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from hoaconv.ops.declare import op
 
 __all__ = [
+    "N5",
     "Cancelled",
     "Hdf5",
     "HoaconvError",
@@ -45,6 +48,7 @@ __all__ = [
     "Job",
     "OmeZarr",
     "Packed",
+    "Precomputed",
     "Progress",
     "Rechunked",
     "Report",
@@ -83,6 +87,8 @@ _HOMES = {
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",
     "Packed": "hoaconv.job.pack",
+    "N5": "hoaconv.job.n5",
+    "Precomputed": "hoaconv.job.precomputed",
     "Progress": "hoaconv.job.watching",
     "Rechunked": "hoaconv.job.rechunk_report",
     "Report": "hoaconv.job.report",

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.hdf5 import Hdf5
+from hoaconv.job.n5 import N5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import Chain, Labels, Reading, Running, Turning, Values, Voxels
+from hoaconv.job.precomputed import Precomputed
 from hoaconv.job.stack import Stack
 from hoaconv.job.watching import Watcher
 from hoaconv.job.zarr_output import Zarr
@@ -106,7 +108,9 @@ def transpose(
     return turn(options, watcher)
 
 
-@explained_by(Chain, Labels, Reading, Voxels, Hdf5, Zarr, Stack, OmeZarr, Values, Running)
+@explained_by(
+    Chain, Labels, Reading, Voxels, Hdf5, Zarr, Precomputed, N5, Stack, OmeZarr, Values, Running
+)
 def convert(
     src: PathLike,
     dst: PathLike,
@@ -151,6 +155,7 @@ def convert(
     resolutions: int | None = None,
     zarr_format: str | int = "3",
     dataset: str = "/entry/data/data",
+    encoding: str = "raw",
     sample: int | None = None,
     from_report: PathLike | None = None,
     budget: int | str | None = None,
@@ -164,8 +169,8 @@ def convert(
     A `dst` that ends in ``.zarr`` is made as by `stack_to_omezarr`; if `src` is an OME-Zarr image
     with several levels, and only options of storage are given, as by `rechunk`. A `dst` that ends
     in ``.tif``, and a folder without a suffix, are made as by `omezarr_to_stack`. One that ends in
-    ``.h5`` is a `Hdf5` file, and ``zarr://PATH`` a plain `Zarr` array. Options of other kinds are
-    refused.
+    ``.h5`` is a `Hdf5` file, one that ends in ``.n5`` a `N5` image, ``zarr://PATH`` a plain `Zarr`
+    array, and ``precomputed://PATH`` a `Precomputed` volume. Options of other kinds are refused.
 
     Parameters
     ----------

@@ -14,8 +14,10 @@ from hoaconv.io.url import REMOTE
 from hoaconv.job.declared import PathLike, options_of
 from hoaconv.job.hdf5 import SUFFIXES as OF_HDF5
 from hoaconv.job.hdf5 import Hdf5
+from hoaconv.job.n5 import N5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.output import Output
+from hoaconv.job.precomputed import Precomputed
 from hoaconv.job.stack import Stack
 from hoaconv.job.zarr_output import Zarr
 
@@ -48,6 +50,8 @@ DESTINATIONS: tuple[Destination, ...] = (
     Destination("DST.zarr: an OME-Zarr image", (".zarr",), OmeZarr),
     Destination("zarr://DST: a plain zarr array", (), Zarr, "zarr"),
     Destination("DST.h5: an HDF5 file", OF_HDF5, Hdf5, "hdf5"),
+    Destination("DST.n5: an N5 image", (".n5",), N5, "n5"),
+    Destination("precomputed://DST: a volume of Neuroglancer", (), Precomputed, "precomputed"),
     Destination("DST.tif, DST.ome.tif: one TIFF file", (".tif", ".tiff"), Stack),
     Destination("DST, a name without a suffix: a folder of TIFF slices", ("",), Stack),
 )

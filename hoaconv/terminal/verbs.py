@@ -17,6 +17,7 @@ from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, 
 from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.declared import Option, Options, options_of
 from hoaconv.job.hdf5 import Hdf5
+from hoaconv.job.n5 import N5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
@@ -29,6 +30,7 @@ from hoaconv.job.options import (
     Values,
     Voxels,
 )
+from hoaconv.job.precomputed import Precomputed
 from hoaconv.job.stack import Stack
 from hoaconv.job.storage import Replacing, Storage
 from hoaconv.job.zarr_output import Zarr
@@ -52,7 +54,11 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "omezarr_to_stack": (Chain, Reading, Voxels, Stack, Values, Running),
-    "convert": (Chain, Labels, Reading, Voxels, Hdf5, Zarr, Stack, OmeZarr, Values, Running),
+    "convert": (
+        *(Chain, Labels, Reading, Voxels),
+        *(Hdf5, Zarr, Precomputed, N5, Stack, OmeZarr),  # the help of the last one is shown
+        *(Values, Running),
+    ),
     "transpose": (Turning, Reading, Voxels, OmeZarr, Running),
     "cutout": (Cutting, Reading, Voxels, OmeZarr, Running),
     "add_pyramid": (AddedLevels, Running),
@@ -68,7 +74,8 @@ ARGUMENTS = {
     "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
     "dst": "the OME-Zarr to make, such as brain.zarr",
     "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
-    "convert dst": "image.zarr, file.tif or file.h5 to make, a folder of slices, or zarr://PATH",
+    "convert dst": "image.zarr, image.n5, file.tif or file.h5 to make, a folder of slices, "
+    "zarr://PATH or precomputed://PATH",
     "transpose dst": "image.zarr or file.tif to make, or a folder of TIFF slices",
     "cutout dst": "image.zarr, file.tif or file.npy to make, or a folder of TIFF slices",
     "box": "z0:z1,y0:y1,x0:x1 in voxels, or in lengths, as in 2mm:3mm,0.5mm:,:",

@@ -32,6 +32,18 @@ def test_a_scheme_says_what_is_made_whatever_the_suffix(tiffs, volume, tmp_path)
         assert file["v"].compression is None
 
 
+def test_n5_and_precomputed_by_suffix_or_scheme(tiffs, volume, tmp_path):
+    hc.convert(tiffs, tmp_path / "a.n5", chunks=16, voxel_size=2)
+    hc.convert(tmp_path / "a.n5", f"precomputed://{tmp_path}/p", chunks=16)
+    hc.convert(f"precomputed://{tmp_path}/p", f"n5://{tmp_path}/b", compressor="zstd:3")
+    for name in ("a.n5", "p", "b"):
+        found = hc.open(tmp_path / name)
+        np.testing.assert_array_equal(found.compute(), volume)
+        assert found.geometry.edges == (2, 2, 2)
+    assert (tmp_path / "b/s0/attributes.json").is_file()
+    assert (tmp_path / "p/info").is_file()
+
+
 def test_other_verbs_write_them_too(tiffs, volume, tmp_path):
     hc.cutout(tiffs, "2:9,1:5,3:20", tmp_path / "a.h5")
     hc.transpose(tiffs, tmp_path / "b.h5", order="yxz", chunks=8)
