@@ -292,9 +292,9 @@ class TestAddPyramid:
 
     def test_a_label_image_gets_levels_by_mode(self, store):
         hoaconv.add_labels(store, store, name="m", ops="threshold 9000")
-        hoaconv.add_pyramid(store)
-        before = levels_of(store / "labels/m")
-        assert len(before) == 1
+        report = hoaconv.add_pyramid(store)
+        assert f"hoaconv add-pyramid {store / 'labels' / 'm'}" in report.notes[-1]
+        assert len(levels_of(store / "labels/m")) == 1
         hoaconv.add_pyramid(store / "labels/m")
         assert ome_of(store / "labels/m")["multiscales"][0]["type"] == "mode"
         assert "image-label" in ome_of(store / "labels/m")

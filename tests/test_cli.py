@@ -434,7 +434,7 @@ def test_a_terminal_without_a_sign_for_micro_is_no_obstacle(tiffs, out):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("word", ["rechunk", "view"])
+@pytest.mark.parametrize("word", ["histogram", "view"])
 def test_a_command_that_people_look_for_is_answered_with_what_does_its_job(word):
     refused(CliRunner().invoke(app, [word, "x.zarr"]), SPELLING, f"no command '{word}' yet; use")
 

@@ -1,6 +1,7 @@
 """`rechunk`: every array of a store is written anew, bit for bit, each chunk decoded once."""
 
 import json
+import zipfile
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -301,6 +302,30 @@ def test_sources_that_cannot_be_are_refused(tmp_path, tiffs):
         hc.rechunk(tmp_path / "a.zarr", tmp_path / "o.zarr", chunks=2)
     with pytest.raises(StoreError, match="inside"):
         hc.rechunk(tmp_path / "a.zarr", tmp_path / "a.zarr" / "b", chunks=2)
+
+
+def test_an_older_version_is_kept_in_its_own_zarr_format_alone(image, tmp_path):
+    old, out = tmp_path / "old.zarr", tmp_path / "o.zarr"
+    hc.rechunk(image, old, ngff="0.4")
+    told = json.loads((old / ".zattrs").read_text())
+    told["multiscales"][0]["version"] = "0.2"
+    (old / ".zattrs").write_text(json.dumps(told))
+    hc.rechunk(old, out, chunks=4)
+    assert json.loads((out / ".zattrs").read_text()) == told
+    with pytest.raises(SourceError, match=r"OME-NGFF 0\.2"):
+        hc.rechunk(old, tmp_path / "p.zarr", ngff="0.5")
+    assert not (tmp_path / "p.zarr").exists()
+
+
+def test_a_store_in_a_zip_file_is_rechunked_too(image, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.ozx", "w") as file:
+        for name, content in files(image).items():
+            file.writestr(name, content)
+    hc.rechunk(tmp_path / "a.ozx", tmp_path / "o.zarr", chunks=4)
+    hc.rechunk(tmp_path / "a.ozx", tmp_path / "p.zarr", shards=(8, 64, 64))
+    for path in ("0", "1", "labels/tissue/0"):
+        assert bits(tmp_path / "o.zarr" / path) == bits(image / path)
+        assert bits(tmp_path / "p.zarr" / path) == bits(image / path)
 
 
 def test_arrays_without_a_voxel_or_without_axes(tmp_path):

@@ -272,4 +272,5 @@ def test_an_image_is_named_after_the_output_or_its_own_metadata(tiffs, tmp_path)
     for store in ("mouse.ome.zarr", "o.zarr"):
         (image,) = dict(opened(tmp_path / store).attrs)["ome"]["multiscales"]
         assert image["name"] == "mouse"
-    assert any("labels of the source" in note for note in again.notes)
+    assert not any("labels of the source" in note for note in again.notes)
+    assert ome_of(tmp_path / "o.zarr" / "labels")["labels"] == ["m"]

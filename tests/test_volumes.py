@@ -114,6 +114,21 @@ def test_names_and_colours_of_channels_are_kept(tmp_path):
     assert found == names
 
 
+def test_the_step_of_time_is_kept(tmp_path):
+    first, out = tmp_path / "a.zarr", tmp_path / "o.zarr"
+    hc.stack_to_omezarr(stored(tmp_path / "s.zarr", "tzyx"), first, levels=2)
+    told = json.loads((first / "zarr.json").read_text())
+    (image,) = told["attributes"]["ome"]["multiscales"]
+    image["axes"][0]["unit"] = "second"
+    for level in image["datasets"]:
+        level["coordinateTransformations"][0]["scale"][0] = 0.5
+    (first / "zarr.json").write_text(json.dumps(told))
+    hc.stack_to_omezarr(first, out, levels=2)
+    (made,) = ome(out)["multiscales"]
+    assert made["axes"] == image["axes"]
+    assert made["datasets"] == image["datasets"]
+
+
 def test_one_that_is_chosen_leaves_its_axis_out(tmp_path):
     source, out = stored(tmp_path / "a.zarr", "tczyx"), tmp_path / "o.zarr"
     hc.stack_to_omezarr(source, out, channel=1)

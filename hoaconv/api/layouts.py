@@ -14,6 +14,7 @@ from hoaconv.job.watching import Watcher
 from hoaconv.job.zarr_output import Zarr
 
 if TYPE_CHECKING:
+    from hoaconv.job.pack import Packed
     from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
 
@@ -163,14 +164,16 @@ def convert(
     workers: int | None = None,
     report: PathLike | None = None,
     watcher: "Watcher | None" = None,
-) -> "Report | Rechunked":
+) -> "Report | Rechunked | Packed":
     """Convert a volume: what `src` is and what `dst` is called say how.
 
     A `dst` that ends in ``.zarr`` is made as by `stack_to_omezarr`; if `src` is an OME-Zarr image
     with several levels, and only options of storage are given, as by `rechunk`. A `dst` that ends
     in ``.tif``, and a folder without a suffix, are made as by `omezarr_to_stack`. One that ends in
     ``.h5`` is a `Hdf5` file, one that ends in ``.n5`` a `N5` image, ``zarr://PATH`` a plain `Zarr`
-    array, and ``precomputed://PATH`` a `Precomputed` volume. Options of other kinds are refused.
+    array, and ``precomputed://PATH`` a `Precomputed` volume. One that ends in ``.ozx`` is an
+    OME-Zarr image that is written in scratch and then packed as by `pack`. Options of other kinds
+    are refused.
 
     Parameters
     ----------
@@ -186,7 +189,7 @@ def convert(
 
     Returns
     -------
-    Report or Rechunked
+    Report, Rechunked or Packed
         Size of the output, measurements, time and memory.
 
     Raises

@@ -134,7 +134,9 @@ class ArrayVolume(Addressed, LayeredSource):
         """Times and channels, if all of them are wanted; the volume is that of the first ones."""
         loops, fixed = self._view.loops, dict(self._view.fixed)
         axes = "".join(letter for letter, _, _ in loops)
-        return Leading(axes, tuple(n for _, _, n in loops), tuple(fixed[a] for _, a, _ in loops))
+        shape, index = (n for _, _, n in loops), (fixed[axis] for _, axis, _ in loops)
+        steps = (self._array.step(axis) for _, axis, _ in loops)
+        return Leading(axes, tuple(shape), tuple(index), tuple(steps))
 
     def volume(self, leading: Leading) -> "ArrayVolume":
         """Return the volume of another time and channel; only those that all are wanted of."""

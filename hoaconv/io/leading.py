@@ -20,11 +20,24 @@ class Leading:
         Number of times and channels.
     index
         The time and channel of this volume.
+    steps
+        Step and unit of each axis, such as half a second; by default 1, without a unit.
     """
 
     axes: str = ""
     shape: tuple[int, ...] = ()
     index: tuple[int, ...] = ()
+    steps: tuple[tuple[float, str], ...] = ()
+
+    @property
+    def scale(self) -> tuple[float, ...]:
+        """Step along each axis."""
+        return tuple(step for step, _ in self.steps) or (1.0,) * len(self.axes)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Unit of each axis; empty where it has none."""
+        return tuple(unit for _, unit in self.steps) or ("",) * len(self.axes)
 
     @property
     def count(self) -> int:

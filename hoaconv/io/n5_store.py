@@ -21,8 +21,9 @@ from typing import Any
 
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
+from hoaconv.io.kv_folder import folder_at, in_zip
 from hoaconv.io.remote_folder import store_at
-from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
+from hoaconv.io.store_folder import StoreFolder, read_json
 from hoaconv.io.voxel_size import Axes, from_axes
 
 __all__ = ["ATTRIBUTES", "Dataset", "find_dataset", "is_n5", "is_told"]
@@ -219,9 +220,9 @@ def find_dataset(path: str | Path, credentials: str | None = None) -> Dataset:
 
 
 def _dataset(folder: StoreFolder, own: Mapping[str, Any]) -> Dataset:
-    dimensions, blocks = own["dimensions"], own["blockSize"]
-    both = isinstance(dimensions, list) and isinstance(blocks, list)
-    if not both or len(dimensions) != len(blocks):
+    dimensions, chunks = own["dimensions"], own["blockSize"]
+    both = isinstance(dimensions, list) and isinstance(chunks, list)
+    if not both or len(dimensions) != len(chunks):
         raise SourceError(f"{folder}/{ATTRIBUTES} is damaged: dimensions and blockSize differ")
     around = list(zip(range(_MOST_AROUND), folder.around, strict=False))
     groups = [group for _, group in around]
@@ -273,7 +274,7 @@ def _instead(folder: StoreFolder) -> str:
     """Return words that list what lies in the folder, or in the nearest one around it."""
     within = next(filter(_is_dataset, folder.around), None)
     if within is not None:
-        return f": {within.path} is a dataset, in which there are blocks alone"
+        return f": {within.path} is a dataset, in which there are chunks alone"
     there = next((f for f in (folder, *folder.around) if f.exists()), folder)
     names = [name for name in there.names() if there.inner(name).exists()]
     if not names:

@@ -6,6 +6,7 @@ leads to the other. See https://ngff.openmicroscopy.org.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite, prod
 from typing import Any
 
 from hoaconv.engine.geometry import Geometry
@@ -66,6 +67,21 @@ class OmeImage:
         self._axes = [axis if isinstance(axis, Mapping) else {} for axis in axes]
         every = [*self._steps, *(step for _, steps in self._datasets for step in steps)]
         self.strange = next((word for word in map(_strange, every) if word), None)
+
+    def step(self, level: str, axis: int) -> tuple[float, str]:
+        """Return the step of an axis, such as the time from one volume to the next, and its unit.
+
+        Both are left out, as 1 and an empty text, where the metadata don't tell.
+        """
+        found = [*dict(self._datasets).get(level, ()), *self._steps]
+        try:
+            scales = [float(s["scale"][axis]) for s in found if s.get("type") == "scale"]
+            unit = self._axes[axis].get("unit")
+        except (IndexError, KeyError, TypeError, ValueError):
+            return 1.0, ""
+        step = prod(scales)
+        known = isfinite(step) and step > 0
+        return (step if known else 1.0), (unit if isinstance(unit, str) else "")
 
     def geometry(self, level: str, axes: Axes) -> Geometry | None:
         """Return the geometry of a level; None if the metadata state no voxel size.

@@ -148,7 +148,18 @@ def _of_amazon(credentials: str | None) -> dict[str, str]:
         )
     if kind == "environment" and not has_keys:
         kind, name = "profile", str(profile)
-    return {"type": kind, **({"profile": name} if name else {})}
+    return _profile(name) if kind == "profile" else {"type": kind}
+
+
+def _profile(name: str) -> dict[str, str]:
+    """Return the specification of a profile; tensorstore wants both files to be named."""
+    files = {
+        "credentials_file": os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        "config_file": os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
+    }
+    paths = {key: os.path.expanduser(file) for key, file in files.items()}
+    there = {key: path if os.path.isfile(path) else os.devnull for key, path in paths.items()}
+    return {"type": "profile", "profile": name, **there}
 
 
 def _gs(bucket: str, credentials: str | None) -> dict[str, Any]:
@@ -219,6 +230,7 @@ def _said(error: Exception, where: str, bucket: str) -> str:
     if is_denied(error):
         return f"access is denied ({status or 403}); give `credentials`, or ask who owns the bucket"
     known = {
+        "credentials provider": "there are no such credentials: see ~/.aws/credentials",
         "Could not connect": f"{where} can't be reached",
         "Timeout was reached": f"{where} has stopped answering",
         "partial file": "the transfer was cut off each time",

@@ -8,8 +8,9 @@ from typing import Any
 import tensorstore as ts
 
 from hoaconv.errors import SourceError
+from hoaconv.io.kv_folder import KvFolder, folder_at
 from hoaconv.io.remote import ANSWER_SECONDS, is_denied, place_of, reason, spec_of
-from hoaconv.io.store_folder import KvFolder, StoreFolder, folder_at
+from hoaconv.io.store_folder import StoreFolder
 from hoaconv.io.url import Url, is_remote
 
 __all__ = ["RemoteFolder", "store_at"]

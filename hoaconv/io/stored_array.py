@@ -117,6 +117,10 @@ class StoredArray(ABC):
         """``label``, ``color``, ``window`` of each channel, as far as the metadata tell."""
         return ()
 
+    def step(self, axis: int) -> tuple[float, str]:  # noqa: ARG002 - the contract
+        """Return step and unit of an axis of time or channels, as far as the metadata tell."""
+        return 1.0, ""
+
     @property
     def image_label(self) -> Mapping[str, Any]:
         """What the metadata of a label image tell of its labels: colors, properties."""

@@ -60,6 +60,11 @@ class StoredZarr(ChunkFiles):
         """The folder of the chunks."""
         return self.node.folder.files("c" if self.node.zarr_format == 3 else "0")
 
+    def step(self, axis: int) -> tuple[float, str]:
+        """Return step and unit of an axis as the image around the array tells."""
+        image = self.node.image
+        return image.step(self.node.level, axis) if image else super().step(axis)
+
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the size and place of the voxels as the image around the array tells."""
         return self.node.geometry(axes)
@@ -170,7 +175,8 @@ def _refused_codec(node: ArrayNode, refused: SourceError) -> str | None:
 
 def codecs_in(metadata: Any) -> Iterator[str]:
     """Give the names of the codecs in the metadata of an array, also of those in shards."""
-    listed = [*(metadata.get("codecs") or []), *(metadata.get("filters") or [])]
+    both = [metadata.get("codecs"), metadata.get("filters")]
+    listed = [codec for codecs in both if isinstance(codecs, list) for codec in codecs]
     for codec in (*listed, metadata.get("compressor")):
         if isinstance(codec, Mapping):
             yield str(codec.get("name", codec.get("id")))

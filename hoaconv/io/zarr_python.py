@@ -16,7 +16,8 @@ from numcodecs.errors import UnknownCodecError
 from zarr.storage import LocalStore, ZipStore
 
 from hoaconv.errors import SourceError
-from hoaconv.io.store_folder import LocalFolder, ZipFolder
+from hoaconv.io.kv_folder import ZipFolder
+from hoaconv.io.store_folder import LocalFolder
 from hoaconv.io.tensorstore_array import packed_bytes, unread
 from hoaconv.io.zarr_array import StoredZarr, codecs_in
 from hoaconv.io.zarr_store import ArrayNode

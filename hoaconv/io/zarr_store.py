@@ -14,9 +14,10 @@ from typing import Any
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.contents import ZARR_FILES
+from hoaconv.io.kv_folder import folder_at, in_zip
 from hoaconv.io.ome_image import OmeImage, images_in, kind_in, labels_in
 from hoaconv.io.remote_folder import store_at
-from hoaconv.io.store_folder import StoreFolder, folder_at, in_zip, read_json
+from hoaconv.io.store_folder import StoreFolder, read_json
 from hoaconv.io.voxel_size import Axes
 
 __all__ = ["ArrayNode", "StoredNode", "find_array", "is_node", "is_zarr", "mapping", "read_node"]

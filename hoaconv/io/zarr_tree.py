@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.errors import SourceError
-from hoaconv.io.store_folder import StoreFolder, folder_at
+from hoaconv.io.kv_folder import folder_at
+from hoaconv.io.ome_image import images_in
+from hoaconv.io.store_folder import StoreFolder
 from hoaconv.io.zarr_array import ZarrArray, open_zarr
 from hoaconv.io.zarr_store import StoredNode, find_array, is_node, read_node
 
@@ -92,9 +94,16 @@ def _nodes(folder: StoreFolder, path: str) -> Iterator[TreeNode]:
 
 
 def ome_attributes(attributes: Mapping[str, Any], zarr_format: int, to: int) -> dict[str, Any]:
-    """Return a group's attributes as the NGFF version of another zarr format has them."""
+    """Return a group's attributes as the NGFF version of another zarr format has them.
+
+    Raises
+    ------
+    SourceError
+        If they are of another version than 0.4 and 0.5, whose metadata differ in more than place.
+    """
     if zarr_format == to:
         return dict(attributes)
+    _check_version(attributes)
     if to == 2:
         ome = dict(attributes.get("ome", {}))
         ome.pop("version", None)
@@ -104,6 +113,18 @@ def ome_attributes(attributes: Mapping[str, Any], zarr_format: int, to: int) -> 
     own = {name: _plain(value) for name, value in attributes.items() if name in _OME}
     rest = {name: value for name, value in attributes.items() if name not in _OME}
     return {**({"ome": {"version": "0.5", **own}} if own else {}), **rest}
+
+
+def _check_version(attributes: Mapping[str, Any]) -> None:
+    """Raise SourceError if attributes of NGFF are neither of 0.4 nor of 0.5."""
+    ome = attributes.get("ome")
+    told = [ome] if isinstance(ome, Mapping) else images_in(attributes)
+    for version in (entry.get("version") for entry in told):
+        if version is not None and str(version) not in ("0.4", "0.5"):
+            raise SourceError(
+                f"its metadata are of OME-NGFF {version}, which can't be carried to another zarr "
+                "format as they are: drop `ngff`, or convert level 0 by stack-to-omezarr"
+            )
 
 
 def _versioned(name: str, value: Any) -> Any:

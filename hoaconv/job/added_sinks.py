@@ -15,6 +15,7 @@ from hoaconv.io.folder import check_free
 from hoaconv.io.zarr_store import mapping, read_node
 from hoaconv.job.adding import AddedLabel, AddedLevels, Adding
 from hoaconv.job.declared import METHODS
+from hoaconv.job.images import with_own_sinks
 from hoaconv.job.making import Making
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.pyramid import added
@@ -70,7 +71,8 @@ def added_levels_sink(output: AddedLevels, making: Making) -> OmeZarrSink:
     for name in names[first:]:
         check_free(found.group / name, overwrite=output.overwrite or name in replaced)
     gone = tuple(name for name in found.names[first:] if name not in names)
-    return replace(sink, added=added.AddedLevels(found.group, found.ngff, names, first, gone))
+    made_as = added.AddedLevels(found.group, found.ngff, names, first, gone)
+    return with_own_sinks(replace(sink, added=made_as), cast(Spec, sink.whole))
 
 
 def added_label_sink(output: AddedLabel, making: Making) -> OmeZarrSink:

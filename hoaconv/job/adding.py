@@ -85,8 +85,8 @@ class AddedLevels(Adding):
         Levels of the pyramid, level 0 included; by default until one fits a chunk.
     downsample
         How voxels of a level are combined to one of the next: ``mean``, ``mode`` (for labels),
-        ``max``, ``min`` or ``nearest``. By default as the image tells of its levels, else ``mode``
-        for a label image and ``mean`` for others.
+        ``max``, ``min``, ``nearest`` or ``gaussian``. By default as the image tells of its levels,
+        else ``mode`` for a label image and ``mean`` for others.
     factors
         Downsampling factors from level to level, one number or (z, y, x). By default 2; if voxels
         are longer along an axis, this axis is halved later.
@@ -106,7 +106,7 @@ class AddedLevels(Adding):
     )
     downsample: str | None = option(
         one_of("downsample method", *METHODS),
-        "mean, mode (for labels), max, min or nearest; default as the image tells, else mean",
+        "mean, mode (for labels), max, min, nearest or gaussian; default as the image tells",
         "Pyramid",
         "METHOD",
     )

@@ -1,6 +1,6 @@
 """Options become a job that adds something to a store: levels, or a label image."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from hoaconv.engine import machine
 from hoaconv.engine.plan import Plan
 from hoaconv.errors import StoreError
 from hoaconv.io.array_volume import ArrayVolume
-from hoaconv.io.existing import find_image
+from hoaconv.io.existing import Existing, find_image
 from hoaconv.job.added_sinks import level_of
 from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.chain import behind, open_operands, open_source, spec_at
@@ -46,7 +46,8 @@ def adding_levels(options: Mapping[str, Any]) -> Job:
     found = find_image(Path(output.path))
     source = open_source(found.levels[0].path, Reading())
     _check_dtype(source)
-    volume = Planned(Plan.read(source), source.spec, source.notes)
+    notes = (*source.notes, *_of_labels(found))
+    volume = Planned(Plan.read(source), source.spec, notes)
     given = {**output.given(), **running.given()}
     return Job((Branch(str(output.path), volume, output),), running=running, given=_kept(given))
 
@@ -83,6 +84,15 @@ def adding_label(options: Mapping[str, Any]) -> Job:
     groups = (output, reading, values, running, chain)
     given = {name: value for group in groups for name, value in group.given().items()}
     return Job((Branch(str(output.folder), made, output),), values, running, _kept(given))
+
+
+def _of_labels(found: Existing) -> Iterator[str]:
+    """Give a note on label images, which should have as many levels as their image."""
+    for name in found.levels[0].labels:
+        yield (
+            f"the label image {name} keeps its levels; if the image then has more, add them too: "
+            f"hoaconv add-pyramid {found.group / 'labels' / name}"
+        )
 
 
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Chains of ops: put behind a volume, with the operands that they name, and spelled again."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -61,7 +60,7 @@ def open_source(
     SourceError
         If the source can't be found or read.
     """
-    if not os.path.isdir(src) or format_of(Address.of(src)):
+    if format_of(Address.of(src)):
         machine.begin_libraries()
     if reading.append:
         return _appended(src, reading, gpu=gpu)

@@ -58,8 +58,8 @@ PathLike = str | os.PathLike[str]
 Triple = tuple[int, int, int]
 F = TypeVar("F", bound=Callable[..., Any])
 
-METHODS = ("mean", "mode", "max", "min", "nearest")
-"""Methods of downsampling, as `hoaconv.kernels.downsample` has them."""
+METHODS = ("mean", "mode", "max", "min", "nearest", "gaussian")
+"""Methods of downsampling: as `hoaconv.kernels.downsample` has them, and a Gaussian filter."""
 
 COMPRESSIONS: Mapping[str, tuple[int, int] | None] = {
     "none": None,

@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import log, sqrt
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,11 +22,12 @@ from hoaconv.job.target import Branch
 from hoaconv.ops.cropping import Crop
 from hoaconv.ops.geometry import Flip, Rotate90, TransposeXY
 from hoaconv.ops.sampling import Bin
+from hoaconv.ops.smooth import Gaussian
 from hoaconv.ops.transposition import Transpose
 from hoaconv.pyramid.metadata import ImageInfo
 from hoaconv.pyramid.sink import OmeZarr as OmeZarrSink
 
-__all__ = ["image_sink", "steps_in_front", "with_levels_of_image"]
+__all__ = ["image_sink", "sigma_of", "steps_in_front", "with_levels_of_image", "with_own_sinks"]
 
 Triple = tuple[int, int, int]
 
@@ -64,7 +66,7 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     if sink.first and not sink.is_label:
         _check_first(sink, spec)
     check_objects(sink.path, sink.arrays(spec))
-    return sink
+    return with_own_sinks(sink, spec)
 
 
 _AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)
@@ -90,17 +92,43 @@ def _check_first(sink: OmeZarrSink, spec: Spec) -> None:
         )
 
 
-def steps_in_front(sink: OutputSink) -> tuple[Step, ...]:
-    """Return what brings the planes of level 0 to the first level that a sink writes.
+def steps_in_front(sink: OutputSink) -> Iterator[Step | OmeZarrSink]:
+    """Yield what brings the planes of level 0 to the first level that a sink writes.
 
     The ops are those that make levels of each other, so that every level is the same, bit by bit,
-    whichever is the first. What viewers show is found in level 0.
+    whichever is the first. What viewers show is found in level 0. Levels that a Gaussian filter
+    makes have sinks of their own: the filter needs planes before and behind, across layers.
     """
     if not isinstance(sink, OmeZarrSink) or not sink.first or sink.whole is None:
-        return ()
-    made = sink.all_levels(sink.whole)[1 : sink.first + 1]
-    bins = (Bin(level.step, sink.image.method) for level in made)
-    return (*sink.requires(sink.whole), *bins)
+        return
+    yield from sink.requires(sink.whole)
+    for i, level in enumerate(sink.all_levels(sink.whole)[: sink.first + 1]):
+        if i and sink.image.method == "gaussian":
+            yield Gaussian(tuple(map(sigma_of, level.step)))
+            yield Bin(level.step, "nearest")
+        elif i:
+            yield Bin(level.step, sink.image.method)
+        if sink.image.method == "gaussian" and sink.begins <= i < sink.first:
+            yield replace(sink, first=i, beside=True)
+
+
+def sigma_of(factor: int) -> float:
+    """Return the standard deviation, in voxels, that smooths before every `factor`-th is taken.
+
+    A Gaussian of a full width at half maximum of one new voxel is that of one old voxel convolved
+    with it: M. J. Cardoso et al., Scale factor point spread function matching, MICCAI 2015. It is
+    0.7355 for 2.
+    """
+    return sqrt((factor**2 - 1) / (8 * log(2)))
+
+
+def with_own_sinks(sink: OmeZarrSink, spec: Spec) -> OmeZarrSink:
+    """Return a sink that writes the last level alone, where a Gaussian filter makes the levels."""
+    if sink.image.method != "gaussian":
+        return sink
+    whole = sink.whole or spec
+    last = len(sink.all_levels(whole)) - 1
+    return replace(sink, begins=sink.first, first=last, whole=whole) if last else sink
 
 
 def _image_folder(output: OmeZarr) -> Path:

@@ -101,7 +101,9 @@ class OmeZarr(Output):
         Levels of the pyramid, level 0 included; by default until one fits a chunk.
     downsample
         How voxels of a level are combined to one of the next: ``mean``, ``mode`` (for labels),
-        ``max``, ``min`` or ``nearest``.
+        ``max``, ``min``, ``nearest``, or ``gaussian``: each level is smoothed, and of the result
+        every second voxel is taken; the standard deviation is 0.7355 voxels where an axis is
+        halved, and sqrt((f**2 - 1) / (8 ln 2)) for a factor f (Cardoso et al., MICCAI 2015).
     factors
         Downsampling factors from level to level, one number or (z, y, x). By default 2; if voxels
         are longer along an axis, this axis is halved later.
@@ -163,7 +165,7 @@ class OmeZarr(Output):
     )
     downsample: str = option(
         one_of("downsample method", *METHODS),
-        "how voxels are combined: mean, mode (for labels), max, min or nearest",
+        "how voxels are combined: mean, mode (for labels), max, min, nearest or gaussian",
         "Pyramid",
         "METHOD",
         "mean",

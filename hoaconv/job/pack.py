@@ -20,7 +20,7 @@ from hoaconv.job.tables import html_of
 from hoaconv.job.watching import Place, Progress, Watcher
 from hoaconv.units import format_bytes, format_seconds
 
-__all__ = ["Packed", "pack"]
+__all__ = ["SUFFIX", "Packed", "pack"]
 
 SUFFIX = ".ozx"
 TELL_SECONDS = 0.1

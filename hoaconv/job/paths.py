@@ -27,6 +27,7 @@ __all__ = [
     "planned_path",
     "replace_text",
     "scratch_folder",
+    "take_local",
     "take_module",
     "take_report_path",
     "take_source",
@@ -55,7 +56,10 @@ def check_path(dst: PathLike) -> None:
     if not os.fspath(dst):
         raise SpellingError("source and output need a name; was a shell variable empty?")
     if _ADDRESS.match(os.fspath(dst)):
-        raise SpellingError(f"{dst} is an address; the output lies on a file system")
+        raise SpellingError(
+            f"{dst} is an address, and this output lies on a file system; to s3:// and gs:// go "
+            "OME-Zarr images and zarr arrays that are made anew"
+        )
 
 
 def check_store_name(path: Path) -> None:
@@ -301,4 +305,20 @@ def take_source(src: PathLike) -> PathLike:
         raise SpellingError(f"{text} has one slash where an address has two; give it as a text")
     if not os.fspath(src):
         raise SpellingError("the source needs a name; was a shell variable empty?")
+    return src
+
+
+def take_local(src: PathLike) -> PathLike:
+    """Return the path of a source on a file system.
+
+    Raises
+    ------
+    SpellingError, SourceError
+        As `take_source` does, and if it is an address.
+    """
+    if is_remote(Address.of(take_source(src)).path):
+        raise SourceError(
+            f"{os.fspath(src)} is an address, and only file systems are read here: "
+            "stack-to-omezarr reads addresses too"
+        )
     return src

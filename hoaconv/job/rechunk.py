@@ -44,8 +44,8 @@ from hoaconv.job.paths import (
     check_store_name,
     replace_text,
     scratch_folder,
+    take_local,
     take_report_path,
-    take_source,
 )
 from hoaconv.job.progress import display
 from hoaconv.job.rechunk_report import Rechunked
@@ -65,7 +65,7 @@ def rechunked(options: Mapping[str, Any]) -> Rechunked:
     storage, running = Storage.take(options), Running.take(options)
     machine.begin(take_workers(running))
     report = take_report_path(running.report)
-    src, dst = take_source(options["src"]), options["dst"]
+    src, dst = take_local(options["src"]), options["dst"]
     check_path(dst)
     check_store_name(Path(dst))
     check_beside(Path(dst), src)
@@ -186,6 +186,8 @@ class _Rechunking:
                 self._scheduled(array, frame)
             if array.is_copied:
                 self._copying(array)
+        for node in self._nodes:
+            self._attributes(node)
         machine.check_room(self.projected)
         needed = sum(array.stored.stored_bytes for array in self._arrays)
         folder = existing_folder(self._out.path)
@@ -327,11 +329,18 @@ class _Rechunking:
             for name in node.beside:
                 total.files += 1
                 total.bytes += _written(node.folder.read(name) or b"", folder / name)
-            values = ome_attributes(node.attributes, node.zarr_format, self._zarr_format)
+            values = self._attributes(node)
             files, nbytes = write_group(folder, "0.5" if self._zarr_format == 3 else "0.4", values)
             total.files += files
             total.bytes += nbytes
         return total
+
+    def _attributes(self, node: TreeNode) -> dict[str, Any]:
+        """Return the attributes of a group as they are written. Raise SourceError if they can't."""
+        try:
+            return ome_attributes(node.attributes, node.zarr_format, self._zarr_format)
+        except SourceError as error:
+            raise SourceError(f"{node.folder}: {error}") from error
 
     def _told(self, metadata: Counts, seconds: float) -> dict[str, Any]:
         counts = [self._out.counts(array.path) for array in self._arrays]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv.engine import machine
-from hoaconv.engine.contract import Fold, Sink, Step
+from hoaconv.engine.contract import Fold, Sink
 from hoaconv.engine.estimate import estimate
 from hoaconv.engine.informed import Informed
 from hoaconv.engine.part import Part
@@ -308,10 +308,6 @@ class _Ends:
     folds: dict[int, Named]
     sinks: dict[int, Sink]
 
-    def front(self, i: int) -> tuple[Step, ...]:
-        """Return the steps between the volume of a branch and its end."""
-        return steps_in_front(self.written[i]) if i in self.written else ()
-
     def of(self, i: int) -> Part:
         """Return the end of a branch."""
         ends: dict[int, Part] = {**self.written, **self.arrays, **self.folds, **self.sinks}
@@ -337,13 +333,20 @@ def _ends(
 def _together(branches: Sequence[Branch], ends: _Ends, earlier: Earlier | None) -> Plan:
     """Return the plan of one sweep that feeds every output."""
     plans = [
-        behind(bind(b.volume.plan, earlier), ends.front(i), {}) | ends.of(i)
+        _in_front(bind(b.volume.plan, earlier), ends.written.get(i)) | ends.of(i)
         for i, b in enumerate(branches)
     ]
     whole = plans[0]
     for plan in plans[1:]:
         whole &= plan
     return whole
+
+
+def _in_front(plan: Plan, sink: OutputSink | None) -> Plan:
+    """Return the plan with the steps that a sink wants between a volume and itself."""
+    for part in steps_in_front(sink) if sink else ():
+        plan = plan | part if isinstance(part, Sink) else behind(plan, (part,), {})
+    return plan
 
 
 def _scratch(written: Mapping[int, OutputSink], running: Running) -> ScratchFolder | None:

@@ -19,6 +19,7 @@ from hoaconv.pyramid.distinct import Distinct
 from hoaconv.pyramid.layers import Layers
 from hoaconv.pyramid.levels import Level, levels
 from hoaconv.pyramid.metadata import ImageInfo
+from hoaconv.pyramid.root import LevelWritten
 
 __all__ = ["DISTINCT", "HISTOGRAM", "ImageSink"]
 
@@ -58,6 +59,8 @@ class ImageSink(InTurn):
     """True if this is such a label image: the image's sink then claims the folder."""
     first: int = 0
     """The first level that is written; the planes that come are those of this level."""
+    begins: int = 0
+    """The first level of the image, if sinks `beside` write those before `first`."""
     whole: Spec | None = None
     """Level 0, if another one is the first."""
     steps: tuple[Triple, ...] = ()
@@ -66,6 +69,10 @@ class ImageSink(InTurn):
     """What this adds to a store that is there; None if it makes a store."""
     window: bool = True
     """Whether the image's metadata tell which voxel values a viewer shows."""
+    beside: bool = False
+    """True if it writes level `first` alone, and another sink the rest and the metadata."""
+    others: list[LevelWritten] = field(default_factory=list, compare=False)
+    """The levels that sinks `beside` have written, for the sink of the metadata."""
     leading: Leading = field(default_factory=Leading)
     """The times and channels of the image, and which of them is written."""
     store: OpenOutput | None = field(default=None, compare=False)
@@ -89,7 +96,8 @@ class ImageSink(InTurn):
 
     def levels(self, spec: Spec) -> tuple[Level, ...]:
         """Return the shapes and factors of the levels that are written."""
-        return self.all_levels(self.whole or spec)[self.first :]
+        own = self.all_levels(self.whole or spec)[self.first :]
+        return own[:1] if self.beside else own
 
     def all_levels(self, whole: Spec) -> tuple[Level, ...]:
         """Return the shapes and factors of the pyramid, given level 0."""
@@ -139,7 +147,8 @@ class ImageSink(InTurn):
         return self.is_label and not self.added
 
     def __str__(self) -> str:
-        return f"label {self.path.name}" if self.is_label else self.path.name
+        what = "label " if self.is_label else f"level {self.first} of " if self.beside else ""
+        return what + self.path.name
 
 
 @lru_cache

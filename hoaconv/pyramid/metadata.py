@@ -176,7 +176,10 @@ _TYPES = {"t": "time", "c": "channel"}
 def _axes(geometry: Geometry, leading: Leading) -> list[dict[str, Any]]:
     """Return the axes; their orientation is that of RFC-4, https://ngff.openmicroscopy.org/rfc/4."""
     unit = {"unit": geometry.unit} if geometry.unit else {}
-    before = [{"name": name, "type": _TYPES[name]} for name in leading.axes]
+    before = [
+        {"name": name, "type": _TYPES[name], **({"unit": own} if own else {})}
+        for name, own in zip(leading.axes, leading.units, strict=True)
+    ]
     ways = geometry.orientation or (None, None, None)
     told = ({"orientation": {"type": "anatomical", "value": way}} if way else {} for way in ways)
     space = (
@@ -192,12 +195,13 @@ def dataset(
     """Return a level's row: scale, then translation, in the order of the specification.
 
     The centre of a voxel that stands for f voxels of level 0 lies (f - 1) / 2 of them further than
-    that of the first; with ``nearest`` it is the first one itself.
+    that of the first; with ``nearest`` and ``gaussian`` it is the first one itself.
     """
-    placed = geometry.coarser(level.factor, middle=0.0 if method == "nearest" else 0.5)
-    ones, zeros = [1.0] * len(leading.axes), [0.0] * len(leading.axes)
+    middle = 0.0 if method in ("nearest", "gaussian") else 0.5
+    placed = geometry.coarser(level.factor, middle=middle)
+    zeros = [0.0] * len(leading.axes)
     transformations: list[dict[str, Any]] = [
-        {"type": "scale", "scale": [*ones, *map(_tidy, placed.edges)]},
+        {"type": "scale", "scale": [*leading.scale, *map(_tidy, placed.edges)]},
         {"type": "translation", "translation": [*zeros, *map(_tidy, placed.origin)]},
     ]
     return {"path": path, "coordinateTransformations": transformations}

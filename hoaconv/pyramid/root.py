@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +13,7 @@ from hoaconv.engine.spec import Spec
 from hoaconv.errors import StoreError
 from hoaconv.io.leading import Leading
 from hoaconv.io.place import place_at
-from hoaconv.io.zarr import write_json
+from hoaconv.io.zarr import ArrayWriter, write_json
 from hoaconv.pyramid.added import Added, AddedLevels
 from hoaconv.pyramid.levels import Level
 from hoaconv.pyramid.metadata import (
@@ -24,7 +26,46 @@ from hoaconv.pyramid.metadata import (
     write_group,
 )
 
-__all__ = ["put_report", "root_of", "write_label_list"]
+__all__ = ["LevelWritten", "put_report", "root_of", "write_label_list"]
+
+
+@dataclass(frozen=True)
+class LevelWritten:
+    """A level that was written.
+
+    Attributes
+    ----------
+    row
+        What the report tells of it.
+    stored
+        The name of its array, and the numbers of its shards or chunks.
+    files, bytes
+        Files, metadata included, and their bytes.
+    """
+
+    row: Mapping[str, Any]
+    stored: Mapping[str, Any]
+    files: int
+    bytes: int
+
+    @classmethod
+    def of(cls, number: int, level: Level, array: ArrayWriter) -> "LevelWritten":
+        """Return what an array that was written tells."""
+        spec = array.spec
+        row = {
+            "level": number,
+            "shape": level.shape,
+            "factor": level.factor,
+            "chunks": spec.chunks,
+            "shards": spec.shards,
+            "bytes": prod(level.shape) * spec.dtype.itemsize,
+        }
+        stored = {
+            "path": array.path.name,
+            "files": array.counts.stored,
+            "empty": array.counts.empty,
+        }
+        return cls(row, stored, array.counts.files, array.counts.bytes)
 
 
 class Written(Protocol):
@@ -37,10 +78,6 @@ class Written(Protocol):
     @property
     def ngff(self) -> str:
         """Version of OME-NGFF."""
-
-    @property
-    def first(self) -> int:
-        """The first level that is written."""
 
     @property
     def added(self) -> Added | None:
@@ -82,7 +119,8 @@ def root_of(
     distinct
         Value of the fold `Distinct`; empty where it isn't required.
     """
-    told, paths = sink.all_levels(whole)[sink.first :], tuple(str(row["path"]) for row in stored)
+    told = sink.all_levels(whole)[-len(stored) :]
+    paths = tuple(str(row["path"]) for row in stored)
     if isinstance(sink.added, AddedLevels):
         told, paths = sink.all_levels(whole), sink.added.names
     found = windows_of(sink.leading, histograms, whole.dtype)

@@ -34,8 +34,8 @@ class OmeZarr(ImageSink):
 
     def requires(self, spec: Spec) -> tuple[Fold, ...]:  # noqa: ARG002 - of any planes
         """Return the histogram, by which viewers are told what to show; a label needs none."""
-        if self.is_label:
-            return (DISTINCT,) if self.added else ()
+        if self.is_label or self.beside:
+            return (DISTINCT,) if self.is_label and self.added else ()
         return (HISTOGRAM,) if self.window else ()
 
     @property
@@ -120,8 +120,7 @@ class OmeZarr(ImageSink):
 
     def record(self, values: Mapping[str, Any]) -> int:
         """Put what a run tells of itself into the image's provenance; see `OutputSink.record`."""
-        added = isinstance(self.added, AddedLevels)
-        return put_report(self.folder, self.ngff, values, added=added)
+        return put_report(self.folder, self.ngff, values, added=isinstance(self.added, AddedLevels))
 
     def open(self, spec: Spec, pool: Pool, buffers: Buffers, economy: Economy) -> "OmeZarrWriter":
         """Claim the folder. Raise StoreError where that isn't possible."""

@@ -1,8 +1,8 @@
 """The writer of an OME-Zarr image: planes go to layers, layers to chunks; metadata come last."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from math import prod
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from hoaconv.io.zarr import ArrayWriter
 from hoaconv.pyramid.cascade import Cascade
 from hoaconv.pyramid.image import DISTINCT, HISTOGRAM, ImageSink
 from hoaconv.pyramid.metadata import write_group
-from hoaconv.pyramid.root import root_of, write_label_list
+from hoaconv.pyramid.root import LevelWritten, root_of, write_label_list
 from hoaconv.pyramid.waiting import Room, Waiting
 
 __all__ = ["OmeZarrWriter"]
@@ -38,7 +38,8 @@ class OmeZarrWriter(Writer):
         out = sink.store or OpenOutput(sink.path, overwrite=sink.overwrite)
         if sink.added:
             out.claims = partial(Addition, sink.added.store, sink.added.moves)
-        self._out, self._owns = out, not sink.is_part  # a label lies in what its image claims
+        # A label lies in what its image claims, a level beside in what the sink of the rest claims.
+        self._out, self._owns = out, not (sink.is_part or sink.beside)
         self._arrays = [
             ArrayWriter(
                 path := sink.folder / sink.name_of(i),
@@ -51,7 +52,7 @@ class OmeZarrWriter(Writer):
             )
             for i, array in enumerate(self._layers.arrays)
         ]
-        self._waits_as = f"label-{sink.path.name}-" if sink.is_label else ""
+        self._waits_as = f"label-{sink.path.name}-" if sink.is_label else f"from-{sink.first}-"
         self._scratch = ScratchFolder.of(sink.home, sink.scratch).open()
         self._room = Room(buffers.take((self._layers.room,), spec.dtype))
         self._top = self._cascade()
@@ -63,7 +64,7 @@ class OmeZarrWriter(Writer):
         """Raise StoreError if the folder isn't this run's; remove what was there before."""
         if self._owns:
             self._out.check()
-        elif claim := claim_on(self._sink.path.parent.parent):
+        elif claim := claim_on(self._sink.home):
             claim.check()
             claim.begin()
 
@@ -117,17 +118,26 @@ class OmeZarrWriter(Writer):
             raise PlanError(f"{self._top.planes} planes came of {self._spec.planes}")
         self._check()
         self._scratch.remove()
-        kept = self._out.kept.setdefault(self._sink.path, {})
-        kept[self._sink.leading.index] = folds.get(HISTOGRAM, {})
+        sink = self._sink
+        if sink.leading.is_last:
+            for array in self._arrays:
+                array.write_metadata()
+        made = list(map(LevelWritten.of, count(sink.first), self._levels, self._arrays))
         files = nbytes = 0
-        if self._sink.leading.is_last:
-            files, nbytes = self._write_all_metadata(kept, folds.get(DISTINCT, {}))
-        rows = [self._row(i) for i in range(len(self._levels))]
+        if sink.beside:
+            sink.others.extend(made)
+        else:
+            made = [*sink.others, *made]
+            sink.others.clear()  # those of the next time or channel come
+            kept = self._out.kept.setdefault(sink.path, {})
+            kept[sink.leading.index] = folds.get(HISTOGRAM, {})
+            if sink.leading.is_last:
+                files, nbytes = self._write_groups(made, kept, folds.get(DISTINCT, {}))
         return {
-            "path": str(self._sink.path),
-            "levels": rows,
-            "files": files + sum(array.counts.files for array in self._arrays),
-            "bytes": nbytes + sum(array.counts.bytes for array in self._arrays),
+            "path": str(sink.path),
+            "levels": [level.row for level in made],
+            "files": files + sum(level.files for level in made),
+            "bytes": nbytes + sum(level.bytes for level in made),
         }
 
     def release(self) -> None:
@@ -145,37 +155,19 @@ class OmeZarrWriter(Writer):
 
     def _made(self) -> list[str]:
         """Return what the run puts into the folder; a file that others put there isn't in it."""
-        levels = [self._sink.name_of(i) for i in range(len(self._levels))]
+        levels = map(str, range(self._sink.first + len(self._levels)))
         return [*levels, *(["labels"] if self._sink.labels else [])]
 
-    def _write_all_metadata(
-        self, histograms: Mapping[tuple[int, ...], Any], distinct: Mapping[str, Any]
+    def _write_groups(
+        self,
+        made: Sequence[LevelWritten],
+        histograms: Mapping[tuple[int, ...], Any],
+        distinct: Mapping[str, Any],
     ) -> tuple[int, int]:
-        """Write metadata of arrays and groups, the image's last; return files, bytes of groups."""
-        for array in self._arrays:
-            array.write_metadata()
+        """Write the metadata of the groups, the image's own last; return files and bytes."""
         sink = self._sink
         listed = write_label_list(sink.path, sink.ngff, sink.labels)
-        stored = [
-            {
-                "path": sink.name_of(i),
-                "files": array.counts.stored,
-                "empty": array.counts.empty,
-            }
-            for i, array in enumerate(self._arrays)
-        ]
-        whole = sink.whole or self._spec
+        whole, stored = sink.whole or self._spec, [level.stored for level in made]
         values = root_of(sink, whole, stored, histograms, distinct)
         own = write_group(sink.folder, sink.ngff, values)
         return listed[0] + own[0], listed[1] + own[1]
-
-    def _row(self, i: int) -> dict[str, Any]:
-        level, array = self._levels[i], self._arrays[i].spec
-        return {
-            "level": self._sink.first + i,
-            "shape": level.shape,
-            "factor": level.factor,
-            "chunks": array.chunks,
-            "shards": array.shards,
-            "bytes": prod(level.shape) * array.dtype.itemsize,
-        }

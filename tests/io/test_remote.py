@@ -273,7 +273,24 @@ def test_credentials_are_always_named(keys, given, kind, monkeypatch):
     if keys:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "one")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "two")
-    assert remote.spec_of("s3://bucket", given)["aws_credentials"] == kind
+    named = remote.spec_of("s3://bucket", given)["aws_credentials"]
+    assert kind.items() <= named.items()
+
+
+def test_a_profile_that_there_is_not(server, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    with pytest.raises(SourceError, match="no such credentials"):
+        hc.open("s3://bucket/flat.zarr", credentials="profile:nobody")
+
+
+def test_a_profile_is_read_from_its_file(server, voxels, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "file"))
+    keys = "aws_access_key_id = one\naws_secret_access_key = two\n"
+    (tmp_path / "file").write_text(f"[me]\n{keys}", encoding="utf-8")
+    volume = hc.open("s3://bucket/flat.zarr", credentials="profile:me")
+    np.testing.assert_array_equal(volume.compute(), voxels)
 
 
 def test_endpoint_and_region_come_from_the_environment(monkeypatch):

@@ -14,8 +14,9 @@ from sweeping import decoded_while, planes_of, swept
 
 import hoaconv
 from hoaconv.errors import SourceError, StoreError
+from hoaconv.io.kv_folder import folder_at
 from hoaconv.io.source import open_volume
-from hoaconv.io.store_folder import LocalFolder, folder_at, read_json
+from hoaconv.io.store_folder import LocalFolder, read_json
 
 pytestmark = pytest.mark.one_python
 

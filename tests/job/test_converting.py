@@ -6,7 +6,7 @@ import pytest
 import zarr
 
 import hoaconv as hc
-from hoaconv.errors import SpellingError
+from hoaconv.errors import SpellingError, StoreError
 
 pytestmark = pytest.mark.one_python
 
@@ -42,6 +42,28 @@ def test_n5_and_precomputed_by_suffix_or_scheme(tiffs, volume, tmp_path):
         assert found.geometry.edges == (2, 2, 2)
     assert (tmp_path / "b/s0/attributes.json").is_file()
     assert (tmp_path / "p/info").is_file()
+
+
+def test_an_ozx_file_is_an_image_that_is_packed(tiffs, volume, tmp_path):
+    report = hc.convert(tiffs, tmp_path / "a.ozx", chunks=16, label={"m": "threshold 9"})
+    assert (report.source, report.output) == (str(tiffs), str(tmp_path / "a.ozx"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ozx"]
+    np.testing.assert_array_equal(hc.open(tmp_path / "a.ozx").compute(), volume)
+    with zarr.storage.ZipStore(tmp_path / "a.ozx", mode="r") as inside:
+        group = zarr.open_group(inside, mode="r")
+        assert group.attrs["ome"]["multiscales"][0]["name"] == "a"
+        np.testing.assert_array_equal(group["labels/m/0"][:], volume > 9)
+    with pytest.raises(StoreError, match=r"a\.ozx exists; name another output"):
+        hc.convert(tiffs, tmp_path / "a.ozx")
+    with pytest.raises(SpellingError, match=r"holds an OME-Zarr of version 0\.5; drop `ngff`"):
+        hc.convert(tiffs, tmp_path / "b.ozx", ngff="0.4")
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(SpellingError, match="nosuch"):
+        hc.convert(tiffs, tmp_path / "b.ozx", ops="nosuch", scratch=tmp_path / "scratch")
+    hc.convert(tmp_path / "a.ozx", tmp_path / "b.ozx", chunks=8, scratch=tmp_path / "scratch")
+    np.testing.assert_array_equal(hc.open(tmp_path / "b.ozx").compute(), volume)
+    assert not list((tmp_path / "scratch").iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ozx", "b.ozx", "scratch"]
 
 
 def test_other_verbs_write_them_too(tiffs, volume, tmp_path):

@@ -129,13 +129,15 @@ def test_the_command(store, volume, out):
 
 
 @pytest.mark.parametrize("src", ["tiffs", "store"])
-@pytest.mark.parametrize("dst", ["b.zarr", "b.ome.zarr", "b.tif", "b.ome.tif", "folder", "folder/"])
+@pytest.mark.parametrize(
+    "dst", ["b.zarr", "b.ome.zarr", "b.tif", "b.ome.tif", "b.h5", "folder", "folder/"]
+)
 def test_the_name_says_what_is_made(request, volume, tmp_path, src, dst):
     hc.convert(request.getfixturevalue(src), f"{tmp_path}/{dst}")
     np.testing.assert_array_equal(hc.open(f"{tmp_path}/{dst}").compute(), volume)
     if dst.endswith(".tif"):
         np.testing.assert_array_equal(tifffile.imread(tmp_path / dst), volume)
-    assert (tmp_path / dst).is_dir() == (not dst.endswith(".tif"))
+    assert (tmp_path / dst).is_dir() == (not dst.endswith((".tif", ".h5")))
 
 
 def test_options_go_to_the_verb_that_has_them(store, volume, tmp_path):

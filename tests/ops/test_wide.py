@@ -96,6 +96,11 @@ def mean(cell):
     return round(Fraction(sum(cell), len(cell)))
 
 
+def multiple(step):
+    """Round to the nearest multiple, half to even."""
+    return lambda n: round(Fraction(n, step)) * step
+
+
 def mode(cell):
     return min(cell, key=lambda n: (-cell.count(n), n))
 
@@ -126,6 +131,8 @@ opening, closing = box(ndimage.grey_opening, 3), box(ndimage.grey_closing, 3)
 cross = ndimage.generate_binary_structure(3, 1)
 
 EXACT = {
+    "quantize 2": pointwise(multiple(4)),
+    "quantize 40": pointwise(multiple(2**40)),
     "abs": pointwise(abs),
     f"add {ODD}": pointwise(lambda n: n + ODD),
     "add -3": pointwise(lambda n: n - 3),

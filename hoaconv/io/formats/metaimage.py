@@ -84,8 +84,9 @@ def open_array(address: Address) -> StoredArray:
         msb = _is_true(header, "BINARYDATABYTEORDERMSB")
         dtype = np.dtype((">" if msb else "<") + _TYPES[word])
         shape = [*reversed(sizes), *([channels] if channels > 1 else [])]
-        nbytes = prod(shape) * dtype.itemsize
-        voxels = _voxels(path, header, offset, nbytes)
+        if word in _LONG and _is_long(path, header, offset, prod(shape)):
+            dtype = np.dtype((">" if msb else "<") + _LONG[word])
+        voxels = _voxels(path, header, offset, prod(shape) * dtype.itemsize)
         grid, notes = _grid(path, header, len(sizes))
     axes = _axes(len(sizes))
     if channels > 1:
@@ -123,6 +124,20 @@ def _is_true(header: Header, key: str) -> bool:
 def _axes(n: int) -> tuple[str | None, ...]:
     letters: list[str | None] = [*SPACE_AXES, "t"][:n]
     return tuple(reversed(letters if n <= len(SPACE_AXES) + 1 else [None] * n))
+
+
+_LONG = {"MET_LONG": "i8", "MET_ULONG": "u8"}
+"""Words that some programs write for 64 bits, though they stand for 32 bits."""
+
+
+def _is_long(path: Path, header: Header, offset: int, count: int) -> bool:
+    """Return whether the file has just the size of so many voxels of 64 bits."""
+    named = header["ELEMENTDATAFILE"]
+    if _is_true(header, "COMPRESSEDDATA") or int(header.get("HEADERSIZE", "0")):
+        return False
+    inside = named.upper() == "LOCAL"
+    data, before = (path, offset) if inside else (path.parent / named, 0)
+    return data.is_file() and data.stat().st_size - before == 8 * count
 
 
 def _voxels(path: Path, header: Header, offset: int, nbytes: int) -> VoxelBytes:

@@ -32,7 +32,7 @@ def holds(path: str) -> bool:
 
 
 def open_array(address: Address) -> StoredArray:
-    """Open a dataset, or level 0 of a group of levels; no block is read.
+    """Open a dataset, or level 0 of a group of levels; no chunk is read.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class N5Array(TensorstoreArray):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The folder of the blocks."""
+        """The folder of the chunks, which N5 calls blocks."""
         return self.folder.files("0")
 
     def geometry(self, axes: Axes) -> Geometry | None:

@@ -17,8 +17,9 @@ import numpy as np
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import SourceError
 from hoaconv.io.address import Address
+from hoaconv.io.kv_folder import folder_at, in_zip
 from hoaconv.io.remote_folder import store_at
-from hoaconv.io.store_folder import LocalFolder, StoreFolder, folder_at, in_zip, read_json
+from hoaconv.io.store_folder import LocalFolder, StoreFolder, read_json
 from hoaconv.io.stored_array import StoredArray
 from hoaconv.io.stored_objects import Objects
 from hoaconv.io.tensorstore_array import TensorstoreArray, opened
