@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from hoaconv.api.adding import add_labels, add_pyramid
     from hoaconv.api.layouts import convert, transpose
     from hoaconv.api.parts import cutout, info
+    from hoaconv.api.stores import pack
     from hoaconv.engine.machine import tune_malloc
     from hoaconv.errors import Cancelled, HoaconvError
     from hoaconv.job.hdf5 import Hdf5
     from hoaconv.job.info import Info, Infos
     from hoaconv.job.job import Job
+    from hoaconv.job.n5 import N5
     from hoaconv.job.ome_zarr import OmeZarr
     from hoaconv.job.opening import open
+    from hoaconv.job.pack import Packed
+    from hoaconv.job.precomputed import Precomputed
     from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
     from hoaconv.job.run_plan import RunPlan
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from hoaconv.ops.declare import op
 
 __all__ = [
+    "N5",
     "Cancelled",
     "Hdf5",
     "HoaconvError",
@@ -42,6 +47,8 @@ __all__ = [
     "Infos",
     "Job",
     "OmeZarr",
+    "Packed",
+    "Precomputed",
     "Progress",
     "Rechunked",
     "Report",
@@ -61,6 +68,7 @@ __all__ = [
     "op",
     "open",
     "ops",
+    "pack",
     "plan",
     "rechunk",
     "stack_to_omezarr",
@@ -78,6 +86,9 @@ _HOMES = {
     "Infos": "hoaconv.job.info",
     "Job": "hoaconv.job.job",
     "OmeZarr": "hoaconv.job.ome_zarr",
+    "Packed": "hoaconv.job.pack",
+    "N5": "hoaconv.job.n5",
+    "Precomputed": "hoaconv.job.precomputed",
     "Progress": "hoaconv.job.watching",
     "Rechunked": "hoaconv.job.rechunk_report",
     "Report": "hoaconv.job.report",
@@ -96,6 +107,7 @@ _HOMES = {
     "add_pyramid": "hoaconv.api.adding",
     "op": "hoaconv.ops.declare",
     "open": "hoaconv.job.opening",
+    "pack": "hoaconv.api.stores",
     "plan": "hoaconv.api",
     "rechunk": "hoaconv.api",
     "stack_to_omezarr": "hoaconv.api",

@@ -42,7 +42,7 @@ INTERNAL = {
     *("OmeZarr.grid", "Zarr.grid", "Stack.names", "Report.record"),
     *(
         f"{output}.{name}"
-        for output in ("OmeZarr", "Stack", "Hdf5", "Zarr")
+        for output in ("OmeZarr", "Stack", "Hdf5", "N5", "Precomputed", "Zarr")
         for name in ("take", "given")
     ),
 }

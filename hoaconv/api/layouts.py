@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hoaconv.job.declared import PathLike, explained_by
+from hoaconv.job.hdf5 import Hdf5
+from hoaconv.job.n5 import N5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import Chain, Labels, Reading, Running, Turning, Values, Voxels
+from hoaconv.job.precomputed import Precomputed
 from hoaconv.job.stack import Stack
 from hoaconv.job.watching import Watcher
+from hoaconv.job.zarr_output import Zarr
 
 if TYPE_CHECKING:
+    from hoaconv.job.pack import Packed
     from hoaconv.job.rechunk_report import Rechunked
     from hoaconv.job.report import Report
 
@@ -43,7 +48,7 @@ def transpose(
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
-    compressor: str = "blosc-zstd:1:shuffle",
+    compressor: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
@@ -66,8 +71,10 @@ def transpose(
     src
         A store, an array, a file or a stack of slices, as for `stack_to_omezarr`.
     dst
-        An OME-Zarr image to make, ending in ``.zarr``; a file ending in ``.tif``; or a folder of
-        TIFF slices.
+        An OME-Zarr image to make, ending in ``.zarr``; a file ending in ``.tif``; a folder of TIFF
+        slices; or another output that `convert` knows.
+    compressor
+        As of `convert`.
     watcher
         Receives notes and progress. By default they are shown in a notebook and on a terminal.
 
@@ -102,7 +109,9 @@ def transpose(
     return turn(options, watcher)
 
 
-@explained_by(Chain, Labels, Reading, Voxels, OmeZarr, Stack, Values, Running)
+@explained_by(
+    Chain, Labels, Reading, Voxels, Hdf5, Zarr, Precomputed, N5, Stack, OmeZarr, Values, Running
+)
 def convert(
     src: PathLike,
     dst: PathLike,
@@ -132,7 +141,7 @@ def convert(
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
-    compressor: str = "blosc-zstd:1:shuffle",
+    compressor: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
@@ -145,6 +154,9 @@ def convert(
     strip: int | None = None,
     ratio: float | None = None,
     resolutions: int | None = None,
+    zarr_format: str | int = "3",
+    dataset: str = "/entry/data/data",
+    encoding: str = "raw",
     sample: int | None = None,
     from_report: PathLike | None = None,
     budget: int | str | None = None,
@@ -152,26 +164,32 @@ def convert(
     workers: int | None = None,
     report: PathLike | None = None,
     watcher: "Watcher | None" = None,
-) -> "Report | Rechunked":
+) -> "Report | Rechunked | Packed":
     """Convert a volume: what `src` is and what `dst` is called say how.
 
     A `dst` that ends in ``.zarr`` is made as by `stack_to_omezarr`; if `src` is an OME-Zarr image
     with several levels, and only options of storage are given, as by `rechunk`. A `dst` that ends
-    in ``.tif``, and a folder without a suffix, are made as by `omezarr_to_stack`. Options of the
-    other kind are refused.
+    in ``.tif``, and a folder without a suffix, are made as by `omezarr_to_stack`. One that ends in
+    ``.h5`` is a `Hdf5` file, one that ends in ``.n5`` a `N5` image, ``zarr://PATH`` a plain `Zarr`
+    array, and ``precomputed://PATH`` a `Precomputed` volume. One that ends in ``.ozx`` is an
+    OME-Zarr image that is written in scratch and then packed as by `pack`. Options of other kinds
+    are refused.
 
     Parameters
     ----------
     src
         A store, an array, a file or a stack of slices, as for `stack_to_omezarr`.
     dst
-        The output to make; its suffix says what it is.
+        The output to make; its suffix says what it is, or a scheme, as in ``zarr://brain``.
+    compressor
+        ``zstd:3``, ``blosc-zstd:1:shuffle``, ``lz4``, ``gzip:5`` or ``none``; by default that of
+        the kind of output.
     watcher
         Receives notes and progress. By default they are shown in a notebook and on a terminal.
 
     Returns
     -------
-    Report or Rechunked
+    Report, Rechunked or Packed
         Size of the output, measurements, time and memory.
 
     Raises
@@ -191,6 +209,9 @@ def convert(
     (8, 16, 16)
     >>> hc.convert("brain.zarr", "again", format="jp2").files
     8
+    >>> report = hc.convert("brain.zarr", "brain.h5", chunks=8)
+    >>> hc.open("brain.h5").shape
+    (8, 16, 16)
     """
     from hoaconv.job.converting import convert as run  # noqa: PLC0415 - as above
 

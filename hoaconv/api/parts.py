@@ -72,7 +72,7 @@ def cutout(
     chunks: int | tuple[int, int, int] | str | None = None,
     shards: int | tuple[int, int, int] | str | None = None,
     ngff: str = "0.5",
-    compressor: str = "blosc-zstd:1:shuffle",
+    compressor: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
     levels: int | None = None,
@@ -98,8 +98,10 @@ def cutout(
         in ``"2mm:3mm,:,:"``, is a place in the coordinate system of the volume: voxels whose centre
         lies there, or behind, and before the other end are taken.
     dst
-        An OME-Zarr image to make, ending in ``.zarr``; a file ending in ``.tif`` or ``.npy``; or a
-        folder of TIFF slices.
+        An OME-Zarr image to make, ending in ``.zarr``; a file ending in ``.tif`` or ``.npy``; a
+        folder of TIFF slices; or another output that `convert` knows.
+    compressor
+        As of `convert`.
     watcher
         Receives notes and progress. By default they are shown in a notebook and on a terminal.
 

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 from hoaconv.job.declared import PathLike, explained_by
 from hoaconv.job.options import Running
-from hoaconv.job.storage import Storage
+from hoaconv.job.storage import Replacing, Storage
 from hoaconv.job.watching import Watcher
 
 if TYPE_CHECKING:
+    from hoaconv.job.pack import Packed
     from hoaconv.job.rechunk_report import Rechunked
 
-__all__ = ["rechunk"]
+__all__ = ["pack", "rechunk"]
 
 
 @explained_by(Storage, Running)
@@ -72,3 +73,53 @@ def rechunk(
     from hoaconv.job.rechunk import rechunked  # noqa: PLC0415 - numba takes longer than help
 
     return rechunked(locals())
+
+
+@explained_by(Replacing)
+def pack(
+    store: PathLike,
+    dst: PathLike,
+    *,
+    overwrite: bool = False,
+    watcher: "Watcher | None" = None,
+) -> "Packed":
+    """Pack an OME-Zarr image into one file, which is read as it is.
+
+    The file is a zip file as RFC-9 of OME-NGFF has it: ZIP64, nothing compressed once more, all
+    ``zarr.json`` first. `open` reads it, and so does zarr-python's ``ZipStore``. It gets its name
+    when it is whole. Take large shards for stores that are to be packed: each file needs about
+    100 bytes of the directory at the end.
+
+    Parameters
+    ----------
+    store
+        An OME-Zarr of version 0.5, which is zarr v3; `rechunk` makes one of others.
+    dst
+        The file to make, ending in ``.ozx``.
+    watcher
+        Receives progress, in files. By default it is shown in a notebook and on a terminal.
+
+    Returns
+    -------
+    Packed
+        Number of files, bytes and time.
+
+    Raises
+    ------
+    SpellingError
+        If `store` or `dst` is a URL.
+    SourceError
+        If the store is no OME-Zarr of zarr v3, is unfinished, or can't be read.
+    StoreError
+        If the output exists or can't be written, or a disk is full.
+
+    Examples
+    --------
+    >>> report = hc.convert("slices/", "brain.zarr", chunks=8)
+    >>> packed = hc.pack("brain.zarr", "brain.ozx")
+    >>> bool((hc.open("brain.ozx").compute() == hc.open("slices/").compute()).all())
+    True
+    """
+    from hoaconv.job.pack import pack as run  # noqa: PLC0415 - as above
+
+    return run(locals())

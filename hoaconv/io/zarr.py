@@ -32,6 +32,7 @@ __all__ = [
     "write_json",
     "write_metadata",
     "write_nowhere",
+    "write_parts",
 ]
 
 _OS_ERROR = re.compile(r"\[OS error \d+: ([^\]]*)\]")
@@ -126,13 +127,11 @@ class ArrayWriter:
             missing.
         """
         self._guard()
-        begun: deque[Any] = deque()
-        try:  # no loop here: in Python 3.13 an interrupt at its jumps would escape the `try`
-            self._write(begun, self._parts(z, layer, y, x))
+        parts = ((self._store[place], part) for place, part in self._parts(z, layer, y, x))
+        try:
+            write_parts(parts, self._in_flight, refers=self.refers)
         except (OSError, ValueError) as error:
             raise StoreError(f"{self.path}: {reason(error)}") from error
-        finally:
-            _settle(begun)
         for row in self._rows(z, layer, y, x):
             self._check_row(row)
 
@@ -155,19 +154,6 @@ class ArrayWriter:
         """Return the folder of the units with these numbers along all axes but x."""
         prefix = ("c",) if self.spec.zarr_format == 3 else ()
         return self.path.joinpath(*prefix, *map(str, numbers))
-
-    def _write(self, begun: deque[Any], parts: Iterable[tuple[Any, Any]]) -> None:
-        """Write parts of a layer; keep the writes that are under way in `begun`."""
-        for place, part in parts:
-            target = self._store[place]
-            # `map` starts the write and `extend` keeps it in one step, which no interrupt can
-            # divide: every write that has begun must be waited for.
-            write = partial(target.write, can_reference_source_data_indefinitely=self.refers)
-            begun.extend(map(write, (part,)))
-            if len(begun) >= self._in_flight:
-                _wait_for_first(begun)
-        while begun:
-            _wait_for_first(begun)
 
     def _check_row(self, row: Row) -> None:
         """Compare a row of units with the listing of their folder, and count them.
@@ -210,6 +196,45 @@ class ArrayWriter:
             If files of earlier layers are gone, or the file system refuses.
         """
         write_metadata(self.path, self.spec.metadata_files(), self.counts)
+
+
+def write_parts(parts: Iterable[tuple[Any, Any]], in_flight: int, *, refers: bool = True) -> None:
+    """Write parts of arrays through tensorstore; return when all are stored.
+
+    Parameters
+    ----------
+    parts
+        Pairs of a place in a tensorstore, and the voxels for it.
+    in_flight
+        Number of writes that are under way at once.
+    refers
+        Whether parts are written from where they lie, and not copied before.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file system refuses.
+    """
+    begun: deque[Any] = deque()
+    try:  # no loop here: in Python 3.13 an interrupt at its jumps would escape the `try`
+        _begin(begun, parts, in_flight, refers)
+    finally:
+        _settle(begun)
+
+
+def _begin(
+    begun: deque[Any], parts: Iterable[tuple[Any, Any]], in_flight: int, refers: bool
+) -> None:
+    """Write parts; keep the writes that are under way in `begun`."""
+    for target, part in parts:
+        # `map` starts the write and `extend` keeps it in one step, which no interrupt can divide:
+        # every write that has begun must be waited for.
+        write = partial(target.write, can_reference_source_data_indefinitely=refers)
+        begun.extend(map(write, (part,)))
+        if len(begun) >= in_flight:
+            _wait_for_first(begun)
+    while begun:
+        _wait_for_first(begun)
 
 
 def write_metadata(path: Path, files: Mapping[str, Any], counts: Counts) -> None:

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from hoaconv.errors import PlanError
 from hoaconv.io.compressor import Compressor
 from hoaconv.io.hdf5_file import check_library
 from hoaconv.io.hdf5_sink import Hdf5Sink
 from hoaconv.job.hdf5 import Hdf5
-from hoaconv.job.making import Making
+from hoaconv.job.making import Making, check_one_volume
 
 __all__ = ["hdf5_sink"]
 
@@ -22,9 +21,7 @@ def hdf5_sink(output: Hdf5, making: Making) -> Hdf5Sink:
     PlanError
         If the source has several times or channels.
     """
-    if making.leading.axes:
-        told, choice = making.leading.told, making.leading.choice
-        raise PlanError(f"{output.path} holds one volume, and the source has {told}; {choice}")
+    check_one_volume(output, making)
     compressor = Compressor.parse(output.compressor)
     check_library(Path(output.path), compressor)
     return Hdf5Sink(

@@ -23,6 +23,7 @@ from hoaconv.job.target import Branch, name_of
 
 __all__ = [
     "Making",
+    "check_one_volume",
     "file_groups",
     "files_of",
     "leading_of",
@@ -105,6 +106,15 @@ def leading_of(branches: Sequence[Branch]) -> Leading:
                 f"'{drawing}' draws a picture, and the source has {leading.told}; {leading.choice}"
             )
     return leading
+
+
+def check_one_volume(output: Output, making: Making) -> None:
+    """Raise PlanError if a source has several times or channels, and an output holds one volume."""
+    leading = making.leading
+    if leading.axes:
+        raise PlanError(
+            f"{output.path} holds one volume, and the source has {leading.told}; {leading.choice}"
+        )
 
 
 def file_groups(source: Source) -> list[Sequence[Path]]:

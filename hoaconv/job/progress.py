@@ -71,10 +71,11 @@ def display(progress: bool | Watcher | None) -> Iterator[Watcher]:
 def _rate(progress: Progress) -> str:
     """Rate, time left, memory."""
     done, seconds = progress.planes, max(progress.seconds, 1e-9)
+    voxels = progress.plane_voxels * done / seconds / 1e6
     return (
         f"{progress.plane_bytes * done / seconds / 1e6:.0f} MB/s, "
-        f"{progress.plane_voxels * done / seconds / 1e6:.1f} Mvoxel/s, "
-        f"{format_seconds(progress.seconds_left)} left, "
+        + (f"{voxels:.1f} Mvoxel/s, " if voxels else "")
+        + f"{format_seconds(progress.seconds_left)} left, "
         f"{format_bytes(progress.memory)} memory"
     )
 

@@ -14,12 +14,15 @@ from hoaconv.io.output import OutputSink
 from hoaconv.job.added_sinks import added_label_sink, added_levels_sink
 from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.arrays_written import array_sink
+from hoaconv.job.block_sinks import n5_sink, precomputed_sink
 from hoaconv.job.hdf5 import Hdf5
 from hoaconv.job.hdf5_files import hdf5_sink
 from hoaconv.job.images import image_sink, with_levels_of_image
 from hoaconv.job.making import Making
+from hoaconv.job.n5 import N5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.output import Output
+from hoaconv.job.precomputed import Precomputed
 from hoaconv.job.stack import Stack
 from hoaconv.job.stacks import stack_sink
 from hoaconv.job.target import Branch
@@ -33,6 +36,8 @@ _MAKERS: Mapping[type[Output], Callable[[Any, Making], OutputSink]] = {
     Zarr: array_sink,
     Stack: stack_sink,
     Hdf5: hdf5_sink,
+    N5: n5_sink,
+    Precomputed: precomputed_sink,
     AddedLevels: added_levels_sink,
     AddedLabel: added_label_sink,
 }

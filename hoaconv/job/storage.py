@@ -11,7 +11,7 @@ from hoaconv.errors import SpellingError
 from hoaconv.job.declared import COMPRESSOR, FLAG, Options, one_of, option
 from hoaconv.ops.kinds import Kind
 
-__all__ = ["Storage"]
+__all__ = ["Replacing", "Storage"]
 
 Sides = tuple[int, ...]
 
@@ -91,4 +91,19 @@ class Storage(Options):
         "Output",
         "",
         False,
+    )
+
+
+@dataclass(frozen=True)
+class Replacing(Options):
+    """Whether an output that is there is replaced.
+
+    Parameters
+    ----------
+    overwrite
+        If True, a file at the output's path is replaced when the new one is whole.
+    """
+
+    overwrite: bool = option(
+        FLAG, "replace DST if it is there, when the new file is whole", "Output", "", False
     )

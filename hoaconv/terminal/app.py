@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hoaconv import __version__, api
+from hoaconv.api.stores import pack
 from hoaconv.engine import machine, stop
 from hoaconv.errors import SpellingError
 from hoaconv.job.watching import PlanShown
@@ -224,6 +225,13 @@ def _rechunk(*, quiet: Quiet = False, **options: Any) -> None:
         show(made)
 
 
+@app.command("pack", cls=_Command)
+@options_of_verb(pack)
+def _pack(*, quiet: Quiet = False, **options: Any) -> None:
+    """Pack an OME-Zarr into one .ozx file."""
+    _run(pack, options, quiet=quiet, verbose=False)
+
+
 @app.command("stats", cls=_Command)
 @options_of_verb(api.stats)
 def _stats(
@@ -255,7 +263,7 @@ def _transpose(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any
 @app.command("convert", cls=_Command)
 @options_of_verb(api.convert)
 def _convert(*, quiet: Quiet = False, verbose: Verbose = False, **options: Any) -> None:
-    """Convert a volume to what the name of DST says: an OME-Zarr image, slices, a TIFF file."""
+    """Convert a volume to what the name of DST says: an OME-Zarr image, slices, a file."""
     _run(api.convert, options, quiet=quiet, verbose=verbose)
 
 

@@ -16,6 +16,8 @@ from hoaconv.engine import stop
 from hoaconv.errors import HoaconvError, PlanError, SourceError, SpellingError, StoreError
 from hoaconv.job.adding import AddedLabel, AddedLevels
 from hoaconv.job.declared import Option, Options, options_of
+from hoaconv.job.hdf5 import Hdf5
+from hoaconv.job.n5 import N5
 from hoaconv.job.ome_zarr import OmeZarr
 from hoaconv.job.options import (
     Chain,
@@ -28,8 +30,10 @@ from hoaconv.job.options import (
     Values,
     Voxels,
 )
+from hoaconv.job.precomputed import Precomputed
 from hoaconv.job.stack import Stack
-from hoaconv.job.storage import Storage
+from hoaconv.job.storage import Replacing, Storage
+from hoaconv.job.zarr_output import Zarr
 from hoaconv.terminal import signals
 from hoaconv.terminal.words import spoken
 
@@ -50,12 +54,17 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "stack_to_omezarr": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "plan": (Chain, Labels, Reading, Voxels, OmeZarr, Values, Running),
     "omezarr_to_stack": (Chain, Reading, Voxels, Stack, Values, Running),
-    "convert": (Chain, Labels, Reading, Voxels, OmeZarr, Stack, Values, Running),
+    "convert": (
+        *(Chain, Labels, Reading, Voxels),
+        *(Hdf5, Zarr, Precomputed, N5, Stack, OmeZarr),  # the help of the last one is shown
+        *(Values, Running),
+    ),
     "transpose": (Turning, Reading, Voxels, OmeZarr, Running),
     "cutout": (Cutting, Reading, Voxels, OmeZarr, Running),
     "add_pyramid": (AddedLevels, Running),
     "add_labels": (Chain, Reading, AddedLabel, Values, Running),
     "rechunk": (Storage, Running),
+    "pack": (Replacing,),
     "stats": (Chain, Reading, Measuring),
     "list_ops": (Chain,),
 }
@@ -65,11 +74,14 @@ ARGUMENTS = {
     "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
     "dst": "the OME-Zarr to make, such as brain.zarr",
     "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
-    "convert dst": "image.zarr or file.tif to make, or a folder of slices",
+    "convert dst": "image.zarr, image.n5, file.tif or file.h5 to make, a folder of slices, "
+    "zarr://PATH or precomputed://PATH",
     "transpose dst": "image.zarr or file.tif to make, or a folder of TIFF slices",
     "cutout dst": "image.zarr, file.tif or file.npy to make, or a folder of TIFF slices",
     "box": "z0:z1,y0:y1,x0:x1 in voxels, or in lengths, as in 2mm:3mm,0.5mm:,:",
     "store": "OME-Zarr image; for add-pyramid also a zarr array in a group",
+    "pack store": "OME-Zarr of version 0.5, a folder",
+    "pack dst": "the file to make, ending in .ozx",
     "rechunk src": "OME-Zarr image, zarr array or other zarr store",
     "rechunk dst": "the store to make, such as b.zarr",
     "name": "op to explain; default all, a line each",

@@ -12,7 +12,9 @@ from typing import Any
 from hoaconv.job import options, progress
 from hoaconv.job.declared import Options, options_of
 from hoaconv.job.hdf5 import Hdf5
+from hoaconv.job.n5 import N5
 from hoaconv.job.ome_zarr import OmeZarr
+from hoaconv.job.precomputed import Precomputed
 from hoaconv.job.stack import Stack
 from hoaconv.job.watching import PlanShown, Progress, Watcher
 from hoaconv.job.zarr_output import Zarr
@@ -21,7 +23,7 @@ __all__ = ["spoken", "watcher"]
 
 NAMES = {
     name
-    for group in (*vars(options).values(), OmeZarr, Stack, Hdf5, Zarr)
+    for group in (*vars(options).values(), OmeZarr, Stack, Hdf5, N5, Precomputed, Zarr)
     if isinstance(group, type) and issubclass(group, Options)
     for name in options_of(group)
 }

@@ -122,7 +122,7 @@ def test_slices_are_cut_into_tiff_and_folders(tiffs, volume, tmp_path):
     np.testing.assert_array_equal(hc.open(tmp_path / "folder").compute(), volume[3:5, :9])
 
 
-@pytest.mark.parametrize("dst", ["b.dcm", "b.xyz", "b.npz"])
+@pytest.mark.parametrize("dst", ["b.jp2", "b.xyz", "b.npz"])
 def test_other_outputs_are_refused_with_a_list_of_those_that_there_are(store, tmp_path, dst):
     with pytest.raises(SpellingError, match=r"names no output .*DST\.zarr: an OME-Zarr image"):
         hc.cutout(store, "0:2,:,:", tmp_path / dst)
