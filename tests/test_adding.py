@@ -143,6 +143,7 @@ class TestImagesWithoutLevel0:
 
 
 class TestAddPyramid:
+    @pytest.mark.long
     @settings(max_examples=8, phases=(Phase.explicit, Phase.generate))
     @given(
         shape=st.tuples(*[st.integers(9, 40)] * 3),
@@ -525,7 +526,7 @@ def full(store):
 
 @ADDING
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SourceError("a chunk"), MemoryError])
-@pytest.mark.parametrize("planes", [0, 16])
+@pytest.mark.parametrize("planes", [pytest.param(0, marks=pytest.mark.long), 16])
 def test_a_run_that_ends_early_leaves_the_store_as_it_was(full, monkeypatch, add, error, planes):
     before, read = tree(full), ArrayVolume.read_piece
 

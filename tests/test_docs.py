@@ -27,7 +27,17 @@ def run(arguments: list[str], folder: Path) -> None:
     assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+SOON = ("README.md", "engine.md", "library.md", "ops.md")
+"""Pages that run without the marker; each of the others takes many commands."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.name, marks=[] if page.name in SOON else pytest.mark.long)
+        for page in PAGES
+    ],
+)
 def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):

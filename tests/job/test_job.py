@@ -325,6 +325,7 @@ def test_a_report_never_replaces_metadata(slices, tmp_path) -> None:
     assert hc.open(tmp_path / "a.zarr").shape == VOLUME.shape
 
 
+@pytest.mark.long
 def test_a_label_whose_layers_wait_in_scratch_replaces_an_old_one(tmp_path) -> None:
     path = str(tmp_path / "b.zarr")
     noise = np.random.default_rng(0).integers(0, 255, (70, 1500, 1400)).astype("uint8")

@@ -46,7 +46,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("dtype", "what", "budget"), CASES)
+@pytest.mark.parametrize(
+    ("dtype", "what", "budget"),
+    [*CASES[:2], *(pytest.param(*case, marks=pytest.mark.long) for case in CASES[2:])],
+)
 def test_measured_is_at_most_projected(dtype, what, budget) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CODE, dtype, what, budget],

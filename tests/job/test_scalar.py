@@ -78,7 +78,7 @@ REST = [operator.floordiv, operator.mod]
 
 
 @pytest.mark.parametrize("function", [*COMPARED, *ARITHMETIC, *REST])
-@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+@pytest.mark.parametrize("dtype", ["uint16", pytest.param("float32", marks=pytest.mark.long)])
 def test_a_scalar_is_an_operand_like_the_number_that_it_is(function, dtype) -> None:
     volume = hc.open(ARRAY.astype(dtype))
     smooth = volume.gaussian(1)

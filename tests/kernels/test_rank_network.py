@@ -96,7 +96,7 @@ def test_cval_is_rounded_and_saturated(kernel, dtype, cval, voxel):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
-@pytest.mark.parametrize("size", [(15, 15, 15), (41, 41, 41)])
+@pytest.mark.parametrize("size", [(15, 15, 15), pytest.param((41, 41, 41), marks=pytest.mark.long)])
 def test_windows_of_many_voxels(dtype, size):
     """The result is that of scipy.ndimage, also for counts above 65535."""
     volume = noise((2, 9, 40), np.dtype(dtype), 2).astype(dtype)
