@@ -148,7 +148,8 @@ def explained_by(*groups: type[Options]) -> Callable[[F], F]:
 
 def _plain(value: Any) -> Any:
     """Return numpy's arrays and numbers as Python's."""
-    return value.tolist() if hasattr(value, "tolist") else value
+    is_type = isinstance(value, type)  # such as numpy.uint16, as a dtype
+    return value.tolist() if hasattr(value, "tolist") and not is_type else value
 
 
 def _as_json(value: Any) -> Any:
