@@ -66,3 +66,10 @@ def test_a_dtype_may_be_given_as_numpys_type(tmp_path, dtype):
     raw = np.arange(24, dtype="u2").reshape(2, 3, 4)
     raw.tofile(tmp_path / "a.raw")
     np.testing.assert_array_equal(hc.open(tmp_path / "a.raw", shape=raw.shape, dtype=dtype), raw)
+
+
+def test_letters_of_axes_have_one_spelling():
+    spelled = [Reading(source_axes=text) for text in ("zyx", "z,y,x", "ZYX", ["z", "y", "x"])]
+    assert all(one == spelled[0] for one in spelled)
+    with pytest.raises(SpellingError, match="source_axes 5 is no text"):
+        Reading(source_axes=5)
