@@ -494,3 +494,16 @@ def test_links_in_a_circle_and_types_are_no_datasets(file, vol, inside):
     file["circle"] = h5py.SoftLink("/circle")
     with pytest.raises(SourceError, match=r"it holds /data \(11 x 17 x 13"):
         opened(file, inside)
+
+
+@pytest.mark.parametrize("options", [{"compression": "gzip"}, {"fletcher32": True}])
+def test_missing_chunks_are_an_error_if_asked_for(file, vol, options):
+    made = file.create_dataset("data", SHAPE, vol.dtype, chunks=(4, 8, 8), **options)
+    made[:4] = vol[:4]
+    path = file.filename
+    file.close()
+    strict = open_volume(path, missing="error")
+    assert not any("stored" in note for note in strict.notes)
+    np.testing.assert_array_equal(swept(strict.choose(range(4))), vol[:4])
+    with pytest.raises(SourceError, match=r"lacks the chunk at 4, 0, 0; copy .*`missing=\"fill\"`"):
+        swept(strict, workers=1)
