@@ -78,7 +78,8 @@ class Address:
         word, mark, rest = text.partition("://")
         if mark and word.isidentifier() and word.lower() not in REMOTE:
             scheme, text = word.lower(), rest
-        path, _, inside = text.partition("::")
+        is_whole = os.path.lexists(text)  # a name may hold two colons
+        path, _, inside = (text, "", "") if is_whole else text.partition("::")
         where = _without_end(path) if is_remote(path) else plain_path(Path(path))
         return cls(where, path, scheme, inside, **options)
 

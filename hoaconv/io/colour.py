@@ -43,13 +43,16 @@ def check_pick(label: str, channels: int, pick: Pick) -> int | None:
     Raises
     ------
     SpellingError
-        If the slice has no such channel, or has one and its luminance is asked for.
+        If the slice has no such channel, or has one and its luminance is asked for, or both a
+        channel and the luminance are.
     SourceError
         If none is chosen of several.
     """
     if pick.rgb and channels not in (3, 4):
         what = "is grey" if channels == 1 else f"has {channels} channels"
         raise SpellingError(f"{label} {what}, so it has no luminance; drop `rgb`")
+    if pick.rgb and pick.channel is not None:
+        raise SpellingError("`channel` takes one channel, and `rgb` mixes them; drop one")
     if pick.rgb:
         return None
     if pick.channel is None and channels > 1:

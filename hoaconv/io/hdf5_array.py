@@ -96,6 +96,7 @@ class Hdf5Array(StoredArray):
         self._shape = tuple(map(int, dataset.shape))
         self._chunks = _chunks(dataset, self._shape)
         self._filters = filters_of(dataset) if plain and dataset.chunks else None
+        self._fills_missing, self._told = True, tuple(notes)
         self.notes = (*notes, *self._missing())
 
     @property
@@ -131,6 +132,15 @@ class Hdf5Array(StoredArray):
         whole = self._dataset.chunks or self._chunks
         return CACHE_BYTES + 3 * prod(whole) * self.dtype.itemsize
 
+    def refuse_missing(self) -> None:
+        """Make a missing chunk an error when it is read."""
+        self._fills_missing, self.notes = False, self._told
+
+    @property
+    def fills_missing(self) -> bool:
+        """True if missing chunks are read as the fill value."""
+        return self._fills_missing
+
     def read(self, box: tuple[slice, ...]) -> np.ndarray[Any, Any]:
         """Return the voxels of a box. A missing chunk has the fill value.
 
@@ -142,6 +152,7 @@ class Hdf5Array(StoredArray):
         where = ", ".join(f"{side.start}:{side.stop}" for side in box)
         with blame(f"{self.path}, voxels {where} of {self._inside},"):
             self._check_same()
+            self._check_there(box)
             voxels = self._dataset[box] if self._filters is None else self._assembled(box)
             self._check_same()
         taken: np.ndarray[Any, Any] = np.asarray(voxels)
@@ -151,9 +162,7 @@ class Hdf5Array(StoredArray):
         """Return the voxels of a box out of the chunks that it touches."""
         whole = tuple(map(int, self._dataset.chunks))
         out = np.empty([side.stop - side.start for side in box], self.dtype)
-        numbers = [range(s.start // c, -(-s.stop // c)) for s, c in zip(box, whole, strict=True)]
-        for number in product(*numbers):
-            corner = tuple(i * c for i, c in zip(number, whole, strict=True))
+        for corner in _corners(box, whole):
             ends = zip(corner, whole, box, strict=True)
             there = tuple(slice(max(o, s.start), min(o + c, s.stop)) for o, c, s in ends)
             target = tuple(_less(part, side.start) for part, side in zip(there, box, strict=True))
@@ -178,6 +187,18 @@ class Hdf5Array(StoredArray):
         coded = unpacked(self._filters or (), data, prod(whole) * itemsize, itemsize)
         return np.frombuffer(coded, self.dtype).reshape(whole)
 
+    def _check_there(self, box: tuple[slice, ...]) -> None:
+        """Raise SourceError if a chunk of a box isn't stored, unless it is to be filled."""
+        if self._fills_missing or self._dataset.chunks is None or self._dataset.is_virtual:
+            return
+        for corner in _corners(box, tuple(map(int, self._dataset.chunks))):
+            if self._dataset.id.get_chunk_info_by_coord(corner).byte_offset is None:
+                where = ", ".join(map(str, corner))
+                raise SourceError(
+                    f"{self.name} lacks the chunk at {where}; copy the file again, or read such "
+                    'chunks as the fill value by `missing="fill"`'
+                )
+
     def _check_same(self) -> None:
         if seen(os.stat(self._own)) != self._seen:
             raise SourceError(
@@ -199,6 +220,12 @@ class Hdf5Array(StoredArray):
     def geometry(self, axes: Axes) -> Geometry | None:
         """Return the size and place of the voxels as the file's metadata tell."""
         return self._grid.geometry(axes) if self._grid else None
+
+
+def _corners(box: tuple[slice, ...], chunks: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield the first voxel of each chunk that a box touches."""
+    pairs = zip(box, chunks, strict=True)
+    return product(*(range(s.start // c * c, s.stop, c) for s, c in pairs))
 
 
 def _less(side: slice, by: int) -> slice:

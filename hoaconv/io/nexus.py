@@ -47,7 +47,8 @@ def attribute(node: Any, name: str) -> Any:
 def is_numbers(node: Any) -> bool:
     """Return whether a node is a dataset of numbers with two axes or more."""
     dtype = getattr(node, "dtype", None)
-    return dtype is not None and dtype.kind in "uifb" and len(node.shape or ()) >= 2
+    shape = getattr(node, "shape", None) or ()  # a named type has none
+    return dtype is not None and dtype.kind in "uifb" and len(shape) >= 2
 
 
 def find_dataset(path: Path, file: Any, inside: str) -> tuple[Any, str]:
@@ -62,14 +63,15 @@ def find_dataset(path: Path, file: Any, inside: str) -> tuple[Any, str]:
     if inside.strip("/"):
         try:
             node = file[inside]
-        except (KeyError, ValueError) as error:
+        except (KeyError, RuntimeError, ValueError) as error:
             raise SourceError(
                 f"{path} has no {inside}{_reason(error)}{_listed(list(_all(file)))}"
             ) from error
     if hasattr(node, "dtype"):
         if not is_numbers(node):
+            shape = getattr(node, "shape", None)
             raise SourceError(
-                f"{path}::{inside} is no volume: it has the shape {node.shape} of {node.dtype}"
+                f"{path}::{inside} is no volume: it has the shape {shape} of {node.dtype}"
                 f"{_listed(list(_all(file)))}"
             )
         return node, f"/{inside.strip('/')}"
@@ -122,7 +124,7 @@ def _child(group: Any, name: str) -> Any:
     """Return what lies under a name; None for a link that leads nowhere."""
     try:
         return group[name]
-    except (KeyError, OSError, ValueError):
+    except (KeyError, OSError, RuntimeError, ValueError):  # RuntimeError of links in a circle
         return None
 
 

@@ -108,7 +108,9 @@ def _unit(node: Any, default: str = "meter") -> str | None:
 def _of_attributes(dataset: Any, spatial: Sequence[int]) -> Grid | None:
     edges = _numbers(attribute(dataset, "element_size_um"))
     if edges:
-        grid = _grid(dataset, spatial, edges[-len(spatial) :], [0.0] * 3, "element_size_um")
+        grid = _grid(
+            dataset, spatial, edges[-len(spatial) :], [0.0] * len(spatial), "element_size_um"
+        )
         if grid is not None:
             return grid
     for node in (dataset, dataset.parent):
@@ -148,7 +150,7 @@ def _positions(dataset: Any, name: str, axis: int) -> tuple[float, float] | None
     The distance is NaN if there is one voxel. Return None if the group has no even positions.
     """
     field = dataset.parent.get(name) if name not in (".", "") else None
-    unit = _unit(field) if hasattr(field, "dtype") else None
+    unit = _unit(field) if hasattr(field, "shape") else None
     places = _numbers(field[()]) if field is not None and unit is not None else []
     if unit is None or len(places) != dataset.shape[axis]:
         return None
@@ -165,11 +167,11 @@ def _of_tomoscan(dataset: Any, spatial: Sequence[int]) -> Grid | None:
     """Return the grid by the configuration beside ``results``; the position is the middle's."""
     parent = dataset.parent.parent
     options = parent.get(_CONFIGURATION) if parent is not None else None
-    if options is None:
+    if options is None or not hasattr(options, "keys"):
         return None
     for name in ("voxel_size_cm", "pixel_size_cm"):
         field = options.get(name)
-        edges = _numbers(field[()]) if hasattr(field, "dtype") else []
+        edges = _numbers(field[()]) if hasattr(field, "shape") else []
         edges = edges * len(spatial) if len(edges) == 1 else edges
         if len(edges) != len(spatial):
             continue
@@ -192,7 +194,8 @@ def _of_pixels(dataset: Any, spatial: Sequence[int]) -> Grid | None:
         if y is None or x is None:
             continue
         z = found["z"] or (y if isclose(y, x, rel_tol=1e-3) else nan)
-        return _grid(dataset, spatial, (z, y, x)[-len(spatial) :], [0.0] * 3, "NeXus pixel size")
+        edges = (z, y, x)[-len(spatial) :]
+        return _grid(dataset, spatial, edges, [0.0] * len(spatial), "NeXus pixel size")
     return None
 
 
@@ -202,13 +205,14 @@ def _around(dataset: Any) -> Iterator[Any]:
     while group.name not in (None, "/"):
         if attribute(group, "NX_class") == "NXentry":
             names = ("instrument/detector", "sample", "reconstruction")
-            yield from (group[name] for name in names if name in group)
+            found = (group.get(name) for name in names)
+            yield from (one for one in found if hasattr(one, "keys"))
         group = group.parent
 
 
 def _length(field: Any) -> float | None:
     """Return a field of one length in micrometer; None if it is no such field."""
-    if not hasattr(field, "dtype") or field.size != 1:
+    if not hasattr(field, "shape") or field.size != 1:
         return None
     unit, numbers = _unit(field), _numbers(field[()])
     return in_unit(numbers[0], unit, "micrometer") if numbers and unit else None

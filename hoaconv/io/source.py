@@ -169,7 +169,7 @@ def _open_slices(address: Address, slices: slice | None) -> Stack:
             "it; the op bin makes voxels larger, and `reduce` decodes JP2 slices at a lower "
             "resolution"
         )
-    return open_stack(
+    stack = open_stack(
         address.given,
         slices=slices,
         allow_gaps=address.allow_gaps,
@@ -178,3 +178,9 @@ def _open_slices(address: Address, slices: slice | None) -> Stack:
         gpu=address.gpu,
         pick=Pick(address.series, address.channel, address.time, address.rgb),
     )
+    if address.inside:
+        raise SourceError(
+            f"{address.given} is a stack of slices, which holds no datasets; drop "
+            f"::{address.inside}"
+        )
+    return stack

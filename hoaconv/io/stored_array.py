@@ -234,6 +234,8 @@ def view_of(
     shape = array.shape
     if min(shape, default=0) < 1:
         raise SourceError(f"{array.path} holds no voxel: its axes are {_told(array)}")
+    if 0 in array.chunks:  # which libraries let pass
+        raise SourceError(f"{array.path} is damaged: its chunks hold no voxel")
     letters = _given(array, source_axes) if source_axes else _letters(array)
     axes = _axes_of(array, letters)
     wanted = {"c": channel, "t": time}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hoaconv import __version__
+from hoaconv.engine.appended import Appended
 from hoaconv.engine.contract import Fold, Source
 from hoaconv.errors import PlanError
 from hoaconv.io.array_volume import ArrayVolume
@@ -121,8 +122,10 @@ def file_groups(source: Source) -> list[Sequence[Path]]:
     """Return the files of a source: slices together, those of an array each by itself.
 
     A folder of slices is the source; the files of an array, such as a header and its voxels, may
-    lie among others.
+    lie among others, and so may files that are appended to each other.
     """
+    if isinstance(source, Appended):
+        return [files for one in source.sources for files in file_groups(one)]
     files: Sequence[Path] = getattr(source, "files", ())
     return [(file,) for file in files] if isinstance(source, ArrayVolume) else [files]
 

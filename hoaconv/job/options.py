@@ -10,6 +10,7 @@ from typing import Any
 from hoaconv.job.declared import (
     BYTES,
     FLAG,
+    LETTERS,
     LEVEL,
     ORIENTATION,
     PATH,
@@ -153,7 +154,7 @@ class Reading(Options):
     )
     level: int | None = option(LEVEL, "level of an image to read; default 0", "Input")
     source_axes: str | None = option(
-        TEXT,
+        LETTERS,
         "a letter for each stored axis of an array, such as xyz or tczyx; default its metadata's",
         "Input",
         "AXES",

@@ -80,7 +80,8 @@ def _beside(source: str) -> str:
 
 def _are_flat(axes: Any, shape: list[int], chunks: list[int]) -> bool:
     """Return whether chunks are one voxel thick along an axis of space that is longer."""
-    names = axes or ([None] * (len(shape) - 3) + ["z", "y", "x"])[-len(shape) :]
+    by_place = ([None] * (len(shape) - 3) + ["z", "y", "x"])[-len(shape) :]
+    names = axes if axes and len(axes) == len(shape) else by_place  # metadata may name too few
     three = zip(names, shape, chunks, strict=True)
     return any(c == 1 < n for name, n, c in three if name in ("z", "y", "x"))
 

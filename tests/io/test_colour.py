@@ -69,6 +69,8 @@ def test_each_channel_of_rgb_slices_and_their_luminance(tmp_path, kind, options,
         read(folder)
     with pytest.raises(SpellingError, match="no channel 3: it has 3"):
         read(folder, channel=3)
+    with pytest.raises(SpellingError, match="`channel` takes one channel, and `rgb` mixes them"):
+        read(folder, channel=0, rgb="luminance")
 
 
 def test_planar_channels_and_grey_with_alpha(tmp_path):

@@ -462,3 +462,48 @@ def test_channels_and_times_are_axes_by_their_labels(file, vol):
             '{"axes": [{"key": "z"}, {"key": "y"}, {"key": "x"}, {"key": "c"}]}'
         )
     np.testing.assert_array_equal(swept(open_volume(f"{path}::tagged", channel=0)), both[0])
+
+
+@pytest.mark.parametrize("told", ["element_size_um", "pixel_size"])
+def test_the_size_of_a_single_plane_is_told(file, vol, told):
+    file["plane"] = vol[0]
+    if told == "pixel_size":
+        file["x_pixel_size"] = file["y_pixel_size"] = 2e-6
+    else:
+        file["plane"].attrs["element_size_um"] = (7, 2, 2)
+    source = opened(file)
+    np.testing.assert_array_equal(swept(source), vol[:1])
+    assert source.geometry.edges == (2, 2, 2)
+
+
+def test_nodes_of_another_kind_than_their_names_say_are_passed_over(file, vol):
+    entry = group(file, "entry", "NXentry")
+    entry["results/data"] = vol
+    entry["sample"] = "brain"
+    entry["type"] = np.dtype("u2")
+    entry["circle"] = h5py.SoftLink("/entry/circle")
+    entry["results"].create_group("image_key")
+    entry["configuration/processing_options/reconstruction"] = 3
+    np.testing.assert_array_equal(swept(opened(file)), vol)
+
+
+@pytest.mark.parametrize("inside", ["circle", "type"])
+def test_links_in_a_circle_and_types_are_no_datasets(file, vol, inside):
+    file["data"] = vol
+    file["type"] = np.dtype("u2")
+    file["circle"] = h5py.SoftLink("/circle")
+    with pytest.raises(SourceError, match=r"it holds /data \(11 x 17 x 13"):
+        opened(file, inside)
+
+
+@pytest.mark.parametrize("options", [{"compression": "gzip"}, {"fletcher32": True}])
+def test_missing_chunks_are_an_error_if_asked_for(file, vol, options):
+    made = file.create_dataset("data", SHAPE, vol.dtype, chunks=(4, 8, 8), **options)
+    made[:4] = vol[:4]
+    path = file.filename
+    file.close()
+    strict = open_volume(path, missing="error")
+    assert not any("stored" in note for note in strict.notes)
+    np.testing.assert_array_equal(swept(strict.choose(range(4))), vol[:4])
+    with pytest.raises(SourceError, match=r"lacks the chunk at 4, 0, 0; copy .*`missing=\"fill\"`"):
+        swept(strict, workers=1)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import merge_json, ome_attributes, write_n5, write_precomputed
 
+import hoaconv as hc
 from hoaconv.errors import SourceError
 from hoaconv.io.source import open_volume
 
@@ -94,3 +95,17 @@ def refusal(src):
         return "" if source.spec.planes and source.levels is not None else "nothing"
     except SourceError as error:
         return str(error)
+
+
+def test_chunks_without_a_voxel_are_refused(tmp_path):
+    path, (_, metadata) = zarr_2(tmp_path / "a.zarr")
+    merge_json(metadata, {"chunks": [0, 2, 2]})
+    with pytest.raises(SourceError, match="its chunks hold no voxel"):
+        open_volume(path)
+
+
+def test_an_image_that_names_too_few_axes_is_described(tmp_path):
+    path, (attributes, _) = zarr_2(tmp_path / "a.zarr")
+    (image,) = json.loads(attributes.read_text())["multiscales"]
+    merge_json(attributes, {"multiscales": [{**image, "axes": image["axes"][1:]}]})
+    assert "4x5x6" in str(hc.info(path))

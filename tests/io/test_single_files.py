@@ -508,6 +508,17 @@ def test_a_folder_of_edf_slices_is_a_stack(tmp_path, make_volume, dtype):
     np.testing.assert_array_equal(theirs, volume[3])
 
 
+def test_slices_hold_no_datasets(tmp_path, make_tiffs, make_volume):
+    folder = make_tiffs(tmp_path / "a", make_volume((2, 5, 7)))
+    with pytest.raises(SourceError, match="a stack of slices, which holds no datasets; drop ::/e"):
+        open_volume(f"{folder}::/e")
+
+
+def test_a_folders_name_may_hold_two_colons(tmp_path, make_tiffs, make_volume):
+    volume = make_volume((2, 5, 7))
+    np.testing.assert_array_equal(swept(open_volume(make_tiffs(tmp_path / "a::b", volume))), volume)
+
+
 def test_frames_of_one_edf_are_planes(tmp_path, make_volume):
     volume = make_volume(SHAPE, "float32")
     image = fabio.edfimage.EdfImage(data=volume[0])

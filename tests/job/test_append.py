@@ -4,12 +4,13 @@ import pickle
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from invoking import SPELLING, refused, run
 from sweeping import decoded_while
 
 import hoaconv as hc
-from hoaconv.errors import SourceError, SpellingError
+from hoaconv.errors import SourceError, SpellingError, StoreError
 
 pytestmark = pytest.mark.one_python
 
@@ -68,6 +69,16 @@ def test_what_does_not_go_together_is_refused(parts, tiffs, jp2s, tmp_path, out)
 def test_arrays_and_volumes_may_be_in_the_row(parts, volume):
     row = hc.open([volume[:5], hc.open(parts[1]), parts[2]])
     np.testing.assert_array_equal(row.compute(), volume)
+
+
+def test_the_output_may_lie_beside_single_files_that_are_appended(make_tiffs, volume, tmp_path):
+    pages = tmp_path / "pages.tif"
+    tifffile.imwrite(pages, volume[:20], photometric="minisblack")
+    hc.convert(pages, tmp_path / "out.zarr", append=[pages])
+    assert hc.open(tmp_path / "out.zarr").shape[0] == 40
+    slices = make_tiffs(tmp_path / "slices", volume[:3])
+    with pytest.raises(StoreError, match="lies inside the source"):
+        hc.convert(pages, slices / "out.zarr", append=[slices])
 
 
 # Missing chunks

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hoaconv as hc
 from hoaconv import api
 from hoaconv.errors import SpellingError
 from hoaconv.job.declared import MAX_CELL, METHODS, options_of
@@ -60,3 +61,17 @@ def test_what_is_given_is_what_is_not_the_default() -> None:
     assert Running(budget="1GiB").budget == 1 << 30
     with pytest.raises(SpellingError, match="not a size in bytes"):
         Running(budget="a lot")
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "u2", np.uint16, np.dtype("u2")])
+def test_a_dtype_may_be_given_as_numpys_type(tmp_path, dtype):
+    raw = np.arange(24, dtype="u2").reshape(2, 3, 4)
+    raw.tofile(tmp_path / "a.raw")
+    np.testing.assert_array_equal(hc.open(tmp_path / "a.raw", shape=raw.shape, dtype=dtype), raw)
+
+
+def test_letters_of_axes_have_one_spelling():
+    spelled = [Reading(source_axes=text) for text in ("zyx", "z,y,x", "ZYX", ["z", "y", "x"])]
+    assert all(one == spelled[0] for one in spelled)
+    with pytest.raises(SpellingError, match="source_axes 5 is no text"):
+        Reading(source_axes=5)

@@ -131,7 +131,7 @@ def _is_as_in_numpy(h5py: Any, dataset: Any) -> bool:
 def _projections(path: Path, dataset: Any) -> tuple[str, ...]:
     """Return a note if the dataset holds the projections of a scan and no volume."""
     group = dataset.parent
-    if "image_key" in group and group["image_key"].size == dataset.shape[0]:
+    if getattr(group.get("image_key"), "size", None) == dataset.shape[0]:
         return (
             f"{path.name}::{dataset.name} has an image_key: it holds projections of a scan, dark "
             "and flat fields included, and no reconstructed volume",
