@@ -203,3 +203,10 @@ class TestLabels:
         report = hoaconv.stack_to_omezarr(labelled, tmp_path / "o")
         assert ome_of(tmp_path / "o/labels")["labels"] == ["bright"]
         assert "labels of the source aren't copied: dark" in report.notes
+
+    @pytest.mark.parametrize("name", ["slices", "o.tif", "o.h5"])
+    def test_other_formats_have_no_place_for_them(self, labelled, tmp_path, name):
+        report = hoaconv.convert(labelled, tmp_path / name)
+        assert "labels of the source aren't copied: bright, dark" in report.notes
+        volume = hoaconv.open(labelled).compute()
+        np.testing.assert_array_equal(hoaconv.open(tmp_path / name).compute(), volume)
