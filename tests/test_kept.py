@@ -1,6 +1,7 @@
 """What the metadata of a source tell, and what an output keeps of it."""
 
 import json
+from math import nan
 
 import numpy as np
 import ome_zarr_models
@@ -140,7 +141,8 @@ class TestRendering:
         assert channel["window"] != SHOWN["window"]
 
     @pytest.mark.parametrize(
-        "window", [{"start": 1}, {}, [1], None, {**SHOWN["window"], "end": "x"}]
+        "window",
+        [{"start": 1}, {}, [1], None, *({**SHOWN["window"], "end": e} for e in ("x", nan, True))],
     )
     def test_a_window_that_is_none_is_found_anew(self, source, tmp_path, window):
         whole = json.loads((source / "zarr.json").read_text())
