@@ -217,7 +217,7 @@ def place_at(folder: Path) -> Place:
 
 def check_objects(path: Path, arrays: tuple[ArraySpec, ...]) -> None:
     """Raise PlanError if a shard or chunk is too large to be sent to a bucket in one request."""
-    largest = max(prod(array.unit) * array.dtype.itemsize for array in arrays)
+    largest = max((prod(array.unit) * array.dtype.itemsize for array in arrays), default=0)
     if isinstance(path, Url) and largest >= MOST_BYTES:
         raise PlanError(
             f"a shard would be {format_bytes(largest)}, and an object of a bucket is sent in one "
