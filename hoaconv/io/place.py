@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from threading import Lock
@@ -91,8 +92,13 @@ class LocalPlace(Place):
         """Write a file beside its place, and move it there."""
         beside = self.folder / f"{name}.tmp"
         self.folder.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(self.folder / name)
+        try:
+            beside.write_bytes(content)
+            beside.replace(self.folder / name)
+        except OSError:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
 
 
 class RemotePlace(Place):
