@@ -133,6 +133,7 @@ class TestImagesWithoutLevel0:
         ("words", "code", "told"),
         [
             (["--from-level", "9"], PLAN, "levels, counted from 0"),
+            (["--from-level", "9", "--label", "a=threshold 5"], PLAN, "levels, counted from 0"),
             (["--from-level", "-1"], SPELLING, "whole number of 0 or more"),
             (["--levels", "2", "--from-level", "2"], SPELLING, "ask for more with --levels"),
         ],

@@ -198,6 +198,13 @@ class TestOptionsOfTheirOwn:
         assert opened(tmp_path / "b[2].zarr")["0"].chunks == (8, 8, 8)
         assert opened(tmp_path / "a[1].zarr")["0"].chunks != (8, 8, 8)
 
+    def test_a_path_with_spaces_is_not_published(self, tiffs, tmp_path) -> None:
+        word = f"{tmp_path}/Ada Lovelace/mine/s.zarr[levels=1]=bin 2"
+        hoaconv.stack_to_omezarr(tiffs, tmp_path / "o", also=[word])
+        for path in (tmp_path / "o", tmp_path / "Ada Lovelace/mine/s.zarr"):
+            told = opened(path).attrs["hoaconv"]
+            assert told["options"]["also"] == ["s.zarr[levels=1]=bin 2"]
+
     @pytest.mark.parametrize(
         ("word", "told"),
         [

@@ -1,6 +1,7 @@
 """What the metadata of a source tell, and what an output keeps of it."""
 
 import json
+from math import nan
 
 import numpy as np
 import ome_zarr_models
@@ -140,7 +141,8 @@ class TestRendering:
         assert channel["window"] != SHOWN["window"]
 
     @pytest.mark.parametrize(
-        "window", [{"start": 1}, {}, [1], None, {**SHOWN["window"], "end": "x"}]
+        "window",
+        [{"start": 1}, {}, [1], None, *({**SHOWN["window"], "end": e} for e in ("x", nan, True))],
     )
     def test_a_window_that_is_none_is_found_anew(self, source, tmp_path, window):
         whole = json.loads((source / "zarr.json").read_text())
@@ -203,3 +205,10 @@ class TestLabels:
         report = hoaconv.stack_to_omezarr(labelled, tmp_path / "o")
         assert ome_of(tmp_path / "o/labels")["labels"] == ["bright"]
         assert "labels of the source aren't copied: dark" in report.notes
+
+    @pytest.mark.parametrize("name", ["slices", "o.tif", "o.h5"])
+    def test_other_formats_have_no_place_for_them(self, labelled, tmp_path, name):
+        report = hoaconv.convert(labelled, tmp_path / name)
+        assert "labels of the source aren't copied: bright, dark" in report.notes
+        volume = hoaconv.open(labelled).compute()
+        np.testing.assert_array_equal(hoaconv.open(tmp_path / name).compute(), volume)

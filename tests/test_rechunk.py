@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import ome_zarr_models
 import pytest
 import zarr
 from hypothesis import given, settings
@@ -227,6 +228,19 @@ def test_an_image_is_kept_level_by_level_with_labels_and_window(image, tmp_path,
     back = tmp_path / "back.zarr"
     hc.rechunk(out, back, chunks=8, shards=(8, 32, 32), ngff="0.5")
     assert ome(back)["multiscales"] == one["multiscales"]
+
+
+def test_levels_of_0_5_have_the_names_of_axes_that_those_of_0_4_lack(image, tmp_path):
+    old, new = tmp_path / "old.zarr", tmp_path / "new.zarr"
+    hc.rechunk(image, old, ngff="0.4")
+    levels = ("0", "1", "labels/tissue/0", "labels/tissue/1")
+    for level in levels:
+        (old / level / ".zattrs").unlink(missing_ok=True)  # ome-zarr-py writes none
+    hc.rechunk(old, new, ngff="0.5")
+    named = [zarr.open_array(new / level, mode="r").metadata.dimension_names for level in levels]
+    assert named == [("z", "y", "x")] * 4
+    made = ome_zarr_models.open_ome_zarr(zarr.open_group(new, mode="r"))
+    assert type(made).__name__ == "Image"
 
 
 def test_a_level_alone_is_a_plain_array(image, tmp_path):

@@ -114,6 +114,22 @@ def test_names_and_colours_of_channels_are_kept(tmp_path):
     assert found == names
 
 
+def test_channels_of_which_nothing_is_told_get_a_window_too(tmp_path):
+    first = tmp_path / "a.zarr"
+    hc.stack_to_omezarr(stored(tmp_path / "s.zarr", "czyx"), first)
+    told = json.loads((first / "zarr.json").read_text())
+    omero = told["attributes"]["ome"]["omero"]
+    want = [{"window": channel["window"]} for channel in omero["channels"]]
+    want[0]["window"]["end"] = 1.0
+    omero["channels"] = want[:1]
+    (first / "zarr.json").write_text(json.dumps(told))
+    hc.stack_to_omezarr(first, tmp_path / "o.zarr")
+    found = [
+        {"window": channel["window"]} for channel in ome(tmp_path / "o.zarr")["omero"]["channels"]
+    ]
+    assert found == want
+
+
 def test_the_step_of_time_is_kept(tmp_path):
     first, out = tmp_path / "a.zarr", tmp_path / "o.zarr"
     hc.stack_to_omezarr(stored(tmp_path / "s.zarr", "tzyx"), first, levels=2)

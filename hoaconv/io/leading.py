@@ -55,6 +55,11 @@ class Leading:
         return dict(zip(self.axes, self.index, strict=True)).get("c", 0)
 
     @property
+    def channels(self) -> int:
+        """Number of channels; 1 where there is no axis of channels."""
+        return dict(zip(self.axes, self.shape, strict=True)).get("c", 1)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of all axes, those of space too."""
         return (*self.axes, "z", "y", "x")

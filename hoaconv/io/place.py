@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from threading import Lock
@@ -91,8 +92,13 @@ class LocalPlace(Place):
         """Write a file beside its place, and move it there."""
         beside = self.folder / f"{name}.tmp"
         self.folder.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(self.folder / name)
+        try:
+            beside.write_bytes(content)
+            beside.replace(self.folder / name)
+        except OSError:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
 
 
 class RemotePlace(Place):
@@ -217,7 +223,7 @@ def place_at(folder: Path) -> Place:
 
 def check_objects(path: Path, arrays: tuple[ArraySpec, ...]) -> None:
     """Raise PlanError if a shard or chunk is too large to be sent to a bucket in one request."""
-    largest = max(prod(array.unit) * array.dtype.itemsize for array in arrays)
+    largest = max((prod(array.unit) * array.dtype.itemsize for array in arrays), default=0)
     if isinstance(path, Url) and largest >= MOST_BYTES:
         raise PlanError(
             f"a shard would be {format_bytes(largest)}, and an object of a bucket is sent in one "

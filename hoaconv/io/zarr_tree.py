@@ -5,19 +5,19 @@ root of a group's attributes. The specification is https://ngff.openmicroscopy.o
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hoaconv.errors import SourceError
 from hoaconv.io.kv_folder import folder_at
-from hoaconv.io.ome_image import images_in
+from hoaconv.io.ome_image import OmeImage, images_in
 from hoaconv.io.store_folder import StoreFolder
 from hoaconv.io.zarr_array import ZarrArray, open_zarr
 from hoaconv.io.zarr_store import StoredNode, find_array, is_node, read_node
 
-__all__ = ["TreeNode", "ome_attributes", "tree_of"]
+__all__ = ["TreeNode", "axes_in", "ome_attributes", "tree_of"]
 
 _OME = (
     *("multiscales", "omero", "labels", "image-label", "plate", "well", "series"),
@@ -91,6 +91,24 @@ def _nodes(folder: StoreFolder, path: str) -> Iterator[TreeNode]:
         inner = folder.inner(name)
         if name not in beside and is_node(inner):
             yield from _nodes(inner, f"{path}/{name}".lstrip("/"))
+
+
+def axes_in(nodes: Sequence[TreeNode]) -> dict[str, tuple[str | None, ...]]:
+    """Return the names of the axes that images of a store tell of their levels, by path.
+
+    NGFF 0.5 wants them in each array too; 0.4 has them in the image's group alone.
+    """
+    named = {}
+    for node in nodes:
+        for entry in images_in(node.attributes) if node.array is None else ():
+            try:
+                image = OmeImage(entry)
+            except ValueError:
+                continue  # its metadata are kept as they are
+            if image.axes and all(image.axes):
+                levels = (f"{node.path}/{level}".lstrip("/") for level in image.levels)
+                named.update(dict.fromkeys(levels, image.axes))
+    return named
 
 
 def ome_attributes(attributes: Mapping[str, Any], zarr_format: int, to: int) -> dict[str, Any]:

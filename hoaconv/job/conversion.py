@@ -76,9 +76,11 @@ def conversion(
         made = replace(volume, plan=plan, spec=spec_at(plan))
         branches.append(Branch(str(output.path), made, output))
     taken = {Path(output.path).name.casefold() for output in outputs if output.is_part}
-    for name, label in labels_kept(volume, chains[0][1], reading, taken):
-        of_label = cast(OmeZarr, outputs[0]).label(name)
-        branches.append(Branch(str(of_label.path), label, of_label))
+    main, ops = chains[0]
+    if isinstance(main, OmeZarr):  # slices and single files have no place for labels
+        for name, label in labels_kept(volume, ops, reading, taken):
+            of_label = main.label(name)
+            branches.append(Branch(str(of_label.path), label, of_label))
     groups: Sequence[Options] = (outputs[0], reading, voxels, values, running)
     return Job(tuple(branches), values, running, _given(groups, options))
 

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from math import log, sqrt
+from math import isfinite, log, sqrt
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,7 +46,7 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     sink = OmeZarrSink(
         path=as_path(output.path),
         image=ImageInfo(name, output.downsample, channels, _label_kept(output, making)),
-        window=not (channels and all("window" in channel for channel in channels)),
+        window=not _windows_known(channels, making.leading.channels),
         chunks=chunks,
         shards=shards,
         compressor=Compressor.parse(output.compressor),
@@ -71,6 +71,11 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
 
 _AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)
 """Steps that change no value of a voxel."""
+
+
+def _windows_known(channels: Sequence[Mapping[str, Any]], count: int) -> bool:
+    """Return whether there is a window for each of so many channels."""
+    return len(channels) >= count and all("window" in told for told in channels[:count])
 
 
 def _label_kept(output: OmeZarr, making: Making) -> dict[str, Any]:
@@ -136,9 +141,6 @@ def _image_folder(output: OmeZarr) -> Path:
     return as_path(output.path).parent.parent if output.is_label else as_path(output.path)
 
 
-_AS_THEY_ARE = (Fold, Crop, Flip, Rotate90, Transpose, TransposeXY)
-"""Steps that change no value of a voxel."""
-
 _ENDS = ("min", "max", "start", "end")
 
 
@@ -164,9 +166,13 @@ def _kept(told: Mapping[str, Any], *, window: bool) -> dict[str, Any]:
     if isinstance(color, str) and _COLOR.fullmatch(color):
         kept["color"] = color
     ends = [shown.get(end) for end in _ENDS] if isinstance(shown, Mapping) else [None]
-    if window and all(isinstance(end, int | float) for end in ends):
+    if window and all(map(_is_number, ends)):
         kept["window"] = dict(zip(_ENDS, ends, strict=True))
     return kept
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _same(one: Path, other: Path) -> bool:

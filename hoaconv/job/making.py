@@ -193,4 +193,12 @@ def _published(value: Any) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_published(inner) for inner in value]
-    return published_text(value) if isinstance(value, str) else value
+    return _published_word(value) if isinstance(value, str) else value
+
+
+def _published_word(text: str) -> str:
+    """Return a text as it is published: the path of ``PATH=OPS`` may have spaces in it."""
+    path = re.split(r"[\[=|]", text, maxsplit=1)[0]
+    if not Path(path.strip()).is_absolute():
+        return published_text(text)
+    return published(path.strip()) + published_text(text[len(path) :])

@@ -35,7 +35,7 @@ from hoaconv.io.scratch import ScratchFolder, existing_folder
 from hoaconv.io.zarr import Counts, write_metadata
 from hoaconv.io.zarr_array import ZarrArray
 from hoaconv.io.zarr_store import is_zarr
-from hoaconv.io.zarr_tree import TreeNode, ome_attributes, tree_of
+from hoaconv.io.zarr_tree import TreeNode, axes_in, ome_attributes, tree_of
 from hoaconv.job.options import Running
 from hoaconv.job.paths import (
     check_beside,
@@ -141,11 +141,11 @@ def _arrays(nodes: Sequence[TreeNode], storage: Storage, dst: Path) -> list[_Arr
     if not stored:
         raise SourceError(f"{root} holds no array")
     check_sides(storage, [len(array.shape) for _, array in stored], root)
-    found = []
+    found, named = [], axes_in(nodes)
     for node, array in stored:
         bits_of(array)
         source = Layout.stored(array, node.attributes)
-        made = formed(source, storage, array.path)
+        made = formed(source, storage, array.path, named.get(node.path, ()))
         found.append(_Array(array, source, node, dst / node.path, made))
     return found
 

@@ -41,8 +41,14 @@ def check_sides(storage: Storage, axes: Sequence[int], path: Path) -> None:
             )
 
 
-def formed(source: Layout, storage: Storage, path: Path) -> Layout:
+def formed(source: Layout, storage: Storage, path: Path, axes: Sequence[str | None] = ()) -> Layout:
     """Return the form of the array that is written for one that is there.
+
+    Parameters
+    ----------
+    axes
+        The names of its axes, if the store's metadata tell them; an array of zarr v2 that has none
+        gets these in v3, where NGFF 0.5 wants them.
 
     Raises
     ------
@@ -54,7 +60,9 @@ def formed(source: Layout, storage: Storage, path: Path) -> Layout:
     chunks = source.chunks if asked is None else asked
     shards = _shards(source, storage, zarr_format, chunks, path)
     packing = _packing(source, storage, zarr_format, same_chunks=chunks == source.chunks)
-    return replace(source, chunks=chunks, shards=shards, packing=packing)
+    lacks = zarr_format > source.zarr_format and not source.names and len(axes) == len(chunks)
+    names = tuple(axes) if lacks else source.names
+    return replace(source, chunks=chunks, shards=shards, packing=packing, names=names)
 
 
 def _packing(source: Layout, storage: Storage, zarr_format: int, *, same_chunks: bool) -> Packing:

@@ -19,7 +19,7 @@ from hoaconv.engine.passes.check import check
 from hoaconv.engine.plan import Plan
 from hoaconv.engine.schedule import Limits, Schedule
 from hoaconv.engine.stages import At
-from hoaconv.errors import PlanError, StoreError
+from hoaconv.errors import StoreError
 from hoaconv.io.leading import Leading
 from hoaconv.io.output import OutputSink
 from hoaconv.io.scratch import ScratchFolder, ScratchSink, check_space
@@ -171,27 +171,6 @@ def resolve(job: Request, watcher: Watcher, *, planning: bool) -> Resolved:
         report,
         leading,
     )
-
-
-def _leading(branches: Sequence[Branch]) -> Leading:
-    """Return the times and channels that are swept one after the other; none of one volume.
-
-    Raises
-    ------
-    PlanError
-        If an op draws a picture, of which there would be several.
-    """
-    sources = (s for branch in branches for s in sources_of(branch.volume.plan))
-    found = (getattr(source, "leading", Leading()) for source in sources)
-    leading = next((known for known in found if known.axes), Leading())
-    if leading.axes:
-        steps = (step for branch in branches for step in steps_of(branch.volume.plan))
-        drawing = next((step for step in steps if isinstance(step, Fold) and step.draws), None)
-        if drawing is not None:
-            raise PlanError(
-                f"'{drawing}' draws a picture, and the source has {leading.told}; {leading.choice}"
-            )
-    return leading
 
 
 def _check_pictures(branches: Sequence[Branch], written: Mapping[int, OutputSink]) -> None:
