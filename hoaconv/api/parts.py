@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["cutout", "info"]
 
 
-def info(path: PathLike) -> "Info | Infos":
+@explained_by(Reading)
+def info(
+    path: PathLike,
+    *,
+    shape: int | tuple[int, int, int] | str | None = None,
+    dtype: str | None = None,
+    credentials: str | None = None,
+) -> "Info | Infos":
     """Tell how a volume is stored: format, shape, chunks, levels, voxel size, files, advice.
 
     Headers and sizes of files are read, no voxel is decoded. Files of large stores are looked at
@@ -46,7 +53,7 @@ def info(path: PathLike) -> "Info | Infos":
     """
     from hoaconv.job.info import info_of  # noqa: PLC0415 - numba takes longer than help
 
-    return info_of(path)
+    return info_of(path, Reading(shape=shape, dtype=dtype, credentials=credentials))
 
 
 @explained_by(Cutting, Reading, Voxels, OmeZarr, Running)
@@ -66,6 +73,7 @@ def cutout(
     dtype: str | None = None,
     append: "PathLike | Sequence[PathLike]" = (),
     missing: str = "fill",
+    credentials: str | None = None,
     voxel_size: float | tuple[float, float, float] | str | None = None,
     unit: str | None = None,
     orientation: str | tuple[str, str, str] | None = None,

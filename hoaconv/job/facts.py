@@ -7,6 +7,7 @@ as estimated.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ import tifffile
 from hoaconv.engine.geometry import Geometry
 from hoaconv.errors import HoaconvError, SourceError
 from hoaconv.io.address import Address
+from hoaconv.io.colour import Pick
+from hoaconv.io.files import kind_of
 from hoaconv.io.formats.registry import Format, format_of
 from hoaconv.io.mark import MARK
 from hoaconv.io.stack import Stack, open_stack
 from hoaconv.io.stored_array import StoredArray, view_of
 from hoaconv.io.stored_objects import Objects
+from hoaconv.job.options import Reading
 
 __all__ = ["facts_of", "stores_in"]
 
@@ -35,15 +39,22 @@ KEYS = (
 """Names of the facts; each is always there, None or empty where nothing is known."""
 
 
-def facts_of(path: str) -> dict[str, Any]:
+def facts_of(path: str, reading: Reading) -> dict[str, Any]:
     """Return the facts of what a path names, by `KEYS`.
+
+    Parameters
+    ----------
+    reading
+        Shape and dtype of a raw file, credentials of a URL.
 
     Raises
     ------
     SourceError
         If there is nothing that can be read.
     """
-    address = Address.of(path)
+    address = Address.of(
+        path, shape=reading.shape, dtype=reading.dtype, credentials=reading.credentials
+    )
     format = format_of(address)
     if format is not None:
         found = _of_array(address, format)
@@ -186,7 +197,7 @@ def _sum(numbers: Iterator[int | None]) -> int | None:
 
 
 def _of_slices(address: Address) -> dict[str, Any]:
-    stack = open_stack(address.given, allow_gaps=True, allow_names=True)
+    stack, told = _stack(address)
     files, place = stack.files, stack.geometry
     known = place.unit is not None
     return {
@@ -207,8 +218,20 @@ def _of_slices(address: Address) -> dict[str, Any]:
         },
         "bytes": _bytes(stack, files),
         "files": len(files),
-        "notes": list(stack.notes),
+        "notes": [*told, *stack.notes],
     }
+
+
+def _stack(address: Address) -> tuple[Stack, tuple[str, ...]]:
+    """Open slices; of several channels or times take the first, and return what would be asked."""
+    tolerant = partial(open_stack, address.given, allow_gaps=True, allow_names=True)
+    try:
+        return tolerant(), ()
+    except SourceError as asked:
+        try:
+            return tolerant(pick=Pick(channel=0, time=0)), (str(asked),)
+        except HoaconvError:
+            raise asked from None
 
 
 def _bytes(stack: Stack, files: Sequence[Path]) -> int:
@@ -216,13 +239,13 @@ def _bytes(stack: Stack, files: Sequence[Path]) -> int:
 
 
 def _kind_of(file: Path) -> str:
-    return "TIFF" if file.suffix.lower() in (".tif", ".tiff") else "JPEG 2000"
+    return kind_of(file) or "image"
 
 
 def _compression(file: Path) -> str:
     """Return the compression of the first slice, in words."""
     if _kind_of(file) != "TIFF":
-        return "jpeg2000"
+        return {"JPEG 2000": "jpeg2000", "PNG": "deflate"}.get(_kind_of(file), "none")
     with tifffile.TiffFile(file) as tif:
         page: Any = tif.pages[0].aspage()
         return str(getattr(page.compression, "name", page.compression)).lower()

@@ -12,6 +12,7 @@ from hoaconv.errors import HoaconvError, SpellingError
 from hoaconv.job.declared import PathLike
 from hoaconv.job.facts import facts_of, stores_in
 from hoaconv.job.html import table
+from hoaconv.job.options import Reading
 from hoaconv.job.store_advice import advice_on
 from hoaconv.job.tables import as_edges, as_number, html_of, new_table, rendered
 from hoaconv.units import format_bytes
@@ -145,8 +146,13 @@ class Infos(Sequence[Info]):
         return table({str(row["path"]): _summary(row.facts) for row in self._rows})
 
 
-def info_of(path: PathLike) -> Info | Infos:
+def info_of(path: PathLike, reading: Reading) -> Info | Infos:
     """Return the facts of what a path names, or of all stores in a folder.
+
+    Parameters
+    ----------
+    reading
+        Shape and dtype of a raw file, credentials of a URL.
 
     Raises
     ------
@@ -159,19 +165,19 @@ def info_of(path: PathLike) -> Info | Infos:
         raise SpellingError(f"{path!r} is not the path of a volume")
     found = stores_in(os.fspath(path))
     if not found:
-        return _info(os.fspath(path))
-    return Infos([_tolerant(store) for store in found])
+        return _info(os.fspath(path), reading)
+    return Infos([_tolerant(store, reading) for store in found])
 
 
-def _info(path: str) -> Info:
-    facts = facts_of(path)
+def _info(path: str, reading: Reading) -> Info:
+    facts = facts_of(path, reading)
     return Info(facts, tuple(advice_on(facts)))
 
 
-def _tolerant(path: str) -> Info:
+def _tolerant(path: str, reading: Reading) -> Info:
     """Return the facts of one store of many; one that can't be read says why."""
     try:
-        return _info(path)
+        return _info(path, reading)
     except HoaconvError as error:
         facts: dict[str, Any] = {**_NOTHING, "path": path, "kind": "unreadable"}
         return Info({**facts, "notes": [str(error)]}, ())

@@ -89,7 +89,7 @@ class Labels(Options):
     also: Any = option(
         TEXT,
         'also write another image: OTHER.zarr="OPS", or with options of its own '
-        "'OTHER.zarr[chunks=32 ngff=0.4]=OPS'; repeatable",
+        "'OTHER.zarr\\[chunks=32 ngff=0.4]=OPS'; repeatable",
         "Ops",
         'PATH="OPS"',
         (),

@@ -66,20 +66,23 @@ GROUPS: dict[str, tuple[type[Options], ...]] = {
     "rechunk": (Storage, Running),
     "pack": (Replacing,),
     "stats": (Chain, Reading, Measuring),
+    "info": (Reading,),
     "list_ops": (Chain,),
 }
 """The groups of options that a verb takes; those that its signature lacks are left out."""
 
 ARGUMENTS = {
-    "src": "folder of slices, quoted glob, multi-page TIFF, OME-Zarr or zarr array",
+    "src": "folder of slices, quoted glob, or a file or store of a format that hoaconv reads "
+    "(docs/formats.md), or its URL",
     "dst": "the OME-Zarr to make, such as brain.zarr",
     "omezarr_to_stack dst": "folder of slices to make, or a file ending in .tif or .ome.tif",
     "convert dst": "image.zarr, image.n5, file.tif or file.h5 to make, a folder of slices, "
     "zarr://PATH or precomputed://PATH",
-    "transpose dst": "image.zarr or file.tif to make, or a folder of TIFF slices",
-    "cutout dst": "image.zarr, file.tif or file.npy to make, or a folder of TIFF slices",
+    "transpose dst": "image.zarr or file.tif to make, or a folder of slices",
+    "cutout dst": "image.zarr, file.tif, file.h5 or file.npy to make, or a folder of slices",
     "box": "z0:z1,y0:y1,x0:x1 in voxels, or in lengths, as in 2mm:3mm,0.5mm:,:",
-    "store": "OME-Zarr image; for add-pyramid also a zarr array in a group",
+    "store": "OME-Zarr image to add to",
+    "add_pyramid store": "OME-Zarr image, or a zarr array in a group",
     "pack store": "OME-Zarr of version 0.5, a folder",
     "pack dst": "the file to make, ending in .ozx",
     "rechunk src": "OME-Zarr image, zarr array or other zarr store",
