@@ -27,7 +27,6 @@ __all__ = [
     "COMPRESSOR",
     "FACTORS",
     "FLAG",
-    "LETTERS",
     "LEVEL",
     "METHODS",
     "NAME",
@@ -149,8 +148,7 @@ def explained_by(*groups: type[Options]) -> Callable[[F], F]:
 
 def _plain(value: Any) -> Any:
     """Return numpy's arrays and numbers as Python's."""
-    is_type = isinstance(value, type)  # such as numpy.uint16, as a dtype
-    return value.tolist() if hasattr(value, "tolist") and not is_type else value
+    return value.tolist() if hasattr(type(value), "tolist") else value  # numpy.uint16 stays
 
 
 def _as_json(value: Any) -> Any:
@@ -352,14 +350,6 @@ def _as_given(value: Any) -> Any:
     return value
 
 
-def _letters(value: Any) -> str:
-    """Return letters of axes in one spelling, so that ``"z,y,x"`` and ``"ZYX"`` compare equal."""
-    parts = value if isinstance(value, list | tuple) else [value]
-    if not all(isinstance(part, str) for part in parts):
-        raise SpellingError(f"source_axes {value!r} is no text; write letters, such as 'xyz'")
-    return "".join(parts).replace(",", "").lower()
-
-
 _PAIRS = (
     *("left-right", "anterior-posterior", "inferior-superior", "dorsal-ventral", "dorsal-palmar"),
     *("dorsal-plantar", "rostral-caudal", "cranial-caudal", "proximal-distal"),
@@ -393,7 +383,6 @@ FLAG = Kind("", bool, str)
 VALUE = Kind("VALUE", _value, str)
 ORIENTATION = Kind("Z,Y,X", _orientation, ",".join)
 TEXT = Kind("TEXT", _as_given, str)
-LETTERS = Kind("AXES", _letters, str)
 NAME = Kind("NAME", _name, str)
 PATH = Kind("FILE", _path, str)
 PATHS = Kind("FILE", _paths, str)

@@ -7,10 +7,10 @@ line. This module imports no kernels, so that the help of the command line appea
 from dataclasses import dataclass
 from typing import Any
 
+from hoaconv.errors import SpellingError
 from hoaconv.job.declared import (
     BYTES,
     FLAG,
-    LETTERS,
     LEVEL,
     ORIENTATION,
     PATH,
@@ -29,6 +29,7 @@ from hoaconv.job.declared import (
     triple_of,
 )
 from hoaconv.job.store_paths import CREDENTIALS
+from hoaconv.ops.kinds import Kind
 
 __all__ = [
     "Chain",
@@ -41,6 +42,17 @@ __all__ = [
     "Values",
     "Voxels",
 ]
+
+
+def _letters(value: Any) -> str:
+    """Return letters of axes in one spelling, so that ``"z,y,x"`` and ``"ZYX"`` compare equal."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(part, str) for part in parts):
+        raise SpellingError(f"source_axes {value!r} is no text; write letters, such as 'xyz'")
+    return "".join(parts).replace(",", "").lower()
+
+
+LETTERS = Kind("AXES", _letters, str)
 
 
 @dataclass(frozen=True)
