@@ -43,6 +43,7 @@ ROWS = {
     "erode": ["erode 4,2,1", "erode 2 footprint=ball", "erode 2 cross mode=nearest"],
     "exp": ["exp"],
     "gamma": ["gamma 0.5", "gamma 2"],
+    "quantize": ["quantize 1", "quantize 3"],
     "blackhat": ["blackhat 1", "blackhat 0,2,1 cross mode=constant cval=40"],
     "bin": ["bin 2", "bin 1,3,2 method=mode"],
     "close": ["close 1", "close 2,1,3 ball mirror"],
