@@ -132,8 +132,6 @@ class PrecomputedArray(TensorstoreArray):
     """
 
     scheme = "precomputed"
-    axes = ("x", "y", "z", "c")
-
     def __init__(self, scale: Scale) -> None:
         self.scale = scale
         _check_unpacked(scale.folder)
@@ -143,6 +141,8 @@ class PrecomputedArray(TensorstoreArray):
             "scale_index": scale.number,
         }
         super().__init__(scale.folder, opened(scale.root, spec))
+        # Every volume has an axis of channels here; one channel alone says nothing.
+        self.axes = ("x", "y", "z", "c" if self.shape[3] > 1 else None)
         self.name = scale.folder.path.relative_to(scale.root.path.parent).as_posix()
         scales = (scale.root.inner(told["key"]) for told in scale.info["scales"])
         self.levels = tuple(folder.location for folder in scales)
