@@ -443,6 +443,7 @@ def test_a_command_with_a_typo_gets_the_one_that_was_meant():
     refused(CliRunner().invoke(app, ["statz", "x"]), SPELLING, "did you mean 'stats'")
 
 
+@pytest.mark.long
 def test_a_second_demo_offers_to_replace_the_first(tmp_path):
     def demo(*words):
         return CliRunner().invoke(app, ["demo", str(tmp_path / "d"), *words])

@@ -22,6 +22,8 @@ from hoaconv.io.frame_writer import FrameWriter
 from hoaconv.io.zarr_array import ZarrArray
 from hoaconv.terminal.app import app
 
+pytestmark = pytest.mark.one_python
+
 DTYPES = ("uint8", "int16", "uint32", "int64", "float16", "float32", "float64", "bool", "complex64")
 
 

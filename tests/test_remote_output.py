@@ -17,6 +17,8 @@ from hoaconv.io.claims import claim_on
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.url import Url
 
+pytestmark = pytest.mark.one_python
+
 DST = "s3://bucket/a/brain.zarr"
 SHAPE = (20, 33, 41)
 ROOT = ("PUT", "/bucket/a/brain.zarr/zarr.json")

@@ -28,6 +28,8 @@ from hoaconv.io import encoded, slices_sink
 from hoaconv.io.mark import MARK
 from hoaconv.terminal.app import app
 
+pytestmark = pytest.mark.one_python
+
 HELD = {
     "tiff": tuple(map(str, KNOWN)),
     "jp2": ("uint8", "int8", "uint16", "int16"),

@@ -13,6 +13,8 @@ from hoaconv.errors import PlanError, SourceError
 from hoaconv.io.tensorstore_array import TensorstoreArray
 from hoaconv.job.watching import Watcher
 
+pytestmark = pytest.mark.one_python
+
 SHAPE = {"t": 2, "c": 3, "z": 9, "y": 17, "x": 19}
 
 

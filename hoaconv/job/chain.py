@@ -1,5 +1,6 @@
 """Chains of ops: put behind a volume, with the operands that they name, and spelled again."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -15,7 +16,7 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages import inferred, kind_of
 from hoaconv.errors import SpellingError
-from hoaconv.io.address import Address
+from hoaconv.io.address import Address, is_remote
 from hoaconv.io.formats.registry import format_of
 from hoaconv.io.source import Volume, open_volume
 from hoaconv.job.arrays import array_plan
@@ -60,7 +61,7 @@ def open_source(
     SourceError
         If the source can't be found or read.
     """
-    if format_of(Address.of(src)):
+    if is_remote(os.fspath(src)) or format_of(Address.of(src)):
         machine.begin_libraries()
     if reading.append:
         return _appended(src, reading, gpu=gpu)

@@ -65,7 +65,8 @@ def image_sink(output: OmeZarr, making: Making) -> OmeZarrSink:
     )
     if sink.first and not sink.is_label:
         _check_first(sink, spec)
-    check_objects(sink.path, sink.arrays(spec))
+    if not sink.is_label:  # which gets the levels of its image later
+        check_objects(sink.path, sink.arrays(spec))
     return with_own_sinks(sink, spec)
 
 

@@ -17,6 +17,8 @@ from hoaconv.io.formats.registry import format_of
 from hoaconv.io.remote_folder import RemoteFolder
 from hoaconv.io.url import Url, as_path, is_remote
 
+pytestmark = pytest.mark.one_python
+
 SHAPE = (20, 33, 41)
 
 

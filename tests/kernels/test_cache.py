@@ -49,6 +49,7 @@ def test_without_a_cache_folder_kernels_are_kept_for_one_run(command, tmp_path) 
     assert (tmp_path / "o.zarr" / "zarr.json").exists()
 
 
+@pytest.mark.long
 def test_damaged_kernels_are_compiled_again(command, tmp_path) -> None:
     cache = tmp_path / "cache"
     assert command("a.zarr", NUMBA_CACHE_DIR=str(cache)).returncode == 0

@@ -132,6 +132,7 @@ class PrecomputedArray(TensorstoreArray):
     """
 
     scheme = "precomputed"
+
     def __init__(self, scale: Scale) -> None:
         self.scale = scale
         _check_unpacked(scale.folder)
