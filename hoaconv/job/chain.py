@@ -16,9 +16,10 @@ from hoaconv.engine.plan import Plan
 from hoaconv.engine.spec import Spec
 from hoaconv.engine.stages import inferred, kind_of
 from hoaconv.errors import SpellingError
-from hoaconv.io.address import Address, is_remote
+from hoaconv.io.address import Address
 from hoaconv.io.formats.registry import format_of
 from hoaconv.io.source import Volume, open_volume
+from hoaconv.io.url import is_remote
 from hoaconv.job.arrays import array_plan
 from hoaconv.job.declared import PathLike
 from hoaconv.job.options import Reading
