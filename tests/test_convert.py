@@ -173,7 +173,10 @@ def test_each_level_is_the_one_before_downsampled(make_volume, make_tiffs, tmp_p
 
 
 @pytest.mark.one_python
-@pytest.mark.parametrize("factors", ["1,2,2", "3", "2,1,1", "4,3,2", "31", "5,1,1"])
+@pytest.mark.parametrize(
+    "factors",
+    ["1,2,2", "3", "31", *(pytest.param(f, marks=LONG) for f in ("2,1,1", "4,3,2", "5,1,1"))],
+)
 @pytest.mark.parametrize("chunks", ["8", "1,16,16", "25,16,16"])
 def test_factors_and_chunks_of_any_size(tiffs, volume, tmp_path, factors, chunks):
     report = hoaconv.stack_to_omezarr(

@@ -27,7 +27,7 @@ def run(arguments: list[str], folder: Path) -> None:
     assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
 
 
-SOON = ("README.md", "engine.md", "library.md", "ops.md")
+SOON = ("README.md", "engine.md", "ops.md")
 """Pages that run without the marker; each of the others takes many commands."""
 
 

@@ -171,6 +171,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         declared.update(before)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str, folders: Callable[[], None]) -> None:
     runner = doctest.DocTestRunner(verbose=False)

@@ -173,6 +173,7 @@ def test_a_sample_of_all_slices_is_the_whole(tiffs):
     assert (made.intervals, made.is_whole) == ({}, True)
 
 
+@pytest.mark.long
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
     """Of slices that differ much more than the voxels in each: voxels don't count as drawn."""
     rng, held, rounds = np.random.default_rng(3), {"mean": 0, "p50": 0, "zeros share": 0}, 60

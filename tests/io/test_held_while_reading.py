@@ -127,13 +127,18 @@ def write_more(path, plane, compression):
         "one strip of more in zstd",
         "one strip of more in packbits",
         "one strip of more in lzma",
-        "RGB strips, channel",
         "RGB strips, luminance",
-        "RGB planes, channel",
-        "RGB png, channel",
-        "RGB jp2, channel",
-        "RGB jp2, luminance",
-        "RGB palette, channel",
+        *(
+            pytest.param(f"RGB {kind}", marks=pytest.mark.long)
+            for kind in (
+                "strips, channel",
+                "planes, channel",
+                "png, channel",
+                "jp2, channel",
+                "jp2, luminance",
+                "palette, channel",
+            )
+        ),
     ],
 )
 def test_measured_is_below_scratch_and_not_far(tmp_path, kind):
