@@ -151,7 +151,7 @@ CASES = {
     "bin": ("uint16", ["--ops", "gaussian 1 | bin 2"]),
     "shapes that differ": (
         "uint16",
-        ["--ops", "gaussian 1 | crop -60:,:,:", "--label", "m=resize 0.7 | threshold 20000"],
+        ["--ops", "gaussian 1 | crop -60:,:,: fill=0", "--label", "m=resize 0.7 | threshold 20000"],
     ),
     "derivatives": ("uint16", ["--ops", "gradient-magnitude 1 | laplace | abs"]),
     "rank and morphology": ("uint16", ["--ops", "median 3 | open 2"]),
