@@ -1,4 +1,4 @@
-"""How an array of any number of axes is stored: shape, dtype, chunks, shards, codecs, metadata."""
+"""Storage of an array of any number of axes: shape, dtype, chunks, shards, codecs, metadata."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -114,7 +114,7 @@ class ArrayVolume(Addressed, LayeredSource):
 
     @property
     def shown(self) -> Mapping[str, Any]:
-        """What viewers are told of the channel: ``label``, ``color``, ``window``; may be empty."""
+        """Settings of the channel for viewers: ``label``, ``color``, ``window``; may be empty."""
         told, axes = self._array.channels, self._array.axes
         index = next((i for a, i in self._view.fixed if axes and axes[a] in ("c", "channel")), 0)
         return told[index] if index < len(told) else {}
@@ -126,7 +126,7 @@ class ArrayVolume(Addressed, LayeredSource):
 
     @property
     def view(self) -> View:
-        """Which axes of the stored array are z, y and x."""
+        """The view of the stored array: its axes z, y and x."""
         return self._view
 
     @property

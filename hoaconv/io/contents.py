@@ -1,4 +1,4 @@
-"""What the folder of an output holds, by which it is known before it is overwritten.
+"""Contents of the folder of an output, by which it is known before it is overwritten.
 
 Nothing is erased that isn't known to be part of such an output.
 """

@@ -32,7 +32,7 @@ Key = Callable[[Sequence[int]], str]
 
 @dataclass(frozen=True)
 class Fetching:
-    """How an array is read from a folder whose files are fetched singly.
+    """Reading of an array in a folder whose files are fetched singly.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Fetching:
 
 @dataclass(frozen=True)
 class _Shards:
-    """How chunks lie in shards: see the section on sharding of the zarr v3 specification."""
+    """Layout of chunks in shards: see the section on sharding of the zarr v3 specification."""
 
     grid: tuple[int, ...]
     codecs: Sequence[Mapping[str, Any]]

@@ -1,7 +1,7 @@
 """Writer of one frame of an array of any number of axes: see `hoaconv.io.frames`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -28,8 +28,8 @@ class FrameSpec(ArraySpec):
     planes wait until a layer of them is complete.
     """
 
-    layout: Layout | None = None
-    frame: Frame | None = None
+    layout: Layout = field(kw_only=True)
+    frame: Frame = field(kw_only=True)
 
     @classmethod
     def of(cls, layout: Layout, frame: Frame) -> "FrameSpec":
@@ -63,7 +63,6 @@ class FrameSpec(ArraySpec):
 
     def files(self) -> dict[str, Any]:
         """Return the content of all metadata files of the whole array, by their names."""
-        assert self.layout is not None
         return self.layout.files()
 
     metadata_files = files
@@ -87,8 +86,6 @@ class FrameWriter(ArrayWriter):
         # tensorstore 0.1.86 stores nothing of a whole shard that is longer than 1 along four axes
         # or more if it may refer to the voxels: see tests/io/test_frame_writer.py.
         self.refers = spec.indices == 1
-        assert spec.layout is not None
-        assert spec.frame is not None
         self._layout, self._frame = spec.layout, spec.frame
         self._unit = _triple(spec.layout.unit)
 

@@ -104,7 +104,7 @@ class KvFolder(StoreFolder):
         """Return a folder in it."""
         return self._at("/".join(part for part in (self._inside, key.strip("/")) if part))
 
-    def _at(self, inside: str) -> "KvFolder":
+    def _at(self, inside: str) -> Self:
         folder = type(self)(self._root, self._spec, inside)
         if "_store" in self.__dict__:
             folder.__dict__["_store"] = self._store  # it is opened once

@@ -73,7 +73,7 @@ class Leading:
 
     @property
     def choice(self) -> str:
-        """What to do where there may be one volume alone, in words."""
+        """Advice for where there may be one volume alone."""
         words = {"t": "time", "c": "channel"}
         return f"take one, as in {' and '.join(f'`{words[axis]}=0`' for axis in self.axes)}"
 

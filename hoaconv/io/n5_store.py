@@ -99,7 +99,7 @@ class Dataset:
 
     @property
     def without_unit(self) -> bool:
-        """Whether the attributes tell a voxel size, but not in which unit."""
+        """True if the attributes tell a voxel size without its unit."""
         spatial = [i for i, name in enumerate(self.axes) if name.lower() in ("x", "y", "z")]
         return self._placed is not None and not all(self._placed[i][2] for i in spatial)
 
@@ -130,7 +130,7 @@ class Dataset:
 
     @property
     def _factors(self) -> Sequence[float] | None:
-        """How many voxels of level 0 become one; None if that isn't told."""
+        """Return the voxels of level 0 that become one; None if that isn't told."""
         own = self._row(self.attributes.get("downsamplingFactors"))
         if own is not None:
             return own

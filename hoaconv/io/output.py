@@ -1,4 +1,4 @@
-"""What the job asks of every sink that writes files: where they lie, and how large they get."""
+"""The contract of sinks that write files: where these lie, and how large they get."""
 
 import re
 from abc import abstractmethod

@@ -33,7 +33,7 @@ def sharding_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 @dataclass(frozen=True)
 class Packing:
-    """How each chunk is packed.
+    """Codecs of a chunk, in their order.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where the files of a store go: a folder of a file system, or a place behind the network."""
+"""Places for the files of a store: a folder of a file system, or a place behind the network."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator

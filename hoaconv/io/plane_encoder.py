@@ -1,4 +1,4 @@
-"""What a sink of slices asks of an image format: which planes it holds, and how one is encoded."""
+"""The contract of image formats with a sink of slices: planes that they hold, their encoding."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator

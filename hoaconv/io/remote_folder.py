@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import tensorstore as ts
 
@@ -59,9 +59,8 @@ class RemoteFolder(KvFolder):
         root, inside = place_of(url)
         return cls(Url(root), spec_of(root, credentials), inside)
 
-    def _at(self, inside: str) -> "RemoteFolder":
+    def _at(self, inside: str) -> Self:
         folder = super()._at(inside)
-        assert isinstance(folder, RemoteFolder)
         folder._read, folder._denied = self._read, self._denied
         return folder
 

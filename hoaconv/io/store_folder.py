@@ -99,7 +99,7 @@ class StoreFolder(ABC):
 
     @property
     def location(self) -> str:
-        """What opens it again: an absolute path, or a URL."""
+        """The path or URL that opens it again; paths are absolute."""
         return str(self.path)
 
     def __str__(self) -> str:

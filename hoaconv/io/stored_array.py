@@ -65,7 +65,7 @@ class StoredArray(ABC):
 
     @property
     def location(self) -> str:
-        """What opens it again, as in `levels`: an absolute path, or a URL."""
+        """The path or URL that opens it again, as in `levels`; paths are absolute."""
         return str(self.path)
 
     @property
@@ -123,7 +123,7 @@ class StoredArray(ABC):
 
     @property
     def image_label(self) -> Mapping[str, Any]:
-        """What the metadata of a label image tell of its labels: colors, properties."""
+        """Colors and properties of labels, as the metadata of a label image tell them."""
         return {}
 
     def geometry(self, axes: Axes) -> Geometry | None:  # noqa: ARG002 - the contract

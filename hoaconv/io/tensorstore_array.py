@@ -47,7 +47,7 @@ class TensorstoreArray(ChunkFiles):
 
     @property
     def location(self) -> str:
-        """What opens it again: an absolute path, or a URL."""
+        """The path or URL that opens it again; paths are absolute."""
         return self.folder.location
 
     @property

@@ -192,13 +192,13 @@ class TiffEncoder(PlaneEncoder):
 
     def _tiles(self, plane: Plane) -> Iterator[Plane]:
         """Return the tiles; those at the ends are filled up with zeros."""
-        assert self.tile is not None
-        (rows, columns), (ny, nx) = self.tile, plane.shape
+        tile = self.tile or plane.shape
+        (rows, columns), (ny, nx) = tile, plane.shape
         for y in range(0, ny, rows):
             for x in range(0, nx, columns):
                 part = plane[y : y + rows, x : x + columns]
-                if part.shape != self.tile:
-                    whole = np.zeros(self.tile, plane.dtype)
+                if part.shape != tile:
+                    whole = np.zeros(tile, plane.dtype)
                     whole[: part.shape[0], : part.shape[1]] = part
                     part = whole
                 yield part

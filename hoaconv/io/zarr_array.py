@@ -52,7 +52,7 @@ class StoredZarr(ChunkFiles):
 
     @property
     def image_label(self) -> Mapping[str, Any]:
-        """What the metadata of a label image tell of its labels: colors, properties."""
+        """Colors and properties of labels, as the metadata of a label image tell them."""
         return image_label_in(self.node.around)
 
     @property

@@ -1,4 +1,4 @@
-"""What the metadata of a zarr array, and of the OME-Zarr image around it, tell about it."""
+"""Facts of a zarr array from its metadata, and from those of the OME-Zarr image around it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

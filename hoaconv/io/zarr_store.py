@@ -96,18 +96,6 @@ class StoredNode:
         """The entries of ``multiscales``."""
         return images_in(self.attributes)
 
-    @property
-    def channels(self) -> tuple[Mapping[str, Any], ...]:
-        """Rendering settings of each channel, as ``omero`` tells them."""
-        omero = mapping(mapping(self.attributes.get("ome", self.attributes)).get("omero"))
-        listed = omero.get("channels")
-        return tuple(map(mapping, listed)) if isinstance(listed, list) else ()
-
-    @property
-    def image_label(self) -> Mapping[str, Any]:
-        """What a label image tells of its labels."""
-        return mapping(mapping(self.attributes.get("ome", self.attributes)).get("image-label"))
-
 
 def is_zarr(path: Path) -> bool:
     """Return True for the path of a store, and for a path inside a store, even a missing one.

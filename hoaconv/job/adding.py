@@ -1,4 +1,4 @@
-"""What is added to a store that is there, as the user declares it: levels, or a label image.
+"""Additions to a store that is there, as the user declares them: levels, or a label image.
 
 This module imports no kernels, so that the help of the command line appears at once.
 """

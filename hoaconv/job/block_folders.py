@@ -1,4 +1,4 @@
-"""What outputs have in common that are folders of blocks, and neither zarr nor slices.
+"""Outputs that are folders of blocks, and neither zarr nor slices: their common options.
 
 This module imports no kernels, so that the help of the command line appears at once.
 """

@@ -1,4 +1,4 @@
-"""What ``hoaconv info`` tells: a volume's facts and advice, as a table and as JSON."""
+"""The answer of ``hoaconv info``: a volume's facts and advice, as a table and as JSON."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What is known where the sink of an output is made: the volume, its source, and what is published.
+"""Facts for the maker of a sink: the volume, its source, and the provenance that is published.
 
 A published output names no folder of somebody's machine.
 """
@@ -36,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Making:
-    """What the sink of an output is made of, besides the output's own options.
+    """Facts of a job from which the sink of an output is made, besides the output's own options.
 
     Attributes
     ----------

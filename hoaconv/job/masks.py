@@ -1,4 +1,4 @@
-"""Which volumes are masks: uint8, 0 and 1, as comparisons and thresholds make them."""
+"""Recognition of masks among volumes: uint8, 0 and 1, as comparisons and thresholds make them."""
 
 from hoaconv.engine.informed import Informed
 from hoaconv.engine.plan import Node, Plan

@@ -1,4 +1,4 @@
-"""What all outputs of a job have in common that lie on disk, as the user declares them.
+"""Outputs of a job that lie on disk, as the user declares them: their common contract.
 
 Each kind is a frozen dataclass derived from `Output`, with its options. `hoaconv.job.sinks` says
 which sink of the engine writes it. These modules import no kernels, so that the help of the command

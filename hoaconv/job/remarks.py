@@ -1,4 +1,4 @@
-"""What is told of a job before it runs: notes, and reasons why this machine can't run it."""
+"""Remarks on a job before it runs: notes, and reasons why this machine can't run it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

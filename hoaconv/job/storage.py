@@ -96,7 +96,7 @@ class Storage(Options):
 
 @dataclass(frozen=True)
 class Replacing(Options):
-    """Whether an output that is there is replaced.
+    """The option that replaces an output that is there.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which ops make masks, and which keep them: uint8, 0 and 1."""
+"""Ops that make masks, and ops that keep them: uint8, 0 and 1."""
 
 from typing import Any
 

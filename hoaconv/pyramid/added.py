@@ -1,4 +1,4 @@
-"""What a sink adds to an image that is there: levels, or a label image, and how both are named."""
+"""Additions to an image that is there, levels or a label image, and their names."""
 
 import json
 from abc import ABC, abstractmethod

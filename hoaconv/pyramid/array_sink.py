@@ -236,7 +236,7 @@ def _made(array: ArraySpec) -> tuple[str, ...]:
 class FrameSink(ArraySink):
     """A frame of an array in a store that the caller claims and completes."""
 
-    frame: FrameSpec | None = None
+    frame: FrameSpec = field(kw_only=True)
     store: OpenOutput | None = field(default=None, compare=False)
 
     @property
@@ -246,14 +246,21 @@ class FrameSink(ArraySink):
 
     def array(self, spec: Spec) -> ArraySpec:  # noqa: ARG002 - the frame says it all
         """Return the frame."""
-        assert self.frame is not None
         return self.frame
 
-    def writer(self, array: ArraySpec, workers: int, out: OpenOutput, *, lean: bool) -> ArrayWriter:
+    def writer(
+        self,
+        array: ArraySpec,  # noqa: ARG002 - the frame says it all
+        workers: int,
+        out: OpenOutput,
+        *,
+        lean: bool,
+    ) -> ArrayWriter:
         """Return the writer of the frame."""
-        assert isinstance(array, FrameSpec)
         counts = out.counts(self.path)
-        return FrameWriter(self.path, array, workers, lean=lean, guard=out.check, counts=counts)
+        return FrameWriter(
+            self.path, self.frame, workers, lean=lean, guard=out.check, counts=counts
+        )
 
     @property
     def finishes(self) -> bool:

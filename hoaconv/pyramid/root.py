@@ -81,7 +81,7 @@ class Written(Protocol):
 
     @property
     def added(self) -> Added | None:
-        """What is added to a store."""
+        """The addition to a store that is there, or None."""
 
     @property
     def is_label(self) -> bool:
@@ -93,7 +93,7 @@ class Written(Protocol):
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        """What the image tells of its making."""
+        """The provenance of the image."""
 
     def all_levels(self, whole: Spec) -> tuple[Level, ...]:
         """Return all levels, given level 0."""

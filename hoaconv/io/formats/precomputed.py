@@ -53,7 +53,7 @@ class Scale:
 
     @property
     def told(self) -> Mapping[str, Any]:
-        """What the file tells of this scale."""
+        """The entry of this scale in the file."""
         scale: Mapping[str, Any] = self.info["scales"][self.number]
         return scale
 

@@ -1,4 +1,4 @@
-"""What lies at a URL: a store of zarr, N5 or precomputed, by the metadata that are there.
+"""Stores at a URL: zarr, N5 or precomputed, known by the metadata that are there.
 
 Nothing is listed: servers of HTTP can't, and a listing of a store names each of its chunks.
 """
