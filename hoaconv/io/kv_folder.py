@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from struct import error as StructError
 from struct import unpack
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import tensorstore as ts
