@@ -9,6 +9,8 @@ import pytest
 
 import hoaconv
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(hoaconv.__file__).parent
 MOST_LINES = 400
 

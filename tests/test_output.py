@@ -219,6 +219,7 @@ cli.main()
 """
 
 
+@pytest.mark.long
 @SIGNALS
 def test_a_slice_that_never_comes_does_not_keep_the_run_from_ending(tiffs, out, number):
     words = [sys.executable, "-c", STUCK, "stack-to-omezarr", str(tiffs), str(out)]

@@ -9,6 +9,8 @@ from reading import all_equal, levels_of, ome_of, opened
 import hoaconv
 from hoaconv.io.stack import Stack
 
+pytestmark = pytest.mark.one_python
+
 SIZE = {"voxel_size": "4,2,1", "unit": "um"}
 
 

@@ -17,7 +17,7 @@ from hoaconv.io.claims import claim_on
 from hoaconv.io.scratch import ScratchFolder
 from hoaconv.io.url import Url
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.one_python, pytest.mark.long]
 
 DST = "s3://bucket/a/brain.zarr"
 SHAPE = (20, 33, 41)

@@ -15,6 +15,8 @@ from hoaconv.job.watching import Watcher
 from hoaconv.ops.catalogue import OPS
 from hoaconv.terminal.words import NAMES, spoken
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(hc.__file__).parent
 OF_THE_SHELL = re.compile(r"--[a-z]")
 MARKED = re.compile(r"`([\w.]+)[^`]*`")

@@ -12,7 +12,10 @@ from PIL import Image
 
 from hoaconv.io.phantom import Phantom
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
+pytestmark = [
+    pytest.mark.one_python,
+    pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc"),
+]
 
 MEASURE = """
 import sys

@@ -14,6 +14,8 @@ from hoaconv.engine.spec import DTYPES
 from hoaconv.errors import BudgetError, PlanError, SpellingError
 from hoaconv.ops.thresholds import METHODS
 
+pytestmark = pytest.mark.one_python
+
 RNG = np.random.default_rng(0)
 ARRAY = RNG.integers(0, 60000, (20, 30, 40)).astype(np.uint16)
 

@@ -220,7 +220,7 @@ shapes = st.one_of(
 
 
 @pytest.mark.parametrize("text", OPS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_any_window_and_band_give_the_bits_of_the_whole_volume(text, data):
     op = parse_op(text).resolved()
